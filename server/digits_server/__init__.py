@@ -1,0 +1,1 @@
+"""The digits server: a CNN trained on MNIST behind a gRPC service."""

@@ -1,0 +1,163 @@
+"""The command ``digits-train``: fit, evaluate, export."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .datasets import DatasetError, load_mnist
+from .errors import TrainingError
+from .settings import FitSettings
+
+DESCRIPTION = "Train the network that digits-server serves, measure it, and export it."
+FIT_EPILOG = """\
+examples:
+  digits-train fit --run runs/compact
+  digits-train fit --network tutorial --run runs/tutorial
+  digits-train fit --network tutorial --learning-rate 0.001 --run runs/as-written
+"""
+EVALUATE_EPILOG = """\
+examples:
+  digits-train evaluate runs/compact
+  digits-train evaluate mnist.h5 --out report
+"""
+EXPORT_EPILOG = """\
+examples:
+  digits-train export runs/compact --models models
+  digits-train export mnist.h5 --models models --version 7
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0 done, 1 failed, 2 usage."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        if parsed.command == "fit":
+            _fit(parsed)
+        elif parsed.command == "evaluate":
+            _evaluate(parsed)
+        else:
+            _export(parsed)
+    except (DatasetError, TrainingError) as error:
+        print(f"digits-train: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("digits-train: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+# TensorFlow takes seconds to import: each command imports it when it runs, so that
+# --help and a wrong flag answer at once.
+
+
+def _fit(parsed: argparse.Namespace) -> None:
+    settings = FitSettings.for_network(
+        parsed.network,
+        epochs=parsed.epochs,
+        batch_size=parsed.batch_size,
+        learning_rate=parsed.learning_rate,
+        validation_count=parsed.validation_count,
+        patience=parsed.patience,
+        augment=parsed.augment,
+        seed=parsed.seed,
+    )
+    mnist = load_mnist(parsed.data_dir)
+    from .fit import fit
+
+    fit(settings, mnist, parsed.run)
+    print(f"The run is in {parsed.run}.")
+
+
+def _evaluate(parsed: argparse.Namespace) -> None:
+    mnist = load_mnist(parsed.data_dir)
+    from .evaluate import evaluate, load_network
+
+    out = parsed.out or (parsed.model if parsed.model.is_dir() else parsed.model.parent)
+    print(evaluate(load_network(parsed.model), mnist, out))
+
+
+def _export(parsed: argparse.Namespace) -> None:
+    mnist = load_mnist(parsed.data_dir)
+    from .export import export
+
+    folder = export(parsed.model, mnist, parsed.models, parsed.version, quantize=parsed.quantize)
+    print(f"The model is in {folder}.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="digits-train", description=DESCRIPTION)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder with mnist.npz; default: $DIGITS_DATA_DIR, else Keras' cache, else a download",
+    )
+    model = argparse.ArgumentParser(add_help=False)
+    model.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL",
+        help="the folder of a run, or a Keras file: .keras, or .h5 as the tutorial saves it",
+    )
+
+    fit = commands.add_parser(
+        "fit",
+        parents=[data],
+        help="train a network",
+        description="Train a network on MNIST. What is not given has the network's own default.",
+        epilog=FIT_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    fit.add_argument("--network", choices=("compact", "tutorial"), default="compact")
+    fit.add_argument("--run", type=Path, default=Path("runs/last"), metavar="DIR")
+    fit.add_argument("--epochs", type=_positive)
+    fit.add_argument("--batch-size", type=_positive, metavar="N")
+    fit.add_argument("--learning-rate", type=float, metavar="RATE")
+    fit.add_argument("--validation-count", type=int, metavar="N", help="images to choose by")
+    fit.add_argument("--patience", type=_positive, metavar="EPOCHS")
+    fit.add_argument("--augment", action=argparse.BooleanOptionalAction, default=None)
+    fit.add_argument("--seed", type=int)
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        parents=[model, data],
+        help="measure a network on MNIST's test set",
+        description="Print loss, accuracy and the figures of each digit on MNIST's test set, "
+        "and draw the confusion matrix.",
+        epilog=EVALUATE_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    evaluate.add_argument("--out", type=Path, metavar="DIR", help="default: beside the model")
+
+    export = commands.add_parser(
+        "export",
+        parents=[model, data],
+        help="make the model folder that digits-server loads",
+        description="Convert a network to LiteRT, compare the two on MNIST's test set, and write "
+        "a model folder. A network that answers differently once converted is refused.",
+        epilog=EXPORT_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    export.add_argument("--models", type=Path, default=Path("models"), metavar="DIR")
+    export.add_argument(
+        "--version", type=_positive, metavar="N", help="default: one above the highest in --models"
+    )
+    export.add_argument(
+        "--quantize", action="store_true", help="int8 weights and activations instead of float32"
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not above 0")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
