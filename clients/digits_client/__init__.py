@@ -1,1 +1,39 @@
-"""x"""
+"""The client library of digits: recognize handwritten digits by asking a server.
+
+Example:
+    with Client("127.0.0.1:50051") as client:
+        prediction = client.recognize("seven.png")
+        print(prediction.digit, prediction.confidence)
+
+``AsyncClient`` has the same methods for asyncio.
+"""
+
+from .aio import AsyncClient
+from .client import Client
+from .errors import (
+    DeadlineError,
+    DigitsError,
+    InvalidImageError,
+    OverloadedError,
+    ServerFailureError,
+    UnavailableError,
+)
+from .images import ImageLike
+from .results import Limits, Model, Prediction, StreamAnswer, Verdict
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "DeadlineError",
+    "DigitsError",
+    "ImageLike",
+    "InvalidImageError",
+    "Limits",
+    "Model",
+    "OverloadedError",
+    "Prediction",
+    "ServerFailureError",
+    "StreamAnswer",
+    "UnavailableError",
+    "Verdict",
+]

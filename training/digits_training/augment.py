@@ -34,6 +34,7 @@ class Augmenter:
         y, x = np.mgrid[0:size, 0:size].astype(np.float32)
         self._grid = np.stack((x - middle, y - middle), axis=-1)  # (S, S, 2)
         self._middle = np.float32(middle)
+        self._no_map = np.empty(0, np.float32)  # both coordinates are in one map
         self._fields = self._smooth_fields(size)  # (FIELD_COUNT, S, S, 2)
 
     def _smooth_fields(self, size: int) -> NDArray[np.float32]:
@@ -54,7 +55,7 @@ class Augmenter:
         maps += self._middle
         bent = np.empty_like(frames)
         for frame, where, out in zip(frames, maps, bent, strict=True):
-            cv2.remap(frame, where, None, cv2.INTER_LINEAR, dst=out)
+            cv2.remap(frame, where, self._no_map, cv2.INTER_LINEAR, dst=out)
         return bent
 
     def _affine(self, count: int) -> NDArray[np.float32]:
@@ -66,7 +67,7 @@ class Augmenter:
         turn = np.stack((np.stack((cos, -sin)), np.stack((sin, cos))))  # (2, 2, N)
         zero = np.zeros(count, np.float32)
         stretch = np.stack((np.stack((scale[0], shear)), np.stack((zero, scale[1]))))
-        return np.einsum("ijn,jkn->nik", turn, stretch).astype(np.float32)
+        return np.asarray(np.einsum("ijn,jkn->nik", turn, stretch), np.float32)
 
     def _uniform(
         self, low: float, high: float, shape: int | tuple[int, ...]

@@ -1,6 +1,7 @@
 """The command ``digits-train``: fit, evaluate, export."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 # TensorFlow takes seconds to import: each command imports it when it runs, so that
-# --help and a wrong flag answer at once.
+# --help and a wrong flag answer at once. What it says of itself while it starts is kept
+# to errors.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 def _fit(parsed: argparse.Namespace) -> None:

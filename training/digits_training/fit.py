@@ -48,7 +48,7 @@ class Examples:
         return Examples(self.frames[which], self.labels[which])
 
 
-class ExampleBatches(keras.utils.PyDataset):
+class ExampleBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has no types
     """Shuffled, augmented batches; the same seed gives the same batches."""
 
     def __init__(self, examples: Examples, settings: FitSettings) -> None:

@@ -1,0 +1,1 @@
+"""Drawing: pen strokes, and the image that they make."""

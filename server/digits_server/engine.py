@@ -1,0 +1,85 @@
+"""Running a model: LiteRT, with every batch size made ready beforehand."""
+
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from .errors import ModelError
+from .frames import FRAME_SIZE
+
+# A call of any size is answered in pieces of these. Powers of two, so that no row
+# is computed for nothing; 64 because more a piece is no faster.
+BATCH_SIZES: Final = (64, 32, 16, 8, 4, 2, 1)
+DIGIT_COUNT: Final = 10
+
+
+class Engine(Protocol):
+    """What the batcher needs of a model. Not thread-safe: one thread calls it."""
+
+    def predict(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (N, 10) probabilities for (N, 28, 28) frames."""
+
+
+class LiteRtEngine:
+    """A LiteRT model, float32 or quantized inside, on the CPU."""
+
+    def __init__(self, path: Path, threads: int, temperature: float = 1.0) -> None:
+        """Load a model and make it ready for every batch size.
+
+        Args:
+            path: The ``.tflite`` file. Its input is (N, 28, 28, 1) float32 frames in
+                0..1, its output (N, 10) float32 probabilities.
+            threads: That one call may use.
+            temperature: By which the logits are divided; above 1 is less sure of itself.
+                C. Guo et al., "On Calibration of Modern Neural Networks" (2017).
+
+        Raises:
+            ModelError: The file is no such model.
+        """
+        self._exponent = np.float32(1 / temperature)
+        try:
+            self._interpreters = {
+                size: _interpreter(path, threads, size) for size in sorted(BATCH_SIZES)
+            }
+        except (ValueError, RuntimeError, OSError) as error:
+            raise ModelError(f"{path} is not a LiteRT model of (N, 28, 28, 1)") from error
+        for size in BATCH_SIZES:
+            probs = self.predict(np.zeros((size, FRAME_SIZE, FRAME_SIZE), np.float32))
+            if probs.shape != (size, DIGIT_COUNT) or probs.dtype != np.float32:
+                raise ModelError(f"{path} does not answer with (N, {DIGIT_COUNT}) float32")
+
+    def predict(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (N, 10) calibrated probabilities for (N, 28, 28) frames in 0..1."""
+        pieces = []
+        begin = 0
+        for size in BATCH_SIZES:
+            while len(frames) - begin >= size:
+                pieces.append(self._run(size, frames[begin : begin + size]))
+                begin += size
+        return self._calibrate(np.concatenate(pieces))
+
+    def _run(self, size: int, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        interpreter = self._interpreters[size]
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], frames[..., None])
+        interpreter.invoke()
+        output = interpreter.get_output_details()[0]["index"]
+        return np.asarray(interpreter.get_tensor(output))
+
+    def _calibrate(self, probs: NDArray[np.float32]) -> NDArray[np.float32]:
+        # softmax(logits / T) is softmax(log(softmax(logits)) / T), so that a model which
+        # ends in a softmax needs no surgery. A power of its output is the same without logs.
+        if self._exponent == 1:
+            return probs
+        powers = probs**self._exponent
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def _interpreter(path: Path, threads: int, size: int) -> Interpreter:
+    interpreter = Interpreter(model_path=str(path), num_threads=threads)
+    index = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(index, (size, FRAME_SIZE, FRAME_SIZE, 1))
+    interpreter.allocate_tensors()
+    return interpreter

@@ -1,0 +1,21 @@
+"""Model folders: what they say of themselves, and how one is found, checked and loaded.
+
+    <models dir>/<version>/manifest.json
+    <models dir>/<version>/model.tflite
+
+A version is a whole number above 0, and its folder is never changed once it is there.
+"""
+
+from .manifest import LABELS, MANIFEST_FILE, MODEL_FILE, Manifest
+from .registry import LoadedModel, load, load_folder, versions
+
+__all__ = [
+    "LABELS",
+    "MANIFEST_FILE",
+    "MODEL_FILE",
+    "LoadedModel",
+    "Manifest",
+    "load",
+    "load_folder",
+    "versions",
+]

@@ -1,0 +1,183 @@
+"""Between the proto and the domain: nothing but translation."""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+import numpy as np
+
+from digits.v1 import recognizer_pb2 as pb
+from digits.v1 import recognizer_pb2_grpc as pb_grpc
+
+from .errors import InvalidArgumentError, ServerError
+from .images import ImageLimits, decode, from_raw
+from .recognizer import Gray, GraySource, Prediction, Recognizer, Verdict
+from .status import to_status
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+# Requests of a stream that are read ahead of the answer, to find those that were
+# overtaken. Past these, flow control holds the caller back.
+READ_AHEAD_COUNT: Final = 16
+
+_VERDICTS: Final = {
+    Verdict.DIGIT: pb.VERDICT_DIGIT,
+    Verdict.NOT_A_DIGIT: pb.VERDICT_NOT_A_DIGIT,
+    Verdict.BLANK: pb.VERDICT_BLANK,
+}
+
+
+@dataclass(frozen=True)
+class ServiceLimits:
+    """What the service accepts, as GetModel tells it."""
+
+    image: ImageLimits
+    max_batch_images: int
+    max_message_bytes: int
+
+
+class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
+    """``digits.v1.RecognizerService``; the proto says what each method promises."""
+
+    def __init__(self, recognizer: Recognizer, limits: ServiceLimits) -> None:
+        self._recognizer = recognizer
+        self._limits = limits
+
+    async def Recognize(  # noqa: N802
+        self, request: pb.RecognizeRequest, context: Context
+    ) -> pb.RecognizeResponse:
+        """Recognize one image."""
+        prediction = await self._recognize_one(request.image)
+        return pb.RecognizeResponse(
+            predictions=[self._prediction(prediction, request.include_frame)]
+        )
+
+    async def StreamingRecognize(  # noqa: N802
+        self, request_iterator: AsyncIterator[pb.StreamingRecognizeRequest], context: Context
+    ) -> AsyncIterator[pb.StreamingRecognizeResponse]:
+        """Recognize a drawing while it is drawn; the newest request that has come is computed."""
+        last_sequence = -1
+        async for overtaken, request in _newest(request_iterator):
+            for older in overtaken:
+                yield pb.StreamingRecognizeResponse(sequence=older, superseded=True)
+            response = pb.StreamingRecognizeResponse(sequence=request.sequence)
+            newest_before = max([last_sequence, *overtaken])
+            try:
+                if request.sequence <= newest_before:
+                    raise InvalidArgumentError(
+                        "sequence", f"is {request.sequence}; it was {newest_before} before"
+                    )
+                prediction = await self._recognize_one(request.image)
+                response.predictions.append(self._prediction(prediction, request.include_frame))
+            except ServerError as error:
+                response.error.CopyFrom(to_status(error))
+            last_sequence = max(newest_before, request.sequence)
+            yield response
+
+    async def RecognizeBatch(  # noqa: N802
+        self, request: pb.RecognizeBatchRequest, context: Context
+    ) -> pb.RecognizeBatchResponse:
+        """Recognize many images, each for itself."""
+        count, most = len(request.images), self._limits.max_batch_images
+        if not 1 <= count <= most:
+            raise InvalidArgumentError("images", f"has {count} images; 1 to {most} are accepted")
+        answers = await self._recognizer.recognize(
+            [self._source(image) for image in request.images]
+        )
+        return pb.RecognizeBatchResponse(
+            results=[
+                pb.RecognizeResult(error=to_status(answer))
+                if isinstance(answer, ServerError)
+                else pb.RecognizeResult(
+                    predictions=[self._prediction(answer, request.include_frame)]
+                )
+                for answer in answers
+            ]
+        )
+
+    async def GetModel(  # noqa: N802
+        self, request: pb.GetModelRequest, context: Context
+    ) -> pb.GetModelResponse:
+        """Tell the model and the limits."""
+        manifest = self._recognizer.manifest
+        return pb.GetModelResponse(
+            model=pb.Model(
+                version=manifest.version,
+                labels=manifest.labels,
+                mnist_test_accuracy=manifest.metrics["mnist_test_accuracy"],
+                frame_recipe=manifest.frame_recipe,
+            ),
+            limits=pb.Limits(
+                max_image_bytes=self._limits.image.max_bytes,
+                max_image_pixels=self._limits.image.max_pixels,
+                max_batch_images=self._limits.max_batch_images,
+                max_message_bytes=self._limits.max_message_bytes,
+            ),
+        )
+
+    async def _recognize_one(self, image: pb.Image) -> Prediction:
+        [answer] = await self._recognizer.recognize([self._source(image)])
+        if isinstance(answer, ServerError):
+            raise answer
+        return answer
+
+    def _source(self, image: pb.Image) -> GraySource:
+        return functools.partial(_gray, image, self._limits.image)
+
+    def _prediction(self, prediction: Prediction, include_frame: bool) -> pb.Prediction:
+        message = pb.Prediction(
+            verdict=_VERDICTS[prediction.verdict],
+            digit=prediction.digit,
+            confidence=prediction.confidence,
+            probabilities=prediction.probs,
+            model_version=self._recognizer.manifest.version,
+        )
+        if include_frame:
+            message.frame = np.rint(prediction.frame * 255).astype(np.uint8).tobytes()
+        return message
+
+
+def _gray(image: pb.Image, limits: ImageLimits) -> Gray:
+    match image.WhichOneof("source"):
+        case "encoded":
+            return decode(image.encoded, limits)
+        case "raw":
+            return from_raw(image.raw.width, image.raw.height, image.raw.data, limits)
+        case _:
+            raise InvalidArgumentError("image", "is unset; encoded or raw is needed")
+
+
+async def _newest(
+    requests: AsyncIterator[pb.StreamingRecognizeRequest],
+) -> AsyncIterator[tuple[list[int], pb.StreamingRecognizeRequest]]:
+    """Yield the newest request that has come, with the sequences of those it overtook."""
+    ahead: asyncio.Queue[pb.StreamingRecognizeRequest | None] = asyncio.Queue(READ_AHEAD_COUNT)
+
+    async def read() -> None:
+        try:
+            async for request in requests:
+                await ahead.put(request)
+        except Exception:
+            await ahead.put(None)
+            raise
+        await ahead.put(None)
+
+    reader = asyncio.create_task(read())
+    try:
+        ended = False
+        while not ended and (request := await ahead.get()) is not None:
+            overtaken = []
+            while not ahead.empty():
+                following = ahead.get_nowait()
+                if following is None:
+                    ended = True
+                    break
+                overtaken.append(request.sequence)
+                request = following
+            yield overtaken, request
+        await reader
+    finally:
+        reader.cancel()

@@ -1,0 +1,151 @@
+"""The server's settings: flag, else environment, else default; parsed once."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 50051
+SHIPPED_MODELS = Path(__file__).parent / "shipped_models"
+
+
+class SettingsError(Exception):
+    """A setting has a value that it cannot have; the message names where it was given."""
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a whole number") from None
+        if not low <= value <= high:
+            raise ValueError(f"{value} is not between {low} and {high}")
+        return value
+
+    return parse
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number of seconds") from None
+    if not 0 <= value <= 86_400:
+        raise ValueError(f"{value:g} is not between 0 and 86400 seconds")
+    return value
+
+
+def _log_level(text: str) -> str:
+    level = text.upper()
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError(f"{text!r} is not one of debug, info, warning, error")
+    return level
+
+
+def _host(text: str) -> str:
+    if not text:
+        raise ValueError("an empty host is no address")
+    return text
+
+
+def _flag(parse: Callable[[str], Any], placeholder: str, text: str) -> dict[str, Any]:
+    return {"parse": parse, "metavar": placeholder, "help": text}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that an operator can set.
+
+    The field ``max_queue_images`` has the flag ``--max-queue-images`` and the variable
+    ``DIGITS_MAX_QUEUE_IMAGES``; so for each.
+    """
+
+    host: str = field(default=DEFAULT_HOST, metadata=_flag(_host, "HOST", "address to listen on"))
+    port: int = field(
+        default=DEFAULT_PORT, metadata=_flag(_whole(0, 65_535), "PORT", "port; 0 takes a free one")
+    )
+    models_dir: Path = field(
+        default=SHIPPED_MODELS,
+        metadata=_flag(Path, "DIR", "folder of numbered model folders; default: the shipped one"),
+    )
+    model_version: int = field(
+        default=0, metadata=_flag(_whole(0, 2**31), "N", "model version; 0 takes the highest")
+    )
+    threads: int = field(
+        default=os.cpu_count() or 1,
+        metadata=_flag(_whole(1, 1024), "N", "threads that decode, and threads of the model"),
+    )
+    max_queue_images: int = field(
+        default=4096,
+        metadata=_flag(_whole(1, 10**7), "N", "images that may wait; more are turned away"),
+    )
+    max_batch_images: int = field(
+        default=256, metadata=_flag(_whole(1, 65_536), "N", "images in one batch request")
+    )
+    max_image_bytes: int = field(
+        default=16 * 2**20,
+        metadata=_flag(_whole(1, 2**31 - 1), "N", "bytes of one encoded image"),
+    )
+    max_image_pixels: int = field(
+        default=4096 * 4096,
+        metadata=_flag(_whole(1, 2**31 - 1), "N", "pixels of one decoded image"),
+    )
+    max_message_bytes: int = field(
+        default=32 * 2**20,
+        metadata=_flag(_whole(1024, 2**31 - 1), "N", "bytes of one request message"),
+    )
+    drain_seconds: float = field(
+        default=0.0,
+        metadata=_flag(_seconds, "S", "time between NOT_SERVING and refusing calls, on SIGTERM"),
+    )
+    grace_seconds: float = field(
+        default=10.0,
+        metadata=_flag(_seconds, "S", "time that calls in flight then have to finish"),
+    )
+    log_level: str = field(
+        default="INFO", metadata=_flag(_log_level, "LEVEL", "debug, info, warning or error")
+    )
+
+    @classmethod
+    def add_flags(cls, parser: argparse.ArgumentParser) -> None:
+        """Give a parser one flag for each setting, with its default in the help."""
+        for setting in fields(cls):
+            text = setting.metadata["help"]
+            if "default" not in text:
+                text += f"; default: {setting.default}"
+            parser.add_argument(
+                _flag_name(setting),
+                metavar=setting.metadata["metavar"],
+                help=text.replace("%", "%%"),
+            )
+
+    @classmethod
+    def resolve(cls, flags: argparse.Namespace, environment: Mapping[str, str]) -> Self:
+        """Parse what the flags and the environment give.
+
+        An empty variable counts as not set.
+
+        Raises:
+            SettingsError: A value is wrong; the message names its flag or variable.
+        """
+        values: dict[str, Any] = {}
+        for setting in fields(cls):
+            variable = f"DIGITS_{setting.name.upper()}"
+            source, text = _flag_name(setting), getattr(flags, setting.name)
+            if text is None:
+                source, text = variable, environment.get(variable) or None
+            if text is None:
+                continue
+            try:
+                values[setting.name] = setting.metadata["parse"](text)
+            except ValueError as error:
+                raise SettingsError(f"{source}: {error}") from None
+        return cls(**values)
+
+
+def _flag_name(setting: Field[Any]) -> str:
+    return "--" + setting.name.replace("_", "-")
