@@ -1,0 +1,54 @@
+# On a fresh machine, `make demo` and `make test` are all that is needed.
+# The virtual environment is made by the first and kept up to date by pyproject.toml.
+
+# The first Python that the project runs on; PYTHON=... names another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	then echo $$python; break; fi; done)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format proto measure clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(VENV)/.server ## start the server and classify the sample drawings, and MNIST where it is at hand
+	@$(BIN)/python tools/demo.py
+
+test: $(VENV)/.dev ## run all tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## format, lint, types, proto lint: says what is wrong, changes nothing
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/python tools/gen_protos.py --lint
+
+format: $(VENV)/.dev ## put the code into its form
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+proto: $(VENV)/.dev ## make the committed modules from the protos
+	$(BIN)/python tools/gen_protos.py
+
+measure: $(VENV)/.dev ## measure start, memory and throughput, as the documents quote them
+	$(BIN)/python tools/measure.py
+
+clean: ## remove what was made here, but for trained models
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.server: $(VENV)/bin/python pyproject.toml
+	@echo "Installing digits[server] into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+	@echo "Installing digits[train,dev] into $(VENV); TensorFlow takes a minute or two ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
+	@touch $@
