@@ -46,8 +46,9 @@ def make_frame(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     if _is_framed(ink):
         return ink.astype(np.float32) / np.float32(255)
     top, bottom, left, right = _box(ink > peak * INK_SHARE)
-    fitted = _fit(ink[top:bottom, left:right])
-    return _center(np.minimum(fitted.astype(np.float32) / np.float32(peak), np.float32(1)))
+    # Floats, before it is made small: in bytes, faint ink may be rounded down to none.
+    share = ink[top:bottom, left:right].astype(np.float32) / np.float32(peak)
+    return _center(_fit(share))
 
 
 def _ink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -81,18 +82,22 @@ def _is_framed(ink: NDArray[np.uint8]) -> bool:
 
 def _center_of_mass(ink: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[float, float]:
     """Return the x and y of the centre of mass in pixels from the top left corner."""
-    moments = cv2.moments(ink)
+    # Not by cv2.moments, which takes an image two pixels wide for a list of points.
+    columns, rows = ink.sum(axis=0, dtype=np.float64), ink.sum(axis=1, dtype=np.float64)
+    total = columns.sum()
     # A pixel's ink lies at its middle, half a pixel from its corner.
-    return moments["m10"] / moments["m00"] + 0.5, moments["m01"] / moments["m00"] + 0.5
+    x = columns @ (np.arange(columns.size) + 0.5) / total
+    y = rows @ (np.arange(rows.size) + 0.5) / total
+    return float(x), float(y)
 
 
-def _fit(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _fit(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale to the largest size that fits the box."""
     height, width = ink.shape
     scale = BOX_SIZE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(ink, size, interpolation=how), np.uint8)
+    return np.asarray(cv2.resize(ink, size, interpolation=how), np.float32)
 
 
 def _center(ink: NDArray[np.float32]) -> NDArray[np.float32]:
