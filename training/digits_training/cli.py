@@ -62,13 +62,15 @@ def _fit(parsed: argparse.Namespace) -> None:
         learning_rate=parsed.learning_rate,
         validation_count=parsed.validation_count,
         patience=parsed.patience,
-        augment=parsed.augment,
+        teacher_epochs=parsed.teacher_epochs,
+        epoch_count=parsed.epoch_count,
+        taught_count=parsed.taught_count,
         seed=parsed.seed,
     )
     mnist = load_mnist(parsed.data_dir)
     from .fit import fit
 
-    fit(settings, mnist, parsed.run)
+    fit(settings, mnist, parsed.data_dir, parsed.run)
     print(f"The run is in {parsed.run}.")
 
 
@@ -122,7 +124,13 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--learning-rate", type=float, metavar="RATE")
     fit.add_argument("--validation-count", type=int, metavar="N", help="images to choose by")
     fit.add_argument("--patience", type=_positive, metavar="EPOCHS")
-    fit.add_argument("--augment", action=argparse.BooleanOptionalAction, default=None)
+    fit.add_argument(
+        "--teacher-epochs", type=_whole, metavar="N", help="0 trains without a teacher"
+    )
+    fit.add_argument("--epoch-count", type=_positive, metavar="N", help="images a pass")
+    fit.add_argument(
+        "--taught-count", type=_positive, metavar="N", help="images that the teacher answers"
+    )
     fit.add_argument("--seed", type=int)
 
     evaluate = commands.add_parser(
@@ -155,10 +163,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
+def _whole(text: str) -> int:
     value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not above 0")
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{value} is below 0")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = _whole(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError("0 is not above 0")
     return value
 
 

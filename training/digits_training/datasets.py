@@ -81,6 +81,11 @@ def load_mnist(data_dir: Path | None = None, *, download: bool = True) -> Mnist:
     return _read_mnist(path)
 
 
+def data_folder(data_dir: Path | None) -> Path:
+    """Return the folder of data sets: the one given, else that of the environment, else Keras'."""
+    return data_dir or _folder_from_environment() or _keras_cache()
+
+
 def _folder_from_environment() -> Path | None:
     value = os.environ.get(DATA_DIR_VARIABLE, "")
     return Path(value) if value else None

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from .datasets import IDX_MD5
+from digits_server.models.manifest import sha256
+
+from .datasets import IDX_MD5, data_folder
+from .omniglot import OMNIGLOT_FILE
+from .pendigits import PENDIGITS_FILE
+from .settings import FitSettings
 
 RECORD_FILE = "run.json"
 
@@ -54,9 +59,16 @@ class RunRecord:
         (run_dir / RECORD_FILE).write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
 
 
-def mnist_checksums() -> dict[str, str]:
-    """Return the sums that every loaded MNIST was checked against."""
-    return {f"mnist/{name}": f"md5:{digest}" for name, digest in IDX_MD5.items()}
+def checksums(settings: FitSettings, data_dir: Path | None) -> dict[str, str]:
+    """Return the sums of the data sets that a run learned from.
+
+    Of MNIST those that it was checked against, of the others those of their files.
+    """
+    sums = {f"mnist/{name}": f"md5:{digest}" for name, digest in IDX_MD5.items()}
+    if settings.network == "compact":
+        for name in (PENDIGITS_FILE, OMNIGLOT_FILE):
+            sums[name] = f"sha256:{sha256(data_folder(data_dir) / name)}"
+    return sums
 
 
 def command_line() -> str:

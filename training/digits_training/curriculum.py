@@ -1,0 +1,66 @@
+"""What the compact network and its teacher learn from, and what they are chosen by."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from . import examples, omniglot, pendigits
+from .batches import Kind
+from .datasets import Mnist
+from .examples import Examples
+
+STROKE_COPIES: Final = 10
+LETTER_COPIES: Final = 5
+SCRIBBLE_COUNT: Final = 8000
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Kinds to learn from, and examples kept out of them."""
+
+    kinds: list[Kind]
+    validation_mnist: Examples
+    """Images of MNIST's training set."""
+    validation_strokes: Examples
+    """Drawings of writers who are not learned from."""
+    validation_letters: Examples
+    """Letters of an alphabet that is not learned from."""
+
+    def validation(self) -> Examples:
+        """Return all that is kept out, as one."""
+        return examples.joined(
+            [self.validation_mnist, self.validation_strokes, self.validation_letters]
+        )
+
+
+def curriculum(mnist: Mnist, data_dir: Path | None, validation_count: int, seed: int) -> Curriculum:
+    """Make all frames; a minute or two on two cores.
+
+    Raises:
+        DatasetError: The pen strokes or the letters are nowhere.
+    """
+    recordings = pendigits.load_pendigits(data_dir)
+    kept_out = pendigits.VALIDATION_WRITERS | pendigits.TEST_WRITERS
+    learned = [recording for recording in recordings if recording.writer not in kept_out]
+    held_out = pendigits.of_writers(recordings, pendigits.VALIDATION_WRITERS)
+    letters = omniglot.load_omniglot(data_dir)
+    images, validation_mnist = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
+    not_digits = examples.joined(
+        [
+            examples.of_letters(letters.to_learn().images, seed, copies=LETTER_COPIES),
+            examples.of_scribbles(SCRIBBLE_COUNT, seed),
+        ]
+    )
+    return Curriculum(
+        kinds=[
+            Kind(examples.of_images(images.frames, images.labels), 0.48),
+            Kind(examples.of_redrawn_images(images.frames, images.labels, seed), 0.18),
+            Kind(examples.of_recordings(learned, seed, copies=STROKE_COPIES), 0.24),
+            Kind(not_digits, 0.10),
+        ],
+        validation_mnist=examples.of_images(validation_mnist.frames, validation_mnist.labels),
+        validation_strokes=examples.of_recordings_on_300(held_out, seed),
+        validation_letters=examples.of_letters(
+            letters.of(omniglot.VALIDATION_ALPHABETS).images, seed
+        ),
+    )
