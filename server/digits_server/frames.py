@@ -97,7 +97,8 @@ def _fit(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     scale = BOX_SIZE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(ink, size, interpolation=how), np.float32)
+    # A mean of ones may come out a rounding error above one.
+    return np.minimum(cv2.resize(ink, size, interpolation=how), np.float32(1))
 
 
 def _center(ink: NDArray[np.float32]) -> NDArray[np.float32]:
