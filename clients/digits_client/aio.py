@@ -1,5 +1,6 @@
 """The client for asyncio. ``client.py`` is its twin for ordinary, blocking code."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Self
@@ -17,7 +18,7 @@ from .channel import (
     DEFAULT_STREAM_TIMEOUT_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
 )
-from .errors import DigitsError, from_rpc_error
+from .errors import DigitsError, ServerFailureError, from_rpc_error
 from .images import ImageLike
 from .outbox import Outbox
 from .results import Model, Prediction, StreamAnswer
@@ -82,9 +83,7 @@ class AsyncClient:
             image=image_messages.message(image), include_frame=include_frame
         )
         with _errors():
-            response = await self._stub.Recognize(
-                request, timeout=timeout_seconds or self._timeout_seconds
-            )
+            response = await self._stub.Recognize(request, timeout=self._timeout(timeout_seconds))
         return results.prediction(response.predictions[0])
 
     async def recognize_batch(
@@ -113,7 +112,7 @@ class AsyncClient:
             request = pb.RecognizeBatchRequest(images=batch, include_frame=include_frame)
             with _errors():
                 response = await self._stub.RecognizeBatch(
-                    request, timeout=timeout_seconds or self._timeout_seconds
+                    request, timeout=self._timeout(timeout_seconds)
                 )
             answered.extend(response.results)
         return outbox.results(answered)
@@ -139,14 +138,16 @@ class AsyncClient:
             DigitsError: The stream failed as a whole.
         """
         outbox = Outbox(include_frame=include_frame)
-        requests = (outbox.stream_request(image) async for image in images)
         with _errors():
-            call = self._stub.StreamingRecognize(requests, timeout=timeout_seconds)
+            call = self._stub.StreamingRecognize(
+                outbox.async_stream_requests(images), timeout=timeout_seconds
+            )
             try:
                 async for response in call:
                     yield outbox.stream_answer(response)
             finally:
                 call.cancel()
+        outbox.raise_failure()
 
     async def model(self, *, timeout_seconds: float | None = None) -> Model:
         """Return which model the server runs, and its limits.
@@ -156,9 +157,12 @@ class AsyncClient:
         """
         with _errors():
             response = await self._stub.GetModel(
-                pb.GetModelRequest(), timeout=timeout_seconds or self._timeout_seconds
+                pb.GetModelRequest(), timeout=self._timeout(timeout_seconds)
             )
         return results.model(response)
+
+    def _timeout(self, seconds: float | None) -> float:
+        return self._timeout_seconds if seconds is None else seconds
 
 
 @contextlib.contextmanager
@@ -167,3 +171,12 @@ def _errors() -> Iterator[None]:
         yield
     except grpc.RpcError as error:
         raise from_rpc_error(error) from error
+    except asyncio.CancelledError as error:
+        # ``close`` cancels the calls that run, and gRPC raises this in whoever awaits
+        # one. Only where the task itself was cancelled is it the task's to end by.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        failure = ServerFailureError("CANCELLED: the client was closed")
+        failure.code = grpc.StatusCode.CANCELLED
+        raise failure from error

@@ -82,9 +82,7 @@ class Client:
             image=image_messages.message(image), include_frame=include_frame
         )
         with _errors():
-            response = self._stub.Recognize(
-                request, timeout=timeout_seconds or self._timeout_seconds
-            )
+            response = self._stub.Recognize(request, timeout=self._timeout(timeout_seconds))
         return results.prediction(response.predictions[0])
 
     def recognize_batch(
@@ -113,7 +111,7 @@ class Client:
             request = pb.RecognizeBatchRequest(images=batch, include_frame=include_frame)
             with _errors():
                 response = self._stub.RecognizeBatch(
-                    request, timeout=timeout_seconds or self._timeout_seconds
+                    request, timeout=self._timeout(timeout_seconds)
                 )
             answered.extend(response.results)
         return outbox.results(answered)
@@ -141,13 +139,14 @@ class Client:
         outbox = Outbox(include_frame=include_frame)
         with _errors():
             call = self._stub.StreamingRecognize(
-                map(outbox.stream_request, images), timeout=timeout_seconds
+                outbox.stream_requests(images), timeout=timeout_seconds
             )
             try:
                 for response in call:
                     yield outbox.stream_answer(response)
             finally:
                 call.cancel()
+        outbox.raise_failure()
 
     def model(self, *, timeout_seconds: float | None = None) -> Model:
         """Return which model the server runs, and its limits.
@@ -157,9 +156,12 @@ class Client:
         """
         with _errors():
             response = self._stub.GetModel(
-                pb.GetModelRequest(), timeout=timeout_seconds or self._timeout_seconds
+                pb.GetModelRequest(), timeout=self._timeout(timeout_seconds)
             )
         return results.model(response)
+
+    def _timeout(self, seconds: float | None) -> float:
+        return self._timeout_seconds if seconds is None else seconds
 
 
 @contextlib.contextmanager

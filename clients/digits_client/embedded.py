@@ -17,6 +17,8 @@ from .errors import UnavailableError
 
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
+# The server's own modules are in every install; what they run on comes with the extra.
+_SERVER_NEEDS: Final = ("digits_server", "ai_edge_litert", "cv2", "grpc_health", "grpc_reflection")
 _READY: Final = re.compile(r"ready on (\S+)")
 
 
@@ -50,7 +52,7 @@ def embedded_server() -> Iterator[str]:
         UnavailableError: The server is not installed, or does not start within
             START_SECONDS; the message says which.
     """
-    if importlib.util.find_spec("digits_server") is None:
+    if not all(map(importlib.util.find_spec, _SERVER_NEEDS)):
         raise UnavailableError(
             "no server was named and none is installed here: "
             "name one with --server, or install digits[server]"

@@ -69,12 +69,15 @@ def messages(images: Iterable[pb.Image]) -> Iterator[list[pb.Image]]:
 def _of_pillow(image: Image.Image) -> pb.Image:
     if image.mode == "L" and not image.has_transparency_data:
         return _raw(np.asarray(image))
+    if image.mode in ("1", "LA", "P", "RGB", "RGBA", "I;16"):
+        file_format = "PNG"
+    elif image.mode.startswith(("I", "F")):
+        file_format = "TIFF"  # PNG has no place for deep gray, and 8 bits would clip it
+    else:
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        file_format = "PNG"
     buffer = io.BytesIO()
-    # PNG keeps every pixel; it has no place for the modes that it cannot store.
-    storable = (
-        image if image.mode in ("1", "LA", "P", "RGB", "RGBA", "I;16") else image.convert("RGB")
-    )
-    storable.save(buffer, "PNG", compress_level=1)
+    image.save(buffer, file_format, compress_level=1)  # for PNG: large is fast
     return pb.Image(encoded=buffer.getvalue())
 
 

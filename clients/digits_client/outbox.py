@@ -4,7 +4,7 @@ An image that cannot be read here is sent as an unset one, so that counts and or
 those of the caller; the server's answer to it gives way to the error that it had here.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
 from digits.v1 import recognizer_pb2 as pb
 
@@ -22,6 +22,7 @@ class Outbox:
         self._include_frame = include_frame
         self._sent_count = 0
         self._errors: dict[int, InvalidImageError] = {}
+        self._failure: Exception | None = None
 
     def message(self, image: ImageLike) -> pb.Image:
         """Return the next image as a message, an unset one where it cannot be read."""
@@ -40,6 +41,34 @@ class Outbox:
             image=self.message(image),
             include_frame=self._include_frame,
         )
+
+    def stream_requests(
+        self, images: Iterable[ImageLike]
+    ) -> Iterator[pb.StreamingRecognizeRequest]:
+        """Yield the images as requests; ends early where ``images`` raises."""
+        try:
+            yield from map(self.stream_request, images)
+        except Exception as error:  # noqa: BLE001 - the caller's, for the caller
+            self._failure = error
+
+    async def async_stream_requests(
+        self, images: AsyncIterable[ImageLike]
+    ) -> AsyncIterator[pb.StreamingRecognizeRequest]:
+        """Yield the images as requests; ends early where ``images`` raises."""
+        try:
+            async for image in images:
+                yield self.stream_request(image)
+        except Exception as error:  # noqa: BLE001 - the caller's, for the caller
+            self._failure = error
+
+    def raise_failure(self) -> None:
+        """Raise what the caller's images raised, once the answers before it are out.
+
+        gRPC iterates them out of the caller's sight; it would log the error and cancel
+        the call, which looks like a fault of the server.
+        """
+        if self._failure is not None:
+            raise self._failure
 
     def results(self, answered: Iterable[pb.RecognizeResult]) -> list[Prediction | DigitsError]:
         """Return the results of all the images, in the order in which they were sent."""

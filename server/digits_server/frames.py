@@ -121,7 +121,8 @@ def _scaled(ink: Share, side: int) -> Share:
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(ink, size, interpolation=how), np.float32)
+    # A mean of ones may come out a rounding error above one.
+    return np.minimum(cv2.resize(ink, size, interpolation=how), np.float32(1))
 
 
 def _center(ink: Share) -> Share:

@@ -34,7 +34,6 @@ class Augmenter:
         y, x = np.mgrid[0:size, 0:size].astype(np.float32)
         self._grid = np.stack((x - middle, y - middle), axis=-1)  # (S, S, 2)
         self._middle = np.float32(middle)
-        self._no_map = np.empty(0, np.float32)  # both coordinates are in one map
         self._fields = self._smooth_fields(size)  # (FIELD_COUNT, S, S, 2)
 
     def _smooth_fields(self, size: int) -> NDArray[np.float32]:
@@ -55,7 +54,9 @@ class Augmenter:
         maps += self._middle
         bent = np.empty_like(frames)
         for frame, where, out in zip(frames, maps, bent, strict=True):
-            cv2.remap(frame, where, self._no_map, cv2.INTER_LINEAR, dst=out)
+            # OpenCV's types ask for a second map. An empty one would not stand for none:
+            # its memory is read all the same.
+            cv2.remap(frame, where[..., 0], where[..., 1], cv2.INTER_LINEAR, dst=out)
         return bent
 
     def _affine(self, count: int) -> NDArray[np.float32]:

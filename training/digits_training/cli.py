@@ -1,6 +1,7 @@
 """The command ``digits-train``: fit, evaluate, export."""
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _evaluate(parsed)
         else:
             _export(parsed)
-    except (DatasetError, TrainingError) as error:
+    except (DatasetError, TrainingError, OSError) as error:
         print(f"digits-train: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -121,17 +122,19 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--run", type=Path, default=Path("runs/last"), metavar="DIR")
     fit.add_argument("--epochs", type=_positive)
     fit.add_argument("--batch-size", type=_positive, metavar="N")
-    fit.add_argument("--learning-rate", type=float, metavar="RATE")
-    fit.add_argument("--validation-count", type=int, metavar="N", help="images to choose by")
+    fit.add_argument("--learning-rate", type=_rate, metavar="RATE")
+    fit.add_argument(
+        "--validation-count", type=_validation_count, metavar="N", help="images to choose by"
+    )
     fit.add_argument("--patience", type=_positive, metavar="EPOCHS")
     fit.add_argument(
-        "--teacher-epochs", type=_whole, metavar="N", help="0 trains without a teacher"
+        "--teacher-epochs", type=_epochs_or_none, metavar="N", help="0 trains without a teacher"
     )
     fit.add_argument("--epoch-count", type=_positive, metavar="N", help="images a pass")
     fit.add_argument(
         "--taught-count", type=_positive, metavar="N", help="images that the teacher answers"
     )
-    fit.add_argument("--seed", type=int)
+    fit.add_argument("--seed", type=_seed, metavar="N")
 
     evaluate = commands.add_parser(
         "evaluate",
@@ -163,17 +166,40 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _whole(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{value} is below 0")
+def _positive(text: str) -> int:
+    return _whole(text, 1, sys.maxsize)
+
+
+def _epochs_or_none(text: str) -> int:
+    return _whole(text, 0, sys.maxsize)
+
+
+def _validation_count(text: str) -> int:
+    # What is kept out of the 60,000 cannot be trained on, and something has to be.
+    return _whole(text, 0, 50_000)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0, 2**32 - 1)  # what NumPy and TensorFlow take
+
+
+def _whole(text: str, low: int, high: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{value} is not between {low} and {high}")
     return value
 
 
-def _positive(text: str) -> int:
-    value = _whole(text)
-    if value == 0:
-        raise argparse.ArgumentTypeError("0 is not above 0")
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and finite")
     return value
 
 

@@ -9,7 +9,7 @@ from .batches import Kind
 from .datasets import Mnist
 from .examples import Examples
 
-STROKE_COPIES: Final = 10
+STROKE_COPIES: Final = 8
 LETTER_COPIES: Final = 5
 SCRIBBLE_COUNT: Final = 8000
 

@@ -7,12 +7,14 @@ figure on that set and on no other.
 """
 
 import hashlib
+import http.client
 import os
 import shutil
 import struct
 import tempfile
-import urllib.error
 import urllib.request
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +33,9 @@ IDX_MD5 = {
     "x_test": "2646ac647ad5339dbf082846283269ea",
     "y_test": "27ae3e4e09519cfbb04c329615203637",
 }
+
+# What NumPy raises at a file that is empty, cut short, altered, or something else.
+_NOT_AN_ARCHIVE = (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
 class DatasetError(Exception):
@@ -72,13 +77,13 @@ def load_mnist(data_dir: Path | None = None, *, download: bool = True) -> Mnist:
             raise DatasetError(f"{named} has no {MNIST_FILE}")
         return _read_mnist(path)
     path = _keras_cache() / MNIST_FILE
-    if not path.is_file():
-        if not download:
-            raise DatasetError(
-                f"MNIST is not here: set {DATA_DIR_VARIABLE} to a folder with {MNIST_FILE}"
-            )
-        _download(MNIST_URL, path)
-    return _read_mnist(path)
+    if path.is_file():
+        return _read_mnist(path)
+    if not download:
+        raise DatasetError(
+            f"MNIST is not here: set {DATA_DIR_VARIABLE} to a folder with {MNIST_FILE}"
+        )
+    return _download(MNIST_URL, path)
 
 
 def data_folder(data_dir: Path | None) -> Path:
@@ -96,26 +101,32 @@ def _keras_cache() -> Path:
     return (Path(home) if home else Path.home() / ".keras") / "datasets"
 
 
-def _download(url: str, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as part:
-        try:
-            with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_SECONDS) as answer:  # noqa: S310 - a constant https address
-                shutil.copyfileobj(answer, part)
-        except (urllib.error.URLError, OSError) as error:
-            Path(part.name).unlink()
-            raise DatasetError(
-                f"cannot download MNIST from {url} ({error}); "
-                f"set {DATA_DIR_VARIABLE} to a folder with {MNIST_FILE}"
-            ) from error
-    Path(part.name).replace(path)
+def _download(url: str, path: Path) -> Mnist:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as folder:
+            part = Path(folder) / path.name
+            with (
+                urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_SECONDS) as answer,  # noqa: S310 - a constant https address
+                part.open("wb") as file,
+            ):
+                shutil.copyfileobj(answer, file)
+            # Only what is MNIST takes the name: half a file would be found ever after.
+            mnist = _read_mnist(part)
+            part.replace(path)
+    except (OSError, http.client.HTTPException, DatasetError) as error:
+        raise DatasetError(
+            f"cannot download MNIST from {url} ({error}); "
+            f"set {DATA_DIR_VARIABLE} to a folder with {MNIST_FILE}"
+        ) from error
+    return mnist
 
 
 def _read_mnist(path: Path) -> Mnist:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in IDX_MD5}
-    except (OSError, ValueError, KeyError) as error:
+    except (*_NOT_AN_ARCHIVE, KeyError) as error:
         raise DatasetError(f"{path} is not MNIST: {error}") from error
     for name, expected in IDX_MD5.items():
         if idx_md5(arrays[name]) != expected:

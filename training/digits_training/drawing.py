@@ -17,7 +17,7 @@ from digits_client.draw.strokes import Stroke, draw
 Gray = NDArray[np.uint8]
 Points = NDArray[np.float32]  # (N, 2), x and y
 
-CANVAS_SIDES: Final = (28, 32, 48, 64, 100, 150, 200, 300)
+CANVAS_SIDES: Final = (28, 32, 48, 64, 80, 100, 140, 200)
 
 
 def canvas_of_strokes(

@@ -14,6 +14,7 @@ from digits_server.frames import FRAME_SIZE
 from .datasets import Mnist
 from .errors import TrainingError
 from .fit import KERAS_FILE, Examples
+from .keras_files import open_network
 from .networks import DIGIT_COUNT
 from .plots import save_confusion
 
@@ -55,9 +56,10 @@ class Figures:
             "",
             "digit   images   right   recall   precision",
         ]
+        recall, precision = right / np.maximum(1, true), right / np.maximum(1, answered)
         lines += [
             f"{digit:>5}   {true[digit]:>6}   {right[digit]:>5}"
-            f"   {right[digit] / true[digit]:>6.2%}   {right[digit] / max(1, answered[digit]):>9.2%}"
+            f"   {recall[digit]:>6.2%}   {precision[digit]:>9.2%}"
             for digit in range(DIGIT_COUNT)
         ]
         return "\n".join(lines)
@@ -76,7 +78,7 @@ def load_network(path: Path) -> keras.Model:
     if not file.is_file():
         raise TrainingError(f"{file} does not exist")
     try:
-        model = keras.models.load_model(file, compile=False)
+        model = open_network(file)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise TrainingError(f"{file} is not a Keras model: {error}") from error
     shapes = (model.input_shape, model.output_shape)

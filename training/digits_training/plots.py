@@ -33,7 +33,7 @@ def save_curves(history: Mapping[str, Sequence[float]], path: Path) -> None:
         axes.legend(frameon=False)
     # The first epochs are far from the rest and would flatten what matters.
     accuracy, loss = figure.axes
-    accuracy.set_ylim(bottom=min(0.99, *history["val_accuracy"][1:], *history["accuracy"][1:]))
+    accuracy.set_ylim(bottom=min([0.99, *history["val_accuracy"][1:], *history["accuracy"][1:]]))
     loss.set_yscale("log")
     figure.savefig(path, dpi=110)
 

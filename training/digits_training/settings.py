@@ -13,7 +13,7 @@ class FitSettings:
     network: Network = "compact"
     """Which network to train."""
 
-    epochs: int = 40
+    epochs: int = 36
     """The most passes of the network that is to be shipped."""
 
     batch_size: int = 256
@@ -22,13 +22,13 @@ class FitSettings:
     learning_rate: float = 3e-3
     """The optimizer's rate; for ``compact`` its peak, after which it falls along a cosine."""
 
-    teacher_epochs: int = 10
+    teacher_epochs: int = 8
     """Passes of the larger network that teaches ``compact``; 0 for no teacher."""
 
     epoch_count: int = 100_000
     """Images a pass, drawn from all kinds of examples in fixed shares."""
 
-    taught_count: int = 700_000
+    taught_count: int = 600_000
     """Different images that the teacher answers for ``compact`` to learn from."""
 
     validation_count: int = 5000

@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     parsed = parser.parse_args(arguments)
     server = parsed.server or os.environ.get("DIGITS_SERVER")
-    for stream in (sys.stdin, sys.stdout):
-        stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # file names are bytes
+    for stream in filter(None, (sys.stdin, sys.stdout)):  # None where it was closed
+        stream.reconfigure(errors="surrogateescape")  # file names are bytes
     try:
         with contextlib.ExitStack() as stack:
             out = stack.enter_context(_output(parsed.output))
@@ -62,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_SOME_FAILED
     except OSError as error:
-        print(f"digits-batch: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+        where = error.filename or parsed.output or "standard output"
+        print(f"digits-batch: cannot write {where}: {error.strerror}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:
         print("digits-batch: interrupted", file=sys.stderr)
@@ -113,7 +114,7 @@ async def _run(address: str, paths: Sequence[str], row_writer: RowWriter) -> _Ta
         async with AsyncClient(address) as client:
             tally = _Tally()
             with progress:
-                async for row in rows(client, files(paths, sys.stdin)):
+                async for row in rows(client, files(paths, sys.stdin or ())):
                     row_writer.write(row)
                     tally.add(str(row.values()["verdict"] or "error"))
                     progress.update()

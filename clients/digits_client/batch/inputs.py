@@ -25,10 +25,17 @@ def files(arguments: Iterable[str], stdin: Iterable[str]) -> Iterator[str]:
         elif os.path.isdir(argument):  # noqa: PTH112 - paths stay strings: there may be many
             yield from _below(argument)
         elif glob.has_magic(argument) and not os.path.lexists(argument):
-            found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
-            yield from files(found, ()) if found else (argument,)
+            yield from _matching(argument)
         else:
             yield argument
+
+
+def _matching(pattern: str) -> Iterable[str]:
+    # ``**`` names a folder, and again what is below it; a file is asked about once.
+    found: dict[str, None] = {}
+    for path in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207
+        found.update(dict.fromkeys(_below(path) if os.path.isdir(path) else (path,)))  # noqa: PTH112
+    return found or (pattern,)
 
 
 def _below(folder: str) -> Iterator[str]:

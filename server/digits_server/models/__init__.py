@@ -6,7 +6,7 @@
 A version is a whole number above 0, and its folder is never changed once it is there.
 """
 
-from .manifest import LABELS, MANIFEST_FILE, MODEL_FILE, Manifest
+from .manifest import LABELS, MANIFEST_FILE, MODEL_FILE, Manifest, sha256
 from .registry import LoadedModel, load, load_folder, versions
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "Manifest",
     "load",
     "load_folder",
+    "sha256",
     "versions",
 ]

@@ -1,0 +1,110 @@
+"""A real server on a free port, with a model whose answers are known and can be held back."""
+
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digits.v1 import recognizer_pb2 as pb
+from digits.v1 import recognizer_pb2_grpc as pb_grpc
+from digits_server.app import Server, running
+from digits_server.frames import FRAME_RECIPE
+from digits_server.models import LABELS, Manifest
+from digits_server.settings import Settings
+
+
+class FakeEngine:
+    """Answers the digit that an image's ink stands for; waits while it is held."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+        """How many frames each call had."""
+        self.entered = threading.Semaphore(0)
+        """Released at each call."""
+        self.free = threading.Event()
+        self.free.set()
+        self.error: Exception | None = None
+
+    def predict(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.calls.append(len(frames))
+        self.entered.release()
+        self.free.wait()
+        if self.error is not None:
+            raise self.error
+        probs = np.full((len(frames), 10), 0.01, np.float32)
+        # ``image_of`` draws a bar as many pixels high as the digit plus one.
+        heights = (frames > 0.5).any(axis=2).sum(axis=1)
+        probs[np.arange(len(frames)), (heights - 1) % 10] = 0.91
+        return probs
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server under test."""
+
+    server: Server
+    engine: FakeEngine
+    stub: Any
+    channel: grpc.aio.Channel
+
+
+RunServer = Callable[..., AbstractAsyncContextManager[Running]]
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    return Manifest(
+        version="7",
+        frame_recipe=FRAME_RECIPE,
+        labels=LABELS,
+        temperature=1.0,
+        rejection_threshold=0.5,
+        metrics={"mnist_test_accuracy": 0.5},
+        training={},
+        files={"model.tflite": ""},
+    )
+
+
+@pytest.fixture
+def run_server(manifest: Manifest) -> RunServer:
+    """Start a server; settings by keyword."""
+
+    @asynccontextmanager
+    async def run(**changes: object) -> AsyncIterator[Running]:
+        engine = FakeEngine()
+        settings = replace(Settings(port=0, threads=1), **changes)  # type: ignore[arg-type]
+        async with (
+            running(settings, manifest, engine) as server,
+            grpc.aio.insecure_channel(server.address) as channel,
+        ):
+            try:
+                yield Running(server, engine, pb_grpc.RecognizerServiceStub(channel), channel)
+            finally:
+                engine.free.set()
+
+    return run
+
+
+@pytest.fixture
+async def running_server(run_server: RunServer) -> AsyncIterator[Running]:
+    async with run_server() as started:
+        yield started
+
+
+@pytest.fixture
+def image_of() -> Callable[[int], pb.Image]:
+    """Make an image that the fake takes for a digit: a frame that is left as it is."""
+
+    def make(digit: int) -> pb.Image:
+        gray = np.zeros((28, 28), np.uint8)
+        top = 14 - (digit + 1) // 2
+        gray[top : top + digit + 1, 4:24] = 255
+        return pb.Image(raw=pb.RawImage(width=28, height=28, data=gray.tobytes()))
+
+    return make

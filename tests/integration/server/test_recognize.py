@@ -1,0 +1,126 @@
+import io
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from PIL import Image
+
+from digits.v1 import recognizer_pb2 as pb
+
+ImageOf = Callable[[int], pb.Image]
+
+
+def violation_of(error: grpc.aio.AioRpcError) -> error_details_pb2.BadRequest.FieldViolation:
+    trailers = dict(error.trailing_metadata() or ())
+    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
+    bad_request = error_details_pb2.BadRequest()
+    assert status.details[0].Unpack(bad_request)
+    return bad_request.field_violations[0]
+
+
+async def test_an_image_is_answered_with_its_digit(running_server: Any, image_of: ImageOf) -> None:
+    response = await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(4)))
+    [prediction] = response.predictions
+    assert prediction.verdict == pb.VERDICT_DIGIT
+    assert prediction.digit == 4
+    assert prediction.confidence == pytest.approx(0.91)
+    assert len(prediction.probabilities) == 10
+    assert prediction.model_version == "7"
+    assert prediction.frame == b""
+
+
+async def test_the_frame_comes_back_when_it_is_asked_for(
+    running_server: Any, image_of: ImageOf
+) -> None:
+    request = pb.RecognizeRequest(image=image_of(4), include_frame=True)
+    response = await running_server.stub.Recognize(request)
+    assert response.predictions[0].frame == request.image.raw.data
+
+
+async def test_a_blank_image_is_a_verdict_and_not_an_error(running_server: Any) -> None:
+    blank = io.BytesIO()
+    Image.new("L", (200, 200), 255).save(blank, "PNG")
+    request = pb.RecognizeRequest(image=pb.Image(encoded=blank.getvalue()))
+    [prediction] = (await running_server.stub.Recognize(request)).predictions
+    assert prediction.verdict == pb.VERDICT_BLANK
+    assert not prediction.HasField("digit")
+    assert not prediction.probabilities
+    assert running_server.engine.calls == []
+
+
+@pytest.mark.parametrize(
+    ("image", "field", "says"),
+    [
+        (pb.Image(), "image", "is unset"),
+        (pb.Image(encoded=b""), "image.encoded", "is empty"),
+        (pb.Image(encoded=b"no image"), "image.encoded", "is not a PNG"),
+        (pb.Image(encoded=b"x" * 5000), "image.encoded", "at most 4000"),
+        (pb.Image(raw=pb.RawImage(height=2, data=b"ab")), "image.raw.width", "is 0"),
+        (pb.Image(raw=pb.RawImage(width=2, data=b"ab")), "image.raw.height", "is 0"),
+        (pb.Image(raw=pb.RawImage(width=2, height=2, data=b"abc")), "image.raw.data", "2 * 2 = 4"),
+        (pb.Image(raw=pb.RawImage(width=2**31, height=2**31)), "image.raw", "at most 2500"),
+    ],
+)
+async def test_a_bad_image_is_refused_by_field_and_limit_and_the_server_goes_on(
+    run_server: Any, image_of: ImageOf, image: pb.Image, field: str, says: str
+) -> None:
+    async with run_server(max_image_bytes=4000, max_image_pixels=2500) as started:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await started.stub.Recognize(pb.RecognizeRequest(image=image))
+        assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert says in (caught.value.details() or "")
+        assert violation_of(caught.value).field == field
+        response = await started.stub.Recognize(pb.RecognizeRequest(image=image_of(1)))
+        assert response.predictions[0].digit == 1
+
+
+async def test_a_batch_is_answered_in_order_and_a_bad_image_spoils_only_its_own_place(
+    running_server: Any, image_of: ImageOf
+) -> None:
+    images = [image_of(digit) for digit in range(10)]
+    images[3] = pb.Image(encoded=b"no image")
+    response = await running_server.stub.RecognizeBatch(pb.RecognizeBatchRequest(images=images))
+    answered = [
+        "error" if result.HasField("error") else result.predictions[0].digit
+        for result in response.results
+    ]
+    assert answered == [0, 1, 2, "error", 4, 5, 6, 7, 8, 9]
+    assert response.results[3].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert not response.results[3].predictions
+
+
+@pytest.mark.parametrize("count", [0, 6])
+async def test_a_batch_of_no_images_or_too_many_is_refused(
+    run_server: Any, image_of: ImageOf, count: int
+) -> None:
+    async with run_server(max_batch_images=5) as started:
+        request = pb.RecognizeBatchRequest(images=[image_of(1)] * count)
+        with pytest.raises(grpc.aio.AioRpcError, match=f"has {count} images; 1 to 5") as caught:
+            await started.stub.RecognizeBatch(request)
+        assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert violation_of(caught.value).field == "images"
+
+
+async def test_the_model_and_the_limits_are_told(run_server: Any) -> None:
+    async with run_server(max_image_bytes=1, max_image_pixels=2, max_batch_images=3) as started:
+        response = await started.stub.GetModel(pb.GetModelRequest())
+    assert response.model.version == "7"
+    assert list(response.model.labels) == list("0123456789")
+    assert response.model.mnist_test_accuracy == 0.5
+    assert response.model.frame_recipe
+    limits = response.limits
+    assert (limits.max_image_bytes, limits.max_image_pixels, limits.max_batch_images) == (1, 2, 3)
+
+
+async def test_ink_that_no_digit_explains_is_not_a_digit(
+    run_server: Any, image_of: ImageOf, manifest: Any
+) -> None:
+    object.__setattr__(manifest, "rejection_threshold", 0.95)
+    async with run_server() as started:
+        response = await started.stub.Recognize(pb.RecognizeRequest(image=image_of(4)))
+    [prediction] = response.predictions
+    assert prediction.verdict == pb.VERDICT_NOT_A_DIGIT
+    assert not prediction.HasField("digit")
+    assert len(prediction.probabilities) == 10

@@ -1,0 +1,38 @@
+"""What ``import digits_client`` offers."""
+
+import inspect
+
+import digits_client
+
+
+def test_the_exported_names_are_sorted() -> None:
+    assert digits_client.__all__ == sorted(digits_client.__all__)
+
+
+def test_the_exported_names_are_all_the_public_ones_that_are_no_modules() -> None:
+    public = {
+        name
+        for name, value in vars(digits_client).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert set(digits_client.__all__) == public
+
+
+def test_every_error_is_exported() -> None:
+    errors = {
+        name
+        for name, value in vars(digits_client.errors).items()
+        if inspect.isclass(value) and issubclass(value, digits_client.DigitsError)
+    }
+    assert errors <= set(digits_client.__all__)
+
+
+def test_every_exported_class_and_method_is_documented() -> None:
+    for name in digits_client.__all__:
+        thing = getattr(digits_client, name)
+        if not inspect.isclass(thing):
+            continue
+        assert thing.__doc__, name
+        for method_name, method in inspect.getmembers(thing, inspect.isfunction):
+            if not method_name.startswith("_"):
+                assert method.__doc__, f"{name}.{method_name}"

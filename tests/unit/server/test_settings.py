@@ -1,0 +1,75 @@
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from digits_server.cli import main
+from digits_server.settings import Settings, SettingsError
+
+
+def resolve(*flags: str, **environment: str) -> Settings:
+    parser = argparse.ArgumentParser()
+    Settings.add_flags(parser)
+    return Settings.resolve(parser.parse_args(flags), environment)
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
+    assert resolve().port == 50051
+    assert resolve(DIGITS_PORT="7").port == 7
+    assert resolve("--port", "8", DIGITS_PORT="7").port == 8
+
+
+def test_an_empty_variable_is_not_set() -> None:
+    assert resolve(DIGITS_PORT="").port == 50051
+
+
+def test_values_are_parsed_to_their_types() -> None:
+    settings = resolve("--models-dir", "m", "--drain-seconds", "1.5", "--log-level", "debug")
+    assert settings.models_dir == Path("m")
+    assert settings.drain_seconds == 1.5
+    assert settings.log_level == "DEBUG"
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--port", "65536"),
+        ("--port", "http"),
+        ("--threads", "0"),
+        ("--max-batch-images", "-1"),
+        ("--grace-seconds", "soon"),
+        ("--grace-seconds", "nan"),
+        ("--grace-seconds", "-1"),
+        ("--log-level", "loud"),
+        ("--host", ""),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_name_of_its_flag_or_variable(
+    flag: str, value: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^{flag}: "):
+        resolve(flag, value)
+    variable = "DIGITS" + flag[1:].replace("-", "_").upper()
+    if value:
+        with pytest.raises(SettingsError, match=f"^{variable}: "):
+            resolve(**{variable: value})
+
+
+def test_a_wrong_value_exits_with_2_and_names_the_flag(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--port", "x"])
+    assert caught.value.code == 2
+    assert "--port: 'x' is not a whole number" in capsys.readouterr().err
+
+
+def test_every_setting_has_a_flag_in_the_help_with_its_default(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = capsys.readouterr().out
+    for setting in fields(Settings):
+        assert f"--{setting.name.replace('_', '-')} " in shown
