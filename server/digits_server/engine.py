@@ -20,7 +20,10 @@ class Engine(Protocol):
     """What the batcher needs of a model. Not thread-safe: one thread calls it."""
 
     def predict(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (N, 10) probabilities for (N, 28, 28) frames."""
+        """Return (N, 10) or (N, 11) probabilities for (N, 28, 28) frames.
+
+        Those of the ten digits, then, where there is an eleventh, that of no digit.
+        """
 
 
 class LiteRtEngine:
@@ -31,7 +34,7 @@ class LiteRtEngine:
 
         Args:
             path: The ``.tflite`` file. Its input is (N, 28, 28, 1) float32 frames in
-                0..1, its output (N, 10) float32 probabilities.
+                0..1, its output (N, 10) or (N, 11) float32 probabilities.
             threads: That one call may use.
             temperature: By which the logits are divided; above 1 is less sure of itself.
                 C. Guo et al., "On Calibration of Modern Neural Networks" (2017).
@@ -48,11 +51,11 @@ class LiteRtEngine:
             raise ModelError(f"{path} is not a LiteRT model of (N, 28, 28, 1)") from error
         for size in BATCH_SIZES:
             probs = self.predict(np.zeros((size, FRAME_SIZE, FRAME_SIZE), np.float32))
-            if probs.shape != (size, DIGIT_COUNT) or probs.dtype != np.float32:
-                raise ModelError(f"{path} does not answer with (N, {DIGIT_COUNT}) float32")
+            if probs.shape not in ((size, DIGIT_COUNT), (size, DIGIT_COUNT + 1)):
+                raise ModelError(f"{path} does not answer with ten or eleven probabilities")
 
     def predict(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (N, 10) calibrated probabilities for (N, 28, 28) frames in 0..1."""
+        """Return (N, 10) or (N, 11) calibrated probabilities for (N, 28, 28) frames in 0..1."""
         pieces = []
         begin = 0
         for size in BATCH_SIZES:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batcher import Batcher
+from .engine import DIGIT_COUNT
 from .errors import InvalidArgumentError, ServerError
 from .frames import make_frame
 from .models import Manifest
@@ -85,14 +86,16 @@ class Recognizer:
         return [frame for job in await asyncio.gather(*jobs) for frame in job]
 
     def _judge(self, frame: NDArray[np.float32], probs: NDArray[np.float32]) -> Prediction:
-        digit = int(probs.argmax())
-        confidence = float(probs[digit])
-        known = confidence >= self.manifest.rejection_threshold
+        of_digits = probs[:DIGIT_COUNT]
+        digit = int(of_digits.argmax())
+        is_known = float(of_digits[digit]) >= self.manifest.rejection_threshold
+        # Given that it is a digit: what a model with a class for all else left to that is shared.
+        given_digit = of_digits / of_digits.sum()
         return Prediction(
-            Verdict.DIGIT if known else Verdict.NOT_A_DIGIT,
-            digit if known else None,
-            confidence,
-            tuple(probs.tolist()),
+            Verdict.DIGIT if is_known else Verdict.NOT_A_DIGIT,
+            digit if is_known else None,
+            float(given_digit[digit]),
+            tuple(given_digit.tolist()),
             frame,
         )
 

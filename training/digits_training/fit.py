@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from . import networks, record
 from .batches import DrawnBatches, PlainBatches, one_hot, taught
+from .calibration import calibrated
 from .curriculum import Curriculum, curriculum
 from .datasets import Mnist
 from .examples import Examples, of_images
@@ -110,7 +113,16 @@ def _fit_compact(settings: FitSettings, made: Curriculum, run_dir: Path) -> Hist
     ]
     history = _train(model, batches, settings.epochs, held_out, callbacks)
     model.save(run_dir / KERAS_FILE)
+    mnist, strokes = made.validation_mnist, made.validation_strokes
+    calibrated(
+        (predict(model, mnist), mnist.labels), (predict(model, strokes), strokes.labels)
+    ).save(run_dir)
     return history
+
+
+def predict(model: keras.Model, examples: Examples) -> NDArray[np.float32]:
+    """Return (N, K) probabilities."""
+    return np.asarray(model.predict(examples.inputs(), batch_size=500, verbose=0), np.float32)
 
 
 def _teacher(

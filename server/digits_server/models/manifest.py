@@ -31,7 +31,10 @@ class Manifest:
     """By which the logits are divided before the softmax; above 0."""
 
     rejection_threshold: float
-    """The confidence, 0 to 1, below which the ink is no digit that the model knows."""
+    """The least probability, 0 to 1, of the likeliest digit at which the ink counts as it.
+
+    Of all that the model tells apart, what is no digit included, where it knows that.
+    """
 
     metrics: dict[str, float]
     """Measured when it was exported: ``mnist_test_accuracy`` and others, shares of 1."""

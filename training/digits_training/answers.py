@@ -1,0 +1,93 @@
+"""What a network answers to images, framed and judged as the server does it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits_server.frames import make_frame
+
+from .calibration import (
+    Calibration,
+    Labels,
+    Probs,
+    calibration_error,
+    given_digit,
+    likeliest_digit,
+)
+from .suites import Gray, Suite
+
+Predict = Callable[[NDArray[np.float32]], Probs]
+"""Maps (N, 28, 28) frames in 0..1 to (N, K) probabilities, K being 10 or 11."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers to a suite."""
+
+    frames: NDArray[np.float32]
+    """(N, 28, 28) in 0..1: what the network saw."""
+
+    probs: Probs
+    """(N, K), calibrated."""
+
+    labels: Labels
+    """(N,), the truth."""
+
+    threshold: float
+    """Of the likeliest digit's probability, below which the answer is "no digit"."""
+
+    @property
+    def digits(self) -> Labels:
+        """(N,): the likeliest digit, whatever the verdict."""
+        return np.asarray(given_digit(self.probs).argmax(axis=1), np.uint8)
+
+    @property
+    def confidence(self) -> Probs:
+        """(N,): how sure the network is of that digit, given that it is one."""
+        return np.asarray(given_digit(self.probs).max(axis=1))
+
+    @property
+    def is_blank(self) -> NDArray[np.bool_]:
+        """(N,): whether no ink was found."""
+        return ~self.frames.any(axis=(1, 2))
+
+    @property
+    def is_rejected(self) -> NDArray[np.bool_]:
+        """(N,): whether the verdict is "no digit" or "blank"."""
+        return (likeliest_digit(self.probs) < self.threshold) | self.is_blank
+
+    @property
+    def is_right(self) -> NDArray[np.bool_]:
+        """(N,): whether the verdict is a digit and it is the true one."""
+        return (self.digits == self.labels) & ~self.is_rejected
+
+    @property
+    def accuracy(self) -> float:
+        """The share of verdicts that are the right digit."""
+        return float(self.is_right.mean())
+
+    @property
+    def rejected_share(self) -> float:
+        """The share of verdicts that are "no digit" or "blank"."""
+        return float(self.is_rejected.mean())
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected, in 15 bins, of the likeliest digit, whatever the verdict."""
+        return calibration_error(self.confidence, self.digits == self.labels)
+
+
+def answers_to(
+    images: Sequence[Gray], labels: Labels, predict: Predict, calibration: Calibration
+) -> Answers:
+    """Frame images, ask a network, and judge its answers."""
+    frames = np.stack([make_frame(image) for image in images])
+    probs = calibration.apply(predict(frames))
+    return Answers(frames, probs, labels, calibration.rejection_threshold)
+
+
+def answers_to_suite(suite: Suite, predict: Predict, calibration: Calibration) -> Answers:
+    """Return the answers to a suite."""
+    return answers_to(suite.images, suite.labels, predict, calibration)

@@ -1,0 +1,124 @@
+"""The sets of images on which a network is measured, as images: nothing is framed yet.
+
+None of them is trained on, and none but the first is in MNIST's hand.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits_server.images import ImageLimits, decode
+
+from . import drawing, omniglot, pendigits
+from .datasets import DatasetError, Mnist, data_folder
+from .examples import NOT_A_DIGIT
+
+Gray = NDArray[np.uint8]
+Labels = NDArray[np.uint8]
+
+CANVAS_SIDE: Final = 300
+PEN_PIXELS: Final = (8.0, 24.0)
+SEED: Final = 20
+WILD_LIMITS: Final = ImageLimits(max_bytes=2**25, max_pixels=2**26)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Images with their labels."""
+
+    name: str
+    """A word: ``mnist``, ``strokes``, ``letters``, ``wild``, ``wild-photo`` ..."""
+
+    title: str
+    """For people."""
+
+    images: list[Gray]
+    """Each (H, W) uint8, of any size."""
+
+    labels: Labels
+    """(N,), 0..9, or NOT_A_DIGIT."""
+
+
+def mnist_suite(mnist: Mnist) -> Suite:
+    """Return MNIST's test set."""
+    return Suite("mnist", "MNIST test set", list(mnist.x_test), mnist.y_test)
+
+
+def stroke_suite(data_dir: Path | None) -> Suite:
+    """Return drawings of the writers kept out: pens of 8 to 24 px on canvases of 300 px.
+
+    Raises:
+        DatasetError: The pen strokes are nowhere.
+    """
+    recordings = pendigits.of_writers(pendigits.load_pendigits(data_dir), pendigits.TEST_WRITERS)
+    random = np.random.default_rng(SEED)
+    images = [
+        drawing.canvas_of_strokes(
+            recording.strokes,
+            random,
+            side=CANVAS_SIDE,
+            pen=random.uniform(*PEN_PIXELS),
+            as_written=True,
+        )
+        for recording in recordings
+    ]
+    labels = np.array([recording.label for recording in recordings], np.uint8)
+    return Suite("strokes", "Pen strokes of unseen writers", images, labels)
+
+
+def letter_suite(data_dir: Path | None) -> Suite:
+    """Return letters of alphabets that are not learned from.
+
+    Raises:
+        DatasetError: The letters are nowhere.
+    """
+    letters = omniglot.load_omniglot(data_dir).of(omniglot.TEST_ALPHABETS)
+    labels = np.full(len(letters.images), NOT_A_DIGIT, np.uint8)
+    return Suite("letters", "Letters of unseen alphabets", list(letters.images), labels)
+
+
+def wild_suites(data_dir: Path | None) -> list[Suite]:
+    """Return people's own images: all, and each kind of them.
+
+    They are looked for in ``wild/``, with a line of JSON each in ``manifest.jsonl``:
+    ``file``, ``label`` and ``kind``.
+
+    Raises:
+        DatasetError: There are none, or one cannot be read.
+    """
+    folder = data_folder(data_dir) / "wild"
+    try:
+        lines = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        images = [decode((folder / row["file"]).read_bytes(), WILD_LIMITS) for row in rows]
+    except (OSError, ValueError, KeyError) as error:
+        raise DatasetError(f"{folder} cannot be read as people's own images: {error}") from error
+    labels = np.array([int(row["label"]) for row in rows], np.uint8)
+    kinds = np.array([row["kind"] for row in rows])
+    found = [Suite("wild", "People's own images", images, labels)]
+    for kind in sorted(set(kinds.tolist())):
+        which = np.flatnonzero(kinds == kind)
+        part = [images[place] for place in which]
+        found.append(Suite(f"wild-{kind}", f"... of which {kind}", part, labels[which]))
+    return found
+
+
+def at_hand(mnist: Mnist, data_dir: Path | None) -> tuple[list[Suite], list[str]]:
+    """Return the suites whose data is here, and a sentence for each that is not."""
+    makers: list[Callable[[], list[Suite]]] = [
+        lambda: [stroke_suite(data_dir)],
+        lambda: wild_suites(data_dir),
+        lambda: [letter_suite(data_dir)],
+    ]
+    suites, missing = [mnist_suite(mnist)], []
+    for make in makers:
+        try:
+            suites += make()
+        except DatasetError as error:
+            missing.append(f"left out: {error}")
+    return suites, missing
