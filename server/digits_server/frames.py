@@ -14,6 +14,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from .ink import find_ink
@@ -36,7 +37,8 @@ WORK_SIDE: Final = 4 * BOX_SIZE
 MIN_STROKE_PIXELS: Final = 2.0
 MAX_STROKE_PIXELS: Final = 4.2
 
-Share = NDArray[np.float32]
+Share = MatLike
+"""float32 in 0..1; OpenCV's types say no more than "numbers"."""
 
 
 def make_frame(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -93,8 +95,14 @@ def _with_usual_stroke(ink: Share) -> Share:
         thinner = cv2.erode(work, _disc(excess))
         if thinner.max() > 0.5:  # else it is a blot, all of it
             work = thinner
-    left, top, width, height = cv2.boundingRect((work > 0.25).view(np.uint8))
-    return work[top : top + height, left : left + width]
+    left, top, right, bottom = _box(work > 0.25)
+    return work[top:bottom, left:right]
+
+
+def _box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of the true pixels, the last two exclusive."""
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return left, top, left + width, top + height
 
 
 def _stroke_width(ink: Share) -> float:
@@ -113,7 +121,7 @@ def _disc(change: int) -> NDArray[np.uint8]:
 def _fit(ink: Share) -> Share:
     """Scale to the largest size that fits the box, the darkest ink being 1."""
     fitted = _scaled(ink, BOX_SIZE)
-    return np.minimum(fitted * np.float32(1.05 / fitted.max()), np.float32(1))
+    return np.asarray(np.minimum(fitted * np.float32(1.05 / fitted.max()), np.float32(1)))
 
 
 def _scaled(ink: Share, side: int) -> Share:
@@ -125,7 +133,7 @@ def _scaled(ink: Share, side: int) -> Share:
     return np.minimum(cv2.resize(ink, size, interpolation=how), np.float32(1))
 
 
-def _center(ink: Share) -> Share:
+def _center(ink: Share) -> NDArray[np.float32]:
     """Lay the ink into a frame with its centre of mass at the middle."""
     height, width = ink.shape
     x, y = _center_of_mass(ink)
@@ -136,7 +144,7 @@ def _center(ink: Share) -> Share:
     return frame
 
 
-def _center_of_mass(ink: NDArray[np.uint8] | Share) -> tuple[float, float]:
+def _center_of_mass(ink: Share) -> tuple[float, float]:
     """Return the x and y of the centre of mass in pixels from the top left corner."""
     # Not by cv2.moments, which takes an image two pixels wide for a list of points.
     columns, rows = ink.sum(axis=0, dtype=np.float64), ink.sum(axis=1, dtype=np.float64)

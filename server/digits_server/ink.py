@@ -7,10 +7,12 @@ from typing import Final
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-Gray = NDArray[np.uint8]
-Share = NDArray[np.float32]
+# OpenCV's types say no more than "numbers". Gray is uint8, and Share float32 in 0..1.
+Gray = MatLike
+Share = MatLike
 
 # Paper is even when this share of the image's edge is within these levels of its median:
 # a canvas, or a scan that was cleaned. Otherwise the light on it is estimated.
@@ -34,7 +36,7 @@ MIN_EXTENT_SHARE: Final = 0.03
 MIN_EXTENT_PIXELS: Final = 3
 
 
-def find_ink(gray: Gray) -> Share | None:
+def find_ink(gray: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     """Return the ink of the digit in an image, cut out, or None for a blank image.
 
     Args:
@@ -58,7 +60,7 @@ def find_ink(gray: Gray) -> Share | None:
     # A stroke's soft edge lies outside the mask; what is below a tenth is the paper's.
     edged = cv2.dilate(mask, np.ones((3, 3), np.uint8))[place]
     share = contrast[place] * np.float32(1.25 / peak) - np.float32(0.125)
-    return np.clip(share, 0, 1) * edged
+    return np.asarray(np.clip(share, 0, 1) * edged, np.float32)
 
 
 def _contrast(gray: Gray) -> tuple[Gray, float]:
@@ -70,7 +72,8 @@ def _contrast(gray: Gray) -> tuple[Gray, float]:
     ground = int(np.median(edge))
     is_even = np.count_nonzero(np.abs(edge - ground) <= EVEN_LEVELS) >= EVEN_SHARE * edge.size
     if is_even:
-        lighter, darker = cv2.subtract(gray, ground), cv2.subtract(ground, gray)
+        paper = np.full_like(gray, ground)
+        lighter, darker = cv2.subtract(gray, paper), cv2.subtract(paper, gray)
         ink, other = (lighter, darker) if _weight(lighter) > _weight(darker) else (darker, lighter)
         # The grain away from the ink, where nothing else is: half of it is cut off at 0.
         return ink, float(_quantile(_histogram(other), 0.84))
@@ -92,8 +95,8 @@ def _contrast_in_uneven_light(gray: Gray) -> tuple[Gray, float]:
     shadow = cv2.morphologyEx(
         cv2.medianBlur(level, 3), cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8)
     )
-    paper = slope + cv2.GaussianBlur(shadow, (0, 0), reach / 4)
-    paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
+    small_paper = slope + cv2.GaussianBlur(shadow, (0, 0), reach / 4)
+    paper = cv2.resize(small_paper, (width, height), interpolation=cv2.INTER_LINEAR)
     contrast = cv2.subtract(np.clip(paper, 0, 255).astype(np.uint8), gray)
     counts = _histogram(contrast)
     return contrast, float(_quantile(counts, 0.5) - _quantile(counts, 0.16))
@@ -151,9 +154,9 @@ def _digit(smooth: Gray, inked: NDArray[np.bool_]) -> Gray:
     if count <= 2:  # the ground and at most one piece
         return mask
     at = np.flatnonzero(mask)
-    total = np.bincount(labels.ravel()[at], smooth.ravel()[at], count)[1:]
+    total = np.bincount(labels.ravel()[at], smooth.ravel()[at], count)[1:].astype(np.float64)
     kept = _kept_pieces(boxes[1:], total, inked.shape)
-    return np.concatenate(([False], kept))[labels].astype(np.uint8)
+    return np.asarray(np.concatenate(([False], kept))[labels], np.uint8)
 
 
 def _has_full_line(mask: Gray) -> bool:
@@ -180,16 +183,17 @@ def _without_ruling(mask: Gray) -> Gray:
         )
         profile = thin.max(axis=1 if along is across else 0).astype(np.int8)
         line_count += int(np.count_nonzero(np.diff(profile, prepend=0) > 0))
-        lines |= thin
+        lines = cv2.bitwise_or(lines, thin)
     if line_count < 2:
         return mask
     rest = cv2.subtract(mask, lines)
     bridge = np.ones((thick + 2, thick + 2), np.uint8)
-    return rest | (cv2.morphologyEx(rest, cv2.MORPH_CLOSE, bridge) & lines)
+    mended = cv2.bitwise_and(cv2.morphologyEx(rest, cv2.MORPH_CLOSE, bridge), lines)
+    return cv2.bitwise_or(rest, mended)
 
 
 def _kept_pieces(
-    boxes: NDArray[np.int32], ink: NDArray[np.float64], shape: tuple[int, ...]
+    boxes: MatLike, ink: NDArray[np.float64], shape: tuple[int, ...]
 ) -> NDArray[np.bool_]:
     """Tell which pieces belong to the digit.
 

@@ -51,17 +51,17 @@ class Answers:
     @property
     def is_blank(self) -> NDArray[np.bool_]:
         """(N,): whether no ink was found."""
-        return ~self.frames.any(axis=(1, 2))
+        return np.asarray(~self.frames.any(axis=(1, 2)))
 
     @property
     def is_rejected(self) -> NDArray[np.bool_]:
         """(N,): whether the verdict is "no digit" or "blank"."""
-        return (likeliest_digit(self.probs) < self.threshold) | self.is_blank
+        return np.asarray((likeliest_digit(self.probs) < self.threshold) | self.is_blank)
 
     @property
     def is_right(self) -> NDArray[np.bool_]:
         """(N,): whether the verdict is a digit and it is the true one."""
-        return (self.digits == self.labels) & ~self.is_rejected
+        return np.asarray((self.digits == self.labels) & ~self.is_rejected)
 
     @property
     def accuracy(self) -> float:

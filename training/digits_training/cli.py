@@ -77,10 +77,10 @@ def _fit(parsed: argparse.Namespace) -> None:
 
 def _evaluate(parsed: argparse.Namespace) -> None:
     mnist = load_mnist(parsed.data_dir)
-    from .evaluate import evaluate, load_network
+    from .evaluate import evaluate
 
     out = parsed.out or (parsed.model if parsed.model.is_dir() else parsed.model.parent)
-    print(evaluate(load_network(parsed.model), mnist, out))
+    print(evaluate(parsed.model, mnist, parsed.data_dir, out))
 
 
 def _export(parsed: argparse.Namespace) -> None:

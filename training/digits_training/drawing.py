@@ -6,16 +6,17 @@ on dark and on light ground, on canvases of a few pixels and of hundreds.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from digits_client.draw.strokes import Stroke, draw
 
 Gray = NDArray[np.uint8]
-Points = NDArray[np.float32]  # (N, 2), x and y
+Points = NDArray[np.floating[Any]]  # (N, 2), x and y
 
 CANVAS_SIDES: Final = (28, 32, 48, 64, 80, 100, 140, 200)
 
@@ -64,7 +65,7 @@ def _bend(random: np.random.Generator) -> NDArray[np.float64]:
     slant = random.uniform(-0.25, 0.25)
     width = np.exp(random.uniform(-0.3, 0.3))
     cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[cos, -sin], [sin, cos]]) @ np.array([[width, slant], [0, 1]])
+    return np.asarray(np.array([[cos, -sin], [sin, cos]]) @ np.array([[width, slant], [0, 1]]))
 
 
 def canvas_of_image(ink: Gray, random: np.random.Generator) -> Gray:
@@ -99,7 +100,7 @@ def on_paper(canvas: Gray, random: np.random.Generator) -> Gray:
         random: Decides what: uneven light, gray paper, pale ink, grain, blur, inversion.
     """
     height, width = canvas.shape
-    ink = 1 - canvas.astype(np.float32) / 255
+    ink: MatLike = 1 - canvas.astype(np.float32) / 255
     if random.random() < 0.3:
         ink = cv2.GaussianBlur(ink, (0, 0), random.uniform(0.3, 0.012 * max(canvas.shape) + 0.5))
     paper = random.uniform(140, 255)
@@ -113,7 +114,7 @@ def on_paper(canvas: Gray, random: np.random.Generator) -> Gray:
             + slope[1] * np.linspace(-1, 1, height)[:, None]
         )
     if random.random() < 0.5:
-        grain = random.standard_normal(canvas.shape, dtype=np.float32)
+        grain: MatLike = random.standard_normal(canvas.shape, dtype=np.float32)
         if random.random() < 0.5:
             grain = cv2.GaussianBlur(grain, (0, 0), 1.0) * 2.5
         image += grain * random.uniform(1, 9)

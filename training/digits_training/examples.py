@@ -136,6 +136,8 @@ def _in_processes(make: Maker, items: Sequence[Any], seed: int) -> Frames:
         (make, items[at : at + _JOB_COUNT], np.random.SeedSequence((seed, at)))
         for at in range(0, len(items), _JOB_COUNT)
     ]
+    if len(jobs) == 1:
+        return _job(jobs[0])
     # Spawned: a fork of a process that has TensorFlow's threads hangs.
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
         return np.concatenate(list(processes.map(_job, jobs)))
@@ -143,6 +145,6 @@ def _in_processes(make: Maker, items: Sequence[Any], seed: int) -> Frames:
 
 def _job(job: tuple[Maker, Sequence[Any], np.random.SeedSequence]) -> Frames:
     make, items, seed = job
-    cv2.setNumThreads(1)  # the processes are the threads
+    cv2.setNumThreads(1)  # the processes are the threads; alone, it is fast enough
     random = np.random.default_rng(seed)
     return np.stack([make(item, random) for item in items])

@@ -20,10 +20,12 @@ from digits_server.engine import LiteRtEngine
 from digits_server.errors import ModelError
 from digits_server.frames import FRAME_RECIPE
 
+from .calibration import Calibration, given_digit
 from .datasets import Mnist
 from .errors import TrainingError
-from .evaluate import Figures, load_network, predict
-from .fit import Examples
+from .examples import Examples, of_images
+from .figures import Figures
+from .keras_files import load_network, predict
 from .record import RunRecord
 
 # How far a converted network may be from the one it was made from.
@@ -31,9 +33,6 @@ MAX_FLOAT_DIFFERENCE: Final = 1e-3
 """Of any probability of any test image, for float32."""
 MAX_ACCURACY_LOSS: Final = 0.0002
 """Of the test accuracy, for int8: 2 images in 10,000."""
-
-# An answer that is more likely wrong than right is none.
-REJECTION_THRESHOLD: Final = 0.5
 
 CALIBRATION_COUNT: Final = 1000
 
@@ -66,23 +65,22 @@ def export(
     folder = models_dir / str(version)
     if folder.exists():
         raise TrainingError(f"{folder} exists; a version is never changed")
-    train_frames = Examples.from_images(
-        mnist.x_train[:CALIBRATION_COUNT], mnist.y_train[:CALIBRATION_COUNT]
-    ).frames
-    test = Examples.from_images(mnist.x_test, mnist.y_test)
+    ranges = of_images(mnist.x_train[:CALIBRATION_COUNT], mnist.y_train[:CALIBRATION_COUNT])
+    test = of_images(mnist.x_test, mnist.y_test)
+    calibration = Calibration.load(source) if source.is_dir() else Calibration()
     with tempfile.TemporaryDirectory(dir=models_dir, prefix=".export-") as temporary:
         unfinished = Path(temporary) / folder.name
         unfinished.mkdir()
         file = unfinished / models.MODEL_FILE
-        file.write_bytes(convert(model, train_frames if quantize else None))
+        file.write_bytes(convert(model, ranges.inputs() if quantize else None))
         metrics = _compare(model, file, test, quantized=quantize)
         record = RunRecord.load(source) if source.is_dir() else None
         models.Manifest(
             version=str(version),
             frame_recipe=FRAME_RECIPE,
             labels=models.LABELS,
-            temperature=1.0,
-            rejection_threshold=REJECTION_THRESHOLD,
+            temperature=calibration.temperature,
+            rejection_threshold=calibration.rejection_threshold,
             metrics=metrics,
             training=dataclasses.asdict(record) if record else {"source": source.name},
             files={models.MODEL_FILE: hashlib.sha256(file.read_bytes()).hexdigest()},
@@ -95,21 +93,21 @@ def export(
     return folder
 
 
-def convert(model: keras.Model, calibration: NDArray[np.float32] | None) -> bytes:
+def convert(model: keras.Model, ranges: NDArray[np.float32] | None) -> bytes:
     """Return a network as a LiteRT file with float32 input and output.
 
     Args:
-        model: Maps (N, 28, 28, 1) to (N, 10).
-        calibration: (M, 28, 28) frames whose activations give the ranges of an int8
+        model: Maps (N, 28, 28, 1) to (N, 10) or (N, 11).
+        ranges: (M, 28, 28, 1) frames whose activations give the ranges of an int8
             network; None for a float32 one.
     """
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    if calibration is not None:
+    if ranges is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
 
         def representative() -> Iterator[list[NDArray[np.float32]]]:
-            for frame in calibration:
-                yield [frame[None, ..., None]]
+            for frame in ranges:
+                yield [frame[None]]
 
         converter.representative_dataset = representative
     # It lists every variable on standard output, which is for our own answer.
@@ -120,10 +118,11 @@ def convert(model: keras.Model, calibration: NDArray[np.float32] | None) -> byte
 def _compare(
     model: keras.Model, file: Path, test: Examples, *, quantized: bool
 ) -> dict[str, float]:
-    before = predict(model, test.frames)
-    after = LiteRtEngine(file, threads=os.cpu_count() or 1).predict(test.frames)
-    figures_before = Figures.of(before, test.labels)
-    figures = Figures.of(after, test.labels)
+    frames = test.inputs()
+    before = predict(model, frames)
+    after = LiteRtEngine(file, threads=os.cpu_count() or 1).predict(frames[..., 0])
+    figures_before = Figures.of(given_digit(before), test.labels)
+    figures = Figures.of(given_digit(after), test.labels)
     difference = float(np.abs(before - after).max())
     loss = figures_before.accuracy - figures.accuracy
     if quantized and loss > MAX_ACCURACY_LOSS:

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from . import networks, record
 from .batches import DrawnBatches, PlainBatches, one_hot, taught
@@ -16,10 +14,10 @@ from .calibration import calibrated
 from .curriculum import Curriculum, curriculum
 from .datasets import Mnist
 from .examples import Examples, of_images
+from .keras_files import KERAS_FILE, predict
 from .plots import save_curves
 from .settings import FitSettings
 
-KERAS_FILE = "model.keras"
 TEACHER_FILE = "teacher.keras"
 TUTORIAL_FILE = "mnist.h5"
 HISTORY_FILE = "history.csv"
@@ -115,14 +113,10 @@ def _fit_compact(settings: FitSettings, made: Curriculum, run_dir: Path) -> Hist
     model.save(run_dir / KERAS_FILE)
     mnist, strokes = made.validation_mnist, made.validation_strokes
     calibrated(
-        (predict(model, mnist), mnist.labels), (predict(model, strokes), strokes.labels)
+        (predict(model, mnist.inputs()), mnist.labels),
+        (predict(model, strokes.inputs()), strokes.labels),
     ).save(run_dir)
     return history
-
-
-def predict(model: keras.Model, examples: Examples) -> NDArray[np.float32]:
-    """Return (N, K) probabilities."""
-    return np.asarray(model.predict(examples.inputs(), batch_size=500, verbose=0), np.float32)
 
 
 def _teacher(

@@ -1,4 +1,4 @@
-"""Opening Keras files, also those that today's Keras would trip over."""
+"""Networks in Keras files, also in those that today's Keras would trip over."""
 
 import json
 import shutil
@@ -7,6 +7,44 @@ from pathlib import Path
 
 import h5py
 import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from digits_server.frames import FRAME_SIZE
+
+from . import networks
+from .errors import TrainingError
+
+KERAS_FILE = "model.keras"
+PREDICT_BATCH_SIZE = 500
+
+
+def load_network(path: Path) -> keras.Model:
+    """Load a Keras network that maps (N, 28, 28, 1) frames to (N, 10) or (N, 11) probabilities.
+
+    Args:
+        path: The folder of a run, or a ``.keras`` or ``.h5`` file from anywhere.
+
+    Raises:
+        TrainingError: There is no such file, or the network is no such network.
+    """
+    file = path / KERAS_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise TrainingError(f"{file} does not exist")
+    try:
+        model = open_network(file)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise TrainingError(f"{file} is not a Keras model: {error}") from error
+    shapes = (model.input_shape, model.output_shape)
+    answers = (None, networks.DIGIT_COUNT), (None, networks.CLASS_COUNT)
+    if shapes[0] != (None, FRAME_SIZE, FRAME_SIZE, 1) or shapes[1] not in answers:
+        raise TrainingError(f"{file} maps {shapes[0]} to {shapes[1]}, not 28x28x1 frames to digits")
+    return model
+
+
+def predict(model: keras.Model, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (N, K) probabilities for (N, 28, 28, 1) frames."""
+    return np.asarray(model.predict(inputs, batch_size=PREDICT_BATCH_SIZE, verbose=0), np.float32)
 
 
 def open_network(file: Path) -> keras.Model:

@@ -1,12 +1,12 @@
 """Made-up shapes that are no digits: scribbles, crosses, polygons, stars, heaps of lines."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.float32]  # (N, 2), x and y
+Points = NDArray[np.floating[Any]]  # (N, 2), x and y
 
 
 def scribble(random: np.random.Generator) -> list[Points]:

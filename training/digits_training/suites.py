@@ -43,6 +43,11 @@ class Suite:
     labels: Labels
     """(N,), 0..9, or NOT_A_DIGIT."""
 
+    @property
+    def has_digits(self) -> bool:
+        """Whether the images are digits, and not what is none."""
+        return bool((self.labels != NOT_A_DIGIT).any())
+
 
 def mnist_suite(mnist: Mnist) -> Suite:
     """Return MNIST's test set."""

@@ -1,5 +1,8 @@
 """Images to train on: MNIST where it is at hand, and a small set that always is."""
 
+import gzip
+import importlib.util
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,14 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 SHIFTS = (-1, 0, 1)
+
+_spec = importlib.util.spec_from_file_location(
+    "draw_samples", SAMPLES.parent / "tools" / "draw_samples.py"
+)
+assert _spec is not None
+assert _spec.loader is not None
+draw_samples = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(draw_samples)
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +46,31 @@ def drawings() -> Mnist:
     labels = np.array([int(file.parent.name) for file in files], np.uint8)
     shifted = [np.roll(images, (down, right), (1, 2)) for down in SHIFTS for right in SHIFTS]
     return Mnist(np.concatenate(shifted), np.tile(labels, len(shifted)), images, labels)
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with small sets of pen strokes and letters, in the form of the real ones."""
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(1)
+    with gzip.open(folder / "pendigits-train-strokes.jsonl.gz", "wt") as lines:
+        for writer in (1, 2, 3, 5):  # to learn from, for validation and for the test
+            for digit in list(range(10)) * 2:
+                bent = random.uniform(0.8, 1.2)
+                strokes = [
+                    [[round(x * 300 * bent), round(y * 400)] for x, y in stroke]
+                    for stroke in draw_samples.DIGITS[digit]
+                ]
+                row = {"label": digit, "writer": f"pen-train-{writer}", "strokes": strokes}
+                lines.write(json.dumps(row) + "\n")
+    names = [f"{alphabet}/character03" for alphabet in ("Sanskrit", "Balinese", "Greek")] * 8
+    letters = np.zeros((len(names), 56, 56), np.uint8)
+    for letter in letters:  # a cross, thick enough for any redrawing
+        middle = random.integers(20, 36)
+        letter[middle - 2 : middle + 2, 8:48] = 255
+        letter[8:48, middle - 2 : middle + 2] = 255
+    np.savez(folder / "omniglot_small.npz", x=letters, y=np.array(names))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,10 @@ from digits_server import models
 from digits_server.frames import FRAME_RECIPE
 from digits_training import export as subject
 from digits_training import networks
+from digits_training.calibration import Calibration
 from digits_training.datasets import Mnist
 from digits_training.errors import TrainingError
 from digits_training.export import export
-from digits_training.settings import FitSettings
 
 pytestmark = [
     # Keras 3.15 turns its variables into arrays the way NumPy before 2.0 asked for.
@@ -150,8 +150,19 @@ def test_the_record_of_a_run_goes_into_the_manifest(
 
 
 def test_the_compact_network_is_small_once_converted() -> None:
-    model = networks.build(FitSettings(), steps_per_epoch=10)
+    model = networks.compact(0.001, step_count=10)
     assert len(subject.convert(model, None)) <= MAX_COMPACT_BYTES
+
+
+def test_the_calibration_of_a_run_goes_into_the_manifest(
+    source: Path, drawings: Mnist, models_dir: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    source.rename(run / "model.keras")
+    Calibration(temperature=0.7, rejection_threshold=0.3).save(run)
+    manifest = models.Manifest.read(export(run, drawings, models_dir, None))
+    assert (manifest.temperature, manifest.rejection_threshold) == (0.7, 0.3)
 
 
 def test_converting_says_nothing_on_standard_output(
