@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .errors import ServerError
 from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings, SettingsError
 
 DESCRIPTION = "Serve a model that recognizes handwritten digits, over gRPC."
@@ -46,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     # The server's modules load the model runtime and gRPC: --help does without them.
     from .app import serve
+    from .errors import ServerError
 
     try:
         asyncio.run(serve(settings, until_stdin_ends=parsed.until_stdin_ends))

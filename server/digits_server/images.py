@@ -113,7 +113,7 @@ def _gray_of_deep(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Reduce 16-bit, 32-bit and floating-point gray to 8 bits, by the range they use."""
     values = np.nan_to_num(pixels.astype(np.float64))
     full = next((top for top in (1.0, 255.0, 65_535.0) if values.max() <= top), values.max())
-    if pixels.dtype == np.uint16:
+    if pixels.dtype.kind == "u":  # 16 bits, in either byte order
         full = 65_535.0
     return np.asarray(np.clip(values / full, 0, 1) * 255 + 0.5, np.uint8)
 

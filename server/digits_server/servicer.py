@@ -1,8 +1,9 @@
 """Between the proto and the domain: nothing but translation."""
 
 import asyncio
+import contextlib
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,22 +61,23 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
     ) -> AsyncIterator[pb.StreamingRecognizeResponse]:
         """Recognize a drawing while it is drawn; the newest request that has come is computed."""
         last_sequence = -1
-        async for overtaken, request in _newest(request_iterator):
-            for older in overtaken:
-                yield pb.StreamingRecognizeResponse(sequence=older, superseded=True)
-            response = pb.StreamingRecognizeResponse(sequence=request.sequence)
-            newest_before = max([last_sequence, *overtaken])
-            try:
-                if request.sequence <= newest_before:
-                    raise InvalidArgumentError(
-                        "sequence", f"is {request.sequence}; it was {newest_before} before"
-                    )
-                prediction = await self._recognize_one(request.image)
-                response.predictions.append(self._prediction(prediction, request.include_frame))
-            except ServerError as error:
-                response.error.CopyFrom(to_status(error))
-            last_sequence = max(newest_before, request.sequence)
-            yield response
+        async with contextlib.aclosing(_newest(request_iterator)) as newest:
+            async for overtaken, request in newest:
+                for older in overtaken:
+                    yield pb.StreamingRecognizeResponse(sequence=older, superseded=True)
+                response = pb.StreamingRecognizeResponse(sequence=request.sequence)
+                newest_before = max([last_sequence, *overtaken])
+                try:
+                    if request.sequence <= newest_before:
+                        raise InvalidArgumentError(
+                            "sequence", f"is {request.sequence}; it was {newest_before} before"
+                        )
+                    prediction = await self._recognize_one(request.image)
+                    response.predictions.append(self._prediction(prediction, request.include_frame))
+                except ServerError as error:
+                    response.error.CopyFrom(to_status(error))
+                last_sequence = max(newest_before, request.sequence)
+                yield response
 
     async def RecognizeBatch(  # noqa: N802
         self, request: pb.RecognizeBatchRequest, context: Context
@@ -152,7 +154,7 @@ def _gray(image: pb.Image, limits: ImageLimits) -> Gray:
 
 async def _newest(
     requests: AsyncIterator[pb.StreamingRecognizeRequest],
-) -> AsyncIterator[tuple[list[int], pb.StreamingRecognizeRequest]]:
+) -> AsyncGenerator[tuple[list[int], pb.StreamingRecognizeRequest], None]:
     """Yield the newest request that has come, with the sequences of those it overtook."""
     ahead: asyncio.Queue[pb.StreamingRecognizeRequest | None] = asyncio.Queue(READ_AHEAD_COUNT)
 

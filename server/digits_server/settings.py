@@ -9,6 +9,8 @@ from typing import Any, Self
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 50051
+# Pillow itself warns above 89 million pixels and refuses at twice that, whatever we accept.
+MOST_IMAGE_PIXELS = 2**26
 SHIPPED_MODELS = Path(__file__).parent / "shipped_models"
 
 
@@ -92,7 +94,7 @@ class Settings:
     )
     max_image_pixels: int = field(
         default=4096 * 4096,
-        metadata=_flag(_whole(1, 2**31 - 1), "N", "pixels of one decoded image"),
+        metadata=_flag(_whole(1, MOST_IMAGE_PIXELS), "N", "pixels of one decoded image"),
     )
     max_message_bytes: int = field(
         default=32 * 2**20,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
+from google.rpc import status_pb2
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
@@ -127,3 +128,39 @@ def test_a_message_keeps_its_fields(message: str) -> None:
     for name, (number, kind) in FIELDS[message].items():
         assert found[name].number == number
         assert found[name].type == getattr(FieldDescriptor, f"TYPE_{kind}")
+
+
+def test_lists_stay_lists_and_what_may_be_unset_can_be_told_from_zero() -> None:
+    found = {
+        f"{message.name}.{field.name}"
+        for message in pb.DESCRIPTOR.message_types_by_name.values()
+        for field in message.fields
+        if field.is_repeated
+    }
+    assert found == {
+        "Prediction.probabilities",
+        "RecognizeResponse.predictions",
+        "StreamingRecognizeResponse.predictions",
+        "RecognizeBatchRequest.images",
+        "RecognizeBatchResponse.results",
+        "RecognizeResult.predictions",
+        "Model.labels",
+    }
+    assert pb.Prediction.DESCRIPTOR.fields_by_name["digit"].has_presence
+    [source] = pb.Image.DESCRIPTOR.oneofs
+    assert [field.name for field in source.fields] == ["encoded", "raw"]
+
+
+def test_the_verdicts_keep_their_numbers() -> None:
+    assert dict(pb.Verdict.items()) == {
+        "VERDICT_UNSPECIFIED": 0,
+        "VERDICT_DIGIT": 1,
+        "VERDICT_NOT_A_DIGIT": 2,
+        "VERDICT_BLANK": 3,
+    }
+
+
+@pytest.mark.parametrize("message", ["StreamingRecognizeResponse", "RecognizeResult"])
+def test_an_error_in_a_response_is_a_status_of_google(message: str) -> None:
+    field = pb.DESCRIPTOR.message_types_by_name[message].fields_by_name["error"]
+    assert field.message_type is status_pb2.Status.DESCRIPTOR

@@ -82,8 +82,13 @@ class Manifest:
             raise ValueError(f"temperature {self.temperature} is not above 0")
         if not 0 <= self.rejection_threshold <= 1:
             raise ValueError(f"rejection_threshold {self.rejection_threshold} is not in 0..1")
+        for name in ("metrics", "files"):  # a list would pass for either until it is used
+            if not isinstance(getattr(self, name), dict):
+                raise TypeError(f"{name} are not an object")
         if "mnist_test_accuracy" not in self.metrics:
             raise ValueError("metrics have no mnist_test_accuracy")
+        if not 0 <= self.metrics["mnist_test_accuracy"] <= 1:
+            raise ValueError("mnist_test_accuracy is not in 0..1")
         if MODEL_FILE not in self.files:
             raise ValueError(f"files have no {MODEL_FILE}")
 

@@ -72,6 +72,23 @@ async def test_a_sequence_that_does_not_grow_is_an_error_in_its_response(
     await call.done_writing()
 
 
+async def test_a_sequence_is_measured_by_those_it_overtook_too(
+    running_server: Any, image_of: ImageOf
+) -> None:
+    running_server.engine.free.clear()
+    call = running_server.stub.StreamingRecognize()
+    await call.write(request(1, image_of(1)))
+    await asyncio.to_thread(running_server.engine.entered.acquire)
+    for sequence in (5, 3):
+        await call.write(request(sequence, image_of(sequence)))
+    await call.done_writing()
+    await running_server.stub.GetModel(pb.GetModelRequest())
+    running_server.engine.free.set()
+    _, overtaken, last = [answer async for answer in call]
+    assert (overtaken.sequence, overtaken.superseded) == (5, True)
+    assert (last.sequence, last.error.message) == (3, "sequence is 3; it was 5 before")
+
+
 async def test_a_stream_without_requests_ends_well(running_server: Any) -> None:
     call = running_server.stub.StreamingRecognize()
     await call.done_writing()

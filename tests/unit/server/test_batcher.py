@@ -139,6 +139,41 @@ async def test_a_model_that_raises_fails_those_callers_and_lives_on(
     assert (await batcher.predict(frames_of(2)))[0, 0] == 2
 
 
+async def test_a_failing_call_fails_none_of_those_who_wait_behind_it(
+    batcher: Batcher, engine: HeldEngine
+) -> None:
+    first = await hold(engine, batcher)
+    behind = [await ask(batcher, n) for n in (1, 2)]
+    engine.errors = [RuntimeError("broken")]
+    engine.free.set()
+    with pytest.raises(RuntimeError, match="broken"):
+        await first
+    assert [(await task)[0, 0] for task in behind] == [1, 2]
+
+
+async def test_a_failing_call_fails_all_of_its_callers_even_when_one_has_gone(
+    batcher: Batcher, engine: HeldEngine
+) -> None:
+    engine.free.clear()
+    together = [asyncio.create_task(batcher.predict(frames_of(n))) for n in (1, 2, 3)]
+    await asyncio.to_thread(engine.entered.acquire)
+    assert engine.calls == [3]
+    together[1].cancel()
+    engine.errors = [RuntimeError("broken")]
+    engine.free.set()
+    for task in (together[0], together[2]):
+        with pytest.raises(RuntimeError, match="broken"):
+            await task
+    assert (await batcher.predict(frames_of(4)))[0, 0] == 4
+
+
+async def test_time_that_is_over_at_once_loses_nothing(batcher: Batcher) -> None:
+    for n in range(50):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(batcher.predict(frames_of(1)), 0)
+        assert (await batcher.predict(frames_of(n)))[0, 0] == n
+
+
 async def test_a_model_that_loses_rows_fails_those_callers_and_lives_on(
     batcher: Batcher, engine: HeldEngine
 ) -> None:

@@ -1,10 +1,13 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from digits_server import models
 from digits_server.engine import LiteRtEngine
+from digits_server.errors import ModelError
 from digits_server.settings import SHIPPED_MODELS
 
 
@@ -33,3 +36,82 @@ def test_a_temperature_above_one_is_less_sure_of_the_same_digit(file: Path) -> N
     np.testing.assert_allclose(cooled.sum(axis=1), 1, atol=1e-5)
     expected = np.sqrt(plain) / np.sqrt(plain).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(cooled, expected, atol=1e-5)
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    for number, content in enumerate([b"", b"no model" * 100, b"\0\0\0\0TFL3" + b"\xff" * 100]):
+        (tmp_path / f"{number}.tflite").write_bytes(content)
+        with pytest.raises(ModelError, match="is not a LiteRT model"):
+            LiteRtEngine(tmp_path / f"{number}.tflite", threads=1)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"missing\.tflite is not a LiteRT model"):
+        LiteRtEngine(tmp_path / "missing.tflite", threads=1)
+
+
+def test_a_model_is_known_by_its_shapes(tmp_path: Path) -> None:
+    file = tmp_path / "model.tflite"
+    file.write_bytes(linear(side=28, classes=10))
+    assert LiteRtEngine(file, threads=1).predict(np.zeros((3, 28, 28), np.float32)).shape == (3, 10)
+    file.write_bytes(linear(side=28, classes=9))
+    with pytest.raises(ModelError, match=r"does not answer with \(N, 10\) float32"):
+        LiteRtEngine(file, threads=1)
+    file.write_bytes(linear(side=32, classes=10))
+    with pytest.raises(ModelError, match="is not a LiteRT model of"):
+        LiteRtEngine(file, threads=1)
+
+
+def linear(side: int, classes: int) -> bytes:
+    """Write the smallest model: one layer of zero weights and a softmax."""
+    layer, softmax = schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.SOFTMAX
+    shapes = [[1, side, side, 1], [classes, side * side], [1, classes], [1, classes]]
+    tensors = [
+        part("Tensor", name=str(number), shape=shape, buffer=1 if number == 1 else 0)
+        for number, shape in enumerate(shapes)
+    ]
+    graph = part(
+        "SubGraph",
+        tensors=tensors,
+        inputs=[0],
+        outputs=[3],
+        operators=[
+            part(
+                "Operator",
+                opcodeIndex=0,
+                inputs=[0, 1, -1],
+                outputs=[2],
+                builtinOptionsType=schema.BuiltinOptions.FullyConnectedOptions,
+                builtinOptions=part("FullyConnectedOptions"),
+            ),
+            part(
+                "Operator",
+                opcodeIndex=1,
+                inputs=[2],
+                outputs=[3],
+                builtinOptionsType=schema.BuiltinOptions.SoftmaxOptions,
+                builtinOptions=part("SoftmaxOptions", beta=1.0),
+            ),
+        ],
+    )
+    weights = np.zeros(classes * side * side, "<f4").view(np.uint8)
+    model = part(
+        "Model",
+        version=3,
+        operatorCodes=[
+            part("OperatorCode", builtinCode=code, deprecatedBuiltinCode=code, version=1)
+            for code in (layer, softmax)
+        ],
+        subgraphs=[graph],
+        buffers=[part("Buffer"), part("Buffer", data=weights)],
+    )
+    builder = schema.flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def part(kind: str, **values: Any) -> Any:
+    made = getattr(schema, f"{kind}T")()
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made

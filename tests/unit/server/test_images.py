@@ -64,6 +64,19 @@ def test_each_mode_is_reduced_to_gray(mode: str) -> None:
     assert gray[:, 20:].min() == 255
 
 
+@pytest.mark.parametrize(("mode", "kind"), [("I;16", "<u2"), ("I;16B", ">u2")])
+def test_16_bits_become_8_by_their_full_range_in_either_byte_order(mode: str, kind: str) -> None:
+    dark = np.array([[0, 100, 255]]).astype(kind)  # as if it were 8 bits, which it is not
+    image = Image.frombytes(mode, (3, 1), dark.tobytes())
+    assert decode(encoded(image, "TIFF"), LIMITS).tolist() == [[0, 0, 1]]
+
+
+@pytest.mark.parametrize("most", [1.0, 255.0, 65_535.0])
+def test_floating_point_gray_is_reduced_by_the_range_it_uses(most: float) -> None:
+    image = Image.fromarray(np.array([[0.0, most, np.nan, -most]], np.float32))
+    assert decode(encoded(image, "TIFF"), LIMITS).tolist() == [[0, 255, 0, 0]]
+
+
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0)])
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
 def test_what_is_transparent_is_the_paper_that_the_ink_needs(
@@ -101,6 +114,9 @@ def test_an_exif_orientation_is_applied() -> None:
         (b"hello", "is not a PNG, JPEG, WebP, BMP, GIF or TIFF image"),
         (b"x" * 100_001, "has 100001 bytes; at most 100000"),
         (encoded(sample(), "PPM"), "is not a PNG"),
+        (encoded(sample(), "ICO"), "is not a PNG"),
+        (encoded(sample(), "TGA"), "is not a PNG"),
+        (encoded(sample(), "PDF"), "is not a PNG"),
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "is not a PNG"),
         (encoded(sample(), "PNG")[:60], "is truncated or corrupt"),
         (encoded(sample(), "JPEG")[:-200], "is truncated or corrupt"),
@@ -119,6 +135,21 @@ def test_what_cannot_be_decoded_is_refused_by_name_and_limit(data: bytes, says: 
 def test_a_png_of_no_pixels_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match=r"image\.encoded"):
         decode(png_header(0, 0), LIMITS)
+
+
+@pytest.mark.filterwarnings("default::PIL.Image.DecompressionBombWarning")
+def test_the_limit_holds_where_pillow_itself_only_warns() -> None:
+    with (
+        pytest.warns(Image.DecompressionBombWarning),
+        pytest.raises(InvalidArgumentError) as caught,
+    ):
+        decode(png_header(12_000, 10_000), LIMITS)
+    assert "is 12000 x 10000 = 120000000 pixels; at most 10000" in str(caught.value)
+
+
+def test_an_image_that_is_all_transparent_is_all_paper() -> None:
+    gray = decode(encoded(Image.new("RGBA", (5, 4), (0, 0, 0, 0)), "PNG"), LIMITS)
+    assert np.unique(gray) == [255]
 
 
 def test_raw_pixels_are_viewed_row_by_row() -> None:

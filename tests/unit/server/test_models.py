@@ -89,6 +89,10 @@ def test_a_torn_manifest_is_refused(folder: Path) -> None:
         {"temperature": 0},
         {"rejection_threshold": 1.5},
         {"metrics": {}},
+        {"metrics": ["mnist_test_accuracy"]},
+        {"metrics": {"mnist_test_accuracy": "good"}},
+        {"metrics": {"mnist_test_accuracy": 99.6}},
+        {"files": ["model.tflite"]},
         {"files": {}},
     ],
 )

@@ -38,6 +38,7 @@ def test_values_are_parsed_to_their_types() -> None:
         ("--port", "http"),
         ("--threads", "0"),
         ("--max-batch-images", "-1"),
+        ("--max-image-pixels", "100000000"),
         ("--grace-seconds", "soon"),
         ("--grace-seconds", "nan"),
         ("--grace-seconds", "-1"),

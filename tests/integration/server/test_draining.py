@@ -1,0 +1,95 @@
+"""From NOT_SERVING to the last call in flight, and addresses that cannot be listened on."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from digits.v1 import recognizer_pb2 as pb
+from digits_server.app import SERVICE, BindError
+
+ImageOf = Callable[[int], pb.Image]
+Status = health_pb2.HealthCheckResponse
+
+
+async def hold(started: Any, image: pb.Image) -> Any:
+    """Begin a call and keep it in the model."""
+    started.engine.free.clear()
+    call = started.stub.Recognize(pb.RecognizeRequest(image=image))
+    await asyncio.to_thread(started.engine.entered.acquire)
+    return call
+
+
+async def until_refused(started: Any) -> None:
+    """Ask until the server takes no more calls."""
+    code = grpc.StatusCode.OK
+    while code != grpc.StatusCode.UNAVAILABLE:
+        try:
+            await started.stub.GetModel(pb.GetModelRequest())
+        except grpc.aio.AioRpcError as error:
+            code = error.code()
+            # gRPC itself cancels a call that comes in the very moment of the stop.
+            assert code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+
+@pytest.mark.parametrize("name", ["", SERVICE])
+async def test_before_it_refuses_calls_it_reports_not_serving_and_still_answers(
+    running_server: Any, image_of: ImageOf, name: str
+) -> None:
+    health = health_pb2_grpc.HealthStub(running_server.channel)
+    watch = health.Watch(health_pb2.HealthCheckRequest(service=name))
+    assert (await watch.read()).status == Status.SERVING
+    draining = asyncio.create_task(running_server.server.drain(3600, 0))
+    assert (await watch.read()).status == Status.NOT_SERVING
+    check = await health.Check(health_pb2.HealthCheckRequest(service=name))
+    assert check.status == Status.NOT_SERVING
+    response = await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(6)))
+    assert response.predictions[0].digit == 6
+    watch.cancel()
+    draining.cancel()
+
+
+async def test_new_calls_are_refused_while_those_in_flight_are_answered(
+    running_server: Any, image_of: ImageOf
+) -> None:
+    working = await hold(running_server, image_of(5))
+    draining = asyncio.create_task(running_server.server.drain(0, 3600))
+    await until_refused(running_server)
+    assert not draining.done()
+    running_server.engine.free.set()
+    assert (await working).predictions[0].digit == 5
+    await draining
+
+
+async def test_what_still_runs_when_the_grace_is_over_is_cut_off(
+    running_server: Any, image_of: ImageOf
+) -> None:
+    working = await hold(running_server, image_of(5))
+    await running_server.server.drain(0, 0)
+    with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)):
+        await working
+    assert working.done()
+    assert await working.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+
+async def test_an_address_of_another_machine_cannot_be_listened_on(run_server: Any) -> None:
+    with pytest.raises(BindError, match=r"cannot listen on 192\.0\.2\.1:0"):
+        async with run_server(host="192.0.2.1"):
+            pass
+
+
+async def test_an_address_of_ipv6_is_listened_on_and_shown_in_brackets(
+    run_server: Any, image_of: ImageOf
+) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    async with run_server(host="::1") as started:
+        assert started.server.address.startswith("[::1]:")
+        response = await started.stub.Recognize(pb.RecognizeRequest(image=image_of(1)))
+    assert response.predictions[0].digit == 1
