@@ -9,10 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto measure clean
+.PHONY: help demo test check format proto measure measure-recognition clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
 
 demo: $(VENV)/.server ## start the server and classify the sample drawings, and MNIST where it is at hand
 	@$(BIN)/python tools/demo.py
@@ -35,6 +35,9 @@ proto: $(VENV)/.dev ## make the committed modules from the protos
 
 measure: $(VENV)/.dev ## measure start, memory and throughput, as the documents quote them
 	$(BIN)/python tools/measure.py
+
+measure-recognition: $(VENV)/.dev ## measure accuracy on every set of images at hand, through the server
+	$(BIN)/python tools/measure_recognition.py
 
 clean: ## remove what was made here, but for trained models
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

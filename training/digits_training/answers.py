@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from digits_server.frames import make_frame
+from digits_server.frames import FRAME_SIZE, make_frame
 
 from .calibration import (
     Calibration,
@@ -16,10 +17,14 @@ from .calibration import (
     given_digit,
     likeliest_digit,
 )
-from .suites import Gray, Suite
+from .suites import Gray
 
 Predict = Callable[[NDArray[np.float32]], Probs]
 """Maps (N, 28, 28) frames in 0..1 to (N, K) probabilities, K being 10 or 11."""
+
+
+Frame = Callable[[Gray], NDArray[np.float32]]
+"""Maps an image to (28, 28) in 0..1."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +85,22 @@ class Answers:
 
 
 def answers_to(
-    images: Sequence[Gray], labels: Labels, predict: Predict, calibration: Calibration
+    images: Sequence[Gray],
+    labels: Labels,
+    predict: Predict,
+    calibration: Calibration,
+    frame: Frame = make_frame,
 ) -> Answers:
     """Frame images, ask a network, and judge its answers."""
-    frames = np.stack([make_frame(image) for image in images])
+    frames = np.stack([frame(image) for image in images])
     probs = calibration.apply(predict(frames))
     return Answers(frames, probs, labels, calibration.rejection_threshold)
 
 
-def answers_to_suite(suite: Suite, predict: Predict, calibration: Calibration) -> Answers:
-    """Return the answers to a suite."""
-    return answers_to(suite.images, suite.labels, predict, calibration)
+def tutorial_frame(gray: Gray) -> NDArray[np.float32]:
+    """Return what the tutorial's window makes of an image: the whole of it, made 28x28.
+
+    Nothing is inverted, cut out or centred; a light ground stays light.
+    """
+    small = Image.fromarray(gray).resize((FRAME_SIZE, FRAME_SIZE))
+    return np.asarray(small, np.float32) / np.float32(255)

@@ -77,10 +77,14 @@ def _fit(parsed: argparse.Namespace) -> None:
 
 def _evaluate(parsed: argparse.Namespace) -> None:
     mnist = load_mnist(parsed.data_dir)
+    from digits_server.frames import make_frame
+
+    from .answers import tutorial_frame
     from .evaluate import evaluate
 
+    frame = tutorial_frame if parsed.tutorial_frames else make_frame
     out = parsed.out or (parsed.model if parsed.model.is_dir() else parsed.model.parent)
-    print(evaluate(parsed.model, mnist, parsed.data_dir, out))
+    print(evaluate(parsed.model, mnist, parsed.data_dir, out, frame))
 
 
 def _export(parsed: argparse.Namespace) -> None:
@@ -139,11 +143,17 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser(
         "evaluate",
         parents=[model, data],
-        help="measure a network on MNIST's test set",
-        description="Print loss, accuracy and the figures of each digit on MNIST's test set, "
-        "and draw the confusion matrix.",
+        help="measure a network on every set of images at hand",
+        description="Print loss, accuracy and the figures of each digit on MNIST's test set, and "
+        "the accuracy, the share turned away and the calibration error on every other set of "
+        "images that is at hand; write them, robustness and the worst mistakes into report.html.",
         epilog=EVALUATE_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    evaluate.add_argument(
+        "--tutorial-frames",
+        action="store_true",
+        help="frame as the tutorial's window does: the whole image made 28x28, nothing more",
     )
     evaluate.add_argument("--out", type=Path, metavar="DIR", help="default: beside the model")
 

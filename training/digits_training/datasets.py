@@ -35,7 +35,7 @@ IDX_MD5 = {
 }
 
 # What NumPy raises at a file that is empty, cut short, altered, or something else.
-_NOT_AN_ARCHIVE = (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error)
+NOT_AN_ARCHIVE = (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
 class DatasetError(Exception):
@@ -126,7 +126,7 @@ def _read_mnist(path: Path) -> Mnist:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in IDX_MD5}
-    except (*_NOT_AN_ARCHIVE, KeyError) as error:
+    except (*NOT_AN_ARCHIVE, KeyError) as error:
         raise DatasetError(f"{path} is not MNIST: {error}") from error
     for name, expected in IDX_MD5.items():
         if idx_md5(arrays[name]) != expected:

@@ -1,4 +1,4 @@
-"""Measuring a network on every set of images that is at hand."""
+"""Measuring a network on every set of images that is at hand, and making the report of it."""
 
 import json
 from pathlib import Path
@@ -7,26 +7,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .answers import Answers, answers_to_suite
+from digits_server.frames import make_frame
+
+from .answers import Answers, Frame, answers_to
 from .calibration import Calibration, area_under_curve, given_digit, likeliest_digit
 from .datasets import Mnist
 from .figures import Figures
 from .keras_files import load_network, predict
 from .plots import save_confusion
+from .record import RunRecord
+from .report import Report, SuiteSection, write_report
+from .robustness import robustness, table
 from .suites import Suite, at_hand
 
 CONFUSION_FILE = "confusion.png"
 METRICS_FILE = "metrics.json"
+REPORT_FILE = "report.html"
+# Test images that are disturbed in each of forty ways.
+DISTURBED_COUNT = 500
 
 
-def evaluate(source: Path, mnist: Mnist, data_dir: Path | None, out: Path) -> str:
-    """Measure a network; leave ``confusion.png`` and ``metrics.json`` in a folder.
+def evaluate(
+    source: Path, mnist: Mnist, data_dir: Path | None, out: Path, frame: Frame = make_frame
+) -> str:
+    """Measure a network; leave ``report.html``, ``confusion.png``, ``metrics.json`` in a folder.
 
     Args:
         source: The folder of a run, with its calibration, or a Keras file.
         mnist: The images, of which the test set is used.
         data_dir: Where the other sets are looked for; those that are nowhere are left out.
         out: The folder, made where it is missing.
+        frame: How images become frames; the tutorial's way, for comparison.
 
     Returns:
         The figures as text.
@@ -41,15 +52,41 @@ def evaluate(source: Path, mnist: Mnist, data_dir: Path | None, out: Path) -> st
         return predict(model, frames[..., None])
 
     suites, missing = at_hand(mnist, data_dir)
-    answered = [(suite, answers_to_suite(suite, ask, calibration)) for suite in suites]
+    answered = [
+        (suite, answers_to(suite.images, suite.labels, ask, calibration, frame)) for suite in suites
+    ]
     test = answered[0][1]
     figures = Figures.of(given_digit(test.probs), test.labels)
     out.mkdir(parents=True, exist_ok=True)
     title = f"MNIST test set: {figures.accuracy:.2%} right"
     save_confusion(figures.confusion, title, out / CONFUSION_FILE)
     (out / METRICS_FILE).write_text(json.dumps(_metrics(figures, answered), indent=2) + "\n")
-    parts = [figures.table(), _table(answered), *missing]
-    return "\n\n".join([*parts, f"The confusion matrix is in {out / CONFUSION_FILE}."])
+    some = np.random.default_rng(0).permutation(len(test.labels))[:DISTURBED_COUNT]
+    disturbed = robustness(
+        [mnist.x_test[place] for place in some], mnist.y_test[some], ask, calibration
+    )
+    report = Report(
+        title=f"{model.name}: how well it recognizes digits",
+        provenance=_provenance(source),
+        sections=[SuiteSection(suite, answers) for suite, answers in answered],
+        letters_auroc=next(
+            (_told_apart(test, answers) for suite, answers in answered if not suite.has_digits),
+            None,
+        ),
+        robustness=disturbed,
+        notes=missing,
+    )
+    write_report(out / REPORT_FILE, report)
+    parts = [figures.table(), _table(answered), table(disturbed), *missing]
+    return "\n\n".join([*parts, f"The report is {out / REPORT_FILE}."])
+
+
+def _provenance(source: Path) -> dict[str, str]:
+    """Return what is known of how a network came about."""
+    record = RunRecord.load(source) if source.is_dir() else None
+    if record is None:
+        return {"file": source.name}
+    return {"command": record.command, "commit": record.commit, **record.versions}
 
 
 def _metrics(figures: Figures, answered: list[tuple[Suite, Answers]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .datasets import DatasetError, data_folder
+from .datasets import NOT_AN_ARCHIVE, DatasetError, data_folder
 
 OMNIGLOT_FILE: Final = "omniglot_small.npz"
 
@@ -64,7 +64,7 @@ def load_omniglot(data_dir: Path | None = None) -> Letters:
     try:
         with np.load(path, allow_pickle=False) as archive:
             images, names = archive["x"], archive["y"]  # names are like "Latin/character12"
-    except (OSError, ValueError, KeyError) as error:
+    except (*NOT_AN_ARCHIVE, KeyError) as error:
         raise DatasetError(f"{path} cannot be read as letters: {error}") from error
     alphabets = np.array([name.partition("/")[0] for name in names])
     numbers = [int(name[-2:]) for name in names]

@@ -7,6 +7,7 @@ one of the 30 training writers is used here.
 
 import gzip
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,9 +45,12 @@ def load_pendigits(data_dir: Path | None = None) -> list[Recording]:
     path = data_folder(data_dir) / PENDIGITS_FILE
     try:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
-            return [_recording(json.loads(line)) for line in lines]
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            recordings = [_recording(json.loads(line)) for line in lines]
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
         raise DatasetError(f"{path} cannot be read as pen strokes: {error}") from error
+    if not recordings:
+        raise DatasetError(f"{path} cannot be read as pen strokes: it is empty")
+    return recordings
 
 
 def _recording(values: dict[str, Any]) -> Recording:

@@ -30,6 +30,8 @@ class FakeEngine:
         self.free = threading.Event()
         self.free.set()
         self.error: Exception | None = None
+        self.not_a_digit: float | None = None
+        """The probability of an eleventh class, if there is one."""
 
     def predict(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         self.calls.append(len(frames))
@@ -38,9 +40,12 @@ class FakeEngine:
         if self.error is not None:
             raise self.error
         probs = np.full((len(frames), 10), 0.01, np.float32)
+        if self.not_a_digit is not None:
+            rest = np.full((len(frames), 1), self.not_a_digit, np.float32)
+            probs = np.concatenate((probs * (1 - rest), rest), axis=1)
         # ``image_of`` draws a bar as many pixels high as the digit plus one.
         heights = (frames > 0.5).any(axis=2).sum(axis=1)
-        probs[np.arange(len(frames)), (heights - 1) % 10] = 0.91
+        probs[np.arange(len(frames)), (heights - 1) % 10] *= 91
         return probs
 
 

@@ -115,6 +115,21 @@ async def test_the_model_and_the_limits_are_told(run_server: Any) -> None:
     assert (limits.max_image_bytes, limits.max_image_pixels, limits.max_batch_images) == (1, 2, 3)
 
 
+async def test_a_model_that_knows_what_is_no_digit_says_so(
+    running_server: Any, image_of: ImageOf
+) -> None:
+    for share, verdict in ((0.1, pb.VERDICT_DIGIT), (0.6, pb.VERDICT_NOT_A_DIGIT)):
+        running_server.engine.not_a_digit = share
+        response = await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(4)))
+        [prediction] = response.predictions
+        assert prediction.verdict == verdict
+        assert prediction.HasField("digit") is (verdict == pb.VERDICT_DIGIT)
+        # The ten are those of a digit, given that it is one.
+        assert len(prediction.probabilities) == 10
+        assert sum(prediction.probabilities) == pytest.approx(1)
+        assert prediction.confidence == pytest.approx(0.91)
+
+
 async def test_ink_that_no_digit_explains_is_not_a_digit(
     run_server: Any, image_of: ImageOf, manifest: Any
 ) -> None:

@@ -55,7 +55,7 @@ def test_a_model_is_known_by_its_shapes(tmp_path: Path) -> None:
     file.write_bytes(linear(side=28, classes=10))
     assert LiteRtEngine(file, threads=1).predict(np.zeros((3, 28, 28), np.float32)).shape == (3, 10)
     file.write_bytes(linear(side=28, classes=9))
-    with pytest.raises(ModelError, match=r"does not answer with \(N, 10\) float32"):
+    with pytest.raises(ModelError, match=r"does not answer with ten or eleven probabilities"):
         LiteRtEngine(file, threads=1)
     file.write_bytes(linear(side=32, classes=10))
     with pytest.raises(ModelError, match="is not a LiteRT model of"):

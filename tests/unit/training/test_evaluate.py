@@ -74,6 +74,9 @@ def test_an_evaluation_leaves_its_figures_and_a_picture(
     assert 0 <= metrics["letters"]["area_under_curve"] <= 1
     assert "left out" in text  # there are no images of people's own
     assert "wild" in text
+    page = (out / "report.html").read_text()
+    assert "Pen strokes of unseen writers" in page
+    assert "rotation" in page
     with Image.open(out / "confusion.png") as picture:
         assert picture.format == "PNG"
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -31,6 +32,13 @@ SHORT = FitSettings(
     epoch_count=500,
     taught_count=700,
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_scribbles() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("digits_training.curriculum.SCRIBBLE_COUNT", 40)
+        yield
 
 
 @pytest.fixture(scope="module")

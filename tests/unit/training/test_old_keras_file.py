@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from digits_training.evaluate import load_network, predict
+from digits_training.keras_files import load_network, predict
 
 pytestmark = [
     # Keras 3.15 turns its variables into arrays the way NumPy before 2.0 asked for.
