@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from digits_server import models
+from digits_server.settings import SHIPPED_MODELS
+
 ROOT = Path(__file__).resolve().parents[2]
 # Building needs hatchling and installing the dependencies, both from an index.
 PIP_OPTIONS = ("--quiet", "--disable-pip-version-check", "--retries", "0", "--timeout", "20")
@@ -69,7 +72,9 @@ def test_the_wheel_holds_the_four_packages_and_their_data(wheel: Path) -> None:
     assert "digits/v1/recognizer.proto" in names
     assert names >= {f"digits_server/known_digits/{digit}.png" for digit in range(10)}
     assert names >= {
-        f"digits_server/shipped_models/1/{file}" for file in ("manifest.json", "model.tflite")
+        f"digits_server/shipped_models/{version}/{file}"
+        for version in models.versions(SHIPPED_MODELS)
+        for file in ("manifest.json", "model.tflite")
     }
 
 

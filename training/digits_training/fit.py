@@ -99,6 +99,8 @@ def _fit_compact(settings: FitSettings, made: Curriculum, run_dir: Path) -> Hist
         )
     else:
         batches = DrawnBatches(made.kinds, settings.epoch_count, settings.batch_size, settings.seed)
+    # Again, so that it begins with the same weights whether its teacher was at hand or not.
+    keras.utils.set_random_seed(settings.seed)
     model = networks.compact(settings.learning_rate, settings.epochs * len(batches))
     callbacks = [
         _log(run_dir),
