@@ -11,8 +11,8 @@ from .errors import ModelError
 from .frames import FRAME_SIZE
 
 # A call of any size is answered in pieces of these. Powers of two, so that no row
-# is computed for nothing; 64 because more a piece is no faster.
-BATCH_SIZES: Final = (64, 32, 16, 8, 4, 2, 1)
+# is computed for nothing; 16 because more a piece is no faster, and each costs memory.
+BATCH_SIZES: Final = (16, 8, 4, 2, 1)
 DIGIT_COUNT: Final = 10
 
 
