@@ -32,7 +32,7 @@ SEARCH_SIDE: Final = 320
 
 # Strokes are measured and mended at four times the box, where a step is fine enough.
 WORK_SIDE: Final = 4 * BOX_SIZE
-# The range of stroke widths that is left alone, in pixels of the frame. Three in four of
+# The range of stroke widths that is left alone, in pixels of the frame. Half of
 # MNIST's strokes are 2.0 to 2.8 wide, and nine in ten 1.6 to 3.9.
 MIN_STROKE_PIXELS: Final = 2.0
 MAX_STROKE_PIXELS: Final = 4.2

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from digits_server.frames import FRAME_SIZE
 
 from .augment import Augmenter
-from .examples import Examples, Frames
+from .examples import Examples, Frames, inputs
 from .networks import CLASS_COUNT
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -61,7 +61,7 @@ class PlainBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has no
         begin = self._begin + index * self._batch_size
         end = min(begin + self._batch_size, self._begin + self._epoch_count)
         which = self._order[begin:end]
-        return _inputs(self._frames[which]), self._targets[which]
+        return inputs(self._frames[which]), self._targets[which]
 
     def on_epoch_end(self) -> None:
         """Go on to the next examples; shuffle when too few are left for an epoch."""
@@ -105,7 +105,7 @@ class Drawn:
         ]
         frames = np.concatenate([examples.frames for examples in drawn])
         labels = np.concatenate([examples.labels for examples in drawn])
-        return self._augmenter(_inputs(frames)[..., 0]), labels
+        return self._augmenter(inputs(frames)[..., 0]), labels
 
 
 def taught(
@@ -124,7 +124,7 @@ def taught(
         place = slice(at, at + len(labels))
         frames[place] = np.rint(drawn * 255)
         # As the student will see them: bytes.
-        answers = np.asarray(teacher(_inputs(frames[place]), training=False))
+        answers = np.asarray(teacher(inputs(frames[place]), training=False))
         soft = answers ** np.float32(1 / SOFTENING)
         soft /= soft.sum(axis=1, keepdims=True)
         targets[place] = LABEL_SHARE * one_hot(labels) + (1 - LABEL_SHARE) * soft
@@ -134,7 +134,3 @@ def taught(
 def one_hot(labels: NDArray[np.uint8], class_count: int = CLASS_COUNT) -> NDArray[np.float32]:
     """Return (N,) labels as (N, class_count)."""
     return np.eye(class_count, dtype=np.float32)[labels]
-
-
-def _inputs(frames: Frames) -> NDArray[np.float32]:
-    return frames[..., None].astype(np.float32) / np.float32(255)

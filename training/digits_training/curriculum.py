@@ -34,7 +34,7 @@ class Curriculum:
 
 
 def curriculum(mnist: Mnist, data_dir: Path | None, validation_count: int, seed: int) -> Curriculum:
-    """Make all frames; a minute or two on two cores.
+    """Make all frames, in as many processes as there are cores.
 
     Raises:
         DatasetError: The pen strokes or the letters are nowhere.

@@ -19,6 +19,7 @@ Gray = NDArray[np.uint8]
 Points = NDArray[np.floating[Any]]  # (N, 2), x and y
 
 CANVAS_SIDES: Final = (28, 32, 48, 64, 80, 100, 140, 200)
+PLAIN_CANVAS_SIDE: Final = 300
 
 
 def canvas_of_strokes(
@@ -57,6 +58,15 @@ def canvas_of_strokes(
         for stroke in bent
     ]
     return np.asarray(draw(drawn, (side, side)))
+
+
+def plain_canvas(strokes: Sequence[Points], random: np.random.Generator) -> Gray:
+    """Draw strokes as they were written, with a pen of 8 to 24 pixels on a canvas of 300.
+
+    It is what drawn digits are chosen by and measured on.
+    """
+    pen = random.uniform(8, 24)
+    return canvas_of_strokes(strokes, random, side=PLAIN_CANVAS_SIDE, pen=pen, as_written=True)
 
 
 def _bend(random: np.random.Generator) -> NDArray[np.float64]:

@@ -49,7 +49,12 @@ class Examples:
 
     def inputs(self) -> NDArray[np.float32]:
         """Return the frames as a network takes them: (N, 28, 28, 1) in 0..1."""
-        return self.frames[..., None].astype(np.float32) / np.float32(255)
+        return inputs(self.frames)
+
+
+def inputs(frames: Frames) -> NDArray[np.float32]:
+    """Return (N, 28, 28) bytes as a network takes them: (N, 28, 28, 1) in 0..1."""
+    return frames[..., None].astype(np.float32) / np.float32(255)
 
 
 def joined(parts: Sequence[Examples]) -> Examples:
@@ -119,8 +124,7 @@ def _draw(strokes: Sequence[drawing.Points], random: np.random.Generator) -> Fra
 
 
 def _draw_plainly(strokes: Sequence[drawing.Points], random: np.random.Generator) -> Frames:
-    pen = random.uniform(8, 24)
-    return _frame(drawing.canvas_of_strokes(strokes, random, side=300, pen=pen, as_written=True))
+    return _frame(drawing.plain_canvas(strokes, random))
 
 
 def _scribble(_: None, random: np.random.Generator) -> Frames:

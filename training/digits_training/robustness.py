@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from .answers import Predict, answers_to
 from .calibration import Calibration, Labels
-from .suites import CANVAS_SIDE, Gray
+from .drawing import PLAIN_CANVAS_SIDE
+from .suites import Gray
 
 # Of the canvas' side, that a smaller image is drawn large in: MNIST's 28 pixels become 280.
 DRAWN_SHARE: Final = 14 / 15
@@ -86,12 +87,16 @@ def on_canvas(image: Gray) -> Gray:
         in the middle, keeping its proportions.
     """
     longest = max(image.shape)
-    side = CANVAS_SIDE if longest >= CANVAS_SIDE else round(CANVAS_SIDE * DRAWN_SHARE)
+    side = (
+        PLAIN_CANVAS_SIDE
+        if longest >= PLAIN_CANVAS_SIDE
+        else round(PLAIN_CANVAS_SIDE * DRAWN_SHARE)
+    )
     height, width = (max(1, round(length * side / longest)) for length in image.shape)
     way = cv2.INTER_AREA if longest > side else cv2.INTER_CUBIC
     drawn = image if longest == side else cv2.resize(image, (width, height), interpolation=way)
-    canvas = np.full((CANVAS_SIDE, CANVAS_SIDE), _ground(image), np.uint8)
-    top, left = (CANVAS_SIDE - height) // 2, (CANVAS_SIDE - width) // 2
+    canvas = np.full((PLAIN_CANVAS_SIDE, PLAIN_CANVAS_SIDE), _ground(image), np.uint8)
+    top, left = (PLAIN_CANVAS_SIDE - height) // 2, (PLAIN_CANVAS_SIDE - width) // 2
     canvas[top : top + height, left : left + width] = drawn
     return canvas
 
@@ -110,7 +115,7 @@ def _ink_box(image: Gray) -> tuple[int, int, int, int]:
 
 def _pixels(image: Gray, pixels: float) -> float:
     """Return pixels of a canvas of 300 in those of an image."""
-    return float(pixels * max(image.shape) / CANVAS_SIDE)
+    return float(pixels * max(image.shape) / PLAIN_CANVAS_SIDE)
 
 
 def _moved(image: Gray, matrix: NDArray[np.float64]) -> Gray:

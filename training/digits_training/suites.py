@@ -21,8 +21,6 @@ from .examples import NOT_A_DIGIT
 Gray = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 
-CANVAS_SIDE: Final = 300
-PEN_PIXELS: Final = (8.0, 24.0)
 SEED: Final = 20
 WILD_LIMITS: Final = ImageLimits(max_bytes=2**25, max_pixels=2**26)
 
@@ -62,16 +60,7 @@ def stroke_suite(data_dir: Path | None) -> Suite:
     """
     recordings = pendigits.of_writers(pendigits.load_pendigits(data_dir), pendigits.TEST_WRITERS)
     random = np.random.default_rng(SEED)
-    images = [
-        drawing.canvas_of_strokes(
-            recording.strokes,
-            random,
-            side=CANVAS_SIDE,
-            pen=random.uniform(*PEN_PIXELS),
-            as_written=True,
-        )
-        for recording in recordings
-    ]
+    images = [drawing.plain_canvas(recording.strokes, random) for recording in recordings]
     labels = np.array([recording.label for recording in recordings], np.uint8)
     return Suite("strokes", "Pen strokes of unseen writers", images, labels)
 
