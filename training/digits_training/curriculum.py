@@ -1,17 +1,22 @@
 """What the compact network and its teacher learn from, and what they are chosen by."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from . import examples, omniglot, pendigits
 from .batches import Kind
-from .datasets import Mnist
+from .datasets import Mnist, data_folder
 from .examples import Examples
 
 STROKE_COPIES: Final = 8
 LETTER_COPIES: Final = 5
 SCRIBBLE_COUNT: Final = 8000
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,14 +41,16 @@ class Curriculum:
 def curriculum(mnist: Mnist, data_dir: Path | None, validation_count: int, seed: int) -> Curriculum:
     """Make all frames, in as many processes as there are cores.
 
+    Where the pen strokes or the letters are not at hand, a warning says so and the rest
+    is taught without them.
+
     Raises:
-        DatasetError: The pen strokes or the letters are nowhere.
+        DatasetError: The pen strokes or the letters are there but cannot be read.
     """
-    recordings = pendigits.load_pendigits(data_dir)
+    recordings, letters = _recordings(data_dir), _letters(data_dir)
     kept_out = pendigits.VALIDATION_WRITERS | pendigits.TEST_WRITERS
     learned = [recording for recording in recordings if recording.writer not in kept_out]
     held_out = pendigits.of_writers(recordings, pendigits.VALIDATION_WRITERS)
-    letters = omniglot.load_omniglot(data_dir)
     images, validation_mnist = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
     not_digits = examples.joined(
         [
@@ -51,16 +58,38 @@ def curriculum(mnist: Mnist, data_dir: Path | None, validation_count: int, seed:
             examples.of_scribbles(SCRIBBLE_COUNT, seed),
         ]
     )
+    kinds = [
+        Kind(examples.of_images(images.frames, images.labels), 0.48),
+        Kind(examples.of_redrawn_images(images.frames, images.labels, seed), 0.18),
+        Kind(examples.of_recordings(learned, seed, copies=STROKE_COPIES), 0.24),
+        Kind(not_digits, 0.10),
+    ]
+    there = [kind for kind in kinds if len(kind.examples.labels)]
+    whole = sum(kind.share for kind in there)
     return Curriculum(
-        kinds=[
-            Kind(examples.of_images(images.frames, images.labels), 0.48),
-            Kind(examples.of_redrawn_images(images.frames, images.labels, seed), 0.18),
-            Kind(examples.of_recordings(learned, seed, copies=STROKE_COPIES), 0.24),
-            Kind(not_digits, 0.10),
-        ],
+        kinds=[Kind(kind.examples, kind.share / whole) for kind in there],
         validation_mnist=examples.of_images(validation_mnist.frames, validation_mnist.labels),
         validation_strokes=examples.of_recordings_on_300(held_out, seed),
         validation_letters=examples.of_letters(
             letters.of(omniglot.VALIDATION_ALPHABETS).images, seed
         ),
     )
+
+
+def _recordings(data_dir: Path | None) -> list[pendigits.Recording]:
+    if _is_there(pendigits.PENDIGITS_FILE, data_dir):
+        return pendigits.load_pendigits(data_dir)
+    return []
+
+
+def _letters(data_dir: Path | None) -> omniglot.Letters:
+    if _is_there(omniglot.OMNIGLOT_FILE, data_dir):
+        return omniglot.load_omniglot(data_dir)
+    return omniglot.Letters(np.empty((0, 56, 56), np.uint8), np.empty(0, np.str_))
+
+
+def _is_there(name: str, data_dir: Path | None) -> bool:
+    path = data_folder(data_dir) / name
+    if not path.is_file():
+        logger.warning("%s is not there: the network will be weaker without it", path)
+    return path.is_file()

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.frames import make_frame
+from digits_server.frames import FRAME_SIZE, make_frame
 
 from . import drawing, scribbles
 from .pendigits import Recording
@@ -140,6 +140,8 @@ def _in_processes(make: Maker, items: Sequence[Any], seed: int) -> Frames:
         (make, items[at : at + _JOB_COUNT], np.random.SeedSequence((seed, at)))
         for at in range(0, len(items), _JOB_COUNT)
     ]
+    if not jobs:
+        return np.empty((0, FRAME_SIZE, FRAME_SIZE), np.uint8)
     if len(jobs) == 1:
         return _job(jobs[0])
     # Spawned: a fork of a process that has TensorFlow's threads hangs.

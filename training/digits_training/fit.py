@@ -43,8 +43,7 @@ def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Pat
         run_dir: The folder, made where it is missing.
 
     Raises:
-        DatasetError: The pen strokes or the letters, which the compact network needs, are
-            nowhere.
+        DatasetError: The pen strokes or the letters are there but cannot be read.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(settings.seed)
@@ -114,6 +113,8 @@ def _fit_compact(settings: FitSettings, made: Curriculum, run_dir: Path) -> Hist
     history = _train(model, batches, settings.epochs, held_out, callbacks)
     model.save(run_dir / KERAS_FILE)
     mnist, strokes = made.validation_mnist, made.validation_strokes
+    if not len(strokes.labels):
+        strokes = mnist
     calibrated(
         (predict(model, mnist.inputs()), mnist.labels),
         (predict(model, strokes.inputs()), strokes.labels),

@@ -67,7 +67,9 @@ def checksums(settings: FitSettings, data_dir: Path | None) -> dict[str, str]:
     sums = {f"mnist/{name}": f"md5:{digest}" for name, digest in IDX_MD5.items()}
     if settings.network == "compact":
         for name in (PENDIGITS_FILE, OMNIGLOT_FILE):
-            sums[name] = f"sha256:{sha256(data_folder(data_dir) / name)}"
+            path = data_folder(data_dir) / name
+            if path.is_file():
+                sums[name] = f"sha256:{sha256(path)}"
     return sums
 
 

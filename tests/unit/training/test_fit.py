@@ -1,6 +1,7 @@
 """A training run, on the repository's drawings and strokes."""
 
 import csv
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import Image
 from digits_training.batches import PlainBatches, one_hot
 from digits_training.calibration import Calibration
 from digits_training.curriculum import curriculum
-from digits_training.datasets import DatasetError, Mnist
+from digits_training.datasets import Mnist
 from digits_training.fit import fit
 from digits_training.keras_files import load_network, predict
 from digits_training.record import RunRecord
@@ -121,9 +122,16 @@ def test_without_a_teacher_the_network_learns_from_the_labels(
     assert (tmp_path / "model.keras").exists()
 
 
-def test_a_run_without_pen_strokes_says_what_is_missing(drawings: Mnist, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="pendigits-train-strokes"):
-        fit(SHORT, drawings, tmp_path, tmp_path / "run")
+def test_a_run_with_mnist_alone_says_what_is_missing_and_learns_from_the_rest(
+    drawings: Mnist, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fit(dataclasses.replace(SHORT, epochs=1), drawings, tmp_path, tmp_path / "run")
+    assert "pendigits-train-strokes" in caplog.text
+    assert "omniglot_small" in caplog.text
+    record = RunRecord.load(tmp_path / "run")
+    assert record is not None
+    assert all(name.startswith("mnist/") for name in record.data)
+    assert Calibration.load(tmp_path / "run") != Calibration()
 
 
 def test_the_tutorials_run_also_leaves_the_file_that_the_tutorial_saves(
