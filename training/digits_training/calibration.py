@@ -17,10 +17,10 @@ from digits_server.engine import DIGIT_COUNT
 
 CALIBRATION_FILE: Final = "calibration.json"
 
-# Digits that may be turned away for the letters that are: half of what is asked for, since
-# unseen writers are stranger than the ones that are kept out here.
-MAX_REJECTED_MNIST: Final = 0.004
-MAX_REJECTED_STROKES: Final = 0.010
+# Digits that may be turned away for the letters that are. Few: a digit that is turned away
+# is as much a mistake to its writer as one that is misread.
+MAX_REJECTED_MNIST: Final = 0.002
+MAX_REJECTED_STROKES: Final = 0.004
 
 Probs = NDArray[np.float32]
 Labels = NDArray[np.uint8]
