@@ -11,6 +11,7 @@ Example:
 from .aio import AsyncClient
 from .client import Client
 from .errors import (
+    AccessError,
     DeadlineError,
     DigitsError,
     InvalidImageError,
@@ -22,6 +23,7 @@ from .images import ImageLike
 from .results import Limits, Model, Prediction, StreamAnswer, Verdict
 
 __all__ = [
+    "AccessError",
     "AsyncClient",
     "Client",
     "DeadlineError",

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import Self
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from typing import Any, Self
 
 import grpc
 
@@ -17,6 +17,9 @@ from .channel import (
     DEFAULT_ADDRESS,
     DEFAULT_STREAM_TIMEOUT_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
+    FilePath,
+    tls_credentials,
+    token_metadata,
 )
 from .errors import DigitsError, ServerFailureError, from_rpc_error
 from .images import ImageLike
@@ -39,16 +42,30 @@ class AsyncClient:
         self,
         address: str = DEFAULT_ADDRESS,
         *,
+        tls_ca: FilePath | None = None,
+        token_file: FilePath | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
         """Prepare to ask; the connection is made by the first call.
 
         Args:
             address: ``host:port``, or any name that gRPC resolves.
+            tls_ca: A PEM file of the authorities whose certificate the server may show. None
+                for a connection without TLS.
+            token_file: A file with the token to show to the server, read for each call.
             timeout_seconds: The deadline of each call that is given none of its own.
+
+        Raises:
+            AccessError: ``tls_ca`` cannot be read.
         """
+        self._token_file = token_file
         self._timeout_seconds = timeout_seconds
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        if tls_ca is None:
+            self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        else:
+            self._channel = grpc.aio.secure_channel(
+                address, tls_credentials(tls_ca), options=CHANNEL_OPTIONS
+            )
         self._stub = pb_grpc.RecognizerServiceStub(self._channel)
 
     async def __aenter__(self) -> Self:
@@ -83,7 +100,7 @@ class AsyncClient:
             image=image_messages.message(image), include_frame=include_frame
         )
         with _errors():
-            response = await self._stub.Recognize(request, timeout=self._timeout(timeout_seconds))
+            response = await self._stub.Recognize(request, **self._options(timeout_seconds))
         return results.prediction(response.predictions[0])
 
     async def recognize_batch(
@@ -112,7 +129,7 @@ class AsyncClient:
             request = pb.RecognizeBatchRequest(images=batch, include_frame=include_frame)
             with _errors():
                 response = await self._stub.RecognizeBatch(
-                    request, timeout=self._timeout(timeout_seconds)
+                    request, **self._options(timeout_seconds)
                 )
             answered.extend(response.results)
         return outbox.results(answered)
@@ -123,7 +140,7 @@ class AsyncClient:
         *,
         include_frame: bool = False,
         timeout_seconds: float = DEFAULT_STREAM_TIMEOUT_SECONDS,
-    ) -> AsyncIterator[StreamAnswer]:
+    ) -> AsyncGenerator[StreamAnswer, None]:
         """Recognize images as they come; one that a newer one overtakes is skipped.
 
         Args:
@@ -140,7 +157,7 @@ class AsyncClient:
         outbox = Outbox(include_frame=include_frame)
         with _errors():
             call = self._stub.StreamingRecognize(
-                outbox.async_stream_requests(images), timeout=timeout_seconds
+                outbox.async_stream_requests(images), **self._options(timeout_seconds)
             )
             try:
                 async for response in call:
@@ -157,12 +174,15 @@ class AsyncClient:
         """
         with _errors():
             response = await self._stub.GetModel(
-                pb.GetModelRequest(), timeout=self._timeout(timeout_seconds)
+                pb.GetModelRequest(), **self._options(timeout_seconds)
             )
         return results.model(response)
 
-    def _timeout(self, seconds: float | None) -> float:
-        return self._timeout_seconds if seconds is None else seconds
+    def _options(self, timeout_seconds: float | None) -> dict[str, Any]:
+        return {
+            "timeout": self._timeout_seconds if timeout_seconds is None else timeout_seconds,
+            "metadata": token_metadata(self._token_file),
+        }
 
 
 @contextlib.contextmanager

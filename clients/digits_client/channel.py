@@ -1,9 +1,15 @@
-"""How both clients reach a server: options, retries, deadlines."""
+"""How both clients reach a server: options, retries, deadlines, TLS and tokens."""
 
 import json
+import os
+from pathlib import Path
 from typing import Final
 
+import grpc
+
 from digits.v1 import recognizer_pb2 as pb
+
+from .errors import AccessError
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 DEFAULT_TIMEOUT_SECONDS: Final = 10.0
@@ -38,3 +44,40 @@ CHANNEL_OPTIONS: Final[list[tuple[str, str | int]]] = [
     # After a server has come back, it is found within a second.
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
+
+FilePath = str | os.PathLike[str]
+Metadata = tuple[tuple[str, str], ...]
+
+
+def tls_credentials(tls_ca: FilePath) -> grpc.ChannelCredentials:
+    """Return credentials that trust the authorities in a PEM file.
+
+    Raises:
+        AccessError: The file cannot be read, or is not PEM.
+    """
+    pem = _content(tls_ca)
+    # gRPC itself would only say so in its log, and each call would then fail to connect.
+    if b"-----BEGIN CERTIFICATE-----" not in pem:
+        raise AccessError(f"{os.fspath(tls_ca)} holds no certificate in PEM form")
+    return grpc.ssl_channel_credentials(pem)
+
+
+def token_metadata(token_file: FilePath | None) -> Metadata:
+    """Return what shows the token in a file to the server; read anew, since tokens change.
+
+    Raises:
+        AccessError: The file cannot be read, or is empty.
+    """
+    if token_file is None:
+        return ()
+    token = _content(token_file).strip().decode("utf-8", "replace")
+    if not token or not token.isascii() or not token.isprintable():
+        raise AccessError(f"{os.fspath(token_file)} holds no token")
+    return (("authorization", f"Bearer {token}"),)
+
+
+def _content(path: FilePath) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise AccessError(f"{os.fspath(path)} cannot be read: {error.strerror}") from error

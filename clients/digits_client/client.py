@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from typing import Self
+from typing import Any, Self
 
 import grpc
 
@@ -16,6 +16,9 @@ from .channel import (
     DEFAULT_ADDRESS,
     DEFAULT_STREAM_TIMEOUT_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
+    FilePath,
+    tls_credentials,
+    token_metadata,
 )
 from .errors import DigitsError, from_rpc_error
 from .images import ImageLike
@@ -38,16 +41,30 @@ class Client:
         self,
         address: str = DEFAULT_ADDRESS,
         *,
+        tls_ca: FilePath | None = None,
+        token_file: FilePath | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
         """Prepare to ask; the connection is made by the first call.
 
         Args:
             address: ``host:port``, or any name that gRPC resolves.
+            tls_ca: A PEM file of the authorities whose certificate the server may show. None
+                for a connection without TLS.
+            token_file: A file with the token to show to the server, read for each call.
             timeout_seconds: The deadline of each call that is given none of its own.
+
+        Raises:
+            AccessError: ``tls_ca`` cannot be read.
         """
+        self._token_file = token_file
         self._timeout_seconds = timeout_seconds
-        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        if tls_ca is None:
+            self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        else:
+            self._channel = grpc.secure_channel(
+                address, tls_credentials(tls_ca), options=CHANNEL_OPTIONS
+            )
         self._stub = pb_grpc.RecognizerServiceStub(self._channel)
 
     def __enter__(self) -> Self:
@@ -82,7 +99,7 @@ class Client:
             image=image_messages.message(image), include_frame=include_frame
         )
         with _errors():
-            response = self._stub.Recognize(request, timeout=self._timeout(timeout_seconds))
+            response = self._stub.Recognize(request, **self._options(timeout_seconds))
         return results.prediction(response.predictions[0])
 
     def recognize_batch(
@@ -110,9 +127,7 @@ class Client:
         for batch in image_messages.messages(map(outbox.message, images)):
             request = pb.RecognizeBatchRequest(images=batch, include_frame=include_frame)
             with _errors():
-                response = self._stub.RecognizeBatch(
-                    request, timeout=self._timeout(timeout_seconds)
-                )
+                response = self._stub.RecognizeBatch(request, **self._options(timeout_seconds))
             answered.extend(response.results)
         return outbox.results(answered)
 
@@ -139,7 +154,7 @@ class Client:
         outbox = Outbox(include_frame=include_frame)
         with _errors():
             call = self._stub.StreamingRecognize(
-                outbox.stream_requests(images), timeout=timeout_seconds
+                outbox.stream_requests(images), **self._options(timeout_seconds)
             )
             try:
                 for response in call:
@@ -155,13 +170,14 @@ class Client:
             DigitsError: The call failed.
         """
         with _errors():
-            response = self._stub.GetModel(
-                pb.GetModelRequest(), timeout=self._timeout(timeout_seconds)
-            )
+            response = self._stub.GetModel(pb.GetModelRequest(), **self._options(timeout_seconds))
         return results.model(response)
 
-    def _timeout(self, seconds: float | None) -> float:
-        return self._timeout_seconds if seconds is None else seconds
+    def _options(self, timeout_seconds: float | None) -> dict[str, Any]:
+        return {
+            "timeout": self._timeout_seconds if timeout_seconds is None else timeout_seconds,
+            "metadata": token_metadata(self._token_file),
+        }
 
 
 @contextlib.contextmanager

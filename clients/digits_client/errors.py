@@ -5,6 +5,7 @@
     ├── UnavailableError     no server answers, or it is going away; try again later
     ├── OverloadedError      the server has too much to do; try again after a while
     ├── DeadlineError        no answer in time
+    ├── AccessError          the server wants a token, or another one; or ours cannot be read
     └── ServerFailureError   anything else, with the status code
 
 Only this module turns statuses into errors.
@@ -42,6 +43,10 @@ class DeadlineError(DigitsError):
     """The deadline passed before the answer came."""
 
 
+class AccessError(DigitsError):
+    """The server does not let the caller in, or what would let it in cannot be read here."""
+
+
 class ServerFailureError(DigitsError):
     """The server ended the call with a status that has no error of its own."""
 
@@ -55,6 +60,8 @@ _KINDS: Final[dict[grpc.StatusCode, type[DigitsError]]] = {
     grpc.StatusCode.UNAVAILABLE: UnavailableError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: OverloadedError,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
+    grpc.StatusCode.UNAUTHENTICATED: AccessError,
+    grpc.StatusCode.PERMISSION_DENIED: AccessError,
 }
 
 

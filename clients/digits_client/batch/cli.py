@@ -14,7 +14,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from digits_client.aio import AsyncClient
+from digits_client.connection import Connection, add_options
 from digits_client.embedded import embedded_server
 from digits_client.errors import DigitsError
 
@@ -44,15 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
-    server = parsed.server or os.environ.get("DIGITS_SERVER")
+    named = Connection.of(parser, parsed)
     for stream in filter(None, (sys.stdin, sys.stdout)):  # None where it was closed
         stream.reconfigure(errors="surrogateescape")  # file names are bytes
     try:
         with contextlib.ExitStack() as stack:
             out = stack.enter_context(_output(parsed.output))
-            address = server or stack.enter_context(embedded_server())
+            server = named or Connection(stack.enter_context(embedded_server()))
             row_writer = writer(parsed.format, out)
-            tally = asyncio.run(_run(address, parsed.paths, row_writer))
+            tally = asyncio.run(_run(server, parsed.paths, row_writer))
             out.flush()
     except DigitsError as error:
         print(f"digits-batch: {error}", file=sys.stderr)
@@ -103,7 +103,7 @@ class _Tally:
         return f"{total:,} images in {seconds:.1f} s ({rate:,.0f} a second): {counts or 'none'}"
 
 
-async def _run(address: str, paths: Sequence[str], row_writer: RowWriter) -> _Tally:
+async def _run(server: Connection, paths: Sequence[str], row_writer: RowWriter) -> _Tally:
     progress = tqdm(
         unit=" images",
         disable=not sys.stderr.isatty(),
@@ -111,7 +111,7 @@ async def _run(address: str, paths: Sequence[str], row_writer: RowWriter) -> _Ta
         leave=False,
     )
     try:
-        async with AsyncClient(address) as client:
+        async with server.client() as client:
             tally = _Tally()
             with progress:
                 async for row in rows(client, files(paths, sys.stdin or ())):
@@ -158,11 +158,7 @@ def _parser() -> argparse.ArgumentParser:
         help="an image; a folder, with all that is below it but hidden files; a glob; "
         "or - for a list on standard input, a path a line",
     )
-    parser.add_argument(
-        "--server",
-        metavar="ADDRESS",
-        help="host:port; default: $DIGITS_SERVER, else a private server for this run",
-    )
+    add_options(parser, otherwise="else a private server for this run")
     parser.add_argument(
         "--format", choices=("table", "csv", "jsonl"), default="table", help="default: table"
     )

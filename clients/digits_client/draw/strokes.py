@@ -25,16 +25,19 @@ class Stroke:
     width: float
     """Of the pen, in pixels; above 0."""
 
+    erases: bool = False
+    """Whether it leaves paper and not ink."""
 
-def draw_stroke(image: Image.Image, stroke: Stroke, ink: int = INK) -> None:
+
+def draw_stroke(image: Image.Image, stroke: Stroke, *, paper: int = PAPER, ink: int = INK) -> None:
     """Draw a stroke onto a gray image, round at its ends and joints."""
     draw = ImageDraw.Draw(image)
-    width = max(1, round(stroke.width))
-    draw.line(stroke.points, fill=ink, width=width, joint="curve")
+    fill = paper if stroke.erases else ink
+    draw.line(stroke.points, fill=fill, width=max(1, round(stroke.width)), joint="curve")
     radius = stroke.width / 2
     # The ends are discs, and a single point is nothing but one.
     for x, y in (stroke.points[0], stroke.points[-1]):
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
 
 
 def draw(
@@ -43,5 +46,5 @@ def draw(
     """Return a gray image of (width, height) with strokes on it, in their order."""
     image = Image.new("L", size, paper)
     for stroke in strokes:
-        draw_stroke(image, stroke, ink)
+        draw_stroke(image, stroke, paper=paper, ink=ink)
     return image

@@ -1,0 +1,335 @@
+"""The window: puts the sheet, the answer and the conversation together."""
+
+import contextlib
+import queue
+import tkinter as tk
+from collections.abc import Callable, Iterator
+from tkinter import filedialog, messagebox, ttk
+from typing import Final
+
+from digits_client.connection import Connection
+
+from . import pictures, words
+from .answer_panel import AnswerPanel
+from .canvas import SheetCanvas
+from .commands import COMMANDS, key_table, sequence, spoken
+from .controls import Controls
+from .drawing import Drawing
+from .kept import KeptDrawing, KeptDrawings
+from .kept_window import KeptWindow
+from .session import Answered, Connected, Disconnected, Event, Failed, Session
+from .status_bar import StatusBar
+from .theme import Theme, ThemeName
+
+POLL_MILLISECONDS: Final = 8
+"""How often the window looks for answers. Only Tk's own thread may touch the window."""
+
+PEN_STEP: Final = 4.0
+FIRST_SIDE: Final = 460
+"""Of the sheet in a new window, in pixels at 96 an inch."""
+
+LEAST_PEN: Final = 4.0
+MOST_PEN: Final = 48.0
+
+
+class DrawWindow:
+    """The application: one window, one drawing, one session.
+
+    Example:
+        window = DrawWindow(tk.Tk(), Connection(), KeptDrawings(folder))
+        window.run()
+    """
+
+    def __init__(
+        self,
+        root: tk.Tk,
+        connection: Connection | None,
+        kept: KeptDrawings,
+        *,
+        theme: ThemeName = "light",
+        scale: float | None = None,
+    ) -> None:
+        """Build the window and begin to connect.
+
+        Args:
+            root: Of the application, empty.
+            connection: The server; None for the default one, with the offer to start one
+                where that does not answer.
+            kept: Where corrected drawings go.
+            theme: The palette to begin with.
+            scale: How large, 1 for 96 pixels an inch; None for what the display says.
+        """
+        self.root = root
+        self.drawing = Drawing()
+        self.ended = False
+        """Set, from any thread or signal handler, to have the window closed."""
+        self._kept = kept
+        self._offers_server = connection is None
+        self._live = True
+        self._ticket = 0
+        self._answered: Answered | None = None
+        self._kept_now: tuple[int, KeptDrawing] | None = None
+        self._sending: str | None = None
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._build(theme, scale)
+        self.session = Session(connection or Connection(), self._events.put)
+        self._poll()
+
+    def run(self) -> None:
+        """Show the window until it is closed; then end the session."""
+        try:
+            self.root.mainloop()
+        finally:
+            self.session.close()
+
+    # Commands: each is in a menu and on a key, see commands.py.
+
+    def open_picture(self) -> None:
+        """Ask for a file and show it in place of the drawing."""
+        path = filedialog.askopenfilename(
+            parent=self.root,
+            title="Open a picture",
+            filetypes=[
+                ("Pictures", "*.png *.jpg *.jpeg *.webp *.bmp *.gif *.tif *.tiff"),
+                ("All files", "*"),
+            ],
+        )
+        if path:
+            self.open_file(path)
+
+    def open_file(self, path: str) -> None:
+        """Show a file in place of the drawing."""
+        with self._told():
+            self.drawing.show_picture(pictures.from_file(path))
+            self._redrawn()
+
+    def paste_picture(self) -> None:
+        """Show the clipboard's picture in place of the drawing."""
+        with self._told():
+            self.drawing.show_picture(pictures.from_clipboard())
+            self._redrawn()
+
+    def save_drawing(self) -> None:
+        """Ask for a name and write what is on the sheet as PNG."""
+        path = filedialog.asksaveasfilename(
+            parent=self.root,
+            title="Save the drawing",
+            defaultextension=".png",
+            initialfile="digit.png",
+            filetypes=[("PNG", "*.png")],
+        )
+        if path:
+            self.save_file(path)
+
+    def save_file(self, path: str) -> None:
+        """Write what is on the sheet as PNG."""
+        with self._told():
+            self.drawing.image().save(path, "PNG")
+            self._status.notice(f"Saved as {path}.")
+
+    def show_kept(self) -> None:
+        """List the corrected drawings."""
+        KeptWindow(self.root, self.theme, self._kept)
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        self.drawing.undo()
+        self._redrawn()
+
+    def redo(self) -> None:
+        """Do the step again that was taken back."""
+        self.drawing.redo()
+        self._redrawn()
+
+    def clear(self) -> None:
+        """Take everything off the sheet."""
+        self.drawing.clear()
+        self._redrawn()
+
+    def toggle_eraser(self) -> None:
+        """Change between pen and eraser."""
+        self.sheet.erasing = not self.sheet.erasing
+        self._controls.show_eraser(self.sheet.erasing)
+
+    def thicker(self) -> None:
+        """Take a thicker pen."""
+        self.set_pen(self.sheet.pen_width + PEN_STEP)
+
+    def thinner(self) -> None:
+        """Take a thinner pen."""
+        self.set_pen(self.sheet.pen_width - PEN_STEP)
+
+    def set_pen(self, width: float) -> None:
+        """Take a pen of a width in pixels of the sheet, within what there is."""
+        width = min(max(width, LEAST_PEN), MOST_PEN)
+        if width != self.sheet.pen_width:  # showing it calls this again
+            self.sheet.pen_width = width
+            self._controls.show_pen(width)
+
+    def recognise(self) -> None:
+        """Ask about the drawing now."""
+        self.session.send(self._ticket, self.drawing.image(), live=False)
+
+    def toggle_live(self) -> None:
+        """Change between answers while drawing and answers on request."""
+        self._live = not self._live
+        self._controls.show_live(self._live)
+        if self._live:
+            self._changed()
+
+    def toggle_dark(self) -> None:
+        """Change between the light and the dark theme."""
+        self.theme.use("light" if self.theme.name == "dark" else "dark")
+        for part in (self.sheet, self._panel, self._status):
+            part.recolour()
+
+    def show_keys(self) -> None:
+        """Tell which keys there are."""
+        lines = [f"{keys}:  {what}" for keys, what in key_table(mac=self._is_mac)]
+        messagebox.showinfo("Keyboard", "\n".join(lines), parent=self.root)
+
+    def close(self) -> None:
+        """Close the window; ``run`` returns."""
+        self.root.destroy()
+
+    def keep(self, digit: int) -> None:
+        """Keep the drawing as what was meant; another digit for the same drawing replaces it."""
+        if self.drawing.is_empty:
+            self._status.notice("There is nothing to keep yet: draw a digit first.")
+            return
+        answered, version = "", ""
+        if self._answered is not None and self._answered.ticket == self._ticket:
+            prediction = self._answered.prediction
+            answered = (
+                prediction.verdict.value if prediction.digit is None else str(prediction.digit)
+            )
+            version = prediction.model_version
+        with self._told():
+            if self._kept_now is not None and self._kept_now[0] == self._ticket:
+                self._kept.remove(self._kept_now[1])
+            strokes = () if self.drawing.picture else self.drawing.strokes
+            kept = self._kept.keep(
+                self.drawing.image(), strokes, digit, answered=answered, model_version=version
+            )
+            self._kept_now = (self._ticket, kept)
+            self._status.notice(f"Kept as a {digit}, to learn from.")
+
+    # Inside.
+
+    @property
+    def _is_mac(self) -> bool:
+        return str(self.root.tk.call("tk", "windowingsystem")) == "aqua"
+
+    def _build(self, theme: ThemeName, scale: float | None) -> None:
+        self.root.title("digits")
+        self.theme = Theme(self.root, theme, scale)
+        pad = self.theme.pixels(12)
+        self._controls = Controls(self.root, self.theme, self, (LEAST_PEN, MOST_PEN))
+        self._panel = AnswerPanel(self.root, self.theme)
+        self._status = StatusBar(self.root, self.theme)
+        side = self.theme.pixels(FIRST_SIDE)
+        place = ttk.Frame(self.root, width=side, height=side)
+        self.sheet = SheetCanvas(place, self.theme, self.drawing, self._changed)
+        place.grid(row=0, column=0, sticky="nsew", padx=pad, pady=(pad, 0))
+        # Square, as large as there is room for.
+        self.sheet.place(relx=0.5, rely=0.5, anchor="center", width=side, height=side)
+        place.bind("<Configure>", self._fit)
+        self._panel.grid(row=0, column=1, sticky="n", padx=(0, pad), pady=(pad, 0))
+        self._controls.grid(row=1, column=0, columnspan=2, sticky="ew", padx=pad, pady=(pad, 0))
+        self._status.grid(row=2, column=0, columnspan=2, sticky="ew", padx=pad, pady=pad)
+        self.root.columnconfigure(0, weight=1)
+        self.root.rowconfigure(0, weight=1)
+        self._build_menus()
+        self.root.protocol("WM_DELETE_WINDOW", self.close)
+        self._controls.show_pen(self.sheet.pen_width)
+        self._controls.show_live(self._live)
+        self._panel.show(words.NO_ANSWER, None)
+        self.root.update_idletasks()
+        self.root.minsize(self.root.winfo_reqwidth(), self.root.winfo_reqheight())
+
+    def _build_menus(self) -> None:
+        bar = tk.Menu(self.root, tearoff=False)
+        menus: dict[str, tk.Menu] = {}
+        for command in COMMANDS:
+            if command.menu not in menus:
+                menus[command.menu] = tk.Menu(bar, tearoff=False)
+                bar.add_cascade(label=command.menu, menu=menus[command.menu])
+            do: Callable[[], None] = getattr(self, command.name)
+            menus[command.menu].add_command(
+                label=command.label,
+                command=do,
+                accelerator=spoken(command.keys[0], mac=self._is_mac),
+            )
+            for key in command.keys:
+                self.root.bind(sequence(key, mac=self._is_mac), lambda _, do=do: do())  # type: ignore[misc]
+        for digit in range(10):
+            self.root.bind(f"<Key-{digit}>", lambda _, digit=digit: self.keep(digit))  # type: ignore[misc]
+        self.root.configure(menu=bar)
+
+    def _fit(self, event: "tk.Event[tk.Misc]") -> None:
+        side = max(1, min(event.width, event.height))
+        self.sheet.place_configure(width=side, height=side)
+
+    def _redrawn(self) -> None:
+        self.sheet.show()
+        self._changed()
+
+    def _changed(self) -> None:
+        """The drawing is another: ask about it, once for all movements that are waiting."""
+        self._ticket += 1
+        self._controls.show_steps(undo=self.drawing.can_undo, redo=self.drawing.can_redo)
+        if not self._live:
+            self._panel.show(words.ASK, None)
+        elif self._sending is None:
+            self._sending = self.root.after_idle(self._send)
+
+    def _send(self) -> None:
+        self._sending = None
+        self.session.send(self._ticket, self.drawing.image())
+
+    def _poll(self) -> None:
+        if self.ended:
+            self.close()
+            return
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._take(self._events.get_nowait())
+        self.root.after(POLL_MILLISECONDS, self._poll)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Answered(ticket, prediction, seconds):
+                if self._live or ticket == self._ticket:
+                    self._answered = event
+                    self._panel.show(words.answer(prediction), prediction.frame)
+                    self._status.show_answer(prediction.model_version, seconds)
+            case Failed(_, reason):
+                self._panel.show(words.NO_ANSWER, None)
+                self._status.notice(reason)
+            case _:
+                self._status.show(words.status(event))
+                away = isinstance(event, Disconnected)
+                if away and self._offers_server:
+                    self._status.offer("Start a server here", self.session.start_server)
+                elif away:
+                    self._status.offer("Try now", self.session.try_again)
+                else:
+                    self._status.offer(None)
+                if away:
+                    self._panel.show(words.NO_SERVER, None)
+                elif isinstance(event, Connected):
+                    self._status.show_model(event.model.version)
+                    self._panel.show(words.NO_ANSWER if self._live else words.ASK, None)
+                    if self._live:
+                        self._send()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell a person what went wrong with a file."""
+        try:
+            yield
+        except pictures.PictureError as error:
+            self._status.notice(str(error))
+        except OSError as error:
+            name = f"{error.filename} " if error.filename else ""
+            self._status.notice(f"{name}cannot be written: {error.strerror or error}.")
