@@ -27,8 +27,9 @@ from digits_client.errors import (
     ServerFailureError,
     UnavailableError,
 )
-from digits_client.results import Model, Prediction, StreamAnswer
+from digits_client.results import StreamAnswer
 
+from .events import Answered, Connected, Connecting, Disconnected, Event, Failed
 from .mailbox import Mailbox
 
 ANSWER_SECONDS: Final = 5.0
@@ -40,53 +41,6 @@ LAST_BACKOFF_SECONDS: Final = 4.0
 
 # The server makes a frame of 28 pixels out of it; a photo's millions are of no use.
 _LONGEST_SIDE: Final = 1600
-
-
-@dataclass(frozen=True)
-class Connecting:
-    """A connection is being made, for the first time or after ``start_server``."""
-
-    address: str
-
-
-@dataclass(frozen=True)
-class Connected:
-    """The server answers."""
-
-    address: str
-    model: Model
-
-
-@dataclass(frozen=True)
-class Disconnected:
-    """The server does not answer. It is tried again by itself."""
-
-    reason: str
-    """A sentence."""
-    retry_seconds: float
-
-
-@dataclass(frozen=True)
-class Answered:
-    """The answer to an image."""
-
-    ticket: int
-    """The number that came with the image."""
-    prediction: Prediction
-    round_trip_seconds: float
-    """From handing the image to gRPC to having the answer."""
-
-
-@dataclass(frozen=True)
-class Failed:
-    """An image has no answer, and will have none."""
-
-    ticket: int
-    reason: str
-    """A sentence."""
-
-
-Event = Connecting | Connected | Disconnected | Answered | Failed
 
 
 @dataclass(frozen=True)

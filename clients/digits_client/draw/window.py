@@ -3,7 +3,7 @@
 import contextlib
 import queue
 import tkinter as tk
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from tkinter import filedialog, messagebox, ttk
 from typing import Final
 
@@ -12,12 +12,14 @@ from digits_client.connection import Connection
 from . import pictures, words
 from .answer_panel import AnswerPanel
 from .canvas import SheetCanvas
-from .commands import COMMANDS, key_table, sequence, spoken
+from .commands import key_table
 from .controls import Controls
 from .drawing import Drawing
+from .events import Answered, Connected, Disconnected, Event, Failed
 from .kept import KeptDrawing, KeptDrawings
 from .kept_window import KeptWindow
-from .session import Answered, Connected, Disconnected, Event, Failed, Session
+from .menus import add_menus, is_mac
+from .session import Session
 from .status_bar import StatusBar
 from .theme import Theme, ThemeName
 
@@ -185,7 +187,7 @@ class DrawWindow:
 
     def show_keys(self) -> None:
         """Tell which keys there are."""
-        lines = [f"{keys}:  {what}" for keys, what in key_table(mac=self._is_mac)]
+        lines = [f"{keys}:  {what}" for keys, what in key_table(mac=is_mac(self.root))]
         messagebox.showinfo("Keyboard", "\n".join(lines), parent=self.root)
 
     def close(self) -> None:
@@ -216,10 +218,6 @@ class DrawWindow:
 
     # Inside.
 
-    @property
-    def _is_mac(self) -> bool:
-        return str(self.root.tk.call("tk", "windowingsystem")) == "aqua"
-
     def _build(self, theme: ThemeName, scale: float | None) -> None:
         self.root.title("digits")
         self.theme = Theme(self.root, theme, scale)
@@ -239,32 +237,13 @@ class DrawWindow:
         self._status.grid(row=2, column=0, columnspan=2, sticky="ew", padx=pad, pady=pad)
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(0, weight=1)
-        self._build_menus()
+        add_menus(self.root, self)
         self.root.protocol("WM_DELETE_WINDOW", self.close)
         self._controls.show_pen(self.sheet.pen_width)
         self._controls.show_live(self._live)
         self._panel.show(words.NO_ANSWER, None)
         self.root.update_idletasks()
         self.root.minsize(self.root.winfo_reqwidth(), self.root.winfo_reqheight())
-
-    def _build_menus(self) -> None:
-        bar = tk.Menu(self.root, tearoff=False)
-        menus: dict[str, tk.Menu] = {}
-        for command in COMMANDS:
-            if command.menu not in menus:
-                menus[command.menu] = tk.Menu(bar, tearoff=False)
-                bar.add_cascade(label=command.menu, menu=menus[command.menu])
-            do: Callable[[], None] = getattr(self, command.name)
-            menus[command.menu].add_command(
-                label=command.label,
-                command=do,
-                accelerator=spoken(command.keys[0], mac=self._is_mac),
-            )
-            for key in command.keys:
-                self.root.bind(sequence(key, mac=self._is_mac), lambda _, do=do: do())  # type: ignore[misc]
-        for digit in range(10):
-            self.root.bind(f"<Key-{digit}>", lambda _, digit=digit: self.keep(digit))  # type: ignore[misc]
-        self.root.configure(menu=bar)
 
     def _fit(self, event: "tk.Event[tk.Misc]") -> None:
         side = max(1, min(event.width, event.height))

@@ -6,7 +6,7 @@ from typing import Final
 
 from digits_client.results import Prediction, Verdict
 
-from .session import Connected, Connecting, Disconnected
+from .events import Connected, Connecting, Disconnected
 
 UNSURE_BELOW: Final = 0.9
 """The confidence under which the second likeliest digit is named too."""
