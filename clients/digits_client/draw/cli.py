@@ -4,6 +4,7 @@ import argparse
 import importlib.metadata
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .theme import system_theme, use_every_pixel
     from .window import DrawWindow
 
+    ended = threading.Event()
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda *_: ended.set())
     use_every_pixel()
     try:
         root = tk.Tk(className="digits")
@@ -45,14 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     theme = system_theme() if parsed.theme == "system" else parsed.theme
     kept = KeptDrawings(parsed.drawings or default_folder())
     scale = parsed.scale / 100 if parsed.scale else None
-    window = DrawWindow(root, connection, kept, theme=theme, scale=scale)
-
-    def end(*_: object) -> None:
-        window.ended = True
-
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
-    window.run()
+    DrawWindow(root, connection, kept, theme=theme, scale=scale, ended=ended).run()
     return EXIT_OK
 
 

@@ -168,7 +168,7 @@ class Session:
         Raises:
             DigitsError: How it was lost.
         """
-        outgoing = asyncio.Queue[bytes]()
+        outgoing = asyncio.Queue[bytes | None]()
         stream = client.recognize_stream(_taken_from(outgoing), include_frame=True)
         async with contextlib.aclosing(stream):
             # Read at all times, so that a server that goes is noticed at once.
@@ -190,6 +190,7 @@ class Session:
                         raise
                     self._tell(request.ticket, answer, self._loop.time() - began)
             finally:
+                outgoing.put_nowait(None)  # gRPC's task that takes from it ends too
                 reading.cancel()
                 await asyncio.wait([reading])
 
@@ -213,9 +214,9 @@ class Session:
         # One that was overtaken has a newer one behind it.
 
 
-async def _taken_from(queue: asyncio.Queue[bytes]) -> AsyncGenerator[bytes, None]:
-    while True:
-        yield await queue.get()
+async def _taken_from(queue: asyncio.Queue[bytes | None]) -> AsyncGenerator[bytes, None]:
+    while (image := await queue.get()) is not None:
+        yield image
 
 
 async def _next(stream: AsyncIterator[StreamAnswer]) -> StreamAnswer:

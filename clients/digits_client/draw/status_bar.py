@@ -44,6 +44,15 @@ class StatusBar(ttk.Frame):
         """What is said of what just happened."""
         return str(self._notice.cget("text"))
 
+    @property
+    def offered(self) -> str | None:
+        """What is offered, if something is."""
+        return str(self._button.cget("text")) if self._button.winfo_manager() else None
+
+    def accept(self) -> None:
+        """Take the offer."""
+        self._button.invoke()
+
     def show(self, status: Status) -> None:
         """Say how the connection is."""
         self._tone = status.tone

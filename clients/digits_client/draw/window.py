@@ -2,6 +2,7 @@
 
 import contextlib
 import queue
+import threading
 import tkinter as tk
 from collections.abc import Iterator
 from tkinter import filedialog, messagebox, ttk
@@ -16,6 +17,7 @@ from .commands import key_table
 from .controls import Controls
 from .drawing import Drawing
 from .events import Answered, Connected, Disconnected, Event, Failed
+from .garbage import collected_here
 from .kept import KeptDrawing, KeptDrawings
 from .kept_window import KeptWindow
 from .menus import add_menus, is_mac
@@ -50,6 +52,7 @@ class DrawWindow:
         *,
         theme: ThemeName = "light",
         scale: float | None = None,
+        ended: threading.Event | None = None,
     ) -> None:
         """Build the window and begin to connect.
 
@@ -60,11 +63,12 @@ class DrawWindow:
             kept: Where corrected drawings go.
             theme: The palette to begin with.
             scale: How large, 1 for 96 pixels an inch; None for what the display says.
+            ended: Set, from any thread or signal handler, to have the window closed.
         """
         self.root = root
         self.drawing = Drawing()
-        self.ended = False
-        """Set, from any thread or signal handler, to have the window closed."""
+        self.is_closed = False
+        self._ended = ended or threading.Event()
         self._kept = kept
         self._offers_server = connection is None
         self._live = True
@@ -77,12 +81,23 @@ class DrawWindow:
         self.session = Session(connection or Connection(), self._events.put)
         self._poll()
 
+    @property
+    def ticket(self) -> int:
+        """The number of the drawing's state: one more with every change."""
+        return self._ticket
+
+    @property
+    def answered(self) -> Answered | None:
+        """The answer that is shown, or was last."""
+        return self._answered
+
     def run(self) -> None:
         """Show the window until it is closed; then end the session."""
-        try:
-            self.root.mainloop()
-        finally:
-            self.session.close()
+        with collected_here(self.root):
+            try:
+                self.root.mainloop()
+            finally:
+                self.session.close()
 
     # Commands: each is in a menu and on a key, see commands.py.
 
@@ -127,7 +142,7 @@ class DrawWindow:
         """Write what is on the sheet as PNG."""
         with self._told():
             self.drawing.image().save(path, "PNG")
-            self._status.notice(f"Saved as {path}.")
+            self.status.notice(f"Saved as {path}.")
 
     def show_kept(self) -> None:
         """List the corrected drawings."""
@@ -151,7 +166,7 @@ class DrawWindow:
     def toggle_eraser(self) -> None:
         """Change between pen and eraser."""
         self.sheet.erasing = not self.sheet.erasing
-        self._controls.show_eraser(self.sheet.erasing)
+        self.controls.show_eraser(self.sheet.erasing)
 
     def thicker(self) -> None:
         """Take a thicker pen."""
@@ -166,7 +181,7 @@ class DrawWindow:
         width = min(max(width, LEAST_PEN), MOST_PEN)
         if width != self.sheet.pen_width:  # showing it calls this again
             self.sheet.pen_width = width
-            self._controls.show_pen(width)
+            self.controls.show_pen(width)
 
     def recognise(self) -> None:
         """Ask about the drawing now."""
@@ -175,14 +190,14 @@ class DrawWindow:
     def toggle_live(self) -> None:
         """Change between answers while drawing and answers on request."""
         self._live = not self._live
-        self._controls.show_live(self._live)
+        self.controls.show_live(self._live)
         if self._live:
             self._changed()
 
     def toggle_dark(self) -> None:
         """Change between the light and the dark theme."""
         self.theme.use("light" if self.theme.name == "dark" else "dark")
-        for part in (self.sheet, self._panel, self._status):
+        for part in (self.sheet, self.panel, self.status):
             part.recolour()
 
     def show_keys(self) -> None:
@@ -192,12 +207,16 @@ class DrawWindow:
 
     def close(self) -> None:
         """Close the window; ``run`` returns."""
+        self.is_closed = True
+        for timer in self.root.tk.splitlist(self.root.tk.call("after", "info")):
+            # Not by after_cancel, which takes from their widgets what they themselves take away.
+            self.root.tk.call("after", "cancel", timer)
         self.root.destroy()
 
     def keep(self, digit: int) -> None:
         """Keep the drawing as what was meant; another digit for the same drawing replaces it."""
         if self.drawing.is_empty:
-            self._status.notice("There is nothing to keep yet: draw a digit first.")
+            self.status.notice("There is nothing to keep yet: draw a digit first.")
             return
         answered, version = "", ""
         if self._answered is not None and self._answered.ticket == self._ticket:
@@ -214,7 +233,7 @@ class DrawWindow:
                 self.drawing.image(), strokes, digit, answered=answered, model_version=version
             )
             self._kept_now = (self._ticket, kept)
-            self._status.notice(f"Kept as a {digit}, to learn from.")
+            self.status.notice(f"Kept as a {digit}, to learn from.")
 
     # Inside.
 
@@ -222,9 +241,9 @@ class DrawWindow:
         self.root.title("digits")
         self.theme = Theme(self.root, theme, scale)
         pad = self.theme.pixels(12)
-        self._controls = Controls(self.root, self.theme, self, (LEAST_PEN, MOST_PEN))
-        self._panel = AnswerPanel(self.root, self.theme)
-        self._status = StatusBar(self.root, self.theme)
+        self.controls = Controls(self.root, self.theme, self, (LEAST_PEN, MOST_PEN))
+        self.panel = AnswerPanel(self.root, self.theme)
+        self.status = StatusBar(self.root, self.theme)
         side = self.theme.pixels(FIRST_SIDE)
         place = ttk.Frame(self.root, width=side, height=side)
         self.sheet = SheetCanvas(place, self.theme, self.drawing, self._changed)
@@ -232,16 +251,16 @@ class DrawWindow:
         # Square, as large as there is room for.
         self.sheet.place(relx=0.5, rely=0.5, anchor="center", width=side, height=side)
         place.bind("<Configure>", self._fit)
-        self._panel.grid(row=0, column=1, sticky="n", padx=(0, pad), pady=(pad, 0))
-        self._controls.grid(row=1, column=0, columnspan=2, sticky="ew", padx=pad, pady=(pad, 0))
-        self._status.grid(row=2, column=0, columnspan=2, sticky="ew", padx=pad, pady=pad)
+        self.panel.grid(row=0, column=1, sticky="n", padx=(0, pad), pady=(pad, 0))
+        self.controls.grid(row=1, column=0, columnspan=2, sticky="ew", padx=pad, pady=(pad, 0))
+        self.status.grid(row=2, column=0, columnspan=2, sticky="ew", padx=pad, pady=pad)
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(0, weight=1)
         add_menus(self.root, self)
         self.root.protocol("WM_DELETE_WINDOW", self.close)
-        self._controls.show_pen(self.sheet.pen_width)
-        self._controls.show_live(self._live)
-        self._panel.show(words.NO_ANSWER, None)
+        self.controls.show_pen(self.sheet.pen_width)
+        self.controls.show_live(self._live)
+        self.panel.show(words.NO_ANSWER, None)
         self.root.update_idletasks()
         self.root.minsize(self.root.winfo_reqwidth(), self.root.winfo_reqheight())
 
@@ -256,9 +275,9 @@ class DrawWindow:
     def _changed(self) -> None:
         """The drawing is another: ask about it, once for all movements that are waiting."""
         self._ticket += 1
-        self._controls.show_steps(undo=self.drawing.can_undo, redo=self.drawing.can_redo)
+        self.controls.show_steps(undo=self.drawing.can_undo, redo=self.drawing.can_redo)
         if not self._live:
-            self._panel.show(words.ASK, None)
+            self.panel.show(words.ASK, None)
         elif self._sending is None:
             self._sending = self.root.after_idle(self._send)
 
@@ -267,38 +286,39 @@ class DrawWindow:
         self.session.send(self._ticket, self.drawing.image())
 
     def _poll(self) -> None:
-        if self.ended:
+        if self._ended.is_set():
             self.close()
             return
         with contextlib.suppress(queue.Empty):
             while True:
-                self._take(self._events.get_nowait())
+                self.show_event(self._events.get_nowait())
         self.root.after(POLL_MILLISECONDS, self._poll)
 
-    def _take(self, event: Event) -> None:
+    def show_event(self, event: Event) -> None:
+        """Show what a session tells."""
         match event:
             case Answered(ticket, prediction, seconds):
                 if self._live or ticket == self._ticket:
                     self._answered = event
-                    self._panel.show(words.answer(prediction), prediction.frame)
-                    self._status.show_answer(prediction.model_version, seconds)
+                    self.panel.show(words.answer(prediction), prediction.frame)
+                    self.status.show_answer(prediction.model_version, seconds)
             case Failed(_, reason):
-                self._panel.show(words.NO_ANSWER, None)
-                self._status.notice(reason)
+                self.panel.show(words.NO_ANSWER, None)
+                self.status.notice(reason)
             case _:
-                self._status.show(words.status(event))
+                self.status.show(words.status(event))
                 away = isinstance(event, Disconnected)
                 if away and self._offers_server:
-                    self._status.offer("Start a server here", self.session.start_server)
+                    self.status.offer("Start a server here", self.session.start_server)
                 elif away:
-                    self._status.offer("Try now", self.session.try_again)
+                    self.status.offer("Try now", self.session.try_again)
                 else:
-                    self._status.offer(None)
+                    self.status.offer(None)
                 if away:
-                    self._panel.show(words.NO_SERVER, None)
+                    self.panel.show(words.NO_SERVER, None)
                 elif isinstance(event, Connected):
-                    self._status.show_model(event.model.version)
-                    self._panel.show(words.NO_ANSWER if self._live else words.ASK, None)
+                    self.status.show_model(event.model.version)
+                    self.panel.show(words.NO_ANSWER if self._live else words.ASK, None)
                     if self._live:
                         self._send()
 
@@ -308,7 +328,7 @@ class DrawWindow:
         try:
             yield
         except pictures.PictureError as error:
-            self._status.notice(str(error))
+            self.status.notice(str(error))
         except OSError as error:
             name = f"{error.filename} " if error.filename else ""
-            self._status.notice(f"{name}cannot be written: {error.strerror or error}.")
+            self.status.notice(f"{name}cannot be written: {error.strerror or error}.")
