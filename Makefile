@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto measure measure-recognition clean
+.PHONY: help demo test check format proto measure measure-recognition measure-window xvfb clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -17,7 +17,7 @@ help: ## list the targets
 demo: $(VENV)/.server ## start the server and classify the sample drawings, and MNIST where it is at hand
 	@$(BIN)/python tools/demo.py
 
-test: $(VENV)/.dev ## run all tests
+test: $(VENV)/.dev xvfb ## run all tests; those of the window on a display of their own
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.dev ## format, lint, types, proto lint: says what is wrong, changes nothing
@@ -38,6 +38,15 @@ measure: $(VENV)/.dev ## measure start, memory and throughput, as the documents 
 
 measure-recognition: $(VENV)/.dev ## measure accuracy on every set of images at hand, through the server
 	$(BIN)/python tools/measure_recognition.py
+
+measure-window: $(VENV)/.dev xvfb ## replay recorded strokes in the window: right answers and latency
+	@$(BIN)/python tools/measure_window.py
+
+xvfb:
+	@command -v Xvfb >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	echo "Installing Xvfb, for the tests of the window ..."; \
+	{ apt-get update -qq && apt-get install -y -qq xvfb; } >/dev/null 2>&1 || true; fi
+	@command -v Xvfb >/dev/null || echo "Xvfb is not here: the tests of the window are skipped; on Debian: apt-get install xvfb"
 
 clean: ## remove what was made here, but for trained models
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -11,16 +11,21 @@ from .datasets import DatasetError, load_mnist
 from .errors import TrainingError
 from .settings import FitSettings
 
+SHIPPED_FILE = Path(__file__).parent / "shipped.keras"
+"""The network that the shipped model was exported from, to train further."""
+
 DESCRIPTION = "Train the network that digits-server serves, measure it, and export it."
 FIT_EPILOG = """\
 examples:
   digits-train fit --run runs/compact
+  digits-train fit --drawings drawings --start-from shipped --run runs/mine
   digits-train fit --network tutorial --run runs/tutorial
   digits-train fit --network tutorial --learning-rate 0.001 --run runs/as-written
 """
 EVALUATE_EPILOG = """\
 examples:
   digits-train evaluate runs/compact
+  digits-train evaluate runs/mine --drawings drawings
   digits-train evaluate mnist.h5 --out report
 """
 EXPORT_EPILOG = """\
@@ -66,6 +71,8 @@ def _fit(parsed: argparse.Namespace) -> None:
         teacher_epochs=parsed.teacher_epochs,
         epoch_count=parsed.epoch_count,
         taught_count=parsed.taught_count,
+        drawings=str(parsed.drawings) if parsed.drawings else None,
+        start_from=_network_file(parsed.start_from),
         seed=parsed.seed,
     )
     mnist = load_mnist(parsed.data_dir)
@@ -73,6 +80,10 @@ def _fit(parsed: argparse.Namespace) -> None:
 
     fit(settings, mnist, parsed.data_dir, parsed.run)
     print(f"The run is in {parsed.run}.")
+
+
+def _network_file(named: str | None) -> str | None:
+    return str(SHIPPED_FILE) if named == "shipped" else named
 
 
 def _evaluate(parsed: argparse.Namespace) -> None:
@@ -84,7 +95,7 @@ def _evaluate(parsed: argparse.Namespace) -> None:
 
     frame = tutorial_frame if parsed.tutorial_frames else make_frame
     out = parsed.out or (parsed.model if parsed.model.is_dir() else parsed.model.parent)
-    print(evaluate(parsed.model, mnist, parsed.data_dir, out, frame))
+    print(evaluate(parsed.model, mnist, parsed.data_dir, out, frame, drawings=parsed.drawings))
 
 
 def _export(parsed: argparse.Namespace) -> None:
@@ -138,6 +149,18 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--taught-count", type=_positive, metavar="N", help="images that the teacher answers"
     )
+    fit.add_argument(
+        "--drawings",
+        type=Path,
+        metavar="FOLDER",
+        help="learn from the drawings too that were put right in digits-draw",
+    )
+    fit.add_argument(
+        "--start-from",
+        metavar="MODEL",
+        help="begin with the weights of a run or a Keras file, or with `shipped`, and train a "
+        "few passes without a teacher",
+    )
     fit.add_argument("--seed", type=_seed, metavar="N")
 
     evaluate = commands.add_parser(
@@ -154,6 +177,13 @@ def _parser() -> argparse.ArgumentParser:
         "--tutorial-frames",
         action="store_true",
         help="frame as the tutorial's window does: the whole image made 28x28, nothing more",
+    )
+    evaluate.add_argument(
+        "--drawings",
+        type=Path,
+        metavar="FOLDER",
+        help="measure on the drawings too that were put right in digits-draw, and compare with "
+        "the shipped model",
     )
     evaluate.add_argument("--out", type=Path, metavar="DIR", help="default: beside the model")
 

@@ -11,10 +11,15 @@ from . import examples, omniglot, pendigits
 from .batches import Kind
 from .datasets import Mnist, data_folder
 from .examples import Examples
+from .suites import drawing_suite
 
 STROKE_COPIES: Final = 8
 LETTER_COPIES: Final = 5
 SCRIBBLE_COUNT: Final = 8000
+# How often a person's own drawings are drawn: each alone seldom, all together not so
+# often that the network forgets other hands.
+SHARE_OF_A_DRAWING: Final = 0.002
+MAX_SHARE_OF_DRAWINGS: Final = 0.15
 
 logger = logging.getLogger(__name__)
 
@@ -38,14 +43,28 @@ class Curriculum:
         )
 
 
-def curriculum(mnist: Mnist, data_dir: Path | None, validation_count: int, seed: int) -> Curriculum:
+def curriculum(
+    mnist: Mnist,
+    data_dir: Path | None,
+    validation_count: int,
+    seed: int,
+    drawings: Path | None = None,
+) -> Curriculum:
     """Make all frames, in as many processes as there are cores.
 
     Where the pen strokes or the letters are not at hand, a warning says so and the rest
     is taught without them.
 
+    Args:
+        mnist: The images.
+        data_dir: Where the pen strokes and the letters are, as for ``load_mnist``.
+        validation_count: Images kept out of MNIST's training set.
+        seed: Of all that is random.
+        drawings: A folder of corrected drawings to learn from too.
+
     Raises:
-        DatasetError: The pen strokes or the letters are there but cannot be read.
+        DatasetError: The pen strokes, the letters or the drawings are there but cannot
+            be read.
     """
     recordings, letters = _recordings(data_dir), _letters(data_dir)
     kept_out = pendigits.VALIDATION_WRITERS | pendigits.TEST_WRITERS
@@ -64,6 +83,10 @@ def curriculum(mnist: Mnist, data_dir: Path | None, validation_count: int, seed:
         Kind(examples.of_recordings(learned, seed, copies=STROKE_COPIES), 0.24),
         Kind(not_digits, 0.10),
     ]
+    if drawings is not None:
+        suite = drawing_suite(drawings)
+        share = min(SHARE_OF_A_DRAWING * len(suite.labels), MAX_SHARE_OF_DRAWINGS)
+        kinds.append(Kind(examples.of_images(suite.images, suite.labels), share))
     there = [kind for kind in kinds if len(kind.examples.labels)]
     whole = sum(kind.share for kind in there)
     return Curriculum(

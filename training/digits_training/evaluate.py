@@ -18,7 +18,8 @@ from .plots import save_confusion
 from .record import RunRecord
 from .report import Report, SuiteSection, write_report
 from .robustness import robustness, table
-from .suites import Suite, at_hand
+from .shipped import before_and_after
+from .suites import Suite, at_hand, drawing_suite
 
 CONFUSION_FILE = "confusion.png"
 METRICS_FILE = "metrics.json"
@@ -28,7 +29,13 @@ DISTURBED_COUNT = 500
 
 
 def evaluate(
-    source: Path, mnist: Mnist, data_dir: Path | None, out: Path, frame: Frame = make_frame
+    source: Path,
+    mnist: Mnist,
+    data_dir: Path | None,
+    out: Path,
+    frame: Frame = make_frame,
+    *,
+    drawings: Path | None = None,
 ) -> str:
     """Measure a network; leave ``report.html``, ``confusion.png``, ``metrics.json`` in a folder.
 
@@ -38,12 +45,14 @@ def evaluate(
         data_dir: Where the other sets are looked for; those that are nowhere are left out.
         out: The folder, made where it is missing.
         frame: How images become frames; the tutorial's way, for comparison.
+        drawings: A folder of corrected drawings, on which the shipped model is measured too.
 
     Returns:
         The figures as text.
 
     Raises:
         TrainingError: The source is no such network.
+        DatasetError: There are no drawings in their folder.
     """
     model = load_network(source)
     calibration = Calibration.load(source) if source.is_dir() else Calibration()
@@ -52,6 +61,8 @@ def evaluate(
         return predict(model, frames[..., None])
 
     suites, missing = at_hand(mnist, data_dir)
+    if drawings is not None:
+        suites.append(drawing_suite(drawings))
     answered = [
         (suite, answers_to(suite.images, suite.labels, ask, calibration, frame)) for suite in suites
     ]
@@ -78,6 +89,8 @@ def evaluate(
     )
     write_report(out / REPORT_FILE, report)
     parts = [figures.table(), _table(answered), table(disturbed), *missing]
+    if drawings is not None:
+        parts.append(before_and_after([answered[0], answered[-1]]))
     return "\n\n".join([*parts, f"The report is {out / REPORT_FILE}."])
 
 

@@ -3,7 +3,7 @@
 Every image here, drawn or scanned, becomes a frame by the function that the server uses.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -65,8 +65,8 @@ def joined(parts: Sequence[Examples]) -> Examples:
     )
 
 
-def of_images(images: Frames, labels: NDArray[np.uint8]) -> Examples:
-    """Frame (N, H, W) images as they are."""
+def of_images(images: Iterable[Frames], labels: NDArray[np.uint8]) -> Examples:
+    """Frame images as they are, each (H, W)."""
     return Examples(np.stack([_frame(image) for image in images]), labels)
 
 

@@ -13,8 +13,9 @@ from .batches import DrawnBatches, PlainBatches, one_hot, taught
 from .calibration import calibrated
 from .curriculum import Curriculum, curriculum
 from .datasets import Mnist
+from .errors import TrainingError
 from .examples import Examples, of_images
-from .keras_files import KERAS_FILE, predict
+from .keras_files import KERAS_FILE, load_network, predict
 from .plots import save_curves
 from .settings import FitSettings
 
@@ -43,7 +44,9 @@ def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Pat
         run_dir: The folder, made where it is missing.
 
     Raises:
-        DatasetError: The pen strokes or the letters are there but cannot be read.
+        DatasetError: The pen strokes, the letters or the drawings are there but cannot be
+            read.
+        TrainingError: The network to begin with is another one.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(settings.seed)
@@ -51,7 +54,8 @@ def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Pat
     if settings.network == "tutorial":
         history = _fit_tutorial(settings, mnist, run_dir)
     else:
-        made = curriculum(mnist, data_dir, settings.validation_count, settings.seed)
+        drawings = Path(settings.drawings) if settings.drawings else None
+        made = curriculum(mnist, data_dir, settings.validation_count, settings.seed, drawings)
         history = _fit_compact(settings, made, run_dir)
     save_curves(history, run_dir / CURVES_FILE)
     accuracies = history["val_accuracy"]
@@ -101,6 +105,8 @@ def _fit_compact(settings: FitSettings, made: Curriculum, run_dir: Path) -> Hist
     # Again, so that it begins with the same weights whether its teacher was at hand or not.
     keras.utils.set_random_seed(settings.seed)
     model = networks.compact(settings.learning_rate, settings.epochs * len(batches))
+    if settings.start_from:
+        _take_weights(model, Path(settings.start_from))
     callbacks = [
         _log(run_dir),
         keras.callbacks.ModelCheckpoint(
@@ -133,6 +139,13 @@ def _teacher(
     _train(model, batches, settings.teacher_epochs, held_out, [])
     model.save(file)
     return model
+
+
+def _take_weights(model: keras.Model, source: Path) -> None:
+    try:
+        model.set_weights(load_network(source).get_weights())
+    except ValueError as error:
+        raise TrainingError(f"{source} is another network than {model.name}") from error
 
 
 def _train(

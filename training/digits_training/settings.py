@@ -37,6 +37,12 @@ class FitSettings:
     patience: int = 24
     """Epochs without a better validation accuracy after which the run stops."""
 
+    drawings: str = ""
+    """A folder of corrected drawings to learn from too; none if empty."""
+
+    start_from: str = ""
+    """A run's folder or a Keras file whose weights to begin with; new ones if empty."""
+
     seed: int = 1
     """Of the split, the first weights, the order of the images and their augmentation."""
 
@@ -44,11 +50,16 @@ class FitSettings:
     def for_network(cls, network: Network, **changes: object) -> Self:
         """Return the defaults of a network, with changes; a change that is None is none."""
         defaults = TUTORIAL if network == "tutorial" else COMPACT
+        if changes.get("start_from"):
+            defaults = defaults | FURTHER
         given = {name: value for name, value in changes.items() if value is not None}
         return cls(**(defaults | given))  # type: ignore[arg-type]  # the names are the fields'
 
 
 COMPACT: dict[str, object] = {"network": "compact"}
+
+# A network that is trained already learns a little more: slowly, lest it forget.
+FURTHER: dict[str, object] = {"epochs": 3, "learning_rate": 3e-4, "teacher_epochs": 0}
 
 # The tutorial as it was written, but for the learning rate. Its Adadelta took Keras'
 # default, which was 1.0 then and is 0.001 now; with the latter it stops far from done.

@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from digits_client.draw.kept import KeptDrawings
+from digits_server.errors import InvalidArgumentError
 from digits_server.images import ImageLimits, decode
 
 from . import drawing, omniglot, pendigits
@@ -90,7 +92,7 @@ def wild_suites(data_dir: Path | None) -> list[Suite]:
         lines = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
         rows = [json.loads(line) for line in lines]
         images = [decode((folder / row["file"]).read_bytes(), WILD_LIMITS) for row in rows]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, InvalidArgumentError) as error:
         raise DatasetError(f"{folder} cannot be read as people's own images: {error}") from error
     labels = np.array([int(row["label"]) for row in rows], np.uint8)
     kinds = np.array([row["kind"] for row in rows])
@@ -100,6 +102,23 @@ def wild_suites(data_dir: Path | None) -> list[Suite]:
         part = [images[place] for place in which]
         found.append(Suite(f"wild-{kind}", f"... of which {kind}", part, labels[which]))
     return found
+
+
+def drawing_suite(folder: Path) -> Suite:
+    """Return the drawings that a person has put right in the window.
+
+    Raises:
+        DatasetError: There are none in the folder, or one cannot be read.
+    """
+    kept = list(KeptDrawings(folder))
+    if not kept:
+        raise DatasetError(f"{folder} holds no corrected drawings of digits-draw")
+    try:
+        images = [decode(drawing.path.read_bytes(), WILD_LIMITS) for drawing in kept]
+    except (OSError, InvalidArgumentError) as error:
+        raise DatasetError(f"{folder} cannot be read as corrected drawings: {error}") from error
+    labels = np.array([drawing.label for drawing in kept], np.uint8)
+    return Suite("drawings", "Corrected drawings", images, labels)
 
 
 def at_hand(mnist: Mnist, data_dir: Path | None) -> tuple[list[Suite], list[str]]:
