@@ -16,6 +16,7 @@ from .canvas import SheetCanvas
 from .commands import key_table
 from .controls import Controls
 from .drawing import Drawing
+from .drops import accept_files
 from .events import Answered, Connected, Disconnected, Event, Failed
 from .garbage import collected_here
 from .kept import KeptDrawing, KeptDrawings
@@ -257,6 +258,7 @@ class DrawWindow:
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(0, weight=1)
         add_menus(self.root, self)
+        accept_files(self.root, self.open_file)
         self.root.protocol("WM_DELETE_WINDOW", self.close)
         self.controls.show_pen(self.sheet.pen_width)
         self.controls.show_live(self._live)
