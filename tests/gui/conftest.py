@@ -28,6 +28,13 @@ from digits_client.draw.window import DrawWindow
 
 PATIENCE_SECONDS = 30
 
+# Digits on the sheet of 400, a point after the other.
+ONE = [(200, 80), (200, 140), (200, 200), (200, 260), (200, 320)]
+THREE = [(130, 100), (180, 75), (240, 90), (255, 140), (235, 180), (190, 195)]
+THREE += [(240, 205), (265, 250), (250, 300), (200, 325), (140, 310), (115, 285)]
+ZERO = [(200, 90), (150, 120), (130, 200), (150, 280), (200, 310), (250, 280)]
+ZERO += [(270, 200), (250, 120), (200, 90)]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def display() -> Iterator[str]:

@@ -15,7 +15,7 @@ from digits_client.connection import Connection
 from digits_client.draw import session as session_module
 from digits_client.draw import window as window_module
 
-from .test_window import ONE, THREE, ZERO
+from .conftest import ONE, THREE, ZERO
 
 
 def test_started_before_the_server_it_waits_and_goes_live(

@@ -17,11 +17,7 @@ from digits_client.draw.words import Tone
 from digits_training.datasets import DatasetError
 from digits_training.pendigits import TEST_WRITERS, load_pendigits, of_writers
 
-ONE = [(200, 80), (200, 140), (200, 200), (200, 260), (200, 320)]
-THREE = [(130, 100), (180, 75), (240, 90), (255, 140), (235, 180), (190, 195)]
-THREE += [(240, 205), (265, 250), (250, 300), (200, 325), (140, 310), (115, 285)]
-ZERO = [(200, 90), (150, 120), (130, 200), (150, 280), (200, 310), (250, 280)]
-ZERO += [(270, 200), (250, 120), (200, 90)]
+from .conftest import ONE, THREE, ZERO
 
 
 def placed(recorded: Any) -> list[list[strokes.Point]]:
@@ -246,7 +242,9 @@ def test_the_keys_are_told(window: Any, monkeypatch: pytest.MonkeyPatch) -> None
 
 def labelled(widget: tk.Misc) -> list[tk.Misc]:
     """Return all widgets below one that show a text."""
-    found: list[tk.Misc] = [widget] if isinstance(widget, ttk.Label | ttk.Button | ttk.Checkbutton) else []
+    found: list[tk.Misc] = (
+        [widget] if isinstance(widget, ttk.Label | ttk.Button | ttk.Checkbutton) else []
+    )
     for child in widget.winfo_children():
         found += labelled(child)
     return found

@@ -19,7 +19,12 @@ MAY_IMPORT = {
     "digits": set[str](),
     "digits_client": {"digits"},
     "digits_server": {"digits"},
-    "digits_training": {"digits", "digits_server", "digits_client.draw.strokes", "digits_client.draw.kept"},
+    "digits_training": {
+        "digits",
+        "digits_server",
+        "digits_client.draw.strokes",
+        "digits_client.draw.kept",
+    },
 }
 TENSORFLOW = {"tensorflow", "keras"}
 RUNTIMES = {"ai_edge_litert", "cv2"}

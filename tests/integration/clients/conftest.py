@@ -5,9 +5,10 @@ image is the last figure of its content, and an image without content is refused
 """
 
 import asyncio
+import contextlib
 import itertools
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -129,17 +130,39 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
         )
 
 
+@contextlib.contextmanager
+def serving(
+    fake: FakeRecognizer,
+    port: int = 0,
+    credentials: grpc.ServerCredentials | None = None,
+    interceptors: Sequence[grpc.ServerInterceptor] = (),
+) -> Iterator[None]:
+    """Have a fake answer on a port of loopback."""
+    running = grpc.server(
+        ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)], interceptors=list(interceptors)
+    )
+    pb_grpc.add_RecognizerServiceServicer_to_server(fake, running)
+    where = f"127.0.0.1:{port}"
+    bound = (
+        running.add_secure_port(where, credentials)
+        if credentials
+        else running.add_insecure_port(where)
+    )
+    fake.address = f"127.0.0.1:{bound}"
+    running.start()
+    try:
+        yield
+    finally:
+        fake.go_on.set()
+        running.stop(None).wait()
+
+
 @pytest.fixture
 def server() -> Iterator[FakeRecognizer]:
     """A server with the fake behind it."""
     fake = FakeRecognizer()
-    running = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
-    pb_grpc.add_RecognizerServiceServicer_to_server(fake, running)
-    fake.address = f"127.0.0.1:{running.add_insecure_port('127.0.0.1:0')}"
-    running.start()
-    yield fake
-    fake.go_on.set()
-    running.stop(None).wait()
+    with serving(fake):
+        yield fake
 
 
 class Face(Protocol):

@@ -11,6 +11,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from digits_client import (
+    AccessError,
     AsyncClient,
     Client,
     DeadlineError,
@@ -71,7 +72,8 @@ async def test_a_server_that_stays_unavailable_is_asked_four_times(
         (grpc.StatusCode.INVALID_ARGUMENT, InvalidImageError),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, OverloadedError),
         (grpc.StatusCode.INTERNAL, ServerFailureError),
-        (grpc.StatusCode.UNAUTHENTICATED, ServerFailureError),
+        (grpc.StatusCode.UNAUTHENTICATED, AccessError),
+        (grpc.StatusCode.UNIMPLEMENTED, ServerFailureError),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )

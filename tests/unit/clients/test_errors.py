@@ -6,6 +6,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from digits_client import (
+    AccessError,
     DeadlineError,
     DigitsError,
     InvalidImageError,
@@ -20,6 +21,8 @@ OWN_ERROR = {
     grpc.StatusCode.UNAVAILABLE: UnavailableError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: OverloadedError,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
+    grpc.StatusCode.UNAUTHENTICATED: AccessError,
+    grpc.StatusCode.PERMISSION_DENIED: AccessError,
 }
 OTHERS = [code for code in grpc.StatusCode if code not in OWN_ERROR]
 

@@ -1,0 +1,68 @@
+"""What the window says."""
+
+import pytest
+
+from digits_client.draw import words
+from digits_client.draw.events import Connected, Connecting, Disconnected
+from digits_client.draw.words import Tone
+from digits_client.results import Limits, Model, Prediction, Verdict
+
+
+def shares(**by_digit: float) -> tuple[float, ...]:
+    return tuple(by_digit.get(f"d{digit}", 0.0) for digit in range(10))
+
+
+def test_a_sure_answer_is_a_digit_and_how_sure() -> None:
+    bars = shares(d7=0.97, d1=0.03)
+    answer = words.answer(Prediction(Verdict.DIGIT, 7, 0.97, bars, "3"))
+    assert (answer.headline, answer.caption, answer.tone) == ("7", "97 % sure", Tone.GOOD)
+    assert answer.bars == bars
+
+
+def test_an_unsure_answer_names_the_second_likeliest() -> None:
+    bars = shares(d7=0.6, d1=0.3, d9=0.1)
+    answer = words.answer(Prediction(Verdict.DIGIT, 7, 0.6, bars, "3"))
+    assert (answer.headline, answer.tone) == ("7", Tone.UNSURE)
+    assert answer.caption == "60 % sure, or a 1"
+
+
+def test_no_digit_is_said_in_words_and_keeps_its_bars() -> None:
+    bars = shares(d4=0.5, d9=0.5)
+    answer = words.answer(Prediction(Verdict.NOT_A_DIGIT, None, 0.5, bars, "3"))
+    assert (answer.headline, answer.caption) == ("?", "no digit I know")
+    assert answer.bars == bars
+
+
+def test_a_blank_sheet_is_said_to_be_blank() -> None:
+    answer = words.answer(Prediction(Verdict.BLANK, None, 0.0, (), "3"))
+    assert answer.caption == "blank"
+    assert answer.bars == (0.0,) * 10
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0 %"),
+        (0.004, "0 %"),
+        (0.5, "50 %"),
+        (0.994, "99 %"),
+        (0.9968, "99.7 %"),
+        (0.99999, "99.9 %"),
+        (1.0, "100.0 %"),
+    ],
+)
+def test_a_share_is_never_more_certain_than_it_is(share: float, text: str) -> None:
+    assert words.percent(share) == text
+
+
+def test_times_are_as_exact_as_they_are_read() -> None:
+    assert words.milliseconds(0.0042) == "4.2 ms"
+    assert words.milliseconds(0.123) == "123 ms"
+
+
+def test_each_state_of_the_connection_has_its_words() -> None:
+    model = Model("3", (), 0.99, "recipe", Limits(1, 1, 1, 1))
+    assert words.status(Connecting("a:1")).text == "Connecting to a:1 …"
+    assert words.status(Connected("a:1", model)) == words.Status("Connected to a:1", Tone.GOOD)
+    away = words.status(Disconnected("No server answers at a:1.", 3.2))
+    assert away == words.Status("No server answers at a:1. Trying again in 3 s.", Tone.BAD)
