@@ -9,19 +9,15 @@ from each movement of the pen until an answer that knows of it is on the screen.
 """
 
 import argparse
-import contextlib
-import os
-import shutil
 import statistics
-import subprocess
 import tempfile
 import time
 import tkinter as tk
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from virtual_display import virtual_display
 
 from digits_client.connection import Connection
 from digits_client.draw.drawing import SHEET_SIDE
@@ -35,25 +31,6 @@ from digits_training.pendigits import TEST_WRITERS, Recording, load_pendigits, o
 POINT_MILLISECONDS = 10
 ANSWER_SECONDS = 5.0
 SEED = 5
-
-
-@contextlib.contextmanager
-def display() -> Iterator[None]:
-    """Give this process a display of its own."""
-    program = shutil.which("Xvfb")
-    if program is None:
-        raise SystemExit("Xvfb is not installed; on Debian: apt-get install xvfb")
-    reader, writer = os.pipe()
-    with subprocess.Popen(
-        [program, "-displayfd", str(writer), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"],
-        pass_fds=[writer],
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        os.close(writer)
-        with os.fdopen(reader) as said:
-            os.environ["DISPLAY"] = f":{said.readline().strip()}"
-        yield
-        process.terminate()
 
 
 class Replay(DrawWindow):
@@ -152,7 +129,7 @@ def main() -> None:
     recordings = [unseen[place] for place in random.permutation(len(unseen))[:count]]
     # As wide for a sheet of 400 as 8 to 24 are for one of 300.
     pens = (random.uniform(8, 24, count) * SHEET_SIDE / 300).tolist()
-    with display(), embedded_server() as address, tempfile.TemporaryDirectory() as folder:
+    with virtual_display(), embedded_server() as address, tempfile.TemporaryDirectory() as folder:
         window = Replay(tk.Tk(className="digits"), Connection(address), KeptDrawings(Path(folder)))
         window.begin(recordings, pens)
         window.run()

@@ -9,10 +9,8 @@ from pathlib import Path
 
 from .datasets import DatasetError, load_mnist
 from .errors import TrainingError
+from .record import SHIPPED_RUN, source_named
 from .settings import FitSettings
-
-SHIPPED_FILE = Path(__file__).parent / "shipped.keras"
-"""The network that the shipped model was exported from, to train further."""
 
 DESCRIPTION = "Train the network that digits-server serves, measure it, and export it."
 FIT_EPILOG = """\
@@ -72,7 +70,7 @@ def _fit(parsed: argparse.Namespace) -> None:
         epoch_count=parsed.epoch_count,
         taught_count=parsed.taught_count,
         drawings=str(parsed.drawings) if parsed.drawings else None,
-        start_from=_network_file(parsed.start_from),
+        start_from=parsed.start_from,
         seed=parsed.seed,
     )
     mnist = load_mnist(parsed.data_dir)
@@ -80,10 +78,6 @@ def _fit(parsed: argparse.Namespace) -> None:
 
     fit(settings, mnist, parsed.data_dir, parsed.run)
     print(f"The run is in {parsed.run}.")
-
-
-def _network_file(named: str | None) -> str | None:
-    return str(SHIPPED_FILE) if named == "shipped" else named
 
 
 def _evaluate(parsed: argparse.Namespace) -> None:
@@ -94,7 +88,8 @@ def _evaluate(parsed: argparse.Namespace) -> None:
     from .evaluate import evaluate
 
     frame = tutorial_frame if parsed.tutorial_frames else make_frame
-    out = parsed.out or (parsed.model if parsed.model.is_dir() else parsed.model.parent)
+    beside = parsed.model if parsed.model.is_dir() else parsed.model.parent
+    out = parsed.out or (Path("runs/shipped") if parsed.model == SHIPPED_RUN else beside)
     print(evaluate(parsed.model, mnist, parsed.data_dir, out, frame, drawings=parsed.drawings))
 
 
@@ -120,9 +115,10 @@ def _parser() -> argparse.ArgumentParser:
     model = argparse.ArgumentParser(add_help=False)
     model.add_argument(
         "model",
-        type=Path,
+        type=source_named,
         metavar="MODEL",
-        help="the folder of a run, or a Keras file: .keras, or .h5 as the tutorial saves it",
+        help="the folder of a run, or a Keras file: .keras, or .h5 as the tutorial saves it; or "
+        "`shipped`",
     )
 
     fit = commands.add_parser(

@@ -106,7 +106,7 @@ def _fit_compact(settings: FitSettings, made: Curriculum, run_dir: Path) -> Hist
     keras.utils.set_random_seed(settings.seed)
     model = networks.compact(settings.learning_rate, settings.epochs * len(batches))
     if settings.start_from:
-        _take_weights(model, Path(settings.start_from))
+        _take_weights(model, record.source_named(settings.start_from))
     callbacks = [
         _log(run_dir),
         keras.callbacks.ModelCheckpoint(

@@ -41,7 +41,8 @@ class FitSettings:
     """A folder of corrected drawings to learn from too; none if empty."""
 
     start_from: str = ""
-    """A run's folder or a Keras file whose weights to begin with; new ones if empty."""
+    """A run's folder or a Keras file whose weights to begin with, or ``shipped``; new ones if
+    empty."""
 
     seed: int = 1
     """Of the split, the first weights, the order of the images and their augmentation."""

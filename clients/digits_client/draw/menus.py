@@ -19,8 +19,12 @@ def is_mac(root: tk.Misc) -> bool:
     return str(root.tk.call("tk", "windowingsystem")) == "aqua"
 
 
-def add_menus(root: tk.Tk, window: Keeps) -> None:
-    """Give a window its menu bar, and its keys the commands they stand for."""
+def add_menus(root: tk.Tk, window: Keeps) -> list[tk.Menu]:
+    """Give a window its menu bar, and its keys the commands they stand for.
+
+    Returns:
+        The bar and the menus, whose colours Tk does not change by itself.
+    """
     mac = is_mac(root)
     bar = tk.Menu(root, tearoff=False)
     menus: dict[str, tk.Menu] = {}
@@ -37,6 +41,7 @@ def add_menus(root: tk.Tk, window: Keeps) -> None:
     for digit in range(10):
         _bind(root, f"<Key-{digit}>", lambda digit=digit: window.keep(digit))  # type: ignore[misc]  # mypy infers no type for a default
     root.configure(menu=bar)
+    return [bar, *menus.values()]
 
 
 def _bind(root: tk.Tk, sequence: str, do: Callable[[], None]) -> None:

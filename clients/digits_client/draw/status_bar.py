@@ -25,7 +25,7 @@ class StatusBar(ttk.Frame):
         self._button = ttk.Button(self, takefocus=False)
         self._notice = ttk.Label(self, anchor="w", justify="left")
         gap = theme.pixels(6)
-        self._dot.grid(row=0, column=0, padx=(0, gap), sticky="n")
+        self._dot.grid(row=0, column=0, padx=(0, gap))
         self._text.grid(row=0, column=1, sticky="ew")
         self._answer.grid(row=0, column=2, padx=(gap, 0))
         self._button.grid(row=0, column=3, padx=(gap, 0))

@@ -118,6 +118,18 @@ class Theme:
         self.palette = PALETTES[name]
         self._configure()
 
+    def colour_menu(self, menu: tk.Menu) -> None:
+        """Give a menu, which is none of ttk's, the palette's colours."""
+        colours = self.palette
+        menu.configure(
+            background=colours.raised,
+            foreground=colours.text,
+            activebackground=colours.accent,
+            activeforeground=colours.on_accent,
+            relief="flat",
+            borderwidth=0,
+        )
+
     def pixels(self, length: float) -> int:
         """Return a length that is given for 96 pixels an inch, in this display's pixels."""
         return max(1, round(length * self._scale))
@@ -153,11 +165,6 @@ class Theme:
     def _configure(self) -> None:
         colours, style = self.palette, self.style
         self._root.configure(background=colours.window)  # type: ignore[call-arg]  # a Tk or Toplevel
-        # Menus and dialogs are Tk's own, and take their colours from the option database.
-        self._root.option_add("*Menu.background", colours.raised)
-        self._root.option_add("*Menu.foreground", colours.text)
-        self._root.option_add("*Menu.activeBackground", colours.accent)
-        self._root.option_add("*Menu.activeForeground", colours.on_accent)
         pad = self.pixels(6)
         style.configure(
             ".",

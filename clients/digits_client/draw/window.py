@@ -200,6 +200,7 @@ class DrawWindow:
         self.theme.use("light" if self.theme.name == "dark" else "dark")
         for part in (self.sheet, self.panel, self.status):
             part.recolour()
+        self._colour_menus()
 
     def show_keys(self) -> None:
         """Tell which keys there are."""
@@ -250,14 +251,15 @@ class DrawWindow:
         self.sheet = SheetCanvas(place, self.theme, self.drawing, self._changed)
         place.grid(row=0, column=0, sticky="nsew", padx=pad, pady=(pad, 0))
         # Square, as large as there is room for.
-        self.sheet.place(relx=0.5, rely=0.5, anchor="center", width=side, height=side)
+        self.sheet.place(width=side, height=side)
         place.bind("<Configure>", self._fit)
         self.panel.grid(row=0, column=1, sticky="n", padx=(0, pad), pady=(pad, 0))
         self.controls.grid(row=1, column=0, columnspan=2, sticky="ew", padx=pad, pady=(pad, 0))
         self.status.grid(row=2, column=0, columnspan=2, sticky="ew", padx=pad, pady=pad)
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(0, weight=1)
-        add_menus(self.root, self)
+        self._menus = add_menus(self.root, self)
+        self._colour_menus()
         accept_files(self.root, self.open_file)
         self.root.protocol("WM_DELETE_WINDOW", self.close)
         self.controls.show_pen(self.sheet.pen_width)
@@ -266,9 +268,14 @@ class DrawWindow:
         self.root.update_idletasks()
         self.root.minsize(self.root.winfo_reqwidth(), self.root.winfo_reqheight())
 
+    def _colour_menus(self) -> None:
+        for menu in self._menus:
+            self.theme.colour_menu(menu)
+
     def _fit(self, event: "tk.Event[tk.Misc]") -> None:
         side = max(1, min(event.width, event.height))
-        self.sheet.place_configure(width=side, height=side)
+        x, y = (event.width - side) // 2, (event.height - side) // 2
+        self.sheet.place_configure(x=x, y=y, width=side, height=side)
 
     def _redrawn(self) -> None:
         self.sheet.show()

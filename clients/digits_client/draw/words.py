@@ -42,16 +42,16 @@ class Status:
 
 
 _NO_BARS: Final = (0.0,) * 10
-NO_ANSWER: Final = Answer("—", "draw a digit", Tone.PLAIN, _NO_BARS)
-ASK: Final = Answer("—", "press Recognise", Tone.PLAIN, _NO_BARS)
-NO_SERVER: Final = Answer("—", "no server", Tone.BAD, _NO_BARS)
+NO_ANSWER: Final = Answer("", "draw a digit", Tone.PLAIN, _NO_BARS)
+ASK: Final = Answer("", "press Recognise", Tone.PLAIN, _NO_BARS)
+NO_SERVER: Final = Answer("", "no server", Tone.BAD, _NO_BARS)
 
 
 def answer(prediction: Prediction) -> Answer:
     """Return what to say about a prediction."""
     match prediction.verdict:
         case Verdict.BLANK:
-            return Answer("—", "blank", Tone.PLAIN, _NO_BARS)
+            return Answer("", "blank", Tone.PLAIN, _NO_BARS)
         case Verdict.NOT_A_DIGIT:
             return Answer("?", "no digit I know", Tone.UNSURE, prediction.probabilities)
         case Verdict.DIGIT:
