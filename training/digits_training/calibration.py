@@ -18,8 +18,8 @@ from digits_server.engine import DIGIT_COUNT
 CALIBRATION_FILE: Final = "calibration.json"
 
 # Digits that may be turned away for the letters that are. Few: a digit that is turned away
-# is as much a mistake to its writer as one that is misread.
-MAX_REJECTED_MNIST: Final = 0.002
+# is as much a mistake to its writer as one that is misread (docs/adr/0007).
+MAX_REJECTED_MNIST: Final = 0.0005
 MAX_REJECTED_STROKES: Final = 0.004
 
 Probs = NDArray[np.float32]

@@ -35,7 +35,7 @@ class FitSettings:
     """Images kept out of MNIST's training set to choose the weights and to stop by."""
 
     patience: int = 24
-    """Epochs without a better validation accuracy after which the run stops."""
+    """Epochs without a lower validation loss after which the run stops."""
 
     drawings: str = ""
     """A folder of corrected drawings to learn from too; none if empty."""
