@@ -35,8 +35,8 @@ def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Pat
 
     The compact network's epoch is chosen, and its training stopped, by the loss on examples
     kept out of the training sets: their accuracy goes up and down by a few images, and once
-    made an epoch of the middle the best. The tutorial's validates on the test set, as it was written, and so
-    nothing may be chosen by it: its last epoch stands.
+    made an epoch of the middle the best. The tutorial's validates on the test set, as it was
+    written, and so nothing may be chosen by it: its last epoch stands.
 
     Args:
         settings: What to train, and how.

@@ -219,4 +219,25 @@ class Theme:
         style.configure("Headline.TLabel", font=_HEADLINE_FONT)
         style.configure("Caption.TLabel", font=_CAPTION_FONT)
         style.configure("TSeparator", background=colours.line)
-        style.configure("Vertical.TScrollbar", background=colours.raised, arrowcolor=colours.text)
+        style.configure(
+            "Treeview",
+            background=colours.raised,
+            fieldbackground=colours.raised,
+            foreground=colours.text,
+            borderwidth=0,
+        )
+        style.map(
+            "Treeview",
+            background=[("selected", colours.accent)],
+            foreground=[("selected", colours.on_accent)],
+        )
+        style.configure("Treeview.Heading", relief="flat", padding=(pad / 2, pad / 2))
+        style.map("Treeview.Heading", background=[("active", colours.pressed)])
+        style.configure(
+            "Vertical.TScrollbar",
+            background=colours.pressed,
+            troughcolor=colours.window,
+            arrowcolor=colours.text,
+            gripcount=0,
+        )
+        style.map("Vertical.TScrollbar", background=[("disabled", colours.window)])
