@@ -1,4 +1,4 @@
-"""The command ``digits-train``: fit, evaluate, export."""
+"""The command ``digits-train``: fit, calibrate, evaluate, export."""
 
 import argparse
 import math
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if parsed.command == "fit":
             _fit(parsed)
+        elif parsed.command == "calibrate":
+            _calibrate(parsed)
         elif parsed.command == "evaluate":
             _evaluate(parsed)
         else:
@@ -78,6 +80,14 @@ def _fit(parsed: argparse.Namespace) -> None:
 
     fit(settings, mnist, parsed.data_dir, parsed.run)
     print(f"The run is in {parsed.run}.")
+
+
+def _calibrate(parsed: argparse.Namespace) -> None:
+    mnist = load_mnist(parsed.data_dir)
+    from .fit import calibrate
+
+    calibration = calibrate(parsed.run, mnist, parsed.data_dir)
+    print(f"temperature {calibration.temperature}, threshold {calibration.rejection_threshold}")
 
 
 def _evaluate(parsed: argparse.Namespace) -> None:
@@ -158,6 +168,15 @@ def _parser() -> argparse.ArgumentParser:
         "few passes without a teacher",
     )
     fit.add_argument("--seed", type=_seed, metavar="N")
+
+    calibrate = commands.add_parser(
+        "calibrate",
+        parents=[data],
+        help="fit a run's temperature and threshold anew",
+        description="Fit the temperature and the threshold of a run anew, on the examples that "
+        "it kept out; fit does so at its end.",
+    )
+    calibrate.add_argument("run", type=Path, metavar="RUN")
 
     evaluate = commands.add_parser(
         "evaluate",

@@ -25,22 +25,27 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """Examples that are not learned from, to choose by and to calibrate with."""
+
+    mnist: Examples
+    """Images of MNIST's training set."""
+    strokes: Examples
+    """Drawings of writers who are not learned from."""
+    letters: Examples
+    """Letters of an alphabet that is not learned from."""
+
+    def all(self) -> Examples:
+        """Return them as one."""
+        return examples.joined([self.mnist, self.strokes, self.letters])
+
+
+@dataclass(frozen=True)
 class Curriculum:
     """Kinds to learn from, and examples kept out of them."""
 
     kinds: list[Kind]
-    validation_mnist: Examples
-    """Images of MNIST's training set."""
-    validation_strokes: Examples
-    """Drawings of writers who are not learned from."""
-    validation_letters: Examples
-    """Letters of an alphabet that is not learned from."""
-
-    def validation(self) -> Examples:
-        """Return all that is kept out, as one."""
-        return examples.joined(
-            [self.validation_mnist, self.validation_strokes, self.validation_letters]
-        )
+    held_out: HeldOut
 
 
 def curriculum(
@@ -69,8 +74,7 @@ def curriculum(
     recordings, letters = _recordings(data_dir), _letters(data_dir)
     kept_out = pendigits.VALIDATION_WRITERS | pendigits.TEST_WRITERS
     learned = [recording for recording in recordings if recording.writer not in kept_out]
-    held_out = pendigits.of_writers(recordings, pendigits.VALIDATION_WRITERS)
-    images, validation_mnist = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
+    images, _ = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
     not_digits = examples.joined(
         [
             examples.of_letters(letters.to_learn().images, seed, copies=LETTER_COPIES),
@@ -91,11 +95,32 @@ def curriculum(
     whole = sum(kind.share for kind in there)
     return Curriculum(
         kinds=[Kind(kind.examples, kind.share / whole) for kind in there],
-        validation_mnist=examples.of_images(validation_mnist.frames, validation_mnist.labels),
-        validation_strokes=examples.of_recordings_on_300(held_out, seed),
-        validation_letters=examples.of_letters(
-            letters.of(omniglot.VALIDATION_ALPHABETS).images, seed
-        ),
+        held_out=_held_out(mnist, recordings, letters, validation_count, seed),
+    )
+
+
+def held_out(mnist: Mnist, data_dir: Path | None, validation_count: int, seed: int) -> HeldOut:
+    """Make the frames of what a curriculum of the same seed keeps out.
+
+    Raises:
+        DatasetError: The pen strokes or the letters are there but cannot be read.
+    """
+    return _held_out(mnist, _recordings(data_dir), _letters(data_dir), validation_count, seed)
+
+
+def _held_out(
+    mnist: Mnist,
+    recordings: list[pendigits.Recording],
+    letters: omniglot.Letters,
+    validation_count: int,
+    seed: int,
+) -> HeldOut:
+    _, images = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
+    writers = pendigits.of_writers(recordings, pendigits.VALIDATION_WRITERS)
+    return HeldOut(
+        mnist=examples.of_images(images.frames, images.labels),
+        strokes=examples.of_recordings_on_300(writers, seed),
+        letters=examples.of_letters(letters.of(omniglot.VALIDATION_ALPHABETS).images, seed),
     )
 
 

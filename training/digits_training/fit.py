@@ -10,8 +10,8 @@ import keras
 
 from . import networks, record
 from .batches import DrawnBatches, PlainBatches, one_hot, taught
-from .calibration import calibrated
-from .curriculum import Curriculum, curriculum
+from .calibration import Calibration, calibrated
+from .curriculum import Curriculum, HeldOut, curriculum, held_out
 from .datasets import Mnist
 from .errors import TrainingError
 from .examples import Examples, of_images
@@ -95,10 +95,10 @@ def _fit_tutorial(settings: FitSettings, mnist: Mnist, run_dir: Path) -> History
 
 
 def _fit_compact(settings: FitSettings, made: Curriculum, run_dir: Path) -> History:
-    held_out = made.validation()
+    kept_out = made.held_out.all()
     batches: keras.utils.PyDataset
     if settings.teacher_epochs:
-        teacher = _teacher(settings, made, held_out, run_dir)
+        teacher = _teacher(settings, made, kept_out, run_dir)
         frames, targets = taught(teacher, made.kinds, settings.taught_count, settings.seed + 1)
         batches = PlainBatches(
             frames, targets, settings.epoch_count, settings.batch_size, settings.seed
@@ -119,27 +119,53 @@ def _fit_compact(settings: FitSettings, made: Curriculum, run_dir: Path) -> Hist
             monitor="val_loss", patience=settings.patience, restore_best_weights=True
         ),
     ]
-    history = _train(model, batches, settings.epochs, held_out, callbacks)
+    history = _train(model, batches, settings.epochs, kept_out, callbacks)
     model.save(run_dir / KERAS_FILE)
-    mnist, strokes = made.validation_mnist, made.validation_strokes
-    if not len(strokes.labels):
-        strokes = mnist
-    calibrated(
-        (predict(model, mnist.inputs()), mnist.labels),
-        (predict(model, strokes.inputs()), strokes.labels),
-    ).save(run_dir)
+    _calibrate(model, made.held_out).save(run_dir)
     return history
 
 
+def calibrate(run_dir: Path, mnist: Mnist, data_dir: Path | None) -> Calibration:
+    """Fit a run's temperature and threshold anew, as ``fit`` does at its end, and keep them.
+
+    Args:
+        run_dir: The folder of a run of the compact network.
+        mnist: The images.
+        data_dir: Where the pen strokes and the letters are, as for ``load_mnist``.
+
+    Raises:
+        DatasetError: The pen strokes or the letters are there but cannot be read.
+        TrainingError: The folder holds no such run.
+    """
+    made = record.RunRecord.load(run_dir)
+    if made is None or not made.settings["validation_count"]:
+        raise TrainingError(f"{run_dir} holds no run that kept images out to calibrate with")
+    settings = made.settings
+    kept_out = held_out(mnist, data_dir, settings["validation_count"], settings["seed"])
+    calibration = _calibrate(load_network(run_dir), kept_out)
+    calibration.save(run_dir)
+    return calibration
+
+
+def _calibrate(model: keras.Model, kept_out: HeldOut) -> Calibration:
+    mnist, strokes = kept_out.mnist, kept_out.strokes
+    if not len(strokes.labels):
+        strokes = mnist
+    return calibrated(
+        (predict(model, mnist.inputs()), mnist.labels),
+        (predict(model, strokes.inputs()), strokes.labels),
+    )
+
+
 def _teacher(
-    settings: FitSettings, made: Curriculum, held_out: Examples, run_dir: Path
+    settings: FitSettings, made: Curriculum, kept_out: Examples, run_dir: Path
 ) -> keras.Model:
     file = run_dir / TEACHER_FILE
     if file.is_file():
         return keras.models.load_model(file)
     batches = DrawnBatches(made.kinds, settings.epoch_count, settings.batch_size, settings.seed)
     model = networks.teacher(settings.learning_rate, settings.teacher_epochs * len(batches))
-    _train(model, batches, settings.teacher_epochs, held_out, [])
+    _train(model, batches, settings.teacher_epochs, kept_out, [])
     model.save(file)
     return model
 
@@ -155,14 +181,14 @@ def _train(
     model: keras.Model,
     batches: keras.utils.PyDataset,
     epochs: int,
-    held_out: Examples,
+    kept_out: Examples,
     callbacks: list[keras.callbacks.Callback],
 ) -> History:
     class_count = model.output_shape[1]
     history: Any = model.fit(
         batches,
         epochs=epochs,
-        validation_data=(held_out.inputs(), one_hot(held_out.labels, class_count)),
+        validation_data=(kept_out.inputs(), one_hot(kept_out.labels, class_count)),
         validation_batch_size=500,
         callbacks=callbacks,
         # A bar for a person; a line an epoch for a log.

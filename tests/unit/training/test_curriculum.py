@@ -32,10 +32,10 @@ def test_a_curriculum_holds_out_what_it_does_not_teach(
     assert len(strokes.labels) == 2 * 20 * subject.STROKE_COPIES  # of writers 1 and 2
     assert set(others.labels.tolist()) == {NOT_A_DIGIT}
     assert sum(kind.share for kind in made.kinds) == pytest.approx(1)
-    assert len(made.validation_mnist.labels) == 150
-    assert len(made.validation_strokes.labels) == 20  # of writer 3
-    assert set(made.validation_letters.labels.tolist()) == {NOT_A_DIGIT}
-    assert len(made.validation().labels) == 150 + 20 + len(made.validation_letters.labels)
+    assert len(made.held_out.mnist.labels) == 150
+    assert len(made.held_out.strokes.labels) == 20  # of writer 3
+    assert set(made.held_out.letters.labels.tolist()) == {NOT_A_DIGIT}
+    assert len(made.held_out.all().labels) == 150 + 20 + len(made.held_out.letters.labels)
 
 
 def test_the_same_seed_draws_the_same(data_dir: Path) -> None:

@@ -82,7 +82,7 @@ def test_the_record_tells_how_the_run_came_about(compact_run: Path) -> None:
 def test_the_network_that_is_left_is_that_of_the_best_epoch(
     compact_run: Path, drawings: Mnist, data_dir: Path
 ) -> None:
-    held_out = curriculum(drawings, data_dir, SHORT.validation_count, SHORT.seed).validation()
+    held_out = curriculum(drawings, data_dir, SHORT.validation_count, SHORT.seed).held_out.all()
     answered = predict(load_network(compact_run), held_out.inputs()).argmax(axis=1)
     with (compact_run / "history.csv").open() as file:
         chosen = min(csv.DictReader(file), key=lambda row: float(row["val_loss"]))
