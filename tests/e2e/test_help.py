@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 MODULES = {
     "digits-server": "digits_server",
     "digits-batch": "digits_client.batch.cli",
+    "digits-draw": "digits_client.draw.cli",
     "digits-train": "digits_training.cli",
 }
 COMMANDS = [
     "digits-server",
     "digits-server healthcheck",
     "digits-batch",
+    "digits-draw",
     "digits-train",
     "digits-train fit",
+    "digits-train calibrate",
     "digits-train evaluate",
     "digits-train export",
 ]

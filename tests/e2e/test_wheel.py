@@ -19,7 +19,7 @@ INSTALL_SECONDS = 600
 # In the fresh environment: the client is whole, and brings nothing heavy along.
 TRY_THE_CLIENT = """
 import importlib.util, sys
-import digits_client, digits_client.batch.cli
+import digits_client, digits_client.batch.cli, digits_client.draw.cli, digits_client.draw.session
 heavy = {"tensorflow", "keras", "ai_edge_litert", "cv2", "digits_server", "digits_training"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 for name in ("tensorflow", "ai_edge_litert", "cv2", "grpc_health"):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from .datasets import DatasetError, load_mnist
 from .errors import TrainingError
-from .record import SHIPPED_RUN, source_named
 from .settings import FitSettings
+from .sources import SHIPPED_RUN, source_named
 
 DESCRIPTION = "Train the network that digits-server serves, measure it, and export it."
 FIT_EPILOG = """\

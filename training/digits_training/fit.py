@@ -18,6 +18,7 @@ from .examples import Examples, of_images
 from .keras_files import KERAS_FILE, load_network, predict
 from .plots import save_curves
 from .settings import FitSettings
+from .sources import source_named
 
 TEACHER_FILE = "teacher.keras"
 TUTORIAL_FILE = "mnist.h5"
@@ -109,7 +110,7 @@ def _fit_compact(settings: FitSettings, made: Curriculum, run_dir: Path) -> Hist
     keras.utils.set_random_seed(settings.seed)
     model = networks.compact(settings.learning_rate, settings.epochs * len(batches))
     if settings.start_from:
-        _take_weights(model, record.source_named(settings.start_from))
+        _take_weights(model, source_named(settings.start_from))
     callbacks = [
         _log(run_dir),
         keras.callbacks.ModelCheckpoint(

@@ -19,15 +19,6 @@ from .settings import FitSettings
 
 RECORD_FILE = "run.json"
 
-SHIPPED = "shipped"
-SHIPPED_RUN = Path(__file__).parent / "shipped_run"
-"""The run that the shipped model was exported from, to measure and to train further."""
-
-
-def source_named(name: str) -> Path:
-    """Return what a name stands for: the shipped run, or a path."""
-    return SHIPPED_RUN if name == SHIPPED and not Path(name).exists() else Path(name)
-
 
 @dataclass(frozen=True)
 class RunRecord:

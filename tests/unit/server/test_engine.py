@@ -22,7 +22,7 @@ def test_any_number_of_frames_is_answered_as_each_alone(file: Path, count: int) 
     frames = np.random.default_rng(count).random((count, 28, 28), np.float32)
     together = engine.predict(frames)
     alone = np.concatenate([engine.predict(frames[n : n + 1]) for n in range(count)])
-    assert together.shape == (count, 10)
+    assert together.shape == (count, 11)
     np.testing.assert_allclose(together, alone, atol=1e-5)
     np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
 

@@ -14,8 +14,8 @@ from digits_training.errors import TrainingError
 from digits_training.evaluate import evaluate
 from digits_training.fit import fit
 from digits_training.keras_files import load_network
-from digits_training.record import source_named
 from digits_training.settings import FitSettings
+from digits_training.sources import source_named
 from digits_training.suites import drawing_suite
 
 pytestmark = [
@@ -96,7 +96,9 @@ def test_a_network_of_another_kind_is_nothing_to_begin_with(
     drawings: Mnist, data_dir: Path, tmp_path: Path
 ) -> None:
     networks.tutorial(1.0).save(tmp_path / "tutorial.keras")
-    settings = FitSettings.for_network("compact", start_from=str(tmp_path / "tutorial.keras"))
+    settings = FitSettings.for_network(
+        "compact", start_from=str(tmp_path / "tutorial.keras"), validation_count=100
+    )
     with pytest.raises(TrainingError, match="another network than compact"):
         fit(settings, drawings, data_dir, tmp_path / "run")
 

@@ -15,7 +15,8 @@ from digits_training.batches import PlainBatches, one_hot
 from digits_training.calibration import Calibration
 from digits_training.curriculum import curriculum
 from digits_training.datasets import Mnist
-from digits_training.fit import fit
+from digits_training.errors import TrainingError
+from digits_training.fit import calibrate, fit
 from digits_training.keras_files import load_network, predict
 from digits_training.record import RunRecord
 from digits_training.settings import FitSettings
@@ -99,6 +100,19 @@ def test_a_run_leaves_a_temperature_and_a_threshold(compact_run: Path) -> None:
     assert calibration != Calibration()
     assert calibration.temperature > 0
     assert 0 <= calibration.rejection_threshold <= 1
+
+
+def test_calibrating_anew_gives_what_the_run_gave(
+    compact_run: Path, drawings: Mnist, data_dir: Path
+) -> None:
+    at_its_end = Calibration.load(compact_run)
+    assert calibrate(compact_run, drawings, data_dir) == at_its_end
+    assert Calibration.load(compact_run) == at_its_end
+
+
+def test_what_is_no_run_cannot_be_calibrated(drawings: Mnist, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="holds no run"):
+        calibrate(tmp_path, drawings, None)
 
 
 def test_the_same_seed_gives_the_same_weights_and_a_teacher_that_is_there_is_used(
