@@ -16,6 +16,7 @@ from .suites import drawing_suite
 STROKE_COPIES: Final = 8
 LETTER_COPIES: Final = 5
 SCRIBBLE_COUNT: Final = 8000
+HABIT_COUNT: Final = 12_000
 # How often a person's own drawings are drawn: each alone seldom, all together not so
 # often that the network forgets other hands.
 SHARE_OF_A_DRAWING: Final = 0.002
@@ -83,9 +84,10 @@ def curriculum(
     )
     kinds = [
         Kind(examples.of_images(images.frames, images.labels), 0.48),
-        Kind(examples.of_redrawn_images(images.frames, images.labels, seed), 0.18),
-        Kind(examples.of_recordings(learned, seed, copies=STROKE_COPIES), 0.24),
-        Kind(not_digits, 0.10),
+        Kind(examples.of_redrawn_images(images.frames, images.labels, seed), 0.16),
+        Kind(examples.of_recordings(learned, seed, copies=STROKE_COPIES), 0.22),
+        Kind(examples.of_habits(HABIT_COUNT, seed), 0.05),
+        Kind(not_digits, 0.09),
     ]
     if drawings is not None:
         suite = drawing_suite(drawings)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from digits_server.frames import FRAME_SIZE, make_frame
 
-from . import drawing, scribbles
+from . import drawing, habits, scribbles
 from .pendigits import Recording
 
 NOT_A_DIGIT: Final = 10
@@ -92,6 +92,12 @@ def of_recordings_on_300(recordings: Sequence[Recording], seed: int) -> Examples
     return Examples(_in_processes(_draw_plainly, items, seed), labels)
 
 
+def of_habits(count: int, seed: int) -> Examples:
+    """Frame made-up digits, written in the ways of many places, as many of each digit."""
+    labels = np.arange(count, dtype=np.uint8) % 10
+    return Examples(_in_processes(_write, labels.tolist(), seed), labels)
+
+
 def of_scribbles(count: int, seed: int) -> Examples:
     """Frame made-up shapes that are no digits."""
     return _not_digits(_in_processes(_scribble, [None] * count, seed))
@@ -121,6 +127,10 @@ def _redraw(image: Frames, random: np.random.Generator) -> Frames:
 
 def _draw(strokes: Sequence[drawing.Points], random: np.random.Generator) -> Frames:
     return _frame(_perhaps_on_paper(drawing.canvas_of_strokes(strokes, random), random))
+
+
+def _write(digit: int, random: np.random.Generator) -> Frames:
+    return _draw(habits.habit(digit, random), random)
 
 
 def _draw_plainly(strokes: Sequence[drawing.Points], random: np.random.Generator) -> Frames:

@@ -13,7 +13,7 @@ class FitSettings:
     network: Network = "compact"
     """Which network to train."""
 
-    epochs: int = 44
+    epochs: int = 36
     """The most passes of the network that is to be shipped."""
 
     batch_size: int = 256
@@ -22,7 +22,7 @@ class FitSettings:
     learning_rate: float = 3e-3
     """The optimizer's rate; for ``compact`` its peak, after which it falls along a cosine."""
 
-    teacher_epochs: int = 14
+    teacher_epochs: int = 18
     """Passes of the larger network that teaches ``compact``; 0 for no teacher."""
 
     epoch_count: int = 100_000

@@ -26,6 +26,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def _few_scribbles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("digits_training.curriculum.SCRIBBLE_COUNT", 40)
+    monkeypatch.setattr("digits_training.curriculum.HABIT_COUNT", 40)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from digits_training import curriculum as subject
-from digits_training import drawing, examples, omniglot, pendigits, scribbles
+from digits_training import drawing, examples, habits, omniglot, pendigits, scribbles
 from digits_training.curriculum import curriculum
 from digits_training.datasets import DatasetError, Mnist
 from digits_training.examples import NOT_A_DIGIT
@@ -26,10 +26,12 @@ def test_a_curriculum_holds_out_what_it_does_not_teach(
     drawings: Mnist, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subject, "SCRIBBLE_COUNT", 20)
+    monkeypatch.setattr(subject, "HABIT_COUNT", 30)
     made = curriculum(drawings, data_dir, 150, 1)
-    images, redrawn, strokes, others = (kind.examples for kind in made.kinds)
+    images, redrawn, strokes, habits, others = (kind.examples for kind in made.kinds)
     assert len(images.labels) == len(redrawn.labels) == 300
     assert len(strokes.labels) == 2 * 20 * subject.STROKE_COPIES  # of writers 1 and 2
+    assert np.bincount(habits.labels).tolist() == [3] * 10
     assert set(others.labels.tolist()) == {NOT_A_DIGIT}
     assert sum(kind.share for kind in made.kinds) == pytest.approx(1)
     assert len(made.held_out.mnist.labels) == 150
@@ -92,3 +94,15 @@ def test_scribbles_are_strokes_of_many_kinds() -> None:
             assert stroke.ndim == 2
             assert stroke.shape[1] == 2
             assert np.isfinite(stroke).all()
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_a_habit_is_a_digit_of_some_height_and_never_twice_the_same(digit: int) -> None:
+    random = np.random.default_rng(3)
+    made = [np.concatenate(habits.habit(digit, random)) for _ in range(60)]
+    for points in made:
+        assert points.ndim == 2
+        assert points.shape[1] == 2
+        assert 80 < np.ptp(points[:, 1]) < 130
+    assert len({points.tobytes() for points in made}) == 60
+    assert len({len(points) for points in made}) > 1  # in more than one way

@@ -40,6 +40,7 @@ SHORT = FitSettings(
 def _few_scribbles() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("digits_training.curriculum.SCRIBBLE_COUNT", 40)
+        patch.setattr("digits_training.curriculum.HABIT_COUNT", 40)
         yield
 
 
