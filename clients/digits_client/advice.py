@@ -46,27 +46,45 @@ _CAUSES: Final = (
 )
 
 
-def advice(error: DigitsError, address: str) -> str:
-    """Return why the server at an address cannot be used, and what to do, in a sentence."""
+# What is said of a file that ought to let the caller in, and cannot (channel.py).
+_OF_OUR_OWN_FILES: Final = ("cannot be read", "holds no ")
+
+
+def advice(error: DigitsError, address: str, *, was_there: bool = False) -> str:
+    """Return why the server at an address cannot be used, and what to do, in a sentence.
+
+    Args:
+        error: What came of asking it.
+        address: The server's.
+        was_there: Whether it had answered before, so that the address and the way of
+            talking to it are right.
+    """
     port = address.rpartition(":")[2]
     if port.isdecimal() and int(port) > _LAST_PORT:
         return f"{address} is no address: ports end at {_LAST_PORT}."
-    text = str(error).lower()
+    said = str(error).removesuffix(".")
+    text = said.lower()
     match error:
+        case UnavailableError() if was_there:
+            return f"The server at {address} is gone."
         case UnavailableError():
             for part, meaning in _CAUSES:
                 if part in text:
                     return meaning.format(address=address)
-            return f"The server at {address} cannot be reached: {error}"
+            return f"The server at {address} cannot be reached: {said}."
+        case AccessError() if any(part in text for part in _OF_OUR_OWN_FILES):
+            return f"{said}."
         case AccessError():
-            return f"The server at {address} lets nobody in without its token: {error}"
+            return f"The server at {address} lets nobody in without its token: {said}."
         case DeadlineError():
             return f"The server at {address} does not answer."
         case InvalidImageError():
-            return f"The image cannot be recognized: {error}"
+            return f"The image cannot be recognized: {said}."
+        case OverloadedError() if "larger than max" in text:
+            return f"The image is larger than what the server at {address} takes."
         case OverloadedError():
             return f"The server at {address} has too much to do."
         case ServerFailureError(code=grpc.StatusCode.UNIMPLEMENTED):
             return f"What answers at {address} is no digits server."
         case _:
-            return f"The server at {address} failed: {error}"
+            return f"The server at {address} failed: {said}."

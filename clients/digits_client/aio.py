@@ -101,7 +101,7 @@ class AsyncClient:
         )
         with _errors():
             response = await self._stub.Recognize(request, **self._options(timeout_seconds))
-        return results.prediction(response.predictions[0])
+        return results.only_prediction(response.predictions)
 
     async def recognize_batch(
         self,

@@ -100,7 +100,7 @@ class Client:
         )
         with _errors():
             response = self._stub.Recognize(request, **self._options(timeout_seconds))
-        return results.prediction(response.predictions[0])
+        return results.only_prediction(response.predictions)
 
     def recognize_batch(
         self,

@@ -1,6 +1,7 @@
 """What a server answers, as plain values."""
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +90,8 @@ def prediction(message: pb.Prediction) -> Prediction:
     """Return a message as a value.
 
     Raises:
-        ServerFailureError: The verdict is one that this version of the client does not know.
+        ServerFailureError: The verdict is one that this version of the client does not know,
+            or the frame is none.
     """
     verdict = _VERDICTS.get(message.verdict)
     if verdict is None:
@@ -98,6 +100,10 @@ def prediction(message: pb.Prediction) -> Prediction:
         )
     frame = None
     if message.frame:
+        if len(message.frame) != FRAME_SIZE**2:
+            raise ServerFailureError(
+                f"the server gave a frame of {len(message.frame)} bytes, not {FRAME_SIZE**2}"
+            )
         frame = np.frombuffer(message.frame, np.uint8).reshape(FRAME_SIZE, FRAME_SIZE)
     return Prediction(
         verdict=verdict,
@@ -109,20 +115,39 @@ def prediction(message: pb.Prediction) -> Prediction:
     )
 
 
+def only_prediction(messages: Sequence[pb.Prediction]) -> Prediction:
+    """Return the one answer to one image as a value.
+
+    Raises:
+        ServerFailureError: There is none, or more than one, or it is none.
+    """
+    if len(messages) != 1:
+        raise ServerFailureError(f"the server gave {len(messages)} answers for an image")
+    return prediction(messages[0])
+
+
 def result(message: pb.RecognizeResult) -> Prediction | DigitsError:
-    """Return one result of a batch as a value."""
+    """Return one result of a batch as a value.
+
+    Raises:
+        ServerFailureError: It is none.
+    """
     if message.HasField("error"):
         return from_status(message.error)
-    return prediction(message.predictions[0])
+    return only_prediction(message.predictions)
 
 
 def stream_answer(message: pb.StreamingRecognizeResponse) -> StreamAnswer:
-    """Return one answer of a stream as a value."""
+    """Return one answer of a stream as a value.
+
+    Raises:
+        ServerFailureError: It is none.
+    """
     if message.superseded:
         return StreamAnswer(message.sequence, superseded=True)
     if message.HasField("error"):
         return StreamAnswer(message.sequence, error=from_status(message.error))
-    return StreamAnswer(message.sequence, prediction=prediction(message.predictions[0]))
+    return StreamAnswer(message.sequence, prediction=only_prediction(message.predictions))
 
 
 def model(message: pb.GetModelResponse) -> Model:

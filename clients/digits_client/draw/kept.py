@@ -18,7 +18,7 @@ from PIL import Image
 
 from .strokes import Stroke
 
-_NAME: Final = re.compile(r"\d{8}T\d{6}-\d{6}-[0-9](-\d+)?\.json")
+_NAME: Final = re.compile(r"(\d{8}T\d{6}-\d{6}-[0-9])(?:-(\d+))?\.json")
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,13 @@ class KeptDrawings:
 
     def __iter__(self) -> Iterator[KeptDrawing]:
         """Yield the drawings, the oldest first; files that are none of ours are passed over."""
-        if self.folder.is_dir():
-            for file in sorted(self.folder.iterdir()):
-                drawing = _read(file) if _NAME.fullmatch(file.name) else None
-                if drawing is not None:
-                    yield drawing
+        if not self.folder.is_dir():
+            return
+        names = filter(None, (_NAME.fullmatch(file.name) for file in self.folder.iterdir()))
+        for name in sorted(names, key=lambda name: (name[1], int(name[2] or 1))):
+            drawing = _read(self.folder / name[0])
+            if drawing is not None:
+                yield drawing
 
     def keep(
         self,
@@ -115,7 +117,9 @@ def _as_json(drawing: KeptDrawing) -> dict[str, Any]:
 
 def _read(file: Path) -> KeptDrawing | None:
     image = file.with_suffix(".png")
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(
+        OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError
+    ):
         content = json.loads(file.read_text("utf-8"))
         label = int(content["label"])
         if image.is_file() and 0 <= label <= 9:

@@ -1,7 +1,10 @@
 """Pictures from files and from the clipboard, in place of a drawing. Knows no window."""
 
+import contextlib
 import io
 import os
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image, ImageGrab, ImageOps, UnidentifiedImageError
@@ -19,17 +22,23 @@ def from_file(path: str | os.PathLike[str]) -> Image.Image:
     Raises:
         PictureError: The file cannot be read, or is no picture.
     """
-    try:
+    with _errors_told_of(Path(path).name):
         return _ready(Image.open(io.BytesIO(Path(path).read_bytes())))
+
+
+@contextlib.contextmanager
+def _errors_told_of(name: str) -> Iterator[None]:
+    try:
+        yield
     except Image.DecompressionBombError as error:
-        raise PictureError(f"{Path(path).name} has too many pixels.") from error
+        raise PictureError(f"{name} has too many pixels.") from error
     except UnidentifiedImageError as error:
-        raise PictureError(f"{Path(path).name} is no picture that can be read.") from error
+        raise PictureError(f"{name} is no picture that can be read.") from error
     except OSError as error:
         reason = error.strerror or "it is damaged"
-        raise PictureError(f"{Path(path).name} cannot be read: {reason}.") from error
-    except (SyntaxError, ValueError) as error:  # Pillow's, for broken content
-        raise PictureError(f"{Path(path).name} is damaged.") from error
+        raise PictureError(f"{name} cannot be read: {reason}.") from error
+    except (SyntaxError, ValueError, struct.error) as error:  # Pillow's, for broken content
+        raise PictureError(f"{name} is damaged.") from error
 
 
 def from_clipboard() -> Image.Image:
@@ -38,19 +47,24 @@ def from_clipboard() -> Image.Image:
     Raises:
         PictureError: There is none, or this system gives none out.
     """
+    with _errors_told_of("What is in the clipboard"):
+        found = _grabbed()
+        if isinstance(found, Image.Image):
+            return _ready(found)
+    if found:
+        return from_file(found[0])
+    raise PictureError("There is no picture in the clipboard.")
+
+
+def _grabbed() -> Image.Image | list[str] | None:
     try:
-        found = ImageGrab.grabclipboard()
+        return ImageGrab.grabclipboard()
     except NotImplementedError as error:
         raise PictureError(
             "The clipboard cannot be read: install wl-clipboard (Wayland) or xclip (X11)."
         ) from error
     except (OSError, ChildProcessError) as error:
         raise PictureError("There is no picture in the clipboard.") from error
-    if isinstance(found, Image.Image):
-        return _ready(found)
-    if found:
-        return from_file(found[0])
-    raise PictureError("There is no picture in the clipboard.")
 
 
 def _ready(picture: Image.Image) -> Image.Image:
@@ -58,7 +72,7 @@ def _ready(picture: Image.Image) -> Image.Image:
     upright = ImageOps.exif_transpose(picture)
     if upright.mode in _SENT_AS_THEY_ARE:
         return upright
-    if upright.mode in ("I", "F"):
+    if upright.mode.startswith(("I", "F")):
         return viewable(upright)
     return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
 

@@ -86,8 +86,7 @@ class Session:
 
     def start_server(self) -> None:
         """Start a private server and talk to that one from now on. Does not wait."""
-        self._embed = True
-        self._call(self._try_again)
+        self._call(self._try_with_own_server)
 
     def try_again(self) -> None:
         """Try a lost connection now and not after the backoff. Does not wait."""
@@ -122,12 +121,17 @@ class Session:
     def _try_again(self) -> None:
         self._wake.set()
 
+    def _try_with_own_server(self) -> None:
+        self._embed = True
+        self._wake.set()
+
     async def _talk(self) -> None:
         with contextlib.ExitStack() as server:
             backoff = FIRST_BACKOFF_SECONDS
             self._deliver(Connecting(self._connection.address))
             while True:
                 connected = None
+                self._wake.clear()
                 try:
                     if self._embed:
                         await self._start_server(server)
@@ -135,16 +139,19 @@ class Session:
                         model = await client.model(timeout_seconds=CONNECT_SECONDS)
                         self._deliver(Connected(self._connection.address, model))
                         connected = self._loop.time()
+                        self._embed = False  # a wish that came meanwhile is met by this one
+                        self._wake.clear()
                         await self._converse(client)
                 except DigitsError as error:
-                    if connected and self._loop.time() - connected > LAST_BACKOFF_SECONDS:
+                    well = self._loop.time() - connected if connected else 0
+                    if well > LAST_BACKOFF_SECONDS and not isinstance(error, DeadlineError):
                         # It was well for a while, as when a server is replaced by another.
                         backoff = FIRST_BACKOFF_SECONDS
                         continue
                     wait = backoff * random.uniform(0.8, 1.2)  # noqa: S311 - not all at once
-                    self._deliver(Disconnected(advice(error, self._connection.address), wait))
+                    reason = advice(error, self._connection.address, was_there=bool(connected))
+                    self._deliver(Disconnected(reason, wait))
                 backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)
-                self._wake.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._wake.wait()
@@ -185,6 +192,11 @@ class Session:
                         else:
                             began = self._loop.time()
                             answer = await _recognized(client, _encoded(request.image))
+                    except (InvalidImageError, OverloadedError) as error:
+                        # The end of the stream, and of this image: asked again, it would
+                        # end the next one too.
+                        self._tell(request.ticket, StreamAnswer(0, error=error), 0)
+                        raise
                     except DigitsError:
                         self._mailbox.put_back(request)
                         raise

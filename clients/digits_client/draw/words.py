@@ -60,7 +60,7 @@ def answer(prediction: Prediction) -> Answer:
                 return Answer(
                     str(prediction.digit), f"{sure} sure", Tone.GOOD, prediction.probabilities
                 )
-            second = _second_likeliest(prediction.probabilities)
+            second = _likeliest_other(prediction)
             return Answer(
                 str(prediction.digit),
                 f"{sure} sure, or a {second}",
@@ -95,5 +95,7 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
 
 
-def _second_likeliest(probabilities: tuple[float, ...]) -> int:
-    return sorted(range(len(probabilities)), key=lambda digit: probabilities[digit])[-2]
+def _likeliest_other(prediction: Prediction) -> int:
+    shares = prediction.probabilities
+    others = (digit for digit in range(len(shares)) if digit != prediction.digit)
+    return max(others, key=lambda digit: shares[digit])

@@ -1,7 +1,7 @@
 """TLS and tokens: what lets a client in, and what a person is told where nothing does."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,16 @@ import grpc
 import pytest
 import trustme
 
-from digits_client import AccessError, AsyncClient, Client, DigitsError, UnavailableError
+from digits_client import (
+    AccessError,
+    AsyncClient,
+    Client,
+    DigitsError,
+    ServerFailureError,
+    UnavailableError,
+)
 from digits_client.advice import advice
+from digits_client.connection import Connection
 
 from .conftest import FakeRecognizer, serving
 
@@ -24,15 +32,28 @@ TOKEN = "a-token-of-some-length"
 class WantsToken(grpc.ServerInterceptor):
     """Lets in who shows the token."""
 
+    def __init__(self, refusal: grpc.StatusCode = grpc.StatusCode.UNAUTHENTICATED) -> None:
+        self._refusal = refusal
+        self.shown: list[str | bytes] = []
+        """What each call showed as a token."""
+
     def intercept_service(
         self, continuation: Callable[[Any], Any], details: grpc.HandlerCallDetails
     ) -> Any:
-        if ("authorization", f"Bearer {TOKEN}") in details.invocation_metadata:
+        shown = [value for key, value in details.invocation_metadata if key == "authorization"]
+        self.shown += shown
+        if shown == [f"Bearer {TOKEN}"]:
             return continuation(details)
 
         def refuse(_: Any, context: grpc.ServicerContext) -> None:
-            context.abort(grpc.StatusCode.UNAUTHENTICATED, "a token is needed")
+            context.abort(self._refusal, "a token is needed")
 
+        def refuse_stream(requests: Iterator[Any], context: grpc.ServicerContext) -> None:
+            list(requests)  # see FakeRecognizer.StreamingRecognize
+            context.abort(self._refusal, "a token is needed")
+
+        if details.method.endswith("/StreamingRecognize"):
+            return grpc.stream_stream_rpc_method_handler(refuse_stream)
         return grpc.unary_unary_rpc_method_handler(refuse)
 
 
@@ -69,6 +90,34 @@ def guarded() -> Iterator[str]:
         yield fake.address
 
 
+@pytest.fixture
+def secure(authority: trustme.CA) -> Iterator[str]:
+    """The address of a server that shows a certificate and wants the token."""
+    fake = FakeRecognizer()
+    credentials = credentials_for("127.0.0.1", authority)
+    with serving(fake, credentials=credentials, interceptors=[WantsToken()]):
+        yield fake.address
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    return file
+
+
+def put(content: str | None, file: Path) -> None:
+    if content is None:
+        file.unlink()
+    else:
+        file.write_text(content)
+
+
+async def later(*images: bytes) -> AsyncIterator[bytes]:
+    for image in images:
+        yield image
+
+
 def ask_blocking(address: str, **options: Any) -> "Model":
     with Client(address, timeout_seconds=5, **options) as client:
         return client.model()
@@ -88,8 +137,13 @@ def ask(request: pytest.FixtureRequest) -> Callable[..., "Model"]:
     return request.param  # type: ignore[no-any-return]
 
 
-def advised(ask: Callable[..., "Model"], address: str, **options: Any) -> str:
-    with pytest.raises(DigitsError) as raised:
+def advised(
+    ask: Callable[..., "Model"],
+    address: str,
+    kind: type[DigitsError] = UnavailableError,
+    **options: Any,
+) -> str:
+    with pytest.raises(kind) as raised:
         ask(address, **options)
     return advice(raised.value, address)
 
@@ -129,7 +183,7 @@ def test_a_server_of_something_else_is_said_to_be_none_of_digits() -> None:
     other = grpc.server(ThreadPoolExecutor(1))
     address = f"127.0.0.1:{other.add_insecure_port('127.0.0.1:0')}"
     other.start()
-    assert "no digits server" in advised(ask_blocking, address)
+    assert "no digits server" in advised(ask_blocking, address, ServerFailureError)
     other.stop(None).wait()
 
 
@@ -146,10 +200,62 @@ def test_the_token_in_the_file_lets_in_and_is_read_anew(guarded: str, tmp_path: 
 
 
 def test_without_a_token_nobody_is_let_in(ask: Callable[..., "Model"], guarded: str) -> None:
-    assert "without its token" in advised(ask, guarded)
+    assert "without its token" in advised(ask, guarded, AccessError)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"two\nlines", "näh".encode()])
+@pytest.mark.parametrize(
+    "refusal", [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED]
+)
+async def test_a_token_that_is_not_the_servers_opens_no_method(
+    token_file: Path, refusal: grpc.StatusCode
+) -> None:
+    put("another", token_file)
+    fake = FakeRecognizer()
+    with serving(fake, interceptors=[WantsToken(refusal)]):
+        with Client(fake.address, token_file=token_file) as blocking:
+            for call in (
+                blocking.model,
+                lambda: blocking.recognize(b"7"),
+                lambda: blocking.recognize_batch([b"7"]),
+                lambda: list(blocking.recognize_stream([b"7"])),
+            ):
+                with pytest.raises(AccessError, match=r"^a token is needed$"):
+                    await asyncio.to_thread(call)
+        async with AsyncClient(fake.address, token_file=token_file) as client:
+            for waiting in (
+                client.model(),
+                client.recognize(b"7"),
+                client.recognize_batch([b"7"]),
+                anext(client.recognize_stream(later(b"7"))),
+            ):
+                with pytest.raises(AccessError, match=r"^a token is needed$"):
+                    await waiting
+    assert fake.attempt_count == 0
+
+
+async def test_the_token_is_read_anew_for_asyncio_too(guarded: str, token_file: Path) -> None:
+    async with AsyncClient(guarded, token_file=token_file) as client:
+        assert (await client.model()).version == "5"
+        put("another", token_file)
+        with pytest.raises(AccessError, match="a token is needed"):
+            await client.recognize(b"7")
+        put(None, token_file)
+        with pytest.raises(AccessError, match="cannot be read: No such file"):
+            await client.recognize(b"7")
+        put(f"  {TOKEN} \r\n", token_file)
+        assert (await client.recognize(b"7")).digit == 7
+        answers = [answer async for answer in client.recognize_stream(later(b"1", b"2"))]
+        assert [answer.sequence for answer in answers] == [0, 1]
+
+
+def test_who_names_no_token_file_shows_nothing(ask: Callable[..., "Model"]) -> None:
+    fake, door = FakeRecognizer(), WantsToken()
+    with serving(fake, interceptors=[door]), pytest.raises(AccessError):
+        ask(fake.address)
+    assert door.shown == []
+
+
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"two\nlines", "näh".encode()])
 def test_a_token_file_that_holds_none_is_said_so(
     ask: Callable[..., "Model"], guarded: str, tmp_path: Path, content: bytes | None
 ) -> None:
@@ -160,7 +266,12 @@ def test_a_token_file_that_holds_none_is_said_so(
         ask(guarded, token_file=file)
 
 
-@pytest.mark.parametrize("content", [None, b"no certificate"])
+def test_a_token_file_that_is_a_folder_is_said_so(guarded: str, tmp_path: Path) -> None:
+    with pytest.raises(AccessError, match="cannot be read: Is a directory"):
+        ask_blocking(guarded, token_file=tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate", b"\x30\x82\x01"])
 def test_an_authority_that_is_none_is_said_so_at_once(
     ask: Callable[..., "Model"], tmp_path: Path, content: bytes | None
 ) -> None:
@@ -171,6 +282,44 @@ def test_an_authority_that_is_none_is_said_so_at_once(
         ask("127.0.0.1:1", tls_ca=file)
 
 
-def test_unavailable_is_what_a_failed_handshake_is(tls_address: str) -> None:
-    with pytest.raises(UnavailableError):
-        ask_blocking(tls_address)
+def test_a_certificate_of_nonsense_leads_to_the_option(
+    ask: Callable[..., "Model"], tls_address: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
+    with pytest.raises((AccessError, UnavailableError)) as raised:
+        ask(tls_address, tls_ca=file)
+    said = advice(raised.value, tls_address)
+    assert "--tls-ca" in said or str(file) in said
+
+
+async def test_by_tls_with_a_token_every_method_answers(
+    secure: str, ca_file: Path, token_file: Path
+) -> None:
+    with Client(secure, tls_ca=ca_file, token_file=token_file) as blocking:
+        assert (await asyncio.to_thread(blocking.model)).version == "5"
+        assert (await asyncio.to_thread(blocking.recognize, b"7")).digit == 7
+        assert len(await asyncio.to_thread(blocking.recognize_batch, [b"1", b"2"])) == 2
+        streamed = await asyncio.to_thread(lambda: list(blocking.recognize_stream([b"1", b"2"])))
+        assert [answer.sequence for answer in streamed] == [0, 1]
+    connection = Connection(secure, str(ca_file), str(token_file))
+    async with connection.client() as client:
+        assert (await client.model()).version == "5"
+        assert (await client.recognize(b"7")).digit == 7
+        assert len(await client.recognize_batch([b"1", b"2"])) == 2
+        answers = [answer async for answer in client.recognize_stream(later(b"1", b"2"))]
+        assert [answer.sequence for answer in answers] == [0, 1]
+
+
+def test_a_trusted_certificate_does_not_stand_for_a_token(
+    ask: Callable[..., "Model"], secure: str, ca_file: Path
+) -> None:
+    assert "without its token" in advised(ask, secure, AccessError, tls_ca=ca_file)
+
+
+def test_one_of_several_authorities_in_a_file_suffices(
+    ask: Callable[..., "Model"], tls_address: str, authority: trustme.CA, tmp_path: Path
+) -> None:
+    file = tmp_path / "authorities.pem"
+    file.write_bytes(trustme.CA().cert_pem.bytes() + authority.cert_pem.bytes())
+    assert ask(tls_address, tls_ca=file).version == "5"

@@ -73,6 +73,7 @@ async def test_a_server_that_stays_unavailable_is_asked_four_times(
         (grpc.StatusCode.RESOURCE_EXHAUSTED, OverloadedError),
         (grpc.StatusCode.INTERNAL, ServerFailureError),
         (grpc.StatusCode.UNAUTHENTICATED, AccessError),
+        (grpc.StatusCode.PERMISSION_DENIED, AccessError),
         (grpc.StatusCode.UNIMPLEMENTED, ServerFailureError),
     ],
     ids=lambda value: getattr(value, "name", ""),

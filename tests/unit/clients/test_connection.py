@@ -1,9 +1,11 @@
 """Which server a command asks."""
 
 import argparse
+from pathlib import Path
 
 import pytest
 
+from digits_client import AccessError
 from digits_client.connection import Connection, add_options
 
 VARIABLES = ("DIGITS_SERVER", "DIGITS_TLS_CA", "DIGITS_TOKEN_FILE")
@@ -39,3 +41,45 @@ def test_what_is_for_a_server_needs_one(flag: str, capsys: pytest.CaptureFixture
         named(flag, "file")
     assert exit_info.value.code == 2
     assert f"argument {flag}: needs --server" in capsys.readouterr().err
+
+
+def test_a_flag_is_joined_by_what_the_environment_says_of_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DIGITS_SERVER", "a:1")
+    assert named() == Connection("a:1", None, None)
+    assert named("--tls-ca", "ca.pem") == Connection("a:1", "ca.pem", None)
+    monkeypatch.setenv("DIGITS_TOKEN_FILE", "token")
+    assert named("--server", "b:2") == Connection("b:2", None, "token")
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "")
+    assert named() is None
+    assert named("--server", "a:1") == Connection("a:1", None, None)
+
+
+def test_the_environment_may_say_what_is_for_a_server_without_naming_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DIGITS_TLS_CA", "ca.pem")
+    monkeypatch.setenv("DIGITS_TOKEN_FILE", "token")
+    assert named() is None
+
+
+def test_the_help_names_each_flag_with_its_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        named("--help")
+    text = capsys.readouterr().out
+    for name in VARIABLES:
+        assert f"${name}" in text
+    assert "else nothing" in text
+
+
+async def test_authorities_that_cannot_be_read_are_an_error_before_anything_is_sent(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "none.pem"
+    with pytest.raises(AccessError, match=r"none\.pem cannot be read: No such file"):
+        Connection("a:1", str(file)).client()

@@ -39,3 +39,29 @@ async def test_one_who_gave_up_waiting_takes_nothing() -> None:
         await asyncio.wait_for(box.take(), 0.01)
     box.put("here")
     assert await box.take() == "here"
+
+
+async def test_what_is_put_back_reaches_one_who_waits() -> None:
+    box = Mailbox[str]()
+    waiting = asyncio.create_task(box.take())
+    await asyncio.sleep(0)
+    box.put_back("old")
+    assert await waiting == "old"
+
+
+async def test_what_came_for_one_who_gave_up_is_there_for_the_next() -> None:
+    box = Mailbox[str]()
+    waiting = asyncio.create_task(box.take())
+    await asyncio.sleep(0)
+    box.put("here")
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await box.take() == "here"
+
+
+async def test_something_that_counts_as_nothing_is_a_letter_too() -> None:
+    box = Mailbox[int]()
+    box.put(0)
+    box.put_back(1)
+    assert await box.take() == 0

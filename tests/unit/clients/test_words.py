@@ -1,5 +1,7 @@
 """What the window says."""
 
+import math
+
 import pytest
 
 from digits_client.draw import words
@@ -30,12 +32,13 @@ def test_no_digit_is_said_in_words_and_keeps_its_bars() -> None:
     bars = shares(d4=0.5, d9=0.5)
     answer = words.answer(Prediction(Verdict.NOT_A_DIGIT, None, 0.5, bars, "3"))
     assert (answer.headline, answer.caption) == ("?", "no digit I know")
+    assert answer.tone is Tone.UNSURE
     assert answer.bars == bars
 
 
 def test_a_blank_sheet_is_said_to_be_blank() -> None:
     answer = words.answer(Prediction(Verdict.BLANK, None, 0.0, (), "3"))
-    assert answer.caption == "blank"
+    assert (answer.headline, answer.caption, answer.tone) == ("", "blank", Tone.PLAIN)
     assert answer.bars == (0.0,) * 10
 
 
@@ -46,13 +49,39 @@ def test_a_blank_sheet_is_said_to_be_blank() -> None:
         (0.004, "0 %"),
         (0.5, "50 %"),
         (0.994, "99 %"),
+        (0.9949, "99 %"),
+        (0.995, "99.5 %"),
         (0.9968, "99.7 %"),
+        (0.9994, "99.9 %"),
+        (0.9995, "99.9 %"),
         (0.99999, "99.9 %"),
+        (math.nextafter(1, 0), "99.9 %"),
         (1.0, "100.0 %"),
     ],
 )
 def test_a_share_is_never_more_certain_than_it_is(share: float, text: str) -> None:
     assert words.percent(share) == text
+
+
+def test_more_certain_is_never_said_to_be_less() -> None:
+    said = [float(words.percent(share / 10_000).removesuffix(" %")) for share in range(10_001)]
+    assert said == sorted(said)
+    assert said.count(100.0) == 1
+
+
+def test_a_digit_is_sure_from_a_confidence_on_and_unsure_below_it() -> None:
+    bars = shares(d7=0.9, d1=0.1)
+    at = words.answer(Prediction(Verdict.DIGIT, 7, words.UNSURE_BELOW, bars, "3"))
+    assert (at.caption, at.tone) == ("90 % sure", Tone.GOOD)
+    below = math.nextafter(words.UNSURE_BELOW, 0)
+    unsure = words.answer(Prediction(Verdict.DIGIT, 7, below, bars, "3"))
+    assert (unsure.caption, unsure.tone) == ("90 % sure, or a 1", Tone.UNSURE)
+
+
+def test_of_two_digits_that_are_as_likely_the_other_one_is_named() -> None:
+    bars = shares(d1=0.5, d7=0.5)
+    answer = words.answer(Prediction(Verdict.DIGIT, 1, 0.5, bars, "3"))
+    assert answer.caption == "50 % sure, or a 7"
 
 
 def test_times_are_as_exact_as_they_are_read() -> None:
@@ -64,5 +93,14 @@ def test_each_state_of_the_connection_has_its_words() -> None:
     model = Model("3", (), 0.99, "recipe", Limits(1, 1, 1, 1))
     assert words.status(Connecting("a:1")).text == "Connecting to a:1 …"
     assert words.status(Connected("a:1", model)) == words.Status("Connected to a:1", Tone.GOOD)
+    assert words.status(Connecting("a:1")).tone is Tone.UNSURE
     away = words.status(Disconnected("No server answers at a:1.", 3.2))
     assert away == words.Status("No server answers at a:1. Trying again in 3 s.", Tone.BAD)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "again"),
+    [(0.2, "Trying again."), (0.99, "Trying again."), (1.0, "Trying again in 1 s.")],
+)
+def test_a_wait_of_no_second_has_no_number(seconds: float, again: str) -> None:
+    assert words.status(Disconnected("Away.", seconds)).text == f"Away. {again}"
