@@ -7,6 +7,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	then echo $$python; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
+# The clients of Triton want an older protobuf than ours, and so an environment of their own.
+TRITON_VENV := .venv-triton
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format proto measure measure-recognition measure-window xvfb clean
@@ -17,7 +19,7 @@ help: ## list the targets
 demo: $(VENV)/.server ## start the server and classify the sample drawings, and MNIST where it is at hand
 	@$(BIN)/python tools/demo.py
 
-test: $(VENV)/.dev xvfb ## run all tests; those of the window on a display of their own
+test: $(VENV)/.dev $(TRITON_VENV)/.installed xvfb ## run all tests; those of the window on a display of their own
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.dev ## format, lint, types, proto lint: says what is wrong, changes nothing
@@ -49,7 +51,7 @@ xvfb:
 	@command -v Xvfb >/dev/null || echo "Xvfb is not here: the tests of the window are skipped; on Debian: apt-get install xvfb"
 
 clean: ## remove what was made here, but for trained models
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(TRITON_VENV) build dist .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; name one: make PYTHON=/path/to/python" >&2; exit 1; }
@@ -64,3 +66,9 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	@echo "Installing digits[train,dev] into $(VENV); TensorFlow takes a minute or two ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
 	@touch $@
+
+$(TRITON_VENV)/.installed: | $(VENV)/bin/python
+	@echo "Installing tritonclient into $(TRITON_VENV) ..."
+	@{ $(BIN)/python -m venv $(TRITON_VENV) && $(TRITON_VENV)/bin/python -m pip install --quiet \
+	--disable-pip-version-check 'tritonclient[grpc]>=2.60,<3' 'pillow>=11' && touch $@; } || \
+	{ rm -rf $(TRITON_VENV); echo "tritonclient cannot be had: its tests are skipped" >&2; }

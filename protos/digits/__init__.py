@@ -1,1 +1,1 @@
-"""The contract of the digits service, as generated from ``digits/v1/recognizer.proto``."""
+"""The contracts of the digits service, as generated from the protos: our own is ``digits.v1``."""

@@ -6,25 +6,29 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
-from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
+from digits.inference.v2 import inference_pb2_grpc
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
 from . import models
+from .admin import admin_port
+from .admission import Admission, Room
 from .batcher import Batcher
-from .engine import Engine
-from .errors import ServerError
+from .errors import BindError
+from .health import HealthServicer
 from .images import ImageLimits
+from .inference_servicer import INFERENCE_SERVICE, InferenceServicer
 from .interceptors import CallInterceptor
+from .metrics import Metrics
 from .recognizer import Recognizer
 from .servicer import RecognizerServicer, ServiceLimits
 from .settings import Settings
@@ -32,24 +36,61 @@ from .settings import Settings
 logger = logging.getLogger(__name__)
 
 SERVICE: str = pb.DESCRIPTOR.services_by_name["RecognizerService"].full_name
-# The names that health is asked by; the empty one stands for the server as a whole.
-HEALTH_NAMES = ("", SERVICE)
-
-
-class BindError(ServerError):
-    """The address cannot be listened on."""
+SERVICES = (SERVICE, INFERENCE_SERVICE)
+_MILLISECONDS = 1000
+_NEVER = 2**31 - 1
+# Clients may ask whether a connection lives, but not more often than this.
+_LEAST_PING_SECONDS = 10
+_KEEPALIVE_SECONDS = 60
+_KEEPALIVE_TIMEOUT_SECONDS = 20
 
 
 class Server:
-    """A running server: its address, and the ways to end it."""
+    """A running server: its addresses, and the ways to change its model and to end it."""
 
     def __init__(
-        self, server: grpc.aio.Server, health: health_aio.HealthServicer, address: str
+        self,
+        server: grpc.aio.Server,
+        health: HealthServicer,
+        metrics: Metrics,
+        recognizer: Recognizer,
     ) -> None:
-        self.address = address
+        self.address = ""
         """``host:port`` as bound: with ``--port 0`` the port that was free."""
+        self.admin_address: str | None = None
+        """That of the admin port, if there is one."""
         self._server = server
         self._health = health
+        self._metrics = metrics
+        self._recognizer = recognizer
+        self._rejected: dict[str, str] = {}
+        self.show_models(None, {})
+
+    def show_models(self, model: models.LoadedModel | None, rejected: dict[str, str]) -> None:
+        """Answer what comes from now on by another model, and tell which cannot be served.
+
+        Args:
+            model: None for the one that is served already.
+            rejected: Versions, each with the reason.
+        """
+        if model is not None:
+            self._recognizer.model = model
+        version = self._recognizer.manifest.version
+        self._rejected = rejected
+        self._metrics.model_version.set(int(version))
+        self._health.set_models(version, rejected)
+
+    def details(self) -> dict[str, Any]:
+        """Return what the admin port tells of the models."""
+        return {
+            "model_version": self._recognizer.manifest.version,
+            "rejected_versions": self._rejected,
+        }
+
+    def set_ready(self, *, is_ready: bool) -> None:
+        """Say whether calls are welcome."""
+        self._health.set_ready(is_ready=is_ready)
+        self._metrics.ready.set(is_ready)
 
     async def drain(self, drain_seconds: float, grace_seconds: float) -> None:
         """Report NOT_SERVING, wait, refuse new calls, and let those in flight finish.
@@ -58,54 +99,77 @@ class Server:
             drain_seconds: For balancers to notice before calls are refused.
             grace_seconds: Afterwards, what still runs is cancelled.
         """
-        await self._health.enter_graceful_shutdown()
+        self.set_ready(is_ready=False)
         await asyncio.sleep(drain_seconds)
+        self._health.end()
         await self._server.stop(grace_seconds)
 
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, manifest: models.Manifest, engine: Engine
+    settings: Settings, model: models.LoadedModel, metrics: Metrics
 ) -> AsyncIterator[Server]:
     """Serve a loaded model for as long as the context lasts; leaving it ends at once.
 
     Raises:
-        BindError: The address is in use or not ours.
+        BindError: An address is in use or not ours.
     """
-    batcher = Batcher(engine, settings.max_queue_images)
+    room = Room(settings.max_queue_images, settings.max_queue_bytes, settings.max_streams)
+    admission = Admission(room, metrics)
+    batcher = Batcher(metrics)
     decoding = ThreadPoolExecutor(settings.threads, thread_name_prefix="decode")
+    recognizer = Recognizer(model, batcher, decoding, admission, metrics)
     limits = ServiceLimits(
         ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
         settings.max_batch_images,
         settings.max_message_bytes,
     )
-    health = health_aio.HealthServicer()
-    for name in HEALTH_NAMES:  # it begins as SERVING, which nobody shall see yet
-        await health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
-    server = grpc.aio.server(
-        interceptors=[CallInterceptor(SERVICE)],
-        options=[
-            ("grpc.so_reuseport", 0),  # two servers on one port is an error, not a secret
-            ("grpc.max_receive_message_length", settings.max_message_bytes),
-            ("grpc.max_send_message_length", -1),
-        ],
+    health = HealthServicer(SERVICES)
+    grpc_server = grpc.aio.server(
+        interceptors=[CallInterceptor(SERVICES, metrics, admission)],
+        options=_channel_options(settings),
     )
     pb_grpc.add_RecognizerServiceServicer_to_server(
-        RecognizerServicer(Recognizer(manifest, batcher, decoding), limits), server
+        RecognizerServicer(recognizer, admission, limits), grpc_server
     )
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    reflection.enable_server_reflection((SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
-    address = _bind(server, settings.host, settings.port)
-    batcher.start()
-    await server.start()
-    for name in HEALTH_NAMES:
-        await health.set(name, health_pb2.HealthCheckResponse.SERVING)
-    try:
-        yield Server(server, health, address)
-    finally:
-        await server.stop(0)
-        await batcher.stop()
-        decoding.shutdown(wait=False, cancel_futures=True)
+    inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
+        InferenceServicer(recognizer, limits, lambda: health.is_ready), grpc_server
+    )
+    health_pb2_grpc.add_HealthServicer_to_server(health, grpc_server)
+    reflection.enable_server_reflection(
+        (*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), grpc_server
+    )
+    server = Server(grpc_server, health, metrics, recognizer)
+    server.address = _bind(grpc_server, settings.host, settings.port)
+    async with contextlib.AsyncExitStack() as parts:
+        if settings.admin_port is not None:
+            server.admin_address = await parts.enter_async_context(
+                admin_port(settings.host, settings.admin_port, health, metrics, server.details)
+            )
+        batcher.start()
+        parts.callback(decoding.shutdown, wait=False, cancel_futures=True)
+        parts.push_async_callback(batcher.stop)
+        await grpc_server.start()
+        parts.push_async_callback(grpc_server.stop, 0)
+        parts.callback(health.end)
+        server.set_ready(is_ready=True)
+        yield server
+
+
+def _channel_options(settings: Settings) -> list[tuple[str, int]]:
+    age_ms = int(settings.max_connection_age_seconds * _MILLISECONDS)
+    return [
+        ("grpc.so_reuseport", 0),  # two servers on one port is an error, not a secret
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_allowed_incoming_connections", settings.max_connections),
+        ("grpc.max_concurrent_streams", settings.max_connection_calls),
+        ("grpc.max_connection_age_ms", age_ms or _NEVER),
+        ("grpc.max_connection_age_grace_ms", int(settings.grace_seconds * _MILLISECONDS)),
+        ("grpc.keepalive_time_ms", _KEEPALIVE_SECONDS * _MILLISECONDS),
+        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_SECONDS * _MILLISECONDS),
+        ("grpc.http2.min_ping_interval_without_data_ms", _LEAST_PING_SECONDS * _MILLISECONDS),
+    ]
 
 
 def _bind(server: grpc.aio.Server, host: str, port: int) -> str:
@@ -120,9 +184,9 @@ def _bind(server: grpc.aio.Server, host: str, port: int) -> str:
 
 
 async def serve(settings: Settings, *, until_stdin_ends: bool = False) -> None:
-    """Load the model, serve it, and drain when SIGTERM or SIGINT comes.
+    """Load the best model, serve it, and drain when SIGTERM or SIGINT comes.
 
-    A second signal ends the process at once.
+    A second signal ends the process at once. SIGHUP looks for models at once.
 
     Args:
         settings: All of them.
@@ -130,27 +194,35 @@ async def serve(settings: Settings, *, until_stdin_ends: bool = False) -> None:
             belongs to another process does not outlive it.
 
     Raises:
-        ServerError: The model cannot be served or the address not listened on.
+        ServerError: No model can be served or an address not listened on.
     """
     loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
+    stopping, reloading = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, stopping)
+    loop.add_signal_handler(signal.SIGHUP, reloading.set)
     if until_stdin_ends:
         loop.add_reader(sys.stdin.fileno(), _stop_when_read_to_end, loop, stopping)
-    began = time.perf_counter()
-    model = models.load(settings.models_dir, settings.model_version, settings.threads)
-    logger.info(
-        "model %s loaded, warmed and tried in %.0f ms",
-        model.manifest.version,
-        (time.perf_counter() - began) * 1000,
+    metrics = Metrics()
+    watcher = models.ModelWatcher(
+        settings.models_dir, settings.model_version, settings.threads, metrics
     )
-    async with running(settings, model.manifest, model.engine) as server:
+    model = await watcher.first()
+    async with running(settings, model, metrics) as server:
+
+        def show(better: models.LoadedModel | None) -> None:
+            server.show_models(better, watcher.rejected)
+
+        show(None)
+        following = asyncio.create_task(watcher.follow(settings.poll_seconds, reloading, show))
         if settings.host not in ("127.0.0.1", "::1", "localhost"):
             logger.warning("no TLS, no token: whoever reaches %s may use it", server.address)
+        if server.admin_address:
+            logger.info("health and metrics on %s", server.admin_address)
         logger.info("ready on %s", server.address)
         await stopping.wait()
         logger.info("stopping")
+        following.cancel()
         await server.drain(settings.drain_seconds, settings.grace_seconds)
     logger.info("stopped")
 

@@ -1,6 +1,8 @@
 """Many waiting callers, one call of the model."""
 
 import asyncio
+import math
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,43 +12,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engine import Engine
-from .errors import OverloadedError
+from .errors import ExpiredError
+from .metrics import Metrics
 
 # The most images that are handed to the model in one call, unless a single caller
 # brings more. Larger calls are no faster an image and make those behind them wait.
 MAX_GATHERED: Final = 256
-RETRY_AFTER_SECONDS: Final = 0.1
+
+Probs = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class _Work:
     frames: NDArray[np.float32]  # (n, 28, 28)
-    answer: asyncio.Future[NDArray[np.float32]]  # (n, 10)
+    engine: Engine
+    deadline: float  # of the loop's clock
+    arrived: float  # of time.perf_counter
+    answer: asyncio.Future[Probs]  # (n, 10) or (n, 11)
 
 
 class Batcher:
     """Gathers frames while the model works, and hands it what has gathered when it is free.
 
-    No time is waited for more work to come: a lone caller is answered at once. The longest
-    wait is that for the images ahead, of which there are at most ``max_waiting``; a caller
-    who would make it more is refused at once with OverloadedError. Work whose caller has
-    gone is dropped before the model sees it.
+    No time is waited for more work to come: a lone caller is answered at once. How much may
+    wait is not decided here but where requests are admitted. Work whose caller has gone, or
+    whose deadline has passed, is dropped before the model sees it.
+
+    Work names its model, and one call is of one model: whoever came under one version is
+    answered by it, also when another is served meanwhile.
 
     One collector task and one model thread. Everything else belongs to the event loop.
     """
 
-    def __init__(self, engine: Engine, max_waiting: int) -> None:
-        """Prepare; ``start`` begins.
-
-        Args:
-            engine: The model. Only the model thread calls it.
-            max_waiting: Images that may wait, the ones in the model not counted.
-        """
-        self._engine = engine
-        self._max_waiting = max_waiting
+    def __init__(self, metrics: Metrics) -> None:
+        """Prepare; ``start`` begins."""
+        self._metrics = metrics
+        self._flushed = {
+            reason: metrics.batch_images.labels(reason)
+            for reason in ("idle", "gathered", "full", "swap", "alone")
+        }
         self._waiting: deque[_Work] = deque()
-        self._waiting_count = 0
         self._arrived = asyncio.Event()
+        self._is_busy = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._collector: asyncio.Task[None] | None = None
 
@@ -65,50 +72,90 @@ class Batcher:
         # The model's last call takes milliseconds; the loop is not held for it.
         await asyncio.to_thread(self._thread.shutdown)
 
-    async def predict(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (n, 10) probabilities for (n, 28, 28) frames, n at least 1.
+    async def predict(
+        self, frames: NDArray[np.float32], engine: Engine, deadline: float = math.inf
+    ) -> Probs:
+        """Return (n, 10) or (n, 11) probabilities for (n, 28, 28) frames, n at least 1.
+
+        Args:
+            frames: As the model takes them.
+            engine: The model.
+            deadline: Of the event loop's clock; after it nobody waits for the answer.
 
         Raises:
-            OverloadedError: The queue is full.
+            ExpiredError: The deadline passed before the model was free.
         """
-        waiting_count = self._waiting_count + len(frames)
-        # A request larger than the whole queue is let in when nobody waits.
-        if waiting_count > self._max_waiting and self._waiting_count > 0:
-            raise OverloadedError(self._waiting_count, self._max_waiting, RETRY_AFTER_SECONDS)
-        answer: asyncio.Future[NDArray[np.float32]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Work(frames, answer))
-        self._waiting_count = waiting_count
+        answer: asyncio.Future[Probs] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Work(frames, engine, deadline, time.perf_counter(), answer))
         self._arrived.set()
         return await answer
 
-    async def _collect(self) -> None:
-        while True:
-            await self._arrived.wait()
-            gathered = self._gather()
-            if gathered:
-                await self._answer(gathered)
+    def predict_in_place(self, frames: NDArray[np.float32], engine: Engine) -> Probs | None:
+        """Return the probabilities at once, or None where the model is at work.
 
-    def _gather(self) -> list[_Work]:
-        """Take the oldest work, up to the largest call, without what nobody waits for."""
+        For a caller who is alone: the way to the model's thread and back takes longer than
+        a small model does. The event loop stands still meanwhile.
+        """
+        if self._is_busy or self._waiting:
+            return None
+        self._flushed["alone"].observe(len(frames))
+        with self._metrics.model_seconds.time():
+            return engine.predict(frames)
+
+    async def _collect(self) -> None:
+        was_busy = False
+        while True:
+            if not self._waiting:
+                was_busy = False
+                self._arrived.clear()
+                await self._arrived.wait()
+            gathered, reason = self._gather()
+            if gathered:
+                self._flushed["idle" if reason == "gathered" and not was_busy else reason].observe(
+                    sum(len(work.frames) for work in gathered)
+                )
+                self._is_busy = True
+                try:
+                    await self._answer(gathered)
+                finally:
+                    self._is_busy = False
+                was_busy = True
+
+    def _gather(self) -> tuple[list[_Work], str]:
+        """Take the oldest work, up to the largest call, and say what ended the taking."""
         gathered: list[_Work] = []
         count = 0
-        while self._waiting and (
-            count == 0 or count + len(self._waiting[0].frames) <= MAX_GATHERED
-        ):
-            work = self._waiting.popleft()
-            self._waiting_count -= len(work.frames)
-            if not work.answer.done():
+        now, began = asyncio.get_running_loop().time(), time.perf_counter()
+        while self._waiting:
+            work = self._waiting[0]
+            if gathered and work.engine is not gathered[0].engine:
+                return gathered, "swap"
+            if gathered and count + len(work.frames) > MAX_GATHERED:
+                return gathered, "full"
+            self._waiting.popleft()
+            if self._is_wanted(work, now):
+                self._metrics.queue_wait_seconds.observe(began - work.arrived)
                 gathered.append(work)
                 count += len(work.frames)
-        if not self._waiting:
-            self._arrived.clear()
-        return gathered
+        return gathered, "gathered"
+
+    def _is_wanted(self, work: _Work, now: float) -> bool:
+        if now >= work.deadline:
+            self._metrics.dropped.labels("expired").inc(len(work.frames))
+            if not work.answer.done():
+                work.answer.set_exception(ExpiredError("the deadline passed in the queue"))
+            return False
+        if work.answer.done():
+            self._metrics.dropped.labels("cancelled").inc(len(work.frames))
+            return False
+        return True
 
     async def _answer(self, gathered: list[_Work]) -> None:
         frames = np.concatenate([work.frames for work in gathered])
         loop = asyncio.get_running_loop()
         try:
-            probs = await loop.run_in_executor(self._thread, self._engine.predict, frames)
+            with self._metrics.model_seconds.time():
+                probs = await loop.run_in_executor(self._thread, gathered[0].engine.predict, frames)
             if len(probs) != len(frames):
                 raise RuntimeError(f"the model gave {len(probs)} rows for {len(frames)} frames")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is these callers' answer

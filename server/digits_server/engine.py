@@ -1,6 +1,6 @@
 """Running a model: LiteRT, with every batch size made ready beforehand."""
 
-from pathlib import Path
+import time
 from typing import Final, Protocol
 
 import numpy as np
@@ -19,6 +19,9 @@ DIGIT_COUNT: Final = 10
 class Engine(Protocol):
     """What the batcher needs of a model. Not thread-safe: one thread calls it."""
 
+    image_seconds: float
+    """That a call with one image takes."""
+
     def predict(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (N, 10) or (N, 11) probabilities for (N, 28, 28) frames.
 
@@ -29,30 +32,39 @@ class Engine(Protocol):
 class LiteRtEngine:
     """A LiteRT model, float32 or quantized inside, on the CPU."""
 
-    def __init__(self, path: Path, threads: int, temperature: float = 1.0) -> None:
+    def __init__(self, content: bytes, threads: int, temperature: float = 1.0) -> None:
         """Load a model and make it ready for every batch size.
 
         Args:
-            path: The ``.tflite`` file. Its input is (N, 28, 28, 1) float32 frames in
+            content: Of a ``.tflite`` file, in memory: what happens to the file later does
+                not matter. Its input is (N, 28, 28, 1) float32 frames in
                 0..1, its output (N, 10) or (N, 11) float32 probabilities.
             threads: That one call may use.
             temperature: By which the logits are divided; above 1 is less sure of itself.
                 C. Guo et al., "On Calibration of Modern Neural Networks" (2017).
 
         Raises:
-            ModelError: The file is no such model.
+            ModelError: It is no such model.
         """
         self._exponent = np.float32(1 / temperature)
         try:
             self._interpreters = {
-                size: _interpreter(path, threads, size) for size in sorted(BATCH_SIZES)
+                size: _interpreter(content, threads, size) for size in sorted(BATCH_SIZES)
             }
-        except (ValueError, RuntimeError, OSError) as error:
-            raise ModelError(f"{path} is not a LiteRT model of (N, 28, 28, 1)") from error
-        for size in BATCH_SIZES:
-            probs = self.predict(np.zeros((size, FRAME_SIZE, FRAME_SIZE), np.float32))
-            if probs.shape not in ((size, DIGIT_COUNT), (size, DIGIT_COUNT + 1)):
-                raise ModelError(f"{path} does not answer with ten or eleven probabilities")
+        except (ValueError, RuntimeError) as error:
+            raise ModelError("it is not a LiteRT model of (N, 28, 28, 1)") from error
+        self.warm_up_seconds = {size: self._warm_up(size) for size in BATCH_SIZES}
+        """What the first call of each batch size took."""
+        began = time.perf_counter()
+        self._run(1, _blank(1))
+        self.image_seconds = time.perf_counter() - began
+
+    def _warm_up(self, size: int) -> float:
+        began = time.perf_counter()
+        probs = self.predict(_blank(size))
+        if probs.shape not in ((size, DIGIT_COUNT), (size, DIGIT_COUNT + 1)):
+            raise ModelError("it does not answer with ten or eleven probabilities")
+        return time.perf_counter() - began
 
     def predict(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (N, 10) or (N, 11) calibrated probabilities for (N, 28, 28) frames in 0..1."""
@@ -80,8 +92,12 @@ class LiteRtEngine:
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
-def _interpreter(path: Path, threads: int, size: int) -> Interpreter:
-    interpreter = Interpreter(model_path=str(path), num_threads=threads)
+def _blank(count: int) -> NDArray[np.float32]:
+    return np.zeros((count, FRAME_SIZE, FRAME_SIZE), np.float32)
+
+
+def _interpreter(content: bytes, threads: int, size: int) -> Interpreter:
+    interpreter = Interpreter(model_content=content, num_threads=threads)
     index = interpreter.get_input_details()[0]["index"]
     interpreter.resize_tensor_input(index, (size, FRAME_SIZE, FRAME_SIZE, 1))
     interpreter.allocate_tensors()

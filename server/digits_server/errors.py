@@ -2,7 +2,10 @@
 
     ServerError
     ├── InvalidArgumentError   the caller's request is at fault: INVALID_ARGUMENT
-    ├── OverloadedError        the queue is full: RESOURCE_EXHAUSTED, with RetryInfo
+    ├── NotFoundError          there is no such model or version: NOT_FOUND
+    ├── OverloadedError        a limit is reached: RESOURCE_EXHAUSTED, with RetryInfo
+    ├── ExpiredError           the deadline passed first: DEADLINE_EXCEEDED
+    ├── BindError              an address cannot be listened on: the server does not start
     └── ModelError             a model folder cannot be served: the server does not start
 
 The message of an error that has a code is for the caller: it holds nothing internal.
@@ -32,15 +35,31 @@ class InvalidArgumentError(ServerError):
         self.reason = reason
 
 
+class NotFoundError(ServerError):
+    """The caller names something that is not here."""
+
+    code = grpc.StatusCode.NOT_FOUND
+
+
 class OverloadedError(ServerError):
-    """The server has as much work waiting as it accepts."""
+    """The server has as much in hand as it accepts."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
 
-    def __init__(self, waiting_count: int, limit_count: int, retry_after_seconds: float) -> None:
-        """Tell how many images wait, how many may, and when to try again."""
-        super().__init__(f"{waiting_count} images wait and at most {limit_count} may; try again")
+    def __init__(self, reason: str, retry_after_seconds: float) -> None:
+        """Tell what is full, and when to try again."""
+        super().__init__(f"{reason}; try again in {retry_after_seconds:g} s")
         self.retry_after_seconds = retry_after_seconds
+
+
+class ExpiredError(ServerError):
+    """The caller's deadline passed before the work was begun."""
+
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+class BindError(ServerError):
+    """An address cannot be listened on."""
 
 
 class ModelError(ServerError):

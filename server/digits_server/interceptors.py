@@ -1,21 +1,28 @@
-"""What happens around every call of our service: request id, timing, errors to statuses."""
+"""What happens around every call of our services: request id, metrics, errors to statuses."""
 
 import contextlib
+import functools
 import logging
 import re
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, TypeAlias, cast
 
 import grpc
 
-from .errors import ServerError
+from .admission import Admission
+from .errors import OverloadedError, ServerError
+from .metrics import Metrics
 from .status import DETAILS_KEY, INTERNAL_MESSAGE, to_status
 
 logger = logging.getLogger(__name__)
 
 REQUEST_ID_KEY = "x-request-id"
+# gRPC's own: a client that retries by a policy waits for as long as this says.
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
+# While nothing more has room, these are turned away before their message is read.
+_METHODS_WITH_IMAGES = frozenset({"Recognize", "RecognizeBatch", "ModelInfer"})
 # A caller's id goes into the log as it is, so it may be only what cannot break a line.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -25,15 +32,17 @@ StreamBehavior = Callable[..., AsyncGenerator[Any, None]]
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the handlers of one service, each in a handler of the same arity.
+    """Wraps the handlers of services, each in a handler of the same arity.
 
     The request id is taken from the metadata ``x-request-id`` or made, and returned in
     the trailing metadata. Errors become a status here and only here.
     """
 
-    def __init__(self, service: str) -> None:
-        """Wrap the service of this full name; others pass untouched."""
-        self._prefix = f"/{service}/"
+    def __init__(self, services: Collection[str], metrics: Metrics, admission: Admission) -> None:
+        """Wrap the services of these full names; others pass untouched."""
+        self._services = frozenset(services)
+        self._metrics = metrics
+        self._admission = admission
 
     async def intercept_service(
         self,
@@ -42,39 +51,44 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> Handler:
         """Return the method's handler, wrapped."""
         handler = await continuation(handler_call_details)
-        method = handler_call_details.method
-        if handler is None or not method.startswith(self._prefix):
+        service, _, name = handler_call_details.method.removeprefix("/").partition("/")
+        if handler is None or service not in self._services:
             return handler
-        name = method.removeprefix(self._prefix)
+        call = functools.partial(_Call, f"{service}/{name}", self._metrics)
+        if name in _METHODS_WITH_IMAGES and self._admission.is_full:
+            return grpc.unary_unary_rpc_method_handler(_unary(self._refuse, call))
         codecs = {
             "request_deserializer": handler.request_deserializer,
             "response_serializer": handler.response_serializer,
         }
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(
-                _unary(cast("UnaryBehavior", handler.unary_unary), name), **codecs
+                _unary(cast("UnaryBehavior", handler.unary_unary), call), **codecs
             )
         if handler.stream_stream:
             return grpc.stream_stream_rpc_method_handler(
-                _stream(cast("StreamBehavior", handler.stream_stream), name), **codecs
+                _stream(cast("StreamBehavior", handler.stream_stream), call), **codecs
             )
-        raise NotImplementedError(f"{method} has an arity that the service does not use")
+        raise NotImplementedError(f"{service}/{name} has an arity that no service here uses")
+
+    async def _refuse(self, _: bytes, __: object) -> None:
+        raise self._admission.refusal()
 
 
-def _unary(behavior: UnaryBehavior, name: str) -> UnaryBehavior:
+def _unary(behavior: UnaryBehavior, call: "CallMaker") -> UnaryBehavior:
     async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        async with _Call(name, context):
+        async with call(context):
             return await behavior(request, context)
 
     return answer
 
 
-def _stream(behavior: StreamBehavior, name: str) -> StreamBehavior:
+def _stream(behavior: StreamBehavior, call: "CallMaker") -> StreamBehavior:
     async def answer(
         requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncGenerator[Any, None]:
         async with (
-            _Call(name, context),
+            call(context),
             contextlib.aclosing(behavior(requests, context)) as answers,
         ):
             async for response in answers:
@@ -84,37 +98,61 @@ def _stream(behavior: StreamBehavior, name: str) -> StreamBehavior:
 
 
 class _Call:
-    """One call: its id, its duration in the log, and its end."""
+    """One call: its id, its duration, and its end."""
 
-    def __init__(self, name: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        self._name = name
+    def __init__(
+        self, method: str, metrics: Metrics, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> None:
+        self._method = method
+        self._metrics = metrics
         self._context = context
         self._id = _request_id(context)
 
     async def __aenter__(self) -> None:
         self._began = time.perf_counter()
+        self._metrics.calls_in_flight.labels(self._method).inc()
         self._context.set_trailing_metadata(((REQUEST_ID_KEY, self._id),))
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         if error is None:
-            self._log("OK")
+            self._end("OK")
         elif isinstance(error, ServerError) and error.code is not grpc.StatusCode.INTERNAL:
-            self._log(error.code.name)
+            self._end(error.code.name)
             await self._abort(error)
         elif isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
-            logger.error("%s failed, request %s", self._name, self._id, exc_info=error)
+            self._end("INTERNAL", error)
             await self._abort(ServerError(INTERNAL_MESSAGE))
         else:  # cancelled by the caller or the deadline, or the generator was closed
-            self._log("CANCELLED")
+            remaining_seconds = self._context.time_remaining()
+            has_expired = remaining_seconds == 0
+            self._end("DEADLINE_EXCEEDED" if has_expired else "CANCELLED")
 
-    def _log(self, outcome: str) -> None:
-        duration_ms = (time.perf_counter() - self._began) * 1000
-        logger.debug("%s %s in %.2f ms, request %s", self._name, outcome, duration_ms, self._id)
+    def _end(self, code: str, error: Exception | None = None) -> None:
+        seconds = time.perf_counter() - self._began
+        self._metrics.calls_in_flight.labels(self._method).dec()
+        self._metrics.calls.labels(self._method, code).inc()
+        self._metrics.call_seconds.labels(self._method).observe(seconds)
+        level = logging.ERROR if error else logging.DEBUG
+        if logger.isEnabledFor(level):
+            fields = {
+                "method": self._method,
+                "code": code,
+                "duration_ms": round(seconds * 1000, 2),
+                "request_id": self._id,
+            }
+            logger.log(
+                level, "call failed" if error else "call ended", extra=fields, exc_info=error
+            )
 
     async def _abort(self, error: ServerError) -> None:
         status = to_status(error)
-        trailers = ((REQUEST_ID_KEY, self._id), (DETAILS_KEY, status.SerializeToString()))
-        await self._context.abort(error.code, status.message, trailers)
+        trailers = [(REQUEST_ID_KEY, self._id), (DETAILS_KEY, status.SerializeToString())]
+        if isinstance(error, OverloadedError):
+            trailers.append((PUSHBACK_KEY, str(round(error.retry_after_seconds * 1000))))
+        await self._context.abort(error.code, status.message, tuple(trailers))
+
+
+CallMaker = Callable[[grpc.aio.ServicerContext[Any, Any]], _Call]
 
 
 def _request_id(context: grpc.aio.ServicerContext[Any, Any]) -> str:

@@ -2,6 +2,8 @@
 
 import asyncio
 import enum
+import math
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,18 +12,33 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .admission import Admission
 from .batcher import Batcher
-from .engine import DIGIT_COUNT
+from .engine import DIGIT_COUNT, Engine
 from .errors import InvalidArgumentError, ServerError
 from .frames import make_frame
-from .models import Manifest
+from .metrics import Metrics
+from .models import LoadedModel, Manifest
 
 # Below this many images a thread costs more than it gives.
 IMAGES_A_JOB: Final = 16
+# Of the model, for one image: above this the event loop is not held for it.
+IN_PLACE_SECONDS: Final = 0.0005
 
 Gray = NDArray[np.uint8]
-GraySource = Callable[[], Gray]
-"""Makes the gray image; called in a decoding thread; raises InvalidArgumentError."""
+Frame = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image that is not decoded yet."""
+
+    gray: Callable[[], Gray]
+    """Decodes it; called in a decoding thread; raises InvalidArgumentError."""
+    byte_count: int
+    """That it holds until it is decoded."""
+    is_small: bool = False
+    """Whether decoding and framing it takes less than handing it to another thread."""
 
 
 class Verdict(enum.Enum):
@@ -43,70 +60,137 @@ class Prediction:
     """The largest of ``probs``; 0 for a blank image."""
     probs: tuple[float, ...]
     """Ten shares that sum to 1; none for a blank image."""
-    frame: NDArray[np.float32]
+    frame: Frame
     """(28, 28), 0..1: what the model saw."""
+    model_version: str
+    """Of the model that answered."""
 
 
 class Recognizer:
-    """One model, ready to answer."""
+    """Answers by the model that is served, which may be exchanged at any time.
 
-    def __init__(self, manifest: Manifest, batcher: Batcher, decoding: ThreadPoolExecutor) -> None:
-        self.manifest = manifest
+    A request is answered whole by the model that was served when it came.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        batcher: Batcher,
+        decoding: ThreadPoolExecutor,
+        admission: Admission,
+        metrics: Metrics,
+    ) -> None:
+        self.model = model
+        """The model that is served; assign another to exchange it."""
         self._batcher = batcher
         self._decoding = decoding
+        self._admission = admission
+        self._metrics = metrics
+        self._verdicts = {verdict: metrics.verdicts.labels(verdict.value) for verdict in Verdict}
+        self._invalid = metrics.verdicts.labels("invalid")
 
-    async def recognize(self, sources: Sequence[GraySource]) -> list[Prediction | ServerError]:
+    @property
+    def manifest(self) -> Manifest:
+        """Of the model that is served."""
+        return self.model.manifest
+
+    async def recognize(
+        self, sources: Sequence[Source], deadline: float = math.inf
+    ) -> list[Prediction | ServerError]:
         """Recognize images; the answers are in the order of the sources.
 
         An image that cannot be read is an InvalidArgumentError in its place.
 
+        Args:
+            sources: The images.
+            deadline: Of the event loop's clock; after it nobody waits for the answers.
+
         Raises:
-            OverloadedError: The queue is full; none was recognized.
+            OverloadedError: There is no room; none was recognized.
+            ExpiredError: The deadline passed before the model was free.
         """
-        framed = await self._frame_all(sources)
-        inked = [frame for frame in framed if not isinstance(frame, ServerError) and frame.any()]
-        rows = iter(await self._batcher.predict(np.stack(inked)) if inked else ())
-        return [
+        model = self.model
+        byte_count = sum(source.byte_count for source in sources)
+        with self._admission.admit(len(sources), byte_count) as is_alone:
+            began = time.perf_counter()
+            in_place = is_alone and len(sources) == 1 and sources[0].is_small
+            framed = _frame_some(sources) if in_place else await self._frame_all(sources, deadline)
+            self._metrics.framing_seconds.observe(time.perf_counter() - began)
+            inked = [
+                frame for frame in framed if not isinstance(frame, ServerError) and frame.any()
+            ]
+            rows = iter(
+                await self._predict(np.stack(inked), model.engine, deadline, in_place)
+                if inked
+                else ()
+            )
+        answers: list[Prediction | ServerError] = [
             frame
             if isinstance(frame, ServerError)
-            else self._judge(frame, next(rows))
-            if frame.any()
-            else Prediction(Verdict.BLANK, None, 0.0, (), frame)
+            else judge(frame, next(rows) if frame.any() else None, model.manifest)
             for frame in framed
         ]
+        for answer in answers:
+            (
+                self._invalid if isinstance(answer, ServerError) else self._verdicts[answer.verdict]
+            ).inc()
+        return answers
+
+    async def _predict(
+        self, frames: Frame, engine: Engine, deadline: float, in_place: bool
+    ) -> NDArray[np.float32]:
+        if in_place and engine.image_seconds <= IN_PLACE_SECONDS:
+            probs = self._batcher.predict_in_place(frames, engine)
+            if probs is not None:
+                return probs
+        return await self._batcher.predict(frames, engine, deadline)
 
     async def _frame_all(
-        self, sources: Sequence[GraySource]
-    ) -> list[NDArray[np.float32] | InvalidArgumentError]:
+        self, sources: Sequence[Source], deadline: float
+    ) -> list[Frame | InvalidArgumentError]:
         loop = asyncio.get_running_loop()
         jobs = [
             loop.run_in_executor(self._decoding, _frame_some, sources[at : at + IMAGES_A_JOB])
             for at in range(0, len(sources), IMAGES_A_JOB)
         ]
-        return [frame for job in await asyncio.gather(*jobs) for frame in job]
-
-    def _judge(self, frame: NDArray[np.float32], probs: NDArray[np.float32]) -> Prediction:
-        of_digits = probs[:DIGIT_COUNT]
-        digit = int(of_digits.argmax())
-        is_known = float(of_digits[digit]) >= self.manifest.rejection_threshold
-        # Given that it is a digit: what a model with a class for all else left to that is shared.
-        given_digit = of_digits / of_digits.sum()
-        return Prediction(
-            Verdict.DIGIT if is_known else Verdict.NOT_A_DIGIT,
-            digit if is_known else None,
-            float(given_digit[digit]),
-            tuple(given_digit.tolist()),
-            frame,
-        )
+        try:
+            return [frame for job in await asyncio.gather(*jobs) for frame in job]
+        except asyncio.CancelledError:  # jobs that had not begun are cancelled too
+            reason = "expired" if loop.time() >= deadline else "cancelled"
+            self._metrics.dropped.labels(reason).inc(len(sources))
+            raise
 
 
-def _frame_some(
-    sources: Sequence[GraySource],
-) -> list[NDArray[np.float32] | InvalidArgumentError]:
-    frames: list[NDArray[np.float32] | InvalidArgumentError] = []
+def judge(frame: Frame, probs: NDArray[np.float32] | None, manifest: Manifest) -> Prediction:
+    """Return the answer that a model's probabilities amount to.
+
+    Args:
+        frame: (28, 28), what the model saw.
+        probs: (10,) or (11,), the model's; None for a frame without ink.
+        manifest: The model's.
+    """
+    if probs is None:
+        return Prediction(Verdict.BLANK, None, 0.0, (), frame, manifest.version)
+    of_digits = probs[:DIGIT_COUNT]
+    digit = int(of_digits.argmax())
+    is_known = float(of_digits[digit]) >= manifest.rejection_threshold
+    # Given that it is a digit: what a model with a class for all else left to that is shared.
+    given_digit = of_digits / of_digits.sum()
+    return Prediction(
+        Verdict.DIGIT if is_known else Verdict.NOT_A_DIGIT,
+        digit if is_known else None,
+        float(given_digit[digit]),
+        tuple(given_digit.tolist()),
+        frame,
+        manifest.version,
+    )
+
+
+def _frame_some(sources: Sequence[Source]) -> list[Frame | InvalidArgumentError]:
+    frames: list[Frame | InvalidArgumentError] = []
     for source in sources:
         try:
-            frames.append(make_frame(source()))
+            frames.append(make_frame(source.gray()))
         except InvalidArgumentError as error:
             frames.append(error)
     return frames

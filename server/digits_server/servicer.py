@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import math
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,9 +14,10 @@ import numpy as np
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
+from .admission import Admission
 from .errors import InvalidArgumentError, ServerError
 from .images import ImageLimits, decode, from_raw
-from .recognizer import Gray, GraySource, Prediction, Recognizer, Verdict
+from .recognizer import Gray, Prediction, Recognizer, Source, Verdict
 from .status import to_status
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -23,6 +25,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 # Requests of a stream that are read ahead of the answer, to find those that were
 # overtaken. Past these, flow control holds the caller back.
 READ_AHEAD_COUNT: Final = 16
+
+# Of raw pixels, which need no decoding: framing as many takes a tenth of a millisecond.
+SMALL_PIXELS: Final = 32 * 32
 
 _VERDICTS: Final = {
     Verdict.DIGIT: pb.VERDICT_DIGIT,
@@ -43,15 +48,16 @@ class ServiceLimits:
 class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
     """``digits.v1.RecognizerService``; the proto says what each method promises."""
 
-    def __init__(self, recognizer: Recognizer, limits: ServiceLimits) -> None:
+    def __init__(self, recognizer: Recognizer, admission: Admission, limits: ServiceLimits) -> None:
         self._recognizer = recognizer
+        self._admission = admission
         self._limits = limits
 
     async def Recognize(  # noqa: N802
         self, request: pb.RecognizeRequest, context: Context
     ) -> pb.RecognizeResponse:
         """Recognize one image."""
-        prediction = await self._recognize_one(request.image)
+        prediction = await self._recognize_one(request.image, deadline_of(context))
         return pb.RecognizeResponse(
             predictions=[self._prediction(prediction, request.include_frame)]
         )
@@ -60,8 +66,16 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
         self, request_iterator: AsyncIterator[pb.StreamingRecognizeRequest], context: Context
     ) -> AsyncIterator[pb.StreamingRecognizeResponse]:
         """Recognize a drawing while it is drawn; the newest request that has come is computed."""
+        with self._admission.admit_stream():
+            async with contextlib.aclosing(self._answers(request_iterator)) as answers:
+                async for response in answers:
+                    yield response
+
+    async def _answers(
+        self, requests: AsyncIterator[pb.StreamingRecognizeRequest]
+    ) -> AsyncGenerator[pb.StreamingRecognizeResponse, None]:
         last_sequence = -1
-        async with contextlib.aclosing(_newest(request_iterator)) as newest:
+        async with contextlib.aclosing(_newest(requests)) as newest:
             async for overtaken, request in newest:
                 for older in overtaken:
                     yield pb.StreamingRecognizeResponse(sequence=older, superseded=True)
@@ -87,7 +101,7 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
         if not 1 <= count <= most:
             raise InvalidArgumentError("images", f"has {count} images; 1 to {most} are accepted")
         answers = await self._recognizer.recognize(
-            [self._source(image) for image in request.images]
+            [self._source(image) for image in request.images], deadline_of(context)
         )
         return pb.RecognizeBatchResponse(
             results=[
@@ -120,26 +134,38 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
             ),
         )
 
-    async def _recognize_one(self, image: pb.Image) -> Prediction:
-        [answer] = await self._recognizer.recognize([self._source(image)])
+    async def _recognize_one(self, image: pb.Image, deadline: float = math.inf) -> Prediction:
+        [answer] = await self._recognizer.recognize([self._source(image)], deadline)
         if isinstance(answer, ServerError):
             raise answer
         return answer
 
-    def _source(self, image: pb.Image) -> GraySource:
-        return functools.partial(_gray, image, self._limits.image)
+    def _source(self, image: pb.Image) -> Source:
+        # The length of the bytes is what is asked, and not of the message: it is at hand.
+        byte_count = len(image.encoded) or len(image.raw.data)
+        is_small = not image.encoded and byte_count <= SMALL_PIXELS
+        return Source(functools.partial(_gray, image, self._limits.image), byte_count, is_small)
 
-    def _prediction(self, prediction: Prediction, include_frame: bool) -> pb.Prediction:
+    @staticmethod
+    def _prediction(prediction: Prediction, include_frame: bool) -> pb.Prediction:
         message = pb.Prediction(
             verdict=_VERDICTS[prediction.verdict],
             digit=prediction.digit,
             confidence=prediction.confidence,
             probabilities=prediction.probs,
-            model_version=self._recognizer.manifest.version,
+            model_version=prediction.model_version,
         )
         if include_frame:
             message.frame = np.rint(prediction.frame * 255).astype(np.uint8).tobytes()
         return message
+
+
+def deadline_of(context: Context) -> float:
+    """Return when the caller stops waiting, by the event loop's clock."""
+    remaining_seconds = context.time_remaining()
+    if remaining_seconds is None:
+        return math.inf
+    return asyncio.get_running_loop().time() + remaining_seconds
 
 
 def _gray(image: pb.Image, limits: ImageLimits) -> Gray:

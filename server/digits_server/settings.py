@@ -48,6 +48,15 @@ def _log_level(text: str) -> str:
     return level
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is not one of {', '.join(words)}")
+        return text
+
+    return parse
+
+
 def _host(text: str) -> str:
     if not text:
         raise ValueError("an empty host is no address")
@@ -81,9 +90,35 @@ class Settings:
         default=os.cpu_count() or 1,
         metadata=_flag(_whole(1, 1024), "N", "threads that decode, and threads of the model"),
     )
+    poll_seconds: float = field(
+        default=2.0,
+        metadata=_flag(
+            _seconds, "S", "time between looks for new versions; 0 looks on SIGHUP only"
+        ),
+    )
     max_queue_images: int = field(
-        default=4096,
-        metadata=_flag(_whole(1, 10**7), "N", "images that may wait; more are turned away"),
+        default=1024,
+        metadata=_flag(_whole(1, 10**7), "N", "images in hand at once; more are turned away"),
+    )
+    max_queue_bytes: int = field(
+        default=256 * 2**20,
+        metadata=_flag(_whole(1, 2**40), "N", "bytes of images in hand at once"),
+    )
+    max_streams: int = field(
+        default=256, metadata=_flag(_whole(1, 10**6), "N", "drawings that are streamed at once")
+    )
+    max_connections: int = field(
+        default=1024, metadata=_flag(_whole(1, 10**6), "N", "connections at once")
+    )
+    max_connection_calls: int = field(
+        default=128,
+        metadata=_flag(_whole(1, 10**6), "N", "calls at once on one connection; others wait"),
+    )
+    max_connection_age_seconds: float = field(
+        default=1800.0,
+        metadata=_flag(
+            _seconds, "S", "after which a client has to connect anew, and so finds new servers"
+        ),
     )
     max_batch_images: int = field(
         default=256, metadata=_flag(_whole(1, 65_536), "N", "images in one batch request")
@@ -107,6 +142,42 @@ class Settings:
     grace_seconds: float = field(
         default=10.0,
         metadata=_flag(_seconds, "S", "time that calls in flight then have to finish"),
+    )
+    tls_cert: Path | None = field(
+        default=None,
+        metadata=_flag(Path, "FILE", "certificate chain as PEM: speak TLS; default: plaintext"),
+    )
+    tls_key: Path | None = field(
+        default=None, metadata=_flag(Path, "FILE", "the certificate's key as PEM; default: none")
+    )
+    tls_client_ca: Path | None = field(
+        default=None,
+        metadata=_flag(
+            Path, "FILE", "authorities as PEM, one of which has to know a client; default: none"
+        ),
+    )
+    token_file: Path | None = field(
+        default=None,
+        metadata=_flag(
+            Path, "FILE", "tokens, one a line, one of which is asked for; default: none"
+        ),
+    )
+    admin_port: int | None = field(
+        default=None,
+        metadata=_flag(
+            _whole(0, 65_535), "PORT", "plaintext port with health and metrics; default: none"
+        ),
+    )
+    telemetry: str = field(
+        default="none",
+        metadata=_flag(
+            _one_of("none", "otlp"),
+            "KIND",
+            "none or otlp: send traces and metrics by OpenTelemetry",
+        ),
+    )
+    log_format: str = field(
+        default="console", metadata=_flag(_one_of("console", "json"), "FORM", "console or json")
     )
     log_level: str = field(
         default="INFO", metadata=_flag(_log_level, "LEVEL", "debug, info, warning or error")
@@ -146,7 +217,15 @@ class Settings:
                 values[setting.name] = setting.metadata["parse"](text)
             except ValueError as error:
                 raise SettingsError(f"{source}: {error}") from None
-        return cls(**values)
+        settings = cls(**values)
+        settings._check_together()
+        return settings
+
+    def _check_together(self) -> None:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise SettingsError("--tls-cert and --tls-key belong together")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise SettingsError("--tls-client-ca needs --tls-cert and --tls-key")
 
 
 def _flag_name(setting: Field[Any]) -> str:

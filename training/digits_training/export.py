@@ -120,7 +120,7 @@ def _compare(
 ) -> dict[str, float]:
     frames = test.inputs()
     before = predict(model, frames)
-    after = LiteRtEngine(file, threads=os.cpu_count() or 1).predict(frames[..., 0])
+    after = LiteRtEngine(file.read_bytes(), threads=os.cpu_count() or 1).predict(frames[..., 0])
     figures_before = Figures.of(given_digit(before), test.labels)
     figures = Figures.of(given_digit(after), test.labels)
     difference = float(np.abs(before - after).max())

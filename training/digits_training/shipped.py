@@ -12,7 +12,9 @@ from .suites import Suite
 
 def before_and_after(answered: Sequence[tuple[Suite, Answers]]) -> str:
     """Return a table of how right the shipped model is, and how right these answers are."""
-    shipped = models.load(SHIPPED_MODELS, 0, threads=1)
+    shipped = models.load_folder(
+        SHIPPED_MODELS / str(models.versions(SHIPPED_MODELS)[0]), threads=1
+    )
     # The engine applies the temperature itself.
     calibration = Calibration(1.0, shipped.manifest.rejection_threshold)
     lines = [

@@ -7,7 +7,8 @@ A version is a whole number above 0, and its folder is never changed once it is 
 """
 
 from .manifest import LABELS, MANIFEST_FILE, MODEL_FILE, Manifest, sha256
-from .registry import LoadedModel, load, load_folder, versions
+from .registry import LoadedModel, load_folder, versions
+from .watcher import ModelWatcher
 
 __all__ = [
     "LABELS",
@@ -15,7 +16,7 @@ __all__ = [
     "MODEL_FILE",
     "LoadedModel",
     "Manifest",
-    "load",
+    "ModelWatcher",
     "load_folder",
     "sha256",
     "versions",

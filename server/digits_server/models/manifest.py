@@ -59,14 +59,23 @@ class Manifest:
             manifest._check_values(folder.name)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ModelError(f"{folder / MANIFEST_FILE} is not a manifest: {error}") from error
-        for name, expected in manifest.files.items():
-            try:
-                found = sha256(folder / name)
-            except OSError as error:
-                raise ModelError(f"{folder / name} cannot be read: {error.strerror}") from error
-            if found != expected:
-                raise ModelError(f"{folder / name} is not the file that its manifest names")
+        for name in manifest.files:
+            manifest.content(folder, name)
         return manifest
+
+    def content(self, folder: Path, name: str) -> bytes:
+        """Return what is in one of the folder's files.
+
+        Raises:
+            ModelError: The file is missing, or altered.
+        """
+        try:
+            content = (folder / name).read_bytes()
+        except OSError as error:
+            raise ModelError(f"{folder / name} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(content).hexdigest() != self.files[name]:
+            raise ModelError(f"{folder / name} is not the file that its manifest names")
+        return content
 
     def write(self, folder: Path) -> None:
         """Write the manifest into its folder."""

@@ -1,17 +1,21 @@
 """Finding a model folder, and loading it only if it is whole and fit to serve."""
 
+import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from digits_server.engine import DIGIT_COUNT, LiteRtEngine
+from digits_server.engine import DIGIT_COUNT, Engine, LiteRtEngine
 from digits_server.errors import ModelError
 from digits_server.frames import FRAME_RECIPE, make_frame
 from digits_server.images import ImageLimits, decode
 
 from .manifest import MODEL_FILE, Manifest
+
+logger = logging.getLogger(__name__)
 
 KNOWN_DIGITS: Final = Path(__file__).parent.parent / "known_digits"
 # Half of ten plain drawings is far above the one that chance gives, and below what the
@@ -25,7 +29,7 @@ class LoadedModel:
     """A model that has been checked, warmed and tried."""
 
     manifest: Manifest
-    engine: LiteRtEngine
+    engine: Engine
 
 
 def versions(models_dir: Path) -> list[int]:
@@ -41,21 +45,6 @@ def versions(models_dir: Path) -> list[int]:
     return sorted((int(name) for name in names if _is_version(name)), reverse=True)
 
 
-def load(models_dir: Path, version: int, threads: int) -> LoadedModel:
-    """Load a version from a folder of models; version 0 means the highest.
-
-    Raises:
-        ModelError: There is no such version, or it cannot be served.
-    """
-    found = versions(models_dir)
-    if not found:
-        raise ModelError(f"{models_dir} holds no model: no folder in it is named by a number")
-    if version and version not in found:
-        have = ", ".join(map(str, found))
-        raise ModelError(f"{models_dir} has no version {version}; it has {have}")
-    return load_folder(models_dir / str(version or found[0]), threads)
-
-
 def load_folder(folder: Path, threads: int) -> LoadedModel:
     """Load one model folder: checksums, frame recipe, every batch size, a trial.
 
@@ -69,12 +58,24 @@ def load_folder(folder: Path, threads: int) -> LoadedModel:
             f"{folder} was trained on frames of the recipe {manifest.frame_recipe!r}; "
             f"this server makes {FRAME_RECIPE!r}"
         )
-    engine = LiteRtEngine(folder / MODEL_FILE, threads, manifest.temperature)
-    _try(engine, folder)
+    # What is checked is what is loaded, whatever becomes of the file meanwhile.
+    began = time.perf_counter()
+    content = manifest.content(folder, MODEL_FILE)
+    try:
+        engine = LiteRtEngine(content, threads, manifest.temperature)
+        _try(engine)
+    except ModelError as error:
+        raise ModelError(f"{folder / MODEL_FILE} cannot be served: {error}") from error
+    logger.info(
+        "model %s loaded and tried in %.0f ms; the first call of each batch size took %s",
+        manifest.version,
+        (time.perf_counter() - began) * 1000,
+        ", ".join(f"{size}: {took * 1000:.1f} ms" for size, took in engine.warm_up_seconds.items()),
+    )
     return LoadedModel(manifest, engine)
 
 
-def _try(engine: LiteRtEngine, folder: Path) -> None:
+def _try(engine: Engine) -> None:
     """Ask for ten digits whose answers are known, to catch weights that are not a model's."""
     frames = [
         make_frame(decode((KNOWN_DIGITS / f"{digit}.png").read_bytes(), _TRIAL_LIMITS))
@@ -83,7 +84,7 @@ def _try(engine: LiteRtEngine, folder: Path) -> None:
     answers = engine.predict(np.stack(frames))[:, :DIGIT_COUNT].argmax(axis=1)
     right_count = int((answers == np.arange(10)).sum())
     if right_count < TRIAL_PASS_COUNT:
-        raise ModelError(f"{folder} knows {right_count} of 10 plain digits")
+        raise ModelError(f"it knows {right_count} of 10 plain digits")
 
 
 def _is_version(name: str) -> bool:

@@ -1,5 +1,6 @@
 """A real server on a free port, with a model whose answers are known and can be held back."""
 
+import math
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,12 +16,15 @@ from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_server.app import Server, running
 from digits_server.frames import FRAME_RECIPE
-from digits_server.models import LABELS, Manifest
+from digits_server.metrics import Metrics
+from digits_server.models import LABELS, LoadedModel, Manifest
 from digits_server.settings import Settings
 
 
 class FakeEngine:
     """Answers the digit that an image's ink stands for; waits while it is held."""
+
+    image_seconds = math.inf  # never in place of the model's thread: it may be held
 
     def __init__(self) -> None:
         self.calls: list[int] = []
@@ -57,6 +61,11 @@ class Running:
     engine: FakeEngine
     stub: Any
     channel: grpc.aio.Channel
+    metrics: Metrics
+
+    def count(self, name: str, **labels: str) -> float:
+        """Return the value of a metric, 0 if it has none yet."""
+        return self.metrics.registry.get_sample_value(name, labels) or 0
 
 
 RunServer = Callable[..., AbstractAsyncContextManager[Running]]
@@ -84,12 +93,14 @@ def run_server(manifest: Manifest) -> RunServer:
     async def run(**changes: object) -> AsyncIterator[Running]:
         engine = FakeEngine()
         settings = replace(Settings(port=0, threads=1), **changes)  # type: ignore[arg-type]
+        metrics = Metrics()
         async with (
-            running(settings, manifest, engine) as server,
+            running(settings, LoadedModel(manifest, engine), metrics) as server,
             grpc.aio.insecure_channel(server.address) as channel,
         ):
             try:
-                yield Running(server, engine, pb_grpc.RecognizerServiceStub(channel), channel)
+                stub = pb_grpc.RecognizerServiceStub(channel)
+                yield Running(server, engine, stub, channel, metrics)
             finally:
                 engine.free.set()
 

@@ -23,7 +23,7 @@ async def test_a_fault_is_internal_without_its_text_and_is_logged_under_the_requ
     assert caught.value.code() == grpc.StatusCode.INTERNAL
     assert "secret" not in (caught.value.details() or "")
     [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert "mine-17" in record.getMessage()
+    assert record.__dict__["request_id"] == "mine-17"
     assert "secret" in caplog.text
     running_server.engine.error = None
     response = await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(1)))
@@ -43,21 +43,34 @@ async def test_a_request_id_is_returned_or_made(
     assert len(returned) >= 9
 
 
+async def in_hand(started: Any) -> float:
+    await started.stub.GetModel(pb.GetModelRequest())  # the server's loop has turned
+    return float(started.count("digits_images_in_hand"))
+
+
 async def test_a_full_queue_turns_away_at_once_and_says_when_to_try_again(
     run_server: Any, image_of: ImageOf
 ) -> None:
-    async with run_server(max_queue_images=2) as started:
+    async with run_server(max_queue_images=3) as started:
         started.engine.free.clear()
-        working = started.stub.Recognize(pb.RecognizeRequest(image=image_of(1)))
-        await asyncio.to_thread(started.engine.entered.acquire)
         batch = pb.RecognizeBatchRequest(images=[image_of(2)] * 2)
         waiting = started.stub.RecognizeBatch(batch)
-        while True:  # until the batch is in the queue
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await started.stub.RecognizeBatch(batch, timeout=5)
-            if caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:
-                break
+        await asyncio.to_thread(started.engine.entered.acquire)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await started.stub.RecognizeBatch(batch, timeout=5)
+        assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "2 images wait and at most 3 may" in (caught.value.details() or "")
         trailers = dict(caught.value.trailing_metadata() or ())
+        assert int(trailers["grpc-retry-pushback-ms"]) > 0
+        working = started.stub.Recognize(pb.RecognizeRequest(image=image_of(1)))
+        while await in_hand(started) < 3:
+            pass
+        # Full to the last: turned away before the message is read, broken as it is.
+        refused = started.channel.unary_unary("/digits.v1.RecognizerService/Recognize")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await refused(b"\xff no message", timeout=5)
+        assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert (await started.stub.GetModel(pb.GetModelRequest())).model.version == "7"
         status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
         retry = error_details_pb2.RetryInfo()
         assert status.details[0].Unpack(retry)
@@ -76,18 +89,19 @@ async def test_a_message_past_the_limit_is_refused(run_server: Any) -> None:
 
 
 async def test_work_whose_deadline_has_passed_never_reaches_the_model(
-    running_server: Any, image_of: ImageOf, caplog: pytest.LogCaptureFixture
+    running_server: Any, image_of: ImageOf
 ) -> None:
-    caplog.set_level(logging.DEBUG, "digits_server.interceptors")
     running_server.engine.free.clear()
     first = running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(1)))
     await asyncio.to_thread(running_server.engine.entered.acquire)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(2)), timeout=0.1)
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    while "Recognize CANCELLED" not in caplog.text:  # the server's clock is its own
+    ended = {"method": "digits.v1.RecognizerService/Recognize", "code": "DEADLINE_EXCEEDED"}
+    while not running_server.count("digits_calls_total", **ended):  # by the server's own clock
         await running_server.stub.GetModel(pb.GetModelRequest())
     running_server.engine.free.set()
     assert (await first).predictions[0].digit == 1
     await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(3)))
     assert running_server.engine.calls == [1, 1]
+    assert running_server.count("digits_dropped_images_total", reason="expired") == 1

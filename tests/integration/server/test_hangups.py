@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_server.batcher import Batcher
+from digits_server.engine import Engine
 
 ImageOf = Callable[[int], pb.Image]
 
@@ -40,9 +41,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
     joined = asyncio.Semaphore(0)
     predict = Batcher.predict
 
-    async def counted(batcher: Batcher, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    async def counted(
+        batcher: Batcher, frames: NDArray[np.float32], engine: Engine, deadline: float
+    ) -> NDArray[np.float32]:
         joined.release()
-        return await predict(batcher, frames)  # joins before it waits for anything
+        return await predict(
+            batcher, frames, engine, deadline
+        )  # joins before it waits for anything
 
     monkeypatch.setattr(Batcher, "predict", counted)
     return joined
@@ -53,7 +58,7 @@ def request(sequence: int, image: pb.Image) -> pb.StreamingRecognizeRequest:
 
 
 async def until_logged(started: Any, log: pytest.LogCaptureFixture, text: str) -> None:
-    while text not in log.text:
+    while not any(record.__dict__.get("code") == text for record in log.records):
         await started.stub.GetModel(pb.GetModelRequest())
 
 
@@ -76,7 +81,7 @@ async def test_a_caller_whose_connection_closes_mid_stream_is_forgotten(
         await call.write(request(1, image_of(1)))
         await asyncio.to_thread(running_server.engine.entered.acquire)
         assert len(readers()) == 1
-    await until_logged(running_server, log, "StreamingRecognize CANCELLED")
+    await until_logged(running_server, log, "CANCELLED")
     running_server.engine.free.set()
     response = await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(2)))
     assert response.predictions[0].digit == 2
@@ -91,7 +96,7 @@ async def test_a_caller_who_leaves_between_two_requests_is_forgotten(
     await call.read()
     assert len(readers()) == 1
     call.cancel()
-    await until_logged(running_server, log, "StreamingRecognize CANCELLED")
+    await until_logged(running_server, log, "CANCELLED")
     await until_no_reader_is_left(running_server)
 
 
@@ -111,7 +116,7 @@ async def test_a_cancelled_call_never_reaches_the_model_and_leaves_the_others_al
     for _ in (first, *calls):
         await asked.acquire()
     calls[1].cancel()
-    await until_logged(running_server, log, "Recognize CANCELLED")
+    await until_logged(running_server, log, "CANCELLED")
     running_server.engine.free.set()
     answers = [await call for call in (first, calls[0], calls[2])]
     assert [answer.predictions[0].digit for answer in answers] == [1, 2, 4]

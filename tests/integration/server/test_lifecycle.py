@@ -8,7 +8,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.app import SERVICE, BindError
+from digits_server.app import SERVICE
+from digits_server.errors import BindError
 
 ImageOf = Callable[[int], pb.Image]
 Status = health_pb2.HealthCheckResponse

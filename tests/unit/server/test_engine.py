@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -6,19 +5,20 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from digits_server import models
-from digits_server.engine import LiteRtEngine
+from digits_server.engine import BATCH_SIZES, LiteRtEngine
 from digits_server.errors import ModelError
 from digits_server.settings import SHIPPED_MODELS
 
 
 @pytest.fixture(scope="module")
-def file() -> Path:
-    return SHIPPED_MODELS / str(models.versions(SHIPPED_MODELS)[0]) / models.MODEL_FILE
+def content() -> bytes:
+    folder = SHIPPED_MODELS / str(models.versions(SHIPPED_MODELS)[0])
+    return (folder / models.MODEL_FILE).read_bytes()
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 63, 64, 65, 130])
-def test_any_number_of_frames_is_answered_as_each_alone(file: Path, count: int) -> None:
-    engine = LiteRtEngine(file, threads=1)
+def test_any_number_of_frames_is_answered_as_each_alone(content: bytes, count: int) -> None:
+    engine = LiteRtEngine(content, threads=1)
     frames = np.random.default_rng(count).random((count, 28, 28), np.float32)
     together = engine.predict(frames)
     alone = np.concatenate([engine.predict(frames[n : n + 1]) for n in range(count)])
@@ -27,10 +27,10 @@ def test_any_number_of_frames_is_answered_as_each_alone(file: Path, count: int) 
     np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
 
 
-def test_a_temperature_above_one_is_less_sure_of_the_same_digit(file: Path) -> None:
+def test_a_temperature_above_one_is_less_sure_of_the_same_digit(content: bytes) -> None:
     frames = np.random.default_rng(0).random((40, 28, 28), np.float32)
-    plain = LiteRtEngine(file, threads=1).predict(frames)
-    cooled = LiteRtEngine(file, threads=1, temperature=2.0).predict(frames)
+    plain = LiteRtEngine(content, threads=1).predict(frames)
+    cooled = LiteRtEngine(content, threads=1, temperature=2.0).predict(frames)
     np.testing.assert_array_equal(plain.argmax(axis=1), cooled.argmax(axis=1))
     assert (cooled.max(axis=1) < plain.max(axis=1)).all()
     np.testing.assert_allclose(cooled.sum(axis=1), 1, atol=1e-5)
@@ -38,28 +38,26 @@ def test_a_temperature_above_one_is_less_sure_of_the_same_digit(file: Path) -> N
     np.testing.assert_allclose(cooled, expected, atol=1e-5)
 
 
-def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    for number, content in enumerate([b"", b"no model" * 100, b"\0\0\0\0TFL3" + b"\xff" * 100]):
-        (tmp_path / f"{number}.tflite").write_bytes(content)
-        with pytest.raises(ModelError, match="is not a LiteRT model"):
-            LiteRtEngine(tmp_path / f"{number}.tflite", threads=1)
+@pytest.mark.parametrize("content", [b"", b"no model" * 100, b"\0\0\0\0TFL3" + b"\xff" * 100])
+def test_what_is_no_model_is_refused(content: bytes) -> None:
+    with pytest.raises(ModelError, match="is not a LiteRT model"):
+        LiteRtEngine(content, threads=1)
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"missing\.tflite is not a LiteRT model"):
-        LiteRtEngine(tmp_path / "missing.tflite", threads=1)
-
-
-def test_a_model_is_known_by_its_shapes(tmp_path: Path) -> None:
-    file = tmp_path / "model.tflite"
-    file.write_bytes(linear(side=28, classes=10))
-    assert LiteRtEngine(file, threads=1).predict(np.zeros((3, 28, 28), np.float32)).shape == (3, 10)
-    file.write_bytes(linear(side=28, classes=9))
+def test_a_model_is_known_by_its_shapes() -> None:
+    engine = LiteRtEngine(linear(side=28, classes=10), threads=1)
+    assert engine.predict(np.zeros((3, 28, 28), np.float32)).shape == (3, 10)
     with pytest.raises(ModelError, match=r"does not answer with ten or eleven probabilities"):
-        LiteRtEngine(file, threads=1)
-    file.write_bytes(linear(side=32, classes=10))
+        LiteRtEngine(linear(side=28, classes=9), threads=1)
     with pytest.raises(ModelError, match="is not a LiteRT model of"):
-        LiteRtEngine(file, threads=1)
+        LiteRtEngine(linear(side=32, classes=10), threads=1)
+
+
+def test_every_batch_size_is_warmed_up_and_its_time_known(content: bytes) -> None:
+    engine = LiteRtEngine(content, threads=1)
+    assert set(engine.warm_up_seconds) == set(BATCH_SIZES)
+    assert min(engine.warm_up_seconds.values()) > 0
+    assert 0 < engine.image_seconds < 10
 
 
 def linear(side: int, classes: int) -> bytes:

@@ -1,3 +1,4 @@
+import asyncio
 import dataclasses
 import json
 import shutil
@@ -9,6 +10,7 @@ import pytest
 from digits_server import models
 from digits_server.engine import LiteRtEngine
 from digits_server.errors import ModelError
+from digits_server.metrics import Metrics
 from digits_server.settings import SHIPPED_MODELS
 
 
@@ -24,8 +26,12 @@ def rewrite(folder: Path, **changes: object) -> None:
     dataclasses.replace(manifest, **changes).write(folder)  # type: ignore[arg-type]
 
 
+def best(models_dir: Path, version: int = 0) -> models.LoadedModel:
+    return asyncio.run(models.ModelWatcher(models_dir, version, 1, Metrics()).first())
+
+
 def test_the_shipped_model_loads(folder: Path) -> None:
-    model = models.load(folder.parent, 0, threads=1)
+    model = best(folder.parent)
     assert model.manifest.version == folder.name
     assert model.manifest.metrics["mnist_test_accuracy"] >= 0.995
 
@@ -39,21 +45,21 @@ def test_the_highest_version_wins_and_a_named_one_is_taken(folder: Path) -> None
     (rewrite_to / models.MANIFEST_FILE).write_text(
         text.replace(f'"version": "{folder.name}"', '"version": "10"')
     )
-    assert models.load(folder.parent, 0, threads=1).manifest.version == "10"
-    assert models.load(folder.parent, int(folder.name), threads=1).manifest.version == folder.name
+    assert best(folder.parent).manifest.version == "10"
+    assert best(folder.parent, int(folder.name)).manifest.version == folder.name
 
 
 @pytest.mark.parametrize(("version", "says"), [(0, "holds no model"), (5, "holds no model")])
 def test_a_folder_without_models_is_refused(tmp_path: Path, version: int, says: str) -> None:
     with pytest.raises(ModelError, match=says):
-        models.load(tmp_path, version, threads=1)
+        best(tmp_path, version)
 
 
 def test_a_missing_folder_and_a_missing_version_are_refused(folder: Path) -> None:
     with pytest.raises(ModelError, match="cannot be read"):
-        models.load(folder / "nowhere", 0, threads=1)
+        best(folder / "nowhere")
     with pytest.raises(ModelError, match=f"has no version 77; it has {folder.name}"):
-        models.load(folder.parent, 77, threads=1)
+        best(folder.parent, 77)
 
 
 def test_an_altered_model_is_refused(folder: Path) -> None:

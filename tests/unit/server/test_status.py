@@ -24,7 +24,7 @@ def test_an_invalid_argument_names_its_field_in_the_message_and_in_the_details()
 
 
 def test_an_overload_says_when_to_try_again() -> None:
-    status = to_status(OverloadedError(40, 50, retry_after_seconds=1.25))
+    status = to_status(OverloadedError("40 images wait and at most 50 may", 1.25))
     assert status.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
     assert "40 images wait and at most 50 may" in status.message
     [detail] = status.details

@@ -70,7 +70,9 @@ def test_a_network_becomes_a_folder_that_the_server_loads(
     assert folder == models_dir / "1"
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.tflite"]
     assert [path.name for path in models_dir.iterdir()] == ["1"]
-    manifest = models.load(models_dir, 0, threads=1).manifest
+    manifest = models.load_folder(
+        models_dir / str(models.versions(models_dir)[0]), threads=1
+    ).manifest
     assert manifest.frame_recipe == FRAME_RECIPE
     assert manifest.training == {"source": "linear.keras"}
     assert manifest.metrics["mnist_test_accuracy"] > 0.9

@@ -1,0 +1,1 @@
+"""The Open Inference Protocol, which clients of other inference servers speak."""
