@@ -1,0 +1,109 @@
+"""The plaintext port for probes and Prometheus."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from digits.v1 import recognizer_pb2 as pb
+from digits_server.errors import BindError
+
+Status = health_pb2.HealthCheckResponse
+
+
+@pytest.fixture
+async def started(run_server: Any) -> AsyncIterator[Any]:
+    async with run_server(admin_port=0) as running:
+        yield running
+
+
+async def get(started: Any, path: str, **headers: str) -> tuple[int, str]:
+    def fetch() -> tuple[int, str]:
+        url = f"http://{started.server.admin_address}{path}"
+        request = urllib.request.Request(url, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    return await asyncio.to_thread(fetch)
+
+
+async def test_grpc_asks_it_for_health(started: Any) -> None:
+    async with grpc.aio.insecure_channel(started.server.admin_address) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        for name in ("", "liveness", "readiness"):
+            answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
+            assert answer.status == Status.SERVING
+
+
+async def test_it_has_the_metrics_and_what_they_count(started: Any, image_of: Any) -> None:
+    for digit in (1, 2):
+        await started.stub.Recognize(pb.RecognizeRequest(image=image_of(digit)))
+    code, text = await get(started, "/metrics")
+    assert code == 200
+    assert 'digits_verdicts_total{verdict="digit"} 2.0' in text
+    assert 'code="OK",method="digits.v1.RecognizerService/Recognize"} 2.0' in text
+    assert "digits_model_version 7.0" in text
+    assert "process_resident_memory_bytes" in text
+    code, text = await get(started, "/metrics", Accept="application/openmetrics-text")
+    assert text.endswith("# EOF\n")
+
+
+async def test_it_tells_of_life_and_readiness_and_bad_models(started: Any) -> None:
+    assert await get(started, "/livez") == (200, "alive\n")
+    started.server.show_models(None, {"9": "it is half copied"})
+    code, text = await get(started, "/readyz")
+    assert code == 200
+    assert json.loads(text) == {
+        "status": "SERVING",
+        "model_version": "7",
+        "rejected_versions": {"9": "it is half copied"},
+    }
+    started.server.set_ready(is_ready=False)
+    code, text = await get(started, "/readyz")
+    assert (code, json.loads(text)["status"]) == (503, "NOT_SERVING")
+    assert (await get(started, "/livez"))[0] == 200
+    assert (await get(started, "/other"))[0] == 404
+
+
+async def test_who_says_nothing_or_nonsense_or_goes_harms_nobody(started: Any) -> None:
+    host, port = started.server.admin_address.rsplit(":", 1)
+    silent = [await asyncio.open_connection(host, int(port)) for _ in range(20)]
+    for _, writer in silent[:10]:
+        writer.write(b"PRI " + b"\0" * 50)
+        writer.close()
+    assert (await get(started, "/livez"))[0] == 200
+    for _, writer in silent:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def test_of_connections_there_are_only_so_many(started: Any) -> None:
+    host, port = started.server.admin_address.rsplit(":", 1)
+    many = [await asyncio.open_connection(host, int(port)) for _ in range(100)]
+    refused = [reader for reader, _ in many[64:]]
+    assert [await reader.read() for reader in refused] == [b""] * 36
+    for _, writer in many:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def test_a_port_in_use_is_an_error(run_server: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BindError, match=f"cannot listen on 127.0.0.1:{port}"):
+            async with run_server(admin_port=port):
+                pass
