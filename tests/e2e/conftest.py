@@ -1,5 +1,6 @@
 """The commands as a user runs them: real processes, watched from outside."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -34,6 +35,12 @@ class ServerProcess:
     @property
     def port(self) -> str:
         return self.address.rpartition(":")[2]
+
+
+class Start(Protocol):
+    """Starts a server and waits until it is ready."""
+
+    def __call__(self, *flags: str, port: str = "0") -> ServerProcess: ...
 
 
 @pytest.fixture(scope="session")
@@ -79,19 +86,30 @@ def address_in(log: IO[str]) -> str:
 
 
 @pytest.fixture
-def server(environment: dict[str, str]) -> Iterator[ServerProcess]:
+def start(environment: dict[str, str]) -> Iterator[Start]:
+    """Starts servers, each ready when it is returned; ends them with the test."""
+    with contextlib.ExitStack() as processes:
+
+        def start(*flags: str, port: str = "0") -> ServerProcess:
+            process = processes.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "digits_server", "--port", port, *flags],
+                    env=environment,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            processes.callback(process.kill)
+            assert process.stderr is not None
+            return ServerProcess(process, address_in(process.stderr))
+
+        yield start
+
+
+@pytest.fixture
+def server(start: Start) -> ServerProcess:
     """A server on a free port, ready, with the shipped model."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "digits_server", "--port", "0"],
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        try:
-            yield ServerProcess(process, address_in(process.stderr))
-        finally:
-            process.kill()
+    return start()
 
 
 @pytest.fixture(scope="session")
