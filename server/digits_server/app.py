@@ -114,7 +114,12 @@ async def running(
     Raises:
         BindError: An address is in use or not ours.
     """
-    room = Room(settings.max_queue_images, settings.max_queue_bytes, settings.max_streams)
+    room = Room(
+        settings.max_queue_images,
+        settings.max_queue_bytes,
+        settings.max_streams,
+        settings.max_wait_seconds,
+    )
     admission = Admission(room, metrics)
     batcher = Batcher(metrics)
     decoding = ThreadPoolExecutor(settings.threads, thread_name_prefix="decode")
@@ -164,6 +169,8 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", -1),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
         ("grpc.max_concurrent_streams", settings.max_connection_calls),
+        # Calls that the event loop has not come to yet wait in gRPC: not for long either.
+        ("grpc.server_max_unrequested_time_in_server", max(1, round(settings.max_wait_seconds))),
         ("grpc.max_connection_age_ms", age_ms or _NEVER),
         ("grpc.max_connection_age_grace_ms", int(settings.grace_seconds * _MILLISECONDS)),
         ("grpc.keepalive_time_ms", _KEEPALIVE_SECONDS * _MILLISECONDS),

@@ -76,7 +76,7 @@ class Metrics:
         )
         self.shed = Counter(
             "digits_shed_requests",
-            "Requests turned away by a limit: images, bytes, streams.",
+            "Requests turned away by a limit: images, bytes, wait, streams.",
             ["limit"],
             registry=self.registry,
         )

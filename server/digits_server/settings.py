@@ -104,6 +104,10 @@ class Settings:
         default=256 * 2**20,
         metadata=_flag(_whole(1, 2**40), "N", "bytes of images in hand at once"),
     )
+    max_wait_seconds: float = field(
+        default=1.0,
+        metadata=_flag(_seconds, "S", "expected wait for the images in hand; more are turned away"),
+    )
     max_streams: int = field(
         default=256, metadata=_flag(_whole(1, 10**6), "N", "drawings that are streamed at once")
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from digits_server.admission import Admission, Room
+from digits_server.admission import LEAST_RETRY_SECONDS, Admission, Room
 from digits_server.errors import OverloadedError
 from digits_server.metrics import Metrics
 
@@ -14,7 +14,9 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def admission(metrics: Metrics) -> Admission:
-    return Admission(Room(image_count=4, byte_count=1000, stream_count=2), metrics)
+    return Admission(
+        Room(image_count=4, byte_count=1000, stream_count=2, wait_seconds=3600), metrics
+    )
 
 
 def test_what_has_no_room_is_refused_with_a_time_to_try_again(admission: Admission) -> None:
@@ -22,12 +24,12 @@ def test_what_has_no_room_is_refused_with_a_time_to_try_again(admission: Admissi
         assert not admission.is_full
         with (
             pytest.raises(
-                OverloadedError, match=r"3 images wait and at most 4 may; .* 0\.1 s"
+                OverloadedError, match=r"3 images wait and at most 4 may; .* s$"
             ) as error,
             admission.admit(2, 10),
         ):
             pass
-        assert error.value.retry_after_seconds == 0.1
+        assert error.value.retry_after_seconds >= LEAST_RETRY_SECONDS
         with admission.admit(1, 10):
             assert admission.is_full
     assert not admission.is_full
@@ -74,3 +76,26 @@ def test_so_many_streams_may_be_open(admission: Admission) -> None:
         pass
     with admission.admit_stream():
         pass
+
+
+def test_what_would_wait_too_long_by_the_pace_so_far_has_no_room(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("digits_server.admission.time.perf_counter", lambda: now)
+    admission = Admission(Room(1000, 10**6, 1, wait_seconds=1.0), metrics)
+    for _ in range(2000):  # a tenth of a second an image
+        with admission.admit(1, 1):
+            now += 0.1
+    with admission.admit(9, 9):
+        assert admission.expected_wait_seconds == pytest.approx(0.9, rel=0.01)
+        assert not admission.is_full
+        with admission.admit(2, 2):
+            assert admission.is_full
+            with (
+                pytest.raises(OverloadedError, match=r"1\.1 seconds are to wait .* 1\.0") as caught,
+                admission.admit(1, 1),
+            ):
+                pass
+            assert caught.value.retry_after_seconds == pytest.approx(1.1, rel=0.02)
+    assert metrics.registry.get_sample_value("digits_shed_requests_total", {"limit": "wait"}) == 1
