@@ -41,7 +41,8 @@ _CAUSES: Final = (
     ("handshake", "No TLS connection to {address} comes about: look at --tls-ca."),
     (
         "socket closed",
-        "The server at {address} hangs up at once: it may speak TLS, which needs --tls-ca.",
+        "The server at {address} hangs up at once: it may speak TLS (--tls-ca), want a certificate "
+        "of yours (--client-cert), or have all the connections that it takes.",
     ),
 )
 

@@ -20,6 +20,7 @@ from .channel import (
     FilePath,
     tls_credentials,
     token_metadata,
+    warn_of_open_token,
 )
 from .errors import DigitsError, ServerFailureError, from_rpc_error
 from .images import ImageLike
@@ -43,6 +44,8 @@ class AsyncClient:
         address: str = DEFAULT_ADDRESS,
         *,
         tls_ca: FilePath | None = None,
+        client_cert: FilePath | None = None,
+        client_key: FilePath | None = None,
         token_file: FilePath | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
@@ -51,21 +54,24 @@ class AsyncClient:
         Args:
             address: ``host:port``, or any name that gRPC resolves.
             tls_ca: A PEM file of the authorities whose certificate the server may show. None
-                for a connection without TLS.
+                for a connection without TLS, unless there is a ``client_cert``.
+            client_cert: A PEM file of the certificate to show to the server, and those that
+                lead to its authority.
+            client_key: A PEM file of its key.
             token_file: A file with the token to show to the server, read for each call.
             timeout_seconds: The deadline of each call that is given none of its own.
 
         Raises:
-            AccessError: ``tls_ca`` cannot be read.
+            AccessError: A file cannot be read or is not PEM, or a certificate is without key.
         """
         self._token_file = token_file
         self._timeout_seconds = timeout_seconds
-        if tls_ca is None:
+        credentials = tls_credentials(tls_ca, client_cert, client_key)
+        if credentials is None:
+            warn_of_open_token(address, token_file)
             self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         else:
-            self._channel = grpc.aio.secure_channel(
-                address, tls_credentials(tls_ca), options=CHANNEL_OPTIONS
-            )
+            self._channel = grpc.aio.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
         self._stub = pb_grpc.RecognizerServiceStub(self._channel)
 
     async def __aenter__(self) -> Self:

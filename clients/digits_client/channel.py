@@ -1,7 +1,9 @@
 """How both clients reach a server: options, retries, deadlines, TLS and tokens."""
 
 import json
+import logging
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -45,21 +47,52 @@ CHANNEL_OPTIONS: Final[list[tuple[str, str | int]]] = [
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
 
+_LOOPBACK: Final = re.compile(r"(ipv4:|ipv6:|dns:///)?(127\.|\[::1\]|localhost[:$]|unix:)")
+
+logger = logging.getLogger(__name__)
+
 FilePath = str | os.PathLike[str]
 Metadata = tuple[tuple[str, str], ...]
 
 
-def tls_credentials(tls_ca: FilePath) -> grpc.ChannelCredentials:
-    """Return credentials that trust the authorities in a PEM file.
+def tls_credentials(
+    tls_ca: FilePath | None, client_cert: FilePath | None, client_key: FilePath | None
+) -> grpc.ChannelCredentials | None:
+    """Return credentials for TLS, or None where no file asks for it.
+
+    Args:
+        tls_ca: Authorities to trust, as PEM; None for those that gRPC knows.
+        client_cert: What to show to the server, as PEM; None for nothing.
+        client_key: Its key, as PEM.
 
     Raises:
-        AccessError: The file cannot be read, or is not PEM.
+        AccessError: A file cannot be read, or is not PEM, or a certificate is without its key.
     """
-    pem = _content(tls_ca)
+    if (client_cert is None) != (client_key is None):
+        raise AccessError("a client's certificate and its key belong together")
+    if tls_ca is None and client_cert is None:
+        return None
+    return grpc.ssl_channel_credentials(
+        _pem(tls_ca, "CERTIFICATE"),
+        _pem(client_key, "PRIVATE KEY"),
+        _pem(client_cert, "CERTIFICATE"),
+    )
+
+
+def _pem(path: FilePath | None, kind: str) -> bytes | None:
+    if path is None:
+        return None
+    content = _content(path)
     # gRPC itself would only say so in its log, and each call would then fail to connect.
-    if b"-----BEGIN CERTIFICATE-----" not in pem:
-        raise AccessError(f"{os.fspath(tls_ca)} holds no certificate in PEM form")
-    return grpc.ssl_channel_credentials(pem)
+    if not re.search(rb"-----BEGIN [A-Z ]*" + kind.encode() + b"-----", content):
+        raise AccessError(f"{os.fspath(path)} holds no {kind.lower()} in PEM form")
+    return content
+
+
+def warn_of_open_token(address: str, token_file: FilePath | None) -> None:
+    """Log a warning where a token would go over a network in plain sight."""
+    if token_file is not None and not _LOOPBACK.match(address):
+        logger.warning("the token goes to %s without TLS: whoever listens can use it", address)
 
 
 def token_metadata(token_file: FilePath | None) -> Metadata:

@@ -3,10 +3,18 @@
 import argparse
 import os
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from .aio import AsyncClient
 from .channel import DEFAULT_ADDRESS
+
+# Parameters of the clients, with what they do as the help says it.
+_FILES: Final = {
+    "tls_ca": "connect by TLS, and trust the authorities in this PEM file",
+    "client_cert": "show the certificate in this PEM file to the server",
+    "client_key": "its key, as PEM",
+    "token_file": "show the token in this file to the server",
+}
 
 
 @dataclass(frozen=True)
@@ -17,7 +25,13 @@ class Connection:
     """``host:port``, or any name that gRPC resolves."""
 
     tls_ca: str | None = None
-    """A PEM file of authorities; None for no TLS."""
+    """A PEM file of authorities; None for no TLS, unless there is a certificate of ours."""
+
+    client_cert: str | None = None
+    """A PEM file of the certificate to show; None for none."""
+
+    client_key: str | None = None
+    """A PEM file of its key."""
 
     token_file: str | None = None
     """A file with a token; None for none."""
@@ -27,32 +41,36 @@ class Connection:
         """Return what the options say, or None where they name no server.
 
         The options are those of ``add_options``; one that is not given is taken from the
-        environment: DIGITS_SERVER, DIGITS_TLS_CA, DIGITS_TOKEN_FILE. Options that need a
-        server where none is named end the command as wrong usage.
+        environment: --tls-ca from DIGITS_TLS_CA, and so for each. Options that need a server
+        where none is named, and a certificate without its key, end the command as wrong usage.
         """
         address = parsed.server or os.environ.get("DIGITS_SERVER")
+        given = {name: getattr(parsed, name) for name in _FILES}
         if not address:
-            for flag, value in (("--tls-ca", parsed.tls_ca), ("--token-file", parsed.token_file)):
+            for name, value in given.items():
                 if value:
-                    parser.error(f"argument {flag}: needs --server")
+                    parser.error(f"argument {_flag(name)}: needs --server")
             return None
-        return cls(
-            address,
-            parsed.tls_ca or os.environ.get("DIGITS_TLS_CA") or None,
-            parsed.token_file or os.environ.get("DIGITS_TOKEN_FILE") or None,
-        )
+        files = {
+            name: value or os.environ.get(f"DIGITS_{name.upper()}") or None
+            for name, value in given.items()
+        }
+        if (files["client_cert"] is None) != (files["client_key"] is None):
+            parser.error("--client-cert and --client-key belong together")
+        return cls(address, **files)
 
     def client(self) -> AsyncClient:
         """Return a client of the server.
 
         Raises:
-            AccessError: The file of authorities cannot be read.
+            AccessError: A file of TLS cannot be read or is not PEM.
         """
-        return AsyncClient(self.address, tls_ca=self.tls_ca, token_file=self.token_file)
+        files = {name: getattr(self, name) for name in _FILES}
+        return AsyncClient(self.address, **files)
 
 
 def add_options(parser: argparse.ArgumentParser, *, otherwise: str) -> None:
-    """Add --server, --tls-ca and --token-file.
+    """Add --server, and the files that let in.
 
     Args:
         parser: Of a command.
@@ -62,13 +80,11 @@ def add_options(parser: argparse.ArgumentParser, *, otherwise: str) -> None:
     group.add_argument(
         "--server", metavar="ADDRESS", help=f"host:port; default: $DIGITS_SERVER, {otherwise}"
     )
-    group.add_argument(
-        "--tls-ca",
-        metavar="FILE",
-        help="connect by TLS, and trust the authorities in this PEM file; default: $DIGITS_TLS_CA",
-    )
-    group.add_argument(
-        "--token-file",
-        metavar="FILE",
-        help="show the token in this file to the server; default: $DIGITS_TOKEN_FILE",
-    )
+    for name, what in _FILES.items():
+        group.add_argument(
+            _flag(name), metavar="FILE", help=f"{what}; default: $DIGITS_{name.upper()}"
+        )
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

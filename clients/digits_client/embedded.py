@@ -5,6 +5,7 @@ The client does not import the server, which would bring the model runtime along
 
 import contextlib
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -19,6 +20,10 @@ START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
 # The server's own modules are in every install; what they run on comes with the extra.
 _SERVER_NEEDS: Final = ("digits_server", "ai_edge_litert", "cv2", "grpc_health", "grpc_reflection")
+_NOT_FOR_IT: Final = {
+    f"DIGITS_{name}"
+    for name in ("TLS_CERT", "TLS_KEY", "TLS_CLIENT_CA", "TOKENS_FILE", "ADMIN_PORT", "LOG_FORMAT")
+}
 _READY: Final = re.compile(r"ready on (\S+)")
 
 
@@ -45,8 +50,8 @@ class _Log:
 def embedded_server() -> Iterator[str]:
     """Start a server on a free loopback port, yield its address, and end it afterwards.
 
-    It takes its settings from the environment, but for the address. It ends with this
-    process too, however that ends.
+    It takes its settings from the environment, but for those that would make it another's
+    server: address, TLS, tokens. It ends with this process too, however that ends.
 
     Raises:
         UnavailableError: The server is not installed, or does not start within
@@ -62,6 +67,7 @@ def embedded_server() -> Iterator[str]:
         [*command, "--until-stdin-ends", "--log-level", "info"],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if name not in _NOT_FOR_IT},
         text=True,
         start_new_session=True,  # Ctrl-C is the client's to act on
     )

@@ -32,6 +32,8 @@ from .metrics import Metrics
 from .recognizer import Recognizer
 from .servicer import RecognizerServicer, ServiceLimits
 from .settings import Settings
+from .tls import TlsFiles, server_credentials
+from .tokens import TokenInterceptor, Tokens
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +115,7 @@ async def running(
 
     Raises:
         BindError: An address is in use or not ours.
+        CredentialsError: A certificate or the file of tokens is no good.
     """
     room = Room(
         settings.max_queue_images,
@@ -130,8 +133,11 @@ async def running(
         settings.max_message_bytes,
     )
     health = HealthServicer(SERVICES)
+    interceptors: list[grpc.aio.ServerInterceptor] = [CallInterceptor(SERVICES, metrics, admission)]
+    if settings.tokens_file is not None:
+        interceptors.insert(0, TokenInterceptor(Tokens(settings.tokens_file), {HEALTH_SERVICE}))
     grpc_server = grpc.aio.server(
-        interceptors=[CallInterceptor(SERVICES, metrics, admission)],
+        interceptors=interceptors,
         options=_channel_options(settings),
     )
     pb_grpc.add_RecognizerServiceServicer_to_server(
@@ -145,7 +151,7 @@ async def running(
         (*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), grpc_server
     )
     server = Server(grpc_server, health, metrics, recognizer)
-    server.address = _bind(grpc_server, settings.host, settings.port)
+    server.address = _bind(grpc_server, settings)
     async with contextlib.AsyncExitStack() as parts:
         if settings.admin_port is not None:
             server.admin_address = await parts.enter_async_context(
@@ -179,15 +185,20 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
     ]
 
 
-def _bind(server: grpc.aio.Server, host: str, port: int) -> str:
-    bracketed = f"[{host}]" if ":" in host else host
+def _bind(server: grpc.aio.Server, settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"{host}:{settings.port}"
     try:
-        bound = server.add_insecure_port(f"{bracketed}:{port}")
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            files = TlsFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+            bound = server.add_secure_port(address, server_credentials(files))
+        else:
+            bound = server.add_insecure_port(address)
     except RuntimeError:
         bound = 0
     if not bound:
-        raise BindError(f"cannot listen on {bracketed}:{port}: it is in use or not an address here")
-    return f"{bracketed}:{bound}"
+        raise BindError(f"cannot listen on {address}: it is in use or not an address here")
+    return f"{host}:{bound}"
 
 
 async def serve(settings: Settings, *, until_stdin_ends: bool = False) -> None:
@@ -222,8 +233,7 @@ async def serve(settings: Settings, *, until_stdin_ends: bool = False) -> None:
 
         show(None)
         following = asyncio.create_task(watcher.follow(settings.poll_seconds, reloading, show))
-        if settings.host not in ("127.0.0.1", "::1", "localhost"):
-            logger.warning("no TLS, no token: whoever reaches %s may use it", server.address)
+        _warn_if_open(settings, server.address)
         if server.admin_address:
             logger.info("health and metrics on %s", server.admin_address)
         logger.info("ready on %s", server.address)
@@ -232,6 +242,15 @@ async def serve(settings: Settings, *, until_stdin_ends: bool = False) -> None:
         following.cancel()
         await server.drain(settings.drain_seconds, settings.grace_seconds)
     logger.info("stopped")
+
+
+def _warn_if_open(settings: Settings, address: str) -> None:
+    if settings.host in ("127.0.0.1", "::1", "localhost"):
+        return
+    if settings.tokens_file is None and settings.tls_client_ca is None:
+        logger.warning("no token is asked for: whoever reaches %s may use it", address)
+    if settings.tls_cert is None:
+        logger.warning("no TLS: what goes to and from %s can be read on its way", address)
 
 
 def _stop(stopping: asyncio.Event) -> None:

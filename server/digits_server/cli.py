@@ -3,10 +3,10 @@
 import argparse
 import asyncio
 import importlib.metadata
-import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings, SettingsError
 
@@ -16,13 +16,16 @@ Every flag has an environment variable: --max-queue-images is DIGITS_MAX_QUEUE_I
 A flag wins over its variable.
 
 The server is ready when it logs "ready on HOST:PORT"; grpc.health.v1 then says SERVING.
-SIGTERM and SIGINT end it once the calls in flight are answered.
+SIGTERM and SIGINT end it once the calls in flight are answered. It looks for a higher
+version in the models folder every few seconds, and on SIGHUP.
 
 exit status: 0 ended when asked, 1 could not start, 2 wrong usage
 
 examples:
   digits-server
   digits-server --host 0.0.0.0 --port 8500 --models-dir models
+  digits-server --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem --tokens-file tokens \\
+    --admin-port 9090
   digits-server healthcheck 127.0.0.1:8500
 """
 HEALTHCHECK_TIMEOUT_SECONDS = 3.0
@@ -33,20 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     parsed = parser.parse_args(arguments)
     if parsed.command == "healthcheck":
-        return healthcheck(parsed.address)
+        return healthcheck(parsed)
     try:
         settings = Settings.resolve(parsed, os.environ)
     except SettingsError as error:
         parser.error(str(error))
-    logging.basicConfig(
-        level=settings.log_level,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
     # The server's modules load the model runtime and gRPC: --help does without them.
     from .app import serve
     from .errors import ServerError
+    from .logs import configure
 
+    configure(settings.log_level, settings.log_format)
     try:
         asyncio.run(serve(settings, until_stdin_ends=parsed.until_stdin_ends))
     except ServerError as error:
@@ -55,16 +55,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def healthcheck(address: str) -> int:
+def healthcheck(parsed: argparse.Namespace) -> int:
     """Ask a server whether it serves; print the answer; return 0 for yes and 1 for no."""
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-    with grpc.insecure_channel(address) as channel:
+    address = parsed.address
+    try:
+        # As gRPC wants them: authorities, key, certificate.
+        given = (parsed.tls_ca, parsed.client_key, parsed.client_cert)
+        files = [None if file is None else Path(file).read_bytes() for file in given]
+    except OSError as error:
+        print(f"digits-server: {error.filename} cannot be read: {error.strerror}", file=sys.stderr)
+        return 1
+    with (
+        grpc.secure_channel(address, grpc.ssl_channel_credentials(*files))
+        if any(files)
+        else grpc.insecure_channel(address)
+    ) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(
-                health_pb2.HealthCheckRequest(), timeout=HEALTHCHECK_TIMEOUT_SECONDS
+                health_pb2.HealthCheckRequest(service=parsed.service),
+                timeout=HEALTHCHECK_TIMEOUT_SECONDS,
             )
         except grpc.RpcError as error:
             print(f"{address}: {error.code().name}: {error.details()}", file=sys.stderr)
@@ -102,6 +115,18 @@ def _parser() -> argparse.ArgumentParser:
         default=f"{DEFAULT_HOST}:{DEFAULT_PORT}",
         help="host:port; default: %(default)s",
     )
+    check.add_argument(
+        "--service",
+        metavar="NAME",
+        default="",
+        help="liveness, readiness or a service's full name; default: the server as a whole",
+    )
+    for flag, what in (
+        ("--tls-ca", "ask by TLS, and trust the authorities in this PEM file"),
+        ("--client-cert", "show the certificate in this PEM file"),
+        ("--client-key", "its key, as PEM"),
+    ):
+        check.add_argument(flag, metavar="FILE", help=what)
     return parser
 
 

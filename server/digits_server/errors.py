@@ -5,6 +5,7 @@
     ├── NotFoundError          there is no such model or version: NOT_FOUND
     ├── OverloadedError        a limit is reached: RESOURCE_EXHAUSTED, with RetryInfo
     ├── ExpiredError           the deadline passed first: DEADLINE_EXCEEDED
+    ├── CredentialsError       a certificate or token file is no good: it does not start
     ├── BindError              an address cannot be listened on: the server does not start
     └── ModelError             a model folder cannot be served: the server does not start
 
@@ -60,6 +61,10 @@ class ExpiredError(ServerError):
 
 class BindError(ServerError):
     """An address cannot be listened on."""
+
+
+class CredentialsError(ServerError):
+    """A certificate, key or file of tokens cannot be used."""
 
 
 class ModelError(ServerError):

@@ -160,7 +160,7 @@ class Settings:
             Path, "FILE", "authorities as PEM, one of which has to know a client; default: none"
         ),
     )
-    token_file: Path | None = field(
+    tokens_file: Path | None = field(
         default=None,
         metadata=_flag(
             Path, "FILE", "tokens, one a line, one of which is asked for; default: none"

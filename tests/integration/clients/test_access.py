@@ -302,7 +302,7 @@ async def test_by_tls_with_a_token_every_method_answers(
         assert len(await asyncio.to_thread(blocking.recognize_batch, [b"1", b"2"])) == 2
         streamed = await asyncio.to_thread(lambda: list(blocking.recognize_stream([b"1", b"2"])))
         assert [answer.sequence for answer in streamed] == [0, 1]
-    connection = Connection(secure, str(ca_file), str(token_file))
+    connection = Connection(secure, str(ca_file), token_file=str(token_file))
     async with connection.client() as client:
         assert (await client.model()).version == "5"
         assert (await client.recognize(b"7")).digit == 7
@@ -323,3 +323,57 @@ def test_one_of_several_authorities_in_a_file_suffices(
     file = tmp_path / "authorities.pem"
     file.write_bytes(trustme.CA().cert_pem.bytes() + authority.cert_pem.bytes())
     assert ask(tls_address, tls_ca=file).version == "5"
+
+
+@pytest.fixture
+def mutual(authority: trustme.CA) -> Iterator[str]:
+    """The address of a server that lets in only who shows a certificate."""
+    certificate = authority.issue_cert("127.0.0.1")
+    chain = b"".join(part.bytes() for part in certificate.cert_chain_pems)
+    credentials = grpc.ssl_server_credentials(
+        [(certificate.private_key_pem.bytes(), chain)], authority.cert_pem.bytes(), True
+    )
+    fake = FakeRecognizer()
+    with serving(fake, credentials=credentials):
+        yield fake.address
+
+
+def test_a_certificate_of_ones_own_lets_in_where_one_is_wanted(
+    ask: Callable[..., "Model"],
+    mutual: str,
+    authority: trustme.CA,
+    ca_file: Path,
+    tmp_path: Path,
+) -> None:
+    own = authority.issue_cert("me@digits")
+    own.private_key_pem.write_to_path(tmp_path / "key.pem")
+    own.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    pair = {"client_cert": tmp_path / "cert.pem", "client_key": tmp_path / "key.pem"}
+    assert ask(mutual, tls_ca=ca_file, **pair).version == "5"
+    with pytest.raises(UnavailableError):
+        ask(mutual, tls_ca=ca_file)
+    with pytest.raises(AccessError, match="belong together"):
+        ask(mutual, tls_ca=ca_file, client_cert=tmp_path / "cert.pem")
+    with pytest.raises(AccessError, match=r"cert\.pem holds no private key in PEM form"):
+        ask(mutual, tls_ca=ca_file, **(pair | {"client_key": tmp_path / "cert.pem"}))
+
+
+@pytest.mark.parametrize(
+    ("address", "is_warned"),
+    [
+        ("127.0.0.1:1", False),
+        ("localhost:1", False),
+        ("[::1]:1", False),
+        ("unix:/tmp/x", False),
+        ("ipv4:127.0.0.1:1,127.0.0.1:2", False),
+        ("digits.example:1", True),
+        ("10.0.0.7:1", True),
+        ("localhost.example:1", True),
+    ],
+)
+def test_a_token_in_plain_sight_on_a_network_is_warned_of(
+    address: str, is_warned: bool, token_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Client(address, token_file=token_file):
+        assert ("without TLS" in caplog.text) == is_warned
+    assert TOKEN not in caplog.text

@@ -8,7 +8,13 @@ import pytest
 from digits_client import AccessError
 from digits_client.connection import Connection, add_options
 
-VARIABLES = ("DIGITS_SERVER", "DIGITS_TLS_CA", "DIGITS_TOKEN_FILE")
+VARIABLES = (
+    "DIGITS_SERVER",
+    "DIGITS_TLS_CA",
+    "DIGITS_CLIENT_CERT",
+    "DIGITS_CLIENT_KEY",
+    "DIGITS_TOKEN_FILE",
+)
 
 
 def named(*flags: str) -> Connection | None:
@@ -30,12 +36,31 @@ def test_where_no_server_is_named_there_is_none() -> None:
 def test_flags_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.setenv(name, f"of {name}")
-    assert named() == Connection("of DIGITS_SERVER", "of DIGITS_TLS_CA", "of DIGITS_TOKEN_FILE")
-    flags = ("--server", "a:1", "--tls-ca", "ca.pem", "--token-file", "token")
-    assert named(*flags) == Connection("a:1", "ca.pem", "token")
+    assert named() == Connection(
+        "of DIGITS_SERVER",
+        "of DIGITS_TLS_CA",
+        "of DIGITS_CLIENT_CERT",
+        "of DIGITS_CLIENT_KEY",
+        "of DIGITS_TOKEN_FILE",
+    )
+    flags = (
+        *("--server", "a:1", "--tls-ca", "ca.pem", "--token-file", "token"),
+        *("--client-cert", "cert.pem", "--client-key", "key.pem"),
+    )
+    assert named(*flags) == Connection("a:1", "ca.pem", "cert.pem", "key.pem", "token")
 
 
-@pytest.mark.parametrize("flag", ["--tls-ca", "--token-file"])
+@pytest.mark.parametrize("flag", ["--client-cert", "--client-key"])
+def test_a_certificate_and_its_key_belong_together(
+    flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        named("--server", "a:1", flag, "file")
+    assert exit_info.value.code == 2
+    assert "--client-cert and --client-key belong together" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--tls-ca", "--client-cert", "--token-file"])
 def test_what_is_for_a_server_needs_one(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_info:
         named(flag, "file")
@@ -47,17 +72,17 @@ def test_a_flag_is_joined_by_what_the_environment_says_of_the_rest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DIGITS_SERVER", "a:1")
-    assert named() == Connection("a:1", None, None)
-    assert named("--tls-ca", "ca.pem") == Connection("a:1", "ca.pem", None)
+    assert named() == Connection("a:1")
+    assert named("--tls-ca", "ca.pem") == Connection("a:1", "ca.pem")
     monkeypatch.setenv("DIGITS_TOKEN_FILE", "token")
-    assert named("--server", "b:2") == Connection("b:2", None, "token")
+    assert named("--server", "b:2") == Connection("b:2", None, token_file="token")
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.setenv(name, "")
     assert named() is None
-    assert named("--server", "a:1") == Connection("a:1", None, None)
+    assert named("--server", "a:1") == Connection("a:1")
 
 
 def test_the_environment_may_say_what_is_for_a_server_without_naming_one(

@@ -1,0 +1,124 @@
+"""TLS: who connects, with what, and what a changed certificate does."""
+
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import trustme
+
+from digits.v1 import recognizer_pb2 as pb
+from digits.v1 import recognizer_pb2_grpc as pb_grpc
+from digits_server.errors import CredentialsError
+from digits_server.tls import TlsFiles, server_credentials
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def files(tmp_path: Path, authority: trustme.CA) -> TlsFiles:
+    written = TlsFiles(tmp_path / "cert.pem", tmp_path / "key.pem", tmp_path / "clients.pem")
+    issue(written, authority)
+    authority.cert_pem.write_to_path(str(written.client_ca))
+    return written
+
+
+def issue(files: TlsFiles, authority: trustme.CA) -> None:
+    issued = authority.issue_cert("127.0.0.1")
+    files.key.write_bytes(issued.private_key_pem.bytes())
+    files.cert.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+
+
+def client_credentials(authority: trustme.CA, by: trustme.CA | None = None) -> Any:
+    """Trust an authority; show a certificate that ``by`` has signed."""
+    if by is None:
+        return grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+    issued = by.issue_cert("client@digits")
+    return grpc.ssl_channel_credentials(
+        authority.cert_pem.bytes(),
+        issued.private_key_pem.bytes(),
+        issued.cert_chain_pems[0].bytes(),
+    )
+
+
+async def version(address: str, credentials: Any) -> str:
+    # A pool of its own: otherwise gRPC takes the connection that is open already.
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.secure_channel(address, credentials, options) as channel:
+        stub = pb_grpc.RecognizerServiceStub(channel)
+        return str((await stub.GetModel(pb.GetModelRequest(), timeout=5)).model.version)
+
+
+async def refusal(address: str, credentials: Any) -> grpc.StatusCode:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await version(address, credentials)
+    return caught.value.code()
+
+
+async def test_only_who_trusts_the_certificate_and_speaks_tls_gets_through(
+    run_server: Any, files: TlsFiles, authority: trustme.CA
+) -> None:
+    async with run_server(tls_cert=files.cert, tls_key=files.key) as started:
+        assert await version(started.server.address, client_credentials(authority)) == "7"
+        stranger = client_credentials(trustme.CA())
+        assert await refusal(started.server.address, stranger) == grpc.StatusCode.UNAVAILABLE
+        with pytest.raises(grpc.aio.AioRpcError):  # without TLS
+            await started.stub.GetModel(pb.GetModelRequest(), timeout=5)
+
+
+async def test_where_clients_need_a_certificate_one_of_the_right_authority_lets_in(
+    run_server: Any, files: TlsFiles, authority: trustme.CA
+) -> None:
+    async with run_server(
+        tls_cert=files.cert, tls_key=files.key, tls_client_ca=files.client_ca
+    ) as started:
+        address = started.server.address
+        assert await version(address, client_credentials(authority, by=authority)) == "7"
+        for refused in (None, trustme.CA()):
+            credentials = client_credentials(authority, by=refused)
+            assert await refusal(address, credentials) == grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_new_certificate_is_used_without_a_restart(
+    run_server: Any, files: TlsFiles, authority: trustme.CA, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with run_server(tls_cert=files.cert, tls_key=files.key) as started:
+        address = started.server.address
+        assert await version(address, client_credentials(authority)) == "7"
+        successor = trustme.CA()
+        old_key = files.key.read_bytes()
+        issue(files, successor)
+        new_key = files.key.read_bytes()
+        files.key.write_bytes(old_key)  # only one of the two files has come yet
+        for _ in range(3):
+            assert await version(address, client_credentials(authority)) == "7"
+        kept = [record for record in caplog.records if "kept as it was" in record.getMessage()]
+        assert len(kept) == 1
+        files.key.write_bytes(new_key)
+        assert await version(address, client_credentials(successor)) == "7"
+        assert await refusal(address, client_credentials(authority)) is not None
+        files.cert.unlink()
+        assert await version(address, client_credentials(successor)) == "7"
+
+
+@pytest.mark.parametrize("broken", ["cert", "key", "client_ca"])
+@pytest.mark.parametrize("content", [None, b"", b"no PEM"])
+def test_files_that_are_no_good_are_named_at_the_start(
+    files: TlsFiles, broken: str, content: bytes | None
+) -> None:
+    path: Path = getattr(files, broken)
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(CredentialsError, match=str(path)):
+        server_credentials(files)
+
+
+def test_a_key_of_another_certificate_is_no_key(files: TlsFiles, authority: trustme.CA) -> None:
+    files.key.write_bytes(authority.issue_cert("other").private_key_pem.bytes())
+    with pytest.raises(CredentialsError, match="are no certificate and its key"):
+        server_credentials(files)
