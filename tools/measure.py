@@ -19,9 +19,9 @@ from pathlib import Path
 
 import grpc
 import psutil
-from demo import right_and_total, write_png_folder
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from demo import right_and_total, write_png_folder
 from digits_client import Client
 from digits_training.datasets import load_mnist
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from virtual_display import virtual_display
 
 from digits_client.connection import Connection
 from digits_client.draw.drawing import SHEET_SIDE
@@ -27,6 +26,7 @@ from digits_client.draw.strokes import Point
 from digits_client.draw.window import DrawWindow
 from digits_client.embedded import embedded_server
 from digits_training.pendigits import TEST_WRITERS, Recording, load_pendigits, of_writers
+from virtual_display import virtual_display
 
 POINT_MILLISECONDS = 10
 ANSWER_SECONDS = 5.0

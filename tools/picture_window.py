@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import ImageGrab
-from virtual_display import virtual_display
 
 from digits_client.connection import Connection
 from digits_client.draw.garbage import collected_here
@@ -19,6 +18,7 @@ from digits_client.draw.strokes import Point
 from digits_client.draw.theme import ThemeName
 from digits_client.draw.window import DrawWindow
 from digits_client.embedded import embedded_server
+from virtual_display import virtual_display
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 PATIENCE_SECONDS = 20

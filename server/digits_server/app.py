@@ -133,7 +133,7 @@ async def running(
         settings.max_message_bytes,
     )
     health = HealthServicer(SERVICES)
-    interceptors: list[grpc.aio.ServerInterceptor] = [CallInterceptor(SERVICES, metrics, admission)]
+    interceptors: list[grpc.aio.ServerInterceptor] = [CallInterceptor(metrics, admission)]
     if settings.tokens_file is not None:
         interceptors.insert(0, TokenInterceptor(Tokens(settings.tokens_file), {HEALTH_SERVICE}))
     grpc_server = grpc.aio.server(

@@ -106,6 +106,8 @@ def _gray(image: Image.Image) -> NDArray[np.uint8]:
         return _gray_of_deep(np.asarray(image))
     if image.has_transparency_data:
         return _gray_on_paper(image)
+    if image.mode == "LAB":
+        return np.asarray(image.getchannel("L"))
     return np.asarray(image.convert("L"))
 
 

@@ -1,4 +1,4 @@
-"""What happens around every call of our services: request id, metrics, errors to statuses."""
+"""What happens around every call: request id, metrics, errors to statuses."""
 
 import contextlib
 import functools
@@ -6,13 +6,13 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias, cast
 
 import grpc
 
 from .admission import Admission
-from .errors import OverloadedError, ServerError
+from .errors import InvalidArgumentError, OverloadedError, ServerError
 from .metrics import Metrics
 from .status import DETAILS_KEY, INTERNAL_MESSAGE, to_status
 
@@ -26,21 +26,23 @@ _METHODS_WITH_IMAGES = frozenset({"Recognize", "RecognizeBatch", "ModelInfer"})
 # A caller's id goes into the log as it is, so it may be only what cannot break a line.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
+_CODES = {code.value[0]: code.name for code in grpc.StatusCode}
+
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 UnaryBehavior = Callable[..., Awaitable[Any]]
 StreamBehavior = Callable[..., AsyncGenerator[Any, None]]
+Reader = Callable[[Any], Any]
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the handlers of services, each in a handler of the same arity.
+    """Wraps every handler in one of the same arity.
 
     The request id is taken from the metadata ``x-request-id`` or made, and returned in
-    the trailing metadata. Errors become a status here and only here.
+    the trailing metadata. Errors become a status here and only here. Messages are read here
+    too: of bytes that are none, gRPC itself would tell callers the exception.
     """
 
-    def __init__(self, services: Collection[str], metrics: Metrics, admission: Admission) -> None:
-        """Wrap the services of these full names; others pass untouched."""
-        self._services = frozenset(services)
+    def __init__(self, metrics: Metrics, admission: Admission) -> None:
         self._metrics = metrics
         self._admission = admission
 
@@ -51,45 +53,67 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> Handler:
         """Return the method's handler, wrapped."""
         handler = await continuation(handler_call_details)
-        service, _, name = handler_call_details.method.removeprefix("/").partition("/")
-        if handler is None or service not in self._services:
-            return handler
-        call = functools.partial(_Call, f"{service}/{name}", self._metrics)
-        if name in _METHODS_WITH_IMAGES and self._admission.is_full:
-            return grpc.unary_unary_rpc_method_handler(_unary(self._refuse, call))
-        codecs = {
-            "request_deserializer": handler.request_deserializer,
-            "response_serializer": handler.response_serializer,
-        }
+        if handler is None:
+            return None
+        method = handler_call_details.method.removeprefix("/")
+        call = functools.partial(_Call, method, self._metrics)
+        read: Reader = functools.partial(_read, handler.request_deserializer or _unread)
+        codecs = {"response_serializer": handler.response_serializer}
         if handler.unary_unary:
-            return grpc.unary_unary_rpc_method_handler(
-                _unary(cast("UnaryBehavior", handler.unary_unary), call), **codecs
+            behavior = cast("UnaryBehavior", handler.unary_unary)
+            if method.rpartition("/")[2] in _METHODS_WITH_IMAGES and self._admission.is_full:
+                behavior, read = self._refuse, _unread
+            return grpc.unary_unary_rpc_method_handler(_unary(behavior, read, call), **codecs)
+        if handler.unary_stream:
+            return grpc.unary_stream_rpc_method_handler(
+                _stream(cast("StreamBehavior", handler.unary_stream), read, call), **codecs
             )
         if handler.stream_stream:
             return grpc.stream_stream_rpc_method_handler(
-                _stream(cast("StreamBehavior", handler.stream_stream), call), **codecs
+                _stream(
+                    cast("StreamBehavior", handler.stream_stream),
+                    functools.partial(_read_all, read),
+                    call,
+                ),
+                **codecs,
             )
-        raise NotImplementedError(f"{service}/{name} has an arity that no service here uses")
+        raise NotImplementedError(f"{method} has an arity that no service here uses")
 
     async def _refuse(self, _: bytes, __: object) -> None:
         raise self._admission.refusal()
 
 
-def _unary(behavior: UnaryBehavior, call: "CallMaker") -> UnaryBehavior:
-    async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+def _read(deserialize: Callable[[bytes], Any], content: bytes) -> Any:
+    try:
+        return deserialize(content)
+    except Exception as error:
+        raise InvalidArgumentError("request", "is no message of the method's type") from error
+
+
+def _unread(content: bytes) -> bytes:
+    return content
+
+
+async def _read_all(read: Reader, contents: AsyncIterator[bytes]) -> AsyncGenerator[Any, None]:
+    async for content in contents:
+        yield read(content)
+
+
+def _unary(behavior: UnaryBehavior, read: Reader, call: "CallMaker") -> UnaryBehavior:
+    async def answer(content: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         async with call(context):
-            return await behavior(request, context)
+            return await behavior(read(content), context)
 
     return answer
 
 
-def _stream(behavior: StreamBehavior, call: "CallMaker") -> StreamBehavior:
+def _stream(behavior: StreamBehavior, read: Reader, call: "CallMaker") -> StreamBehavior:
     async def answer(
-        requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
+        content: Any, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncGenerator[Any, None]:
         async with (
             call(context),
-            contextlib.aclosing(behavior(requests, context)) as answers,
+            contextlib.aclosing(behavior(read(content), context)) as answers,
         ):
             async for response in answers:
                 yield response
@@ -119,7 +143,9 @@ class _Call:
         elif isinstance(error, ServerError) and error.code is not grpc.StatusCode.INTERNAL:
             self._end(error.code.name)
             await self._abort(error)
-        elif isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
+        elif isinstance(error, grpc.aio.AbortError):  # a service's own, as that of health
+            self._end(_CODES.get(cast("int", self._context.code()), "UNKNOWN"))
+        elif isinstance(error, Exception):
             self._end("INTERNAL", error)
             await self._abort(ServerError(INTERNAL_MESSAGE))
         else:  # cancelled by the caller or the deadline, or the generator was closed

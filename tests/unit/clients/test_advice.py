@@ -62,7 +62,8 @@ def failure(code: grpc.StatusCode) -> ServerFailureError:
         ),
         (
             "Socket closed",
-            f"The server at {ADDRESS} hangs up at once: it may speak TLS, which needs --tls-ca.",
+            f"The server at {ADDRESS} hangs up at once: it may speak TLS (--tls-ca), want a "
+            "certificate of yours (--client-cert), or have all the connections that it takes.",
         ),
         ("it is Sunday", f"The server at {ADDRESS} cannot be reached: it is Sunday"),
     ],
