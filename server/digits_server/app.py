@@ -32,6 +32,7 @@ from .metrics import Metrics
 from .recognizer import Recognizer
 from .servicer import RecognizerServicer, ServiceLimits
 from .settings import Settings
+from .telemetry import Telemetry
 from .tls import TlsFiles, server_credentials
 from .tokens import TokenInterceptor, Tokens
 
@@ -133,9 +134,14 @@ async def running(
         settings.max_message_bytes,
     )
     health = HealthServicer(SERVICES)
-    interceptors: list[grpc.aio.ServerInterceptor] = [CallInterceptor(metrics, admission)]
+    telemetry = Telemetry(metrics) if settings.telemetry == "otlp" else None
+    interceptors: list[grpc.aio.ServerInterceptor] = []
+    if telemetry is not None:
+        interceptors.append(telemetry.interceptor)
     if settings.tokens_file is not None:
-        interceptors.insert(0, TokenInterceptor(Tokens(settings.tokens_file), {HEALTH_SERVICE}))
+        interceptors.append(TokenInterceptor(Tokens(settings.tokens_file), {HEALTH_SERVICE}))
+    ended = None if telemetry is None else telemetry.call_ended
+    interceptors.append(CallInterceptor(metrics, admission, ended))
     grpc_server = grpc.aio.server(
         interceptors=interceptors,
         options=_channel_options(settings),
@@ -157,6 +163,8 @@ async def running(
             server.admin_address = await parts.enter_async_context(
                 admin_port(settings.host, settings.admin_port, health, metrics, server.details)
             )
+        if telemetry is not None:
+            parts.push_async_callback(asyncio.to_thread, telemetry.shut_down)
         batcher.start()
         parts.callback(decoding.shutdown, wait=False, cancel_futures=True)
         parts.push_async_callback(batcher.stop)
