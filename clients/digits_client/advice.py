@@ -48,7 +48,7 @@ _CAUSES: Final = (
 
 
 # What is said of a file that ought to let the caller in, and cannot (channel.py).
-_OF_OUR_OWN_FILES: Final = ("cannot be read", "holds no ")
+_OF_OUR_OWN_FILES: Final = ("cannot be read", "holds no ", "are no certificate", "belong together")
 
 
 def advice(error: DigitsError, address: str, *, was_there: bool = False) -> str:

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import ssl
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ import grpc
 
 from digits.v1 import recognizer_pb2 as pb
 
+from . import addresses
 from .errors import AccessError
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
@@ -22,7 +24,7 @@ _SERVICE: Final[str] = pb.DESCRIPTOR.services_by_name["RecognizerService"].full_
 
 # Every RPC only reads, so that asking twice does no harm. UNAVAILABLE alone is asked
 # again: four times at most, after 0.1, 0.2 and 0.4 seconds, each give or take a share.
-# Calls go to all addresses behind a name in turn.
+# Calls go to all addresses behind a name, or in a list, in turn.
 _SERVICE_CONFIG: Final = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
@@ -39,7 +41,9 @@ _SERVICE_CONFIG: Final = {
     ],
 }
 
-CHANNEL_OPTIONS: Final[list[tuple[str, str | int]]] = [
+Options = list[tuple[str, str | int]]
+
+_OPTIONS: Final[Options] = [
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ("grpc.enable_retries", 1),
     ("grpc.max_receive_message_length", -1),
@@ -47,12 +51,22 @@ CHANNEL_OPTIONS: Final[list[tuple[str, str | int]]] = [
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
 
-_LOOPBACK: Final = re.compile(r"(ipv4:|ipv6:|dns:///)?(127\.|\[::1\]|localhost[:$]|unix:)")
-
 logger = logging.getLogger(__name__)
 
 FilePath = str | os.PathLike[str]
 Metadata = tuple[tuple[str, str], ...]
+
+
+def target_and_options(address: str, *, has_tls: bool) -> tuple[str, Options]:
+    """Return what a channel to an address is made with.
+
+    Raises:
+        ValueError: The address is a list that cannot be used.
+    """
+    target = addresses.target(address, has_tls=has_tls)
+    if target.authority is None:
+        return target.uri, _OPTIONS
+    return target.uri, [*_OPTIONS, ("grpc.default_authority", target.authority)]
 
 
 def tls_credentials(
@@ -66,17 +80,21 @@ def tls_credentials(
         client_key: Its key, as PEM.
 
     Raises:
-        AccessError: A file cannot be read, or is not PEM, or a certificate is without its key.
+        AccessError: A file cannot be read, or is not PEM, or a certificate is without its key
+            or with another's.
     """
     if (client_cert is None) != (client_key is None):
         raise AccessError("a client's certificate and its key belong together")
     if tls_ca is None and client_cert is None:
         return None
-    return grpc.ssl_channel_credentials(
+    authorities, key, cert = (
         _pem(tls_ca, "CERTIFICATE"),
         _pem(client_key, "PRIVATE KEY"),
         _pem(client_cert, "CERTIFICATE"),
     )
+    if client_cert is not None and client_key is not None:
+        _check_pair(client_cert, client_key)
+    return grpc.ssl_channel_credentials(authorities, key, cert)
 
 
 def _pem(path: FilePath | None, kind: str) -> bytes | None:
@@ -89,9 +107,20 @@ def _pem(path: FilePath | None, kind: str) -> bytes | None:
     return content
 
 
+def _check_pair(cert: FilePath, key: FilePath) -> None:
+    """Try a pair as OpenSSL would use it: gRPC itself does not say what is wrong with it."""
+    try:
+        # A password, or else a key that has one would be asked for at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(cert, key, password="")
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        raise AccessError(
+            f"{os.fspath(cert)} and {os.fspath(key)} are no certificate and its key"
+        ) from error
+
+
 def warn_of_open_token(address: str, token_file: FilePath | None) -> None:
     """Log a warning where a token would go over a network in plain sight."""
-    if token_file is not None and not _LOOPBACK.match(address):
+    if token_file is not None and not addresses.is_loopback(address):
         logger.warning("the token goes to %s without TLS: whoever listens can use it", address)
 
 

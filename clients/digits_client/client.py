@@ -12,11 +12,11 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from . import images as image_messages
 from . import results
 from .channel import (
-    CHANNEL_OPTIONS,
     DEFAULT_ADDRESS,
     DEFAULT_STREAM_TIMEOUT_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
     FilePath,
+    target_and_options,
     tls_credentials,
     token_metadata,
     warn_of_open_token,
@@ -51,7 +51,8 @@ class Client:
         """Prepare to ask; the connection is made by the first call.
 
         Args:
-            address: ``host:port``, or any name that gRPC resolves.
+            address: ``host:port``, or any name that gRPC resolves; or several addresses in
+                numbers, as ``10.0.0.1:50051,10.0.0.2:50051``, to which calls go in turn.
             tls_ca: A PEM file of the authorities whose certificate the server may show. None
                 for a connection without TLS, unless there is a ``client_cert``.
             client_cert: A PEM file of the certificate to show to the server, and those that
@@ -61,16 +62,18 @@ class Client:
             timeout_seconds: The deadline of each call that is given none of its own.
 
         Raises:
-            AccessError: A file cannot be read or is not PEM, or a certificate is without key.
+            AccessError: A file cannot be read or is not PEM, or a certificate is without its key.
+            ValueError: The address is a list with names in it, or one that does not fit TLS.
         """
         self._token_file = token_file
         self._timeout_seconds = timeout_seconds
         credentials = tls_credentials(tls_ca, client_cert, client_key)
+        target, options = target_and_options(address, has_tls=credentials is not None)
         if credentials is None:
             warn_of_open_token(address, token_file)
-            self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+            self._channel = grpc.insecure_channel(target, options=options)
         else:
-            self._channel = grpc.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
+            self._channel = grpc.secure_channel(target, credentials, options=options)
         self._stub = pb_grpc.RecognizerServiceStub(self._channel)
 
     def __enter__(self) -> Self:

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from typing import Final, Self
 
+from . import addresses
 from .aio import AsyncClient
 from .channel import DEFAULT_ADDRESS
 
@@ -22,7 +23,7 @@ class Connection:
     """A server, and how to get in."""
 
     address: str = DEFAULT_ADDRESS
-    """``host:port``, or any name that gRPC resolves."""
+    """``host:port``, any name that gRPC resolves, or a list of addresses in numbers."""
 
     tls_ca: str | None = None
     """A PEM file of authorities; None for no TLS, unless there is a certificate of ours."""
@@ -42,7 +43,8 @@ class Connection:
 
         The options are those of ``add_options``; one that is not given is taken from the
         environment: --tls-ca from DIGITS_TLS_CA, and so for each. Options that need a server
-        where none is named, and a certificate without its key, end the command as wrong usage.
+        where none is named, a certificate without its key, and a list of servers that cannot
+        be used end the command as wrong usage.
         """
         address = parsed.server or os.environ.get("DIGITS_SERVER")
         given = {name: getattr(parsed, name) for name in _FILES}
@@ -57,6 +59,10 @@ class Connection:
         }
         if (files["client_cert"] is None) != (files["client_key"] is None):
             parser.error("--client-cert and --client-key belong together")
+        try:
+            addresses.target(address, has_tls=bool(files["tls_ca"] or files["client_cert"]))
+        except ValueError as error:
+            parser.error(f"{'argument --server' if parsed.server else 'DIGITS_SERVER'}: {error}")
         return cls(address, **files)
 
     def client(self) -> AsyncClient:
@@ -78,7 +84,9 @@ def add_options(parser: argparse.ArgumentParser, *, otherwise: str) -> None:
     """
     group = parser.add_argument_group("server")
     group.add_argument(
-        "--server", metavar="ADDRESS", help=f"host:port; default: $DIGITS_SERVER, {otherwise}"
+        "--server",
+        metavar="ADDRESS",
+        help=f"host:port, or several in numbers with commas; default: $DIGITS_SERVER, {otherwise}",
     )
     for name, what in _FILES.items():
         group.add_argument(

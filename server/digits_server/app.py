@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
@@ -32,9 +32,11 @@ from .metrics import Metrics
 from .recognizer import Recognizer
 from .servicer import RecognizerServicer, ServiceLimits
 from .settings import Settings
-from .telemetry import Telemetry
 from .tls import TlsFiles, server_credentials
 from .tokens import TokenInterceptor, Tokens
+
+if TYPE_CHECKING:
+    from .telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
 
@@ -134,14 +136,15 @@ async def running(
         settings.max_message_bytes,
     )
     health = HealthServicer(SERVICES)
-    telemetry = Telemetry(metrics) if settings.telemetry == "otlp" else None
     interceptors: list[grpc.aio.ServerInterceptor] = []
+    telemetry = _telemetry(settings)
     if telemetry is not None:
         interceptors.append(telemetry.interceptor)
     if settings.tokens_file is not None:
-        interceptors.append(TokenInterceptor(Tokens(settings.tokens_file), {HEALTH_SERVICE}))
-    ended = None if telemetry is None else telemetry.call_ended
-    interceptors.append(CallInterceptor(metrics, admission, ended))
+        interceptors.append(
+            TokenInterceptor(Tokens(settings.tokens_file), {HEALTH_SERVICE}, metrics)
+        )
+    interceptors.append(CallInterceptor(metrics, admission))
     grpc_server = grpc.aio.server(
         interceptors=interceptors,
         options=_channel_options(settings),
@@ -164,7 +167,7 @@ async def running(
                 admin_port(settings.host, settings.admin_port, health, metrics, server.details)
             )
         if telemetry is not None:
-            parts.push_async_callback(asyncio.to_thread, telemetry.shut_down)
+            parts.push_async_callback(telemetry.shutdown)
         batcher.start()
         parts.callback(decoding.shutdown, wait=False, cancel_futures=True)
         parts.push_async_callback(batcher.stop)
@@ -173,6 +176,15 @@ async def running(
         parts.callback(health.end)
         server.set_ready(is_ready=True)
         yield server
+
+
+def _telemetry(settings: Settings) -> "Telemetry | None":
+    if settings.telemetry == "none":
+        return None
+    # It is an extra, and takes its time to load.
+    from .telemetry import start
+
+    return start(SERVICES)
 
 
 def _channel_options(settings: Settings) -> list[tuple[str, int]]:

@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     parsed = parser.parse_args(arguments)
     if parsed.command == "healthcheck":
+        if (parsed.client_cert is None) != (parsed.client_key is None):
+            parser.error("--client-cert and --client-key belong together")
         return healthcheck(parsed)
     try:
         settings = Settings.resolve(parsed, os.environ)

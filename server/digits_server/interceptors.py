@@ -32,7 +32,6 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 UnaryBehavior = Callable[..., Awaitable[Any]]
 StreamBehavior = Callable[..., AsyncGenerator[Any, None]]
 Reader = Callable[[Any], Any]
-CallEnded = Callable[[str, str, float], None]
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -43,19 +42,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     too: of bytes that are none, gRPC itself would tell callers the exception.
     """
 
-    def __init__(
-        self, metrics: Metrics, admission: Admission, ended: CallEnded | None = None
-    ) -> None:
-        """Prepare.
-
-        Args:
-            metrics: Counts the calls.
-            admission: Says whether anything more has room.
-            ended: Told of each call that has ended: method, status code, seconds.
-        """
+    def __init__(self, metrics: Metrics, admission: Admission) -> None:
         self._metrics = metrics
         self._admission = admission
-        self._ended = ended
 
     async def intercept_service(
         self,
@@ -67,7 +56,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler is None:
             return None
         method = handler_call_details.method.removeprefix("/")
-        call = functools.partial(_Call, method, self._metrics, self._ended)
+        call = functools.partial(_Call, method, self._metrics)
         read: Reader = functools.partial(_read, handler.request_deserializer or _unread)
         codecs = {"response_serializer": handler.response_serializer}
         if handler.unary_unary:
@@ -136,15 +125,10 @@ class _Call:
     """One call: its id, its duration, and its end."""
 
     def __init__(
-        self,
-        method: str,
-        metrics: Metrics,
-        ended: CallEnded | None,
-        context: grpc.aio.ServicerContext[Any, Any],
+        self, method: str, metrics: Metrics, context: grpc.aio.ServicerContext[Any, Any]
     ) -> None:
         self._method = method
         self._metrics = metrics
-        self._ended = ended
         self._context = context
         self._id = _request_id(context)
 
@@ -174,8 +158,6 @@ class _Call:
         self._metrics.calls_in_flight.labels(self._method).dec()
         self._metrics.calls.labels(self._method, code).inc()
         self._metrics.call_seconds.labels(self._method).observe(seconds)
-        if self._ended is not None:
-            self._ended(self._method, code, seconds)
         level = logging.ERROR if error else logging.DEBUG
         if logger.isEnabledFor(level):
             fields = {

@@ -1,18 +1,21 @@
 """The log on standard error: lines for people, or JSON for machines."""
 
+import functools
+import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 _OWN_ATTRIBUTES: Final = frozenset(RESERVED_ATTRS) | {"color_message"}
+_SEPARATORS: Final = frozenset(" ='\"")
 
 
 def configure(level: str, log_format: str) -> None:
-    """Send all that is logged to standard error.
+    """Send all that is logged to standard error, and Python's warnings too.
 
     Args:
         level: DEBUG, INFO, WARNING or ERROR.
@@ -22,6 +25,7 @@ def configure(level: str, log_format: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if log_format == "json" else _Console())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(True)
 
 
 class _Json(JsonFormatter):
@@ -30,7 +34,9 @@ class _Json(JsonFormatter):
             "{levelname}{name}{message}",
             style="{",
             rename_fields={"levelname": "level", "name": "logger", "exc_info": "exception"},
-            json_default=str,
+            json_default=_text,
+            # NaN and Infinity are no JSON, and some readers give up on them.
+            json_serializer=functools.partial(json.dumps, allow_nan=False),
         )
 
     def add_fields(
@@ -39,8 +45,17 @@ class _Json(JsonFormatter):
         record: logging.LogRecord,
         message_dict: dict[str, object],
     ) -> None:
-        log_data["time"] = _time(record)
+        log_data["time"] = _time(record)  # comes first in the line
         super().add_fields(log_data, record, message_dict)
+        # What was given as ``extra`` does not pass for these.
+        log_data.update(time=_time(record), level=record.levelname, logger=record.name)
+
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        try:
+            return super().jsonify_log_record(log_data)
+        except (TypeError, ValueError):  # a cycle, a key that is no text, NaN
+            plain = {name: _text(value) for name, value in log_data.items()}
+            return super().jsonify_log_record(plain)
 
 
 class _Console(logging.Formatter):
@@ -50,10 +65,13 @@ class _Console(logging.Formatter):
         fields = {
             name: value for name, value in vars(record).items() if name not in _OWN_ATTRIBUTES
         }
-        line += "".join(f" {name}={_word(value)}" for name, value in fields.items())
-        if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
-        return line
+        line += "".join(f" {_word(name)}={_word(value)}" for name, value in fields.items())
+        below = [self.formatException(record.exc_info)] if record.exc_info else []
+        below += [record.stack_info] if record.stack_info else []
+        # Indented, so that the text of an exception cannot pass for another entry.
+        return line + "".join(
+            f"\n  {_on_one_line(part)}" for text in below for part in text.splitlines()
+        )
 
 
 def _time(record: logging.LogRecord) -> str:
@@ -69,5 +87,13 @@ def _on_one_line(text: str) -> str:
 
 
 def _word(value: object) -> str:
-    text = str(value)
-    return text if text and text.isprintable() and " " not in text else repr(text)
+    text = _text(value)
+    is_plain = text and text.isprintable() and not set(text) & _SEPARATORS
+    return text if is_plain else repr(text)
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001  whatever it is, the rest of the line is worth having
+        return f"<a {type(value).__name__} that has no text>"

@@ -80,6 +80,11 @@ class Metrics:
             ["limit"],
             registry=self.registry,
         )
+        self.unauthenticated = Counter(
+            "digits_unauthenticated_calls",
+            "Calls that showed no token, or none that is known. They are in no other metric.",
+            registry=self.registry,
+        )
         self.dropped = Counter(
             "digits_dropped_images",
             "Images that never reached the model: expired (deadline) or cancelled (caller).",

@@ -15,15 +15,17 @@ The interceptor is ours for what two others do not do, as tried with grpcio 1.85
 
 import asyncio
 import contextlib
+import functools
 import importlib.metadata
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator, Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Final, TypeAlias, cast
 
 import grpc
+from prometheus_client import CollectorRegistry
 
 from .errors import ServerError
 
@@ -35,7 +37,7 @@ class TelemetryError(ServerError):
 try:
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-    from opentelemetry.metrics import Histogram
+    from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
     from opentelemetry.propagate import extract
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
@@ -54,6 +56,7 @@ logger = logging.getLogger(__name__)
 FLUSH_SECONDS: Final = 2.0
 _SCOPE: Final = "digits_server"
 _SERVICE_NAME: Final = "digits-server"
+_METRIC_PREFIX: Final = "digits_"
 _PROTOCOL_VARIABLES: Final = (
     "OTEL_EXPORTER_OTLP_PROTOCOL",
     "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
@@ -87,6 +90,7 @@ class Telemetry:
     def __init__(
         self,
         services: Collection[str],
+        registry: CollectorRegistry | None,
         resource: Resource,
         span_exporter: OTLPSpanExporter,
         metric_exporter: OTLPMetricExporter,
@@ -101,10 +105,13 @@ class Telemetry:
             shutdown_on_exit=False,
         )
         self._tracer = self._tracers.get_tracer(_SCOPE)
+        meter = self._meters.get_meter(_SCOPE)
+        if registry is not None:
+            _observe(registry, meter)
         self.interceptor: grpc.aio.ServerInterceptor = _TelemetryInterceptor(
             services,
             self._tracer,
-            self._meters.get_meter(_SCOPE).create_histogram(
+            meter.create_histogram(
                 "rpc.server.call.duration",
                 unit="s",
                 description="Duration of calls; of a stream, its whole life.",
@@ -138,11 +145,12 @@ class Telemetry:
             await ending
 
 
-def start(services: Collection[str]) -> Telemetry:
+def start(services: Collection[str], registry: CollectorRegistry | None = None) -> Telemetry:
     """Begin to send.
 
     Args:
         services: Full names of those whose calls are measured; of others, none is.
+        registry: Its counters and gauges that are the server's own are sent too.
 
     Raises:
         TelemetryError: A variable of OpenTelemetry's has a value that it cannot have.
@@ -157,9 +165,33 @@ def start(services: Collection[str]) -> Telemetry:
     # What is given to ``create`` goes before what the environment says: that comes in here.
     resource = Resource.create(ours.merge(OTELResourceDetector().detect()).attributes)
     try:
-        return Telemetry(services, resource, OTLPSpanExporter(), OTLPMetricExporter())
+        return Telemetry(services, registry, resource, OTLPSpanExporter(), OTLPMetricExporter())
     except Exception as error:  # the exporters read many variables and have no error of their own
         raise TelemetryError(f"telemetry cannot be set up: {error}") from error
+
+
+def _observe(registry: CollectorRegistry, meter: Meter) -> None:
+    # Histograms are left out: there is no instrument that takes one over from elsewhere.
+    for family in registry.collect():
+        if not family.name.startswith(_METRIC_PREFIX):
+            continue
+        if family.type == "gauge":
+            callback = functools.partial(_observations, registry, family.name)
+            meter.create_observable_gauge(family.name, [callback], "", family.documentation)
+        elif family.type == "counter":
+            callback = functools.partial(_observations, registry, family.name + "_total")
+            meter.create_observable_counter(family.name, [callback], "", family.documentation)
+
+
+def _observations(
+    registry: CollectorRegistry, name: str, _: CallbackOptions
+) -> Iterable[Observation]:
+    return [
+        Observation(sample.value, sample.labels)
+        for family in registry.restricted_registry([name]).collect()
+        for sample in family.samples
+        if sample.name == name
+    ]
 
 
 class _TelemetryInterceptor(grpc.aio.ServerInterceptor):
@@ -250,7 +282,7 @@ def _stream(behavior: Callable[..., Any], call: _CallMaker) -> Callable[..., Awa
 def _code_of(error: BaseException, context: Context) -> grpc.StatusCode:
     """Return the status with which a call ended that an error ended."""
     if isinstance(error, grpc.aio.AbortError):
-        return cast("grpc.StatusCode", context.code())
+        return context.code()
     if isinstance(error, Exception) and not isinstance(error, grpc.aio.InternalError):
         return grpc.StatusCode.UNKNOWN
     # Cancelled, or an answer could not be sent: the caller does not wait any longer.

@@ -61,24 +61,25 @@ class _Following:
         self._files = files
         self._lock = threading.Lock()
         self._complaint = ""
-        self._tried = _read(files)
-        _check(files, self._tried)
-        self.content = self._tried
+        self.content = _read(files)
+        _check(files, self.content)
 
     def changed(self) -> grpc.ServerCertificateConfiguration | None:
         """Return the configuration if it is another one; asked at each handshake."""
         with self._lock:
             try:
                 found = _read(self._files)
-                if found == self._tried:
+                if found == self.content:
+                    self._complaint = ""  # a fault that comes again later is told again
                     return None
-                self._tried = found
                 _check(self._files, found)
+                if _read(self._files) != found:  # replaced meanwhile: not what was checked
+                    return None
             except CredentialsError as error:
                 if self._complaint_is_new(str(error)):
                     logger.warning("the certificate is kept as it was: %s", error)
                 return None
-            self.content = found
+            self.content, self._complaint = found, ""
             logger.info("the certificate in %s is used from now on", self._files.cert)
             return found.configuration()
 

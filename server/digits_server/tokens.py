@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 import grpc
 
 from .errors import CredentialsError
+from .metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -95,9 +96,10 @@ def _digests(file: Path) -> list[bytes]:
 class TokenInterceptor(grpc.aio.ServerInterceptor):
     """Lets in who shows a token; who does not learns nothing, also not what is here."""
 
-    def __init__(self, tokens: Tokens, open_services: Collection[str]) -> None:
+    def __init__(self, tokens: Tokens, open_services: Collection[str], metrics: Metrics) -> None:
         """Ask for a token everywhere but in the services of these full names."""
         self._tokens = tokens
+        self._metrics = metrics
         self._open_services = frozenset(open_services)
 
     async def intercept_service(
@@ -109,6 +111,8 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         service = handler_call_details.method.removeprefix("/").partition("/")[0]
         if service in self._open_services or self._is_let_in(handler_call_details):
             return await continuation(handler_call_details)
+        # Without its name, which may be whatever a stranger writes.
+        self._metrics.unauthenticated.inc()
         return _refusing(await continuation(handler_call_details))
 
     def _is_let_in(self, details: grpc.HandlerCallDetails) -> bool:

@@ -37,6 +37,28 @@ def test_healthcheck_exits_0_while_it_serves_and_1_when_it_has_gone(
     assert "Traceback" not in when_gone.stderr
 
 
+@pytest.mark.parametrize("flag", ["--client-cert", "--client-key"])
+def test_healthcheck_wants_a_certificate_and_its_key_together(flag: str, run: "Run") -> None:
+    done = run("digits_server", "healthcheck", flag, "file.pem")
+    assert done.returncode == 2
+    assert "--client-cert and --client-key belong together" in done.stderr
+
+
+def test_healthcheck_names_a_file_that_is_not_there(run: "Run") -> None:
+    done = run("digits_server", "healthcheck", "--tls-ca", "nowhere.pem")
+    assert done.returncode == 1
+    assert done.stderr == ("digits-server: nowhere.pem cannot be read: No such file or directory\n")
+
+
+def test_healthcheck_asks_for_one_service(server: "ServerProcess", run: "Run") -> None:
+    for name in ("liveness", "readiness", "digits.v1.RecognizerService"):
+        assert (
+            run("digits_server", "healthcheck", server.address, "--service", name).returncode == 0
+        )
+    done = run("digits_server", "healthcheck", server.address, "--service", "none")
+    assert (done.returncode, "NOT_FOUND" in done.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_server_that_is_asked_to_end_exits_0(
     server: "ServerProcess", number: signal.Signals

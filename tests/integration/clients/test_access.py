@@ -338,6 +338,15 @@ def mutual(authority: trustme.CA) -> Iterator[str]:
         yield fake.address
 
 
+def write_pair(authority: trustme.CA, folder: Path) -> dict[str, Path]:
+    """Issue a certificate to a client, and return it as the clients' parameters."""
+    own = authority.issue_cert("me@digits")
+    pair = {"client_cert": folder / "cert.pem", "client_key": folder / "key.pem"}
+    own.cert_chain_pems[0].write_to_path(str(pair["client_cert"]))
+    own.private_key_pem.write_to_path(str(pair["client_key"]))
+    return pair
+
+
 def test_a_certificate_of_ones_own_lets_in_where_one_is_wanted(
     ask: Callable[..., "Model"],
     mutual: str,
@@ -345,17 +354,41 @@ def test_a_certificate_of_ones_own_lets_in_where_one_is_wanted(
     ca_file: Path,
     tmp_path: Path,
 ) -> None:
-    own = authority.issue_cert("me@digits")
-    own.private_key_pem.write_to_path(tmp_path / "key.pem")
-    own.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    pair = {"client_cert": tmp_path / "cert.pem", "client_key": tmp_path / "key.pem"}
+    pair = write_pair(authority, tmp_path)
     assert ask(mutual, tls_ca=ca_file, **pair).version == "5"
-    with pytest.raises(UnavailableError):
-        ask(mutual, tls_ca=ca_file)
+    assert "--client-cert" in advised(ask, mutual, tls_ca=ca_file)
     with pytest.raises(AccessError, match="belong together"):
         ask(mutual, tls_ca=ca_file, client_cert=tmp_path / "cert.pem")
     with pytest.raises(AccessError, match=r"cert\.pem holds no private key in PEM form"):
         ask(mutual, tls_ca=ca_file, **(pair | {"client_key": tmp_path / "cert.pem"}))
+
+
+def test_a_certificate_of_an_authority_that_the_server_does_not_know_is_of_no_use(
+    ask: Callable[..., "Model"], mutual: str, ca_file: Path, tmp_path: Path
+) -> None:
+    pair = write_pair(trustme.CA(), tmp_path)
+    assert "--client-cert" in advised(ask, mutual, UnavailableError, tls_ca=ca_file, **pair)
+
+
+def test_a_key_of_another_certificate_is_said_so_at_once(
+    ask: Callable[..., "Model"], mutual: str, authority: trustme.CA, ca_file: Path, tmp_path: Path
+) -> None:
+    pair = write_pair(authority, tmp_path)
+    authority.issue_cert("other@digits").private_key_pem.write_to_path(tmp_path / "key.pem")
+    sentence = advised(ask, mutual, AccessError, tls_ca=ca_file, **pair)
+    assert sentence.endswith(
+        "cert.pem and " + str(tmp_path / "key.pem") + " are no certificate and its key."
+    )
+
+
+@pytest.mark.parametrize("missing", ["client_cert", "client_key"])
+def test_a_file_of_ones_own_certificate_that_is_missing_is_said_so_at_once(
+    ask: Callable[..., "Model"], authority: trustme.CA, tmp_path: Path, missing: str
+) -> None:
+    pair = write_pair(authority, tmp_path)
+    pair[missing].unlink()
+    with pytest.raises(AccessError, match=rf"{pair[missing]} cannot be read: No such file"):
+        ask("127.0.0.1:1", **pair)
 
 
 @pytest.mark.parametrize(
@@ -366,6 +399,8 @@ def test_a_certificate_of_ones_own_lets_in_where_one_is_wanted(
         ("[::1]:1", False),
         ("unix:/tmp/x", False),
         ("ipv4:127.0.0.1:1,127.0.0.1:2", False),
+        ("127.0.0.1:1,127.0.0.1:2", False),
+        ("127.0.0.1:1,10.0.0.7:2", True),
         ("digits.example:1", True),
         ("10.0.0.7:1", True),
         ("localhost.example:1", True),

@@ -104,6 +104,36 @@ async def test_a_new_certificate_is_used_without_a_restart(
         assert await version(address, client_credentials(successor)) == "7"
 
 
+async def test_other_authorities_of_clients_are_asked_for_without_a_restart(
+    run_server: Any, files: TlsFiles, authority: trustme.CA
+) -> None:
+    assert files.client_ca is not None
+    async with run_server(
+        tls_cert=files.cert, tls_key=files.key, tls_client_ca=files.client_ca
+    ) as started:
+        address, successor = started.server.address, trustme.CA()
+        assert await version(address, client_credentials(authority, by=authority)) == "7"
+        successor.cert_pem.write_to_path(str(files.client_ca))
+        assert await version(address, client_credentials(authority, by=successor)) == "7"
+        former = client_credentials(authority, by=authority)
+        assert await refusal(address, former) == grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_fault_that_comes_again_is_told_again(
+    run_server: Any, files: TlsFiles, authority: trustme.CA, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with run_server(tls_cert=files.cert, tls_key=files.key) as started:
+        content = files.cert.read_bytes()
+        for times_told in (1, 2):
+            files.cert.write_bytes(content[: len(content) // 2])
+            for _ in range(2):
+                assert await version(started.server.address, client_credentials(authority)) == "7"
+            told = [record for record in caplog.records if "kept as it was" in record.getMessage()]
+            assert len(told) == times_told
+            files.cert.write_bytes(content)
+            assert await version(started.server.address, client_credentials(authority)) == "7"
+
+
 @pytest.mark.parametrize("broken", ["cert", "key", "client_ca"])
 @pytest.mark.parametrize("content", [None, b"", b"no PEM"])
 def test_files_that_are_no_good_are_named_at_the_start(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 import pytest
@@ -10,6 +10,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_server.errors import CredentialsError
+from digits_server.metrics import Metrics
+from digits_server.tokens import REFUSAL, TokenInterceptor, Tokens
 
 TOKEN, OTHER = "first-token-0123456789", "second-token-0123456789"
 
@@ -49,11 +51,39 @@ async def test_nothing_else_lets_in(guarded: Any, metadata: Any) -> None:
         await guarded.stub.GetModel(pb.GetModelRequest(), metadata=metadata)
     assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
     assert "a token is needed" in (caught.value.details() or "")
+    assert guarded.count("digits_unauthenticated_calls_total") == 1
 
 
 async def test_a_stream_is_refused_before_a_message_is_read(guarded: Any) -> None:
     call = guarded.stub.StreamingRecognize()
     assert await call.code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("arity", ["unary_unary", "unary_stream", "stream_unary", "stream_stream"])
+async def test_a_method_of_any_arity_is_refused_as_one_of_it(tmp_path: Path, arity: str) -> None:
+    (tmp_path / "tokens").write_text(TOKEN)
+    server = grpc.aio.server(
+        interceptors=[TokenInterceptor(Tokens(tmp_path / "tokens"), (), Metrics())]
+    )
+
+    async def never(_: object, __: object) -> NoReturn:
+        raise AssertionError("it was let in")
+
+    make = getattr(grpc, f"{arity}_rpc_method_handler")
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("any.Service", {"Method": make(never)}),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            ask = getattr(channel, arity)("/any.Service/Method")
+            # Of a stream nothing is sent: the refusal does not wait for it.
+            call = ask() if arity.startswith("stream") else ask(b"")
+            assert await call.code() == grpc.StatusCode.UNAUTHENTICATED
+            assert await call.details() == REFUSAL
+    finally:
+        await server.stop(None)
 
 
 @pytest.mark.parametrize(

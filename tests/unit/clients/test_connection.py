@@ -60,6 +60,27 @@ def test_a_certificate_and_its_key_belong_together(
     assert "--client-cert and --client-key belong together" in capsys.readouterr().err
 
 
+def test_several_servers_are_one_address() -> None:
+    assert named("--server", "10.0.0.1:1,10.0.0.2:2") == Connection("10.0.0.1:1,10.0.0.2:2")
+
+
+@pytest.mark.parametrize(
+    "flags", [("--server", "a:1,b:2"), ("--server", "10.0.0.1:1,10.0.0.2:2", "--tls-ca", "ca.pem")]
+)
+def test_a_list_that_cannot_be_used_is_wrong_usage(
+    flags: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        named(*flags)
+    assert exit_info.value.code == 2
+    assert "argument --server: " in capsys.readouterr().err
+    monkeypatch.setenv("DIGITS_SERVER", flags[1])
+    with pytest.raises(SystemExit) as exit_info:
+        named(*flags[2:])
+    assert exit_info.value.code == 2
+    assert "DIGITS_SERVER: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("flag", ["--tls-ca", "--client-cert", "--token-file"])
 def test_what_is_for_a_server_needs_one(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_info:

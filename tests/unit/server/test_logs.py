@@ -3,7 +3,9 @@
 import json
 import logging
 import re
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ def as_before() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    logging.captureWarnings(False)
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
@@ -67,6 +70,94 @@ def test_nobody_can_forge_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO", "console")
     logging.getLogger("x").info("a\n2026 INFO forged\x1b[0m", extra={"id": "b\nforged"})
     assert len(said(capsys).splitlines()) == 1
+
+
+def test_the_text_of_an_exception_cannot_forge_a_line_either(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("INFO", "console")
+    try:
+        raise ValueError("broken\n2026-11-23T00:00:00.000Z INFO    x: forged\x1b[0m")
+    except ValueError:
+        logging.getLogger("x").exception("failed")
+    first, *below = said(capsys).splitlines()
+    assert first.endswith("x: failed")
+    assert any("ValueError: broken" in line for line in below)
+    assert all(line.startswith("  ") and line.isprintable() for line in below)
+
+
+def test_the_stack_stands_below_when_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO", "console")
+    logging.getLogger("x").info("here", stack_info=True)
+    assert "  Stack (most recent call last):" in said(capsys).splitlines()
+
+
+def test_names_and_values_that_could_be_taken_for_others_are_quoted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("INFO", "console")
+    logging.getLogger("x").info("m", extra={"a\nb": "c d", "e": "f=g", "h": '"'})
+    assert said(capsys).endswith(" 'a\\nb'='c d' e='f=g' h='\"'\n")
+
+
+class Textless:
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def cycle() -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    made["itself"] = made
+    return made
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize(
+    "value", [Textless(), cycle(), {(1, 2): 3}, float("nan"), b"\xff", "\ud800", "\u2028\x85"]
+)
+def test_no_value_breaks_a_line(
+    capsys: pytest.CaptureFixture[str], log_format: str, value: object
+) -> None:
+    logs.configure("INFO", log_format)
+    logging.getLogger("digits.x").info("message", extra={"value": value, "request_id": "a-1"})
+    [line] = said(capsys).splitlines()
+    assert "digits.x" in line
+    assert "message" in line
+    assert "a-1" in line
+    if log_format == "json":
+        assert "value" in json.loads(line, parse_constant=pytest.fail)
+
+
+def test_what_is_given_does_not_pass_for_the_lines_own_fields(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("INFO", "json")
+    fields = {"time": "never", "level": "NONE", "logger": "nobody"}
+    logging.getLogger("digits.x").info("message", extra=fields)
+    entry = json.loads(said(capsys))
+    assert entry["time"].startswith("20")
+    assert (entry["level"], entry["logger"]) == ("INFO", "digits.x")
+
+
+@pytest.mark.parametrize("name", ["asyncio", "grpc", "concurrent.futures"])
+def test_the_loggers_of_others_go_the_same_way(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    logs.configure("INFO", "json")
+    logging.getLogger(name).warning("of theirs")
+    assert json.loads(said(capsys))["logger"] == name
+
+
+def test_warnings_go_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        logs.configure("INFO", "json")
+        warnings.warn("this goes away", FutureWarning, stacklevel=1)
+        logging.captureWarnings(False)
+    [line] = said(capsys).splitlines()
+    assert "FutureWarning: this goes away" in json.loads(line)["message"]
 
 
 def test_below_its_level_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
