@@ -137,7 +137,7 @@ async def running(
     )
     health = HealthServicer(SERVICES)
     interceptors: list[grpc.aio.ServerInterceptor] = []
-    telemetry = _telemetry(settings)
+    telemetry = _telemetry(settings, metrics)
     if telemetry is not None:
         interceptors.append(telemetry.interceptor)
     if settings.tokens_file is not None:
@@ -178,13 +178,13 @@ async def running(
         yield server
 
 
-def _telemetry(settings: Settings) -> "Telemetry | None":
+def _telemetry(settings: Settings, metrics: Metrics) -> "Telemetry | None":
     if settings.telemetry == "none":
         return None
     # It is an extra, and takes its time to load.
     from .telemetry import start
 
-    return start(SERVICES)
+    return start(SERVICES, metrics.registry)
 
 
 def _channel_options(settings: Settings) -> list[tuple[str, int]]:

@@ -193,6 +193,7 @@ async def test_the_whole_server_sends_spans_and_durations(
         await started.stub.Recognize(pb.RecognizeRequest(image=image_of(1)), metadata=TRACEPARENT)
     assert collector.span.trace_id.hex() == TRACE_ID
     assert "rpc.server.call.duration" in {metric.name for metric in collector.metrics}
+    assert "digits_model_version" in {metric.name for metric in collector.metrics}
 
 
 async def test_the_servers_own_counters_and_gauges_are_sent_too(collector: Collector) -> None:
