@@ -1,11 +1,11 @@
 """Measure what a server does with more than it can: goodput and waiting at multiples of capacity.
 
-    python tools/measure_overload.py [--seconds 8] [--multiples 1,2,3]
+    python tools/measure_overload.py [--seconds 8] [--multiples 1,2,3] [--images 1]
 
 The server has one core and the callers another, where there are two, so that the callers
-do not take the server's time. Capacity is what 64 callers in a closed loop get done; then
-calls are sent at multiples of it, whether the earlier ones have been answered or not, each
-with a deadline of 5 s. Answered in time counts as goodput.
+do not take the server's time. Capacity is what callers in a closed loop get done, with 64
+images under way in all; then calls are sent at multiples of it, whether the earlier ones
+have been answered or not, each with a deadline of 5 s. Answered in time counts as goodput.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
 DEADLINE_SECONDS = 5.0
-CALLERS = 64
+IMAGES_UNDER_WAY = 64
 CHANNELS = 8
 SIDE = 300
 
@@ -58,15 +58,19 @@ class Outcome:
 class Callers:
     """Calls over several connections."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, image_count: int) -> None:
         # Each its own connection: gRPC shares one between channels that are made alike.
         self._channels = [
             grpc.aio.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)])
             for _ in range(CHANNELS)
         ]
         self._stubs = [pb_grpc.RecognizerServiceStub(channel) for channel in self._channels]
-        self._request = pb.RecognizeRequest(image=pb.Image(encoded=drawing()))
-        self._count = 0
+        image = pb.Image(encoded=drawing())
+        self._one = pb.RecognizeRequest(image=image)
+        self._many = pb.RecognizeBatchRequest(images=[image] * image_count)
+        self._image_count = image_count
+        self.count = max(4, IMAGES_UNDER_WAY // image_count)
+        self._call_count = 0
 
     async def close(self) -> None:
         """Close the connections."""
@@ -82,7 +86,7 @@ class Callers:
             while time.perf_counter() - began < seconds:
                 await self._call(outcome)
 
-        await asyncio.gather(*(ask() for _ in range(CALLERS)))
+        await asyncio.gather(*(ask() for _ in range(self.count)))
         outcome.seconds = time.perf_counter() - began
         return outcome
 
@@ -106,11 +110,13 @@ class Callers:
     async def _call(self, outcome: Outcome, due: float | None = None) -> None:
         # A call that was sent late counts from when it was due.
         began = due or time.perf_counter()
-        self._count += 1
+        self._call_count += 1
         try:
-            await self._stubs[self._count % CHANNELS].Recognize(
-                self._request, timeout=DEADLINE_SECONDS
-            )
+            stub = self._stubs[self._call_count % CHANNELS]
+            if self._image_count == 1:
+                await stub.Recognize(self._one, timeout=DEADLINE_SECONDS)
+            else:
+                await stub.RecognizeBatch(self._many, timeout=DEADLINE_SECONDS)
         except grpc.aio.AioRpcError as error:
             outcome.codes[error.code().name] += 1
         else:
@@ -125,14 +131,14 @@ def drawing() -> bytes:
         return out.getvalue()
 
 
-async def measure(address: str, seconds: float, multiples: list[float]) -> None:
+async def measure(address: str, image_count: int, seconds: float, multiples: list[float]) -> None:
     """Print the table."""
-    callers = Callers(address)
+    callers = Callers(address, image_count)
     await callers.closed_loop(2)  # warm
     peak = await callers.closed_loop(seconds)
     print("| | offered a second | answered a second | of the peak | p50 | p99 | not answered |")
     print("|---|---|---|---|---|---|---|")
-    print(peak.row(f"{CALLERS} callers, each after its answer", None, peak.goodput))
+    print(peak.row(f"{callers.count} callers, each after its answer", None, peak.goodput))
     for multiple in multiples:
         rate = peak.goodput * multiple
         outcome = await callers.open_loop(rate, seconds)
@@ -146,6 +152,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--multiples", default="1,2,3")
+    parser.add_argument("--images", type=int, default=1, help="in a call")
     parser.add_argument("flags", nargs="*", help="for the server, after --")
     parsed = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
@@ -160,7 +167,7 @@ def main() -> int:
             address = next(line.split()[-1] for line in server.stderr if " ready on " in line)
             os.sched_setaffinity(0, cores[-1:])
             multiples = [float(multiple) for multiple in parsed.multiples.split(",")]
-            asyncio.run(measure(address, parsed.seconds, multiples))
+            asyncio.run(measure(address, parsed.images, parsed.seconds, multiples))
         finally:
             server.terminate()
     return 0

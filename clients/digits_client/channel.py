@@ -22,8 +22,10 @@ DEFAULT_STREAM_TIMEOUT_SECONDS: Final = 3600.0
 
 _SERVICE: Final[str] = pb.DESCRIPTOR.services_by_name["RecognizerService"].full_name
 
-# Every RPC only reads, so that asking twice does no harm. UNAVAILABLE alone is asked
-# again: four times at most, after 0.1, 0.2 and 0.4 seconds, each give or take a share.
+# Every RPC only reads, so that asking twice does no harm. UNAVAILABLE is asked again: four
+# times at most, after 0.1, 0.2 and 0.4 seconds, each give or take a share; and so is
+# CANCELLED, which a server of gRPC's gives to calls that it had not begun when it ended,
+# see github.com/grpc/grpc/issues/41785. What a caller cancels is not asked again.
 # Calls go to all addresses behind a name, or in a list, in turn.
 _SERVICE_CONFIG: Final = {
     "loadBalancingConfig": [{"round_robin": {}}],
@@ -35,7 +37,7 @@ _SERVICE_CONFIG: Final = {
                 "initialBackoff": "0.1s",
                 "maxBackoff": "2s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         }
     ],

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import sys
@@ -195,8 +196,12 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", -1),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
         ("grpc.max_concurrent_streams", settings.max_connection_calls),
-        # Calls that the event loop has not come to yet wait in gRPC: not for long either.
-        ("grpc.server_max_unrequested_time_in_server", max(1, round(settings.max_wait_seconds))),
+        # Calls that the event loop has not come to yet wait in gRPC: not for long either. They
+        # are cancelled then, which tells callers less than our own refusal: it is the last resort.
+        (
+            "grpc.server_max_unrequested_time_in_server",
+            max(1, math.ceil(2 * settings.max_wait_seconds)),
+        ),
         ("grpc.max_connection_age_ms", age_ms or _NEVER),
         ("grpc.max_connection_age_grace_ms", int(settings.grace_seconds * _MILLISECONDS)),
         ("grpc.keepalive_time_ms", _KEEPALIVE_SECONDS * _MILLISECONDS),

@@ -7,7 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, NoReturn, TypeAlias, cast
 
 import grpc
 
@@ -56,14 +56,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler is None:
             return None
         method = handler_call_details.method.removeprefix("/")
+        if method.rpartition("/")[2] in _METHODS_WITH_IMAGES and self._admission.is_full:
+            return grpc.unary_unary_rpc_method_handler(functools.partial(self._refuse, method))
         call = functools.partial(_Call, method, self._metrics)
         read: Reader = functools.partial(_read, handler.request_deserializer or _unread)
         codecs = {"response_serializer": handler.response_serializer}
         if handler.unary_unary:
-            behavior = cast("UnaryBehavior", handler.unary_unary)
-            if method.rpartition("/")[2] in _METHODS_WITH_IMAGES and self._admission.is_full:
-                behavior, read = self._refuse, _unread
-            return grpc.unary_unary_rpc_method_handler(_unary(behavior, read, call), **codecs)
+            return grpc.unary_unary_rpc_method_handler(
+                _unary(cast("UnaryBehavior", handler.unary_unary), read, call), **codecs
+            )
         if handler.unary_stream:
             return grpc.unary_stream_rpc_method_handler(
                 _stream(cast("StreamBehavior", handler.unary_stream), read, call), **codecs
@@ -79,8 +80,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             )
         raise NotImplementedError(f"{method} has an arity that no service here uses")
 
-    async def _refuse(self, _: bytes, __: object) -> None:
-        raise self._admission.refusal()
+    async def _refuse(
+        self, method: str, _: bytes, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> NoReturn:
+        """Turn a call away by the shortest way: under load there are many."""
+        error = self._admission.refusal()
+        self._metrics.calls.labels(method, error.code.name).inc()
+        await context.abort(error.code, str(error), _trailers(error, _request_id(context)))
 
 
 def _read(deserialize: Callable[[bytes], Any], content: bytes) -> Any:
@@ -171,14 +177,20 @@ class _Call:
             )
 
     async def _abort(self, error: ServerError) -> None:
-        status = to_status(error)
-        trailers = [(REQUEST_ID_KEY, self._id), (DETAILS_KEY, status.SerializeToString())]
-        if isinstance(error, OverloadedError):
-            trailers.append((PUSHBACK_KEY, str(round(error.retry_after_seconds * 1000))))
-        await self._context.abort(error.code, status.message, tuple(trailers))
+        await self._context.abort(error.code, str(error), _trailers(error, self._id))
 
 
 CallMaker = Callable[[grpc.aio.ServicerContext[Any, Any]], _Call]
+
+
+def _trailers(error: ServerError, request_id: str) -> tuple[tuple[str, str | bytes], ...]:
+    trailers: tuple[tuple[str, str | bytes], ...] = (
+        (REQUEST_ID_KEY, request_id),
+        (DETAILS_KEY, to_status(error).SerializeToString()),
+    )
+    if isinstance(error, OverloadedError):
+        trailers += ((PUSHBACK_KEY, str(round(error.retry_after_seconds * 1000))),)
+    return trailers
 
 
 def _request_id(context: grpc.aio.ServicerContext[Any, Any]) -> str:

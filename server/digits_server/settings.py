@@ -67,6 +67,17 @@ def _flag(parse: Callable[[str], Any], placeholder: str, text: str) -> dict[str,
     return {"parse": parse, "metavar": placeholder, "help": text}
 
 
+def _core_count() -> int:
+    """Return the cores that this process may use, which may be fewer than there are.
+
+    Threads beyond them do not only gain nothing: those of the model wait for each other in
+    busy loops.
+    """
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that an operator can set.
@@ -87,7 +98,7 @@ class Settings:
         default=0, metadata=_flag(_whole(0, 2**31), "N", "model version; 0 takes the highest")
     )
     threads: int = field(
-        default=os.cpu_count() or 1,
+        default=_core_count(),
         metadata=_flag(_whole(1, 1024), "N", "threads that decode, and threads of the model"),
     )
     poll_seconds: float = field(

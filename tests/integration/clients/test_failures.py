@@ -49,10 +49,11 @@ def address_of_nobody() -> Iterator[str]:
         yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
 async def test_a_server_that_is_unavailable_twice_is_asked_again_and_answers(
-    client: "Face", server: "FakeRecognizer", call: Call
+    client: "Face", server: "FakeRecognizer", call: Call, code: grpc.StatusCode
 ) -> None:
-    server.fail(grpc.StatusCode.UNAVAILABLE, count=2)
+    server.fail(code, count=2)
     assert await call(client)
     assert server.attempt_count == 3
 
