@@ -20,7 +20,7 @@ from .errors import (
     UnavailableError,
 )
 from .images import ImageLike
-from .results import Limits, Model, Prediction, StreamAnswer, Verdict
+from .results import FileAnswer, Limits, Model, Prediction, StreamAnswer, Verdict
 
 __all__ = [
     "AccessError",
@@ -28,6 +28,7 @@ __all__ = [
     "Client",
     "DeadlineError",
     "DigitsError",
+    "FileAnswer",
     "ImageLike",
     "InvalidImageError",
     "Limits",

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
 from typing import Any, Self
 
 import grpc
@@ -12,6 +13,7 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
 from . import images as image_messages
 from . import results
+from .asking import GIVE_UP_SECONDS
 from .channel import (
     DEFAULT_ADDRESS,
     DEFAULT_STREAM_TIMEOUT_SECONDS,
@@ -25,7 +27,9 @@ from .channel import (
 from .errors import DigitsError, ServerFailureError, from_rpc_error
 from .images import ImageLike
 from .outbox import Outbox
-from .results import Model, Prediction, StreamAnswer
+from .pipeline import answered
+from .results import FileAnswer, Model, Prediction, StreamAnswer
+from .sources import Selection, find
 
 
 class AsyncClient:
@@ -174,6 +178,43 @@ class AsyncClient:
             finally:
                 call.cancel()
         outbox.raise_failure()
+
+    async def recognize_folder(
+        self,
+        folder: FilePath,
+        *,
+        recursive: bool = True,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        give_up_seconds: float = GIVE_UP_SECONDS,
+    ) -> AsyncGenerator[FileAnswer, None]:
+        """Recognize the images of a folder, as ``digits-batch`` does: many a message, in order.
+
+        A file that cannot be read or recognized has its error, and the others go on; a
+        server that is away for a while, or has too much to do, is waited for.
+
+        Args:
+            folder: A folder; or whatever else stands on that command's line: a file, a glob,
+                an archive, a URL.
+            recursive: Whether to go into the folders below.
+            include: Patterns such as ``*.png``; where there are any, only the files below the
+                folder that match one.
+            exclude: Patterns of files and folders to leave out.
+            give_up_seconds: How long the server may answer nothing.
+
+        Yields:
+            The path of each file and its answer, sorted by path.
+
+        Raises:
+            DigitsError: The server cannot be reached, was given up, or does not let us in.
+        """
+        selection = Selection(recursive, tuple(include), tuple(exclude))
+        items = find([os.fspath(folder)], selection)
+        groups = answered(self, items, give_up_seconds=give_up_seconds)
+        async with contextlib.aclosing(groups):
+            async for group in groups:
+                for answer in group:
+                    yield answer
 
     async def model(self, *, timeout_seconds: float | None = None) -> Model:
         """Return which model the server runs, and its limits.

@@ -1,7 +1,9 @@
 """The client for ordinary, blocking code. ``aio.py`` is its twin for asyncio."""
 
+import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Any, Self
 
 import grpc
@@ -11,6 +13,8 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
 from . import images as image_messages
 from . import results
+from .aio import AsyncClient
+from .asking import GIVE_UP_SECONDS
 from .channel import (
     DEFAULT_ADDRESS,
     DEFAULT_STREAM_TIMEOUT_SECONDS,
@@ -24,7 +28,7 @@ from .channel import (
 from .errors import DigitsError, from_rpc_error
 from .images import ImageLike
 from .outbox import Outbox
-from .results import Model, Prediction, StreamAnswer
+from .results import FileAnswer, Model, Prediction, StreamAnswer
 
 
 class Client:
@@ -65,6 +69,15 @@ class Client:
             AccessError: A file cannot be read or is not PEM, or a certificate is without its key.
             ValueError: The address is a list with names in it, or one that does not fit TLS.
         """
+        self._twin = functools.partial(
+            AsyncClient,
+            address,
+            tls_ca=tls_ca,
+            client_cert=client_cert,
+            client_key=client_key,
+            token_file=token_file,
+            timeout_seconds=timeout_seconds,
+        )
         self._token_file = token_file
         self._timeout_seconds = timeout_seconds
         credentials = tls_credentials(tls_ca, client_cert, client_key)
@@ -172,6 +185,56 @@ class Client:
                 call.cancel()
         outbox.raise_failure()
 
+    def recognize_folder(
+        self,
+        folder: FilePath,
+        *,
+        recursive: bool = True,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        give_up_seconds: float = GIVE_UP_SECONDS,
+    ) -> Iterator[FileAnswer]:
+        """Recognize the images of a folder, as ``digits-batch`` does: many a message, in order.
+
+        A file that cannot be read or recognized has its error, and the others go on; a
+        server that is away for a while, or has too much to do, is waited for.
+
+        Args:
+            folder: A folder; or whatever else stands on that command's line: a file, a glob,
+                an archive, a URL.
+            recursive: Whether to go into the folders below.
+            include: Patterns such as ``*.png``; where there are any, only the files below the
+                folder that match one.
+            exclude: Patterns of files and folders to leave out.
+            give_up_seconds: How long the server may answer nothing.
+
+        Yields:
+            The path of each file and its answer, sorted by path.
+
+        Raises:
+            DigitsError: The server cannot be reached, was given up, or does not let us in.
+            RuntimeError: An event loop runs in this thread: there, use AsyncClient.
+        """
+        if _has_running_loop():
+            raise RuntimeError("an event loop runs in this thread: use AsyncClient")
+        # What is done while the next answer is awaited goes on only then; a message or two
+        # more are at the server in the meantime.
+        with asyncio.Runner() as runner:
+            client = runner.run(_made(self._twin))
+            answers = client.recognize_folder(
+                folder,
+                recursive=recursive,
+                include=include,
+                exclude=exclude,
+                give_up_seconds=give_up_seconds,
+            )
+            try:
+                while answer := runner.run(_next(answers)):
+                    yield answer
+            finally:
+                runner.run(answers.aclose())
+                runner.run(client.close())
+
     def model(self, *, timeout_seconds: float | None = None) -> Model:
         """Return which model the server runs, and its limits.
 
@@ -187,6 +250,22 @@ class Client:
             "timeout": self._timeout_seconds if timeout_seconds is None else timeout_seconds,
             "metadata": token_metadata(self._token_file),
         }
+
+
+def _has_running_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def _made(make: Callable[[], AsyncClient]) -> AsyncClient:
+    return make()  # where its event loop runs
+
+
+async def _next(answers: AsyncIterator[FileAnswer]) -> FileAnswer | None:
+    return await anext(answers, None)
 
 
 @contextlib.contextmanager

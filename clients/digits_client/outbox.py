@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from digits.v1 import recognizer_pb2 as pb
 
 from . import results
-from .errors import DigitsError, InvalidImageError
+from .errors import DigitsError, InvalidImageError, ServerFailureError
 from .images import ImageLike, message
 from .results import Prediction, StreamAnswer
 
@@ -71,7 +71,16 @@ class Outbox:
             raise self._failure
 
     def results(self, answered: Iterable[pb.RecognizeResult]) -> list[Prediction | DigitsError]:
-        """Return the results of all the images, in the order in which they were sent."""
+        """Return the results of all the images, in the order in which they were sent.
+
+        Raises:
+            ServerFailureError: There are more or fewer than images.
+        """
+        answered = list(answered)
+        if len(answered) != self._sent_count:
+            raise ServerFailureError(
+                f"the server gave {len(answered)} answers for {self._sent_count} images"
+            )
         return [
             self._errors.get(place) or results.result(answer)
             for place, answer in enumerate(answered)

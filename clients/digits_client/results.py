@@ -59,6 +59,16 @@ class StreamAnswer:
 
 
 @dataclass(frozen=True)
+class FileAnswer:
+    """What became of one file."""
+
+    path: str
+    """As it was found. What is no text in it is in surrogates, as ``os.fsdecode`` has it."""
+    answer: Prediction | DigitsError
+    """The prediction, or why there is none."""
+
+
+@dataclass(frozen=True)
 class Limits:
     """The most that a server accepts."""
 

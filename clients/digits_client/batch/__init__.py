@@ -1,5 +1,7 @@
 """The command ``digits-batch``: from files and folders to rows of answers.
 
-In the order of the data: ``inputs`` lists the files, ``pipeline`` asks the server,
-``rows`` writes the answers.
+``options`` is what can be said, ``listing`` the images that are meant, ``run`` what is done with
+their answers: ``output`` writes rows in one of the ``formats``, ``resume`` goes on where they
+end, ``evaluation`` compares them with ``labels``, ``sorting`` puts the images into folders, and
+``report`` and ``page`` show them. The answers come from ``digits_client.pipeline``.
 """

@@ -1,174 +1,106 @@
 """The command ``digits-batch``: recognize the digit in each of many image files."""
 
-import argparse
 import asyncio
 import contextlib
-import importlib.metadata
 import os
+import signal
 import sys
-import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TextIO
+from collections.abc import Sequence
+from typing import BinaryIO
 
-from tqdm import tqdm
-
-from digits_client.connection import Connection, add_options
+from digits_client.connection import Connection
 from digits_client.embedded import embedded_server
 from digits_client.errors import DigitsError
 
-from .inputs import files
-from .pipeline import rows
-from .rows import RowWriter, writer
+from .errors import UnusableFileError
+from .listing import items
+from .options import Options, parse
+from .run import Run
 
 EXIT_ALL_ANSWERED = 0
 EXIT_SOME_FAILED = 1
 EXIT_USAGE = 2
 EXIT_SERVER_FAILED = 3
-EXIT_INTERRUPTED = 130
-
-DESCRIPTION = "Recognize the handwritten digit in each of many image files."
-EPILOG = """\
-exit status: 0 all answered, 1 some images failed (each has a row that says why),
-2 wrong usage, 3 the server cannot be reached or gave up
-
-examples:
-  digits-batch scans/
-  digits-batch 'cells/**/*.png' --format csv --output answers.csv
-  find . -name '*.jpg' | digits-batch - --server 10.0.0.7:50051 --format jsonl
-"""
+EXIT_SIGNALLED = 128
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    parser = _parser()
-    parsed = parser.parse_args(arguments)
-    named = Connection.of(parser, parsed)
+    options = parse(arguments)
     for stream in filter(None, (sys.stdin, sys.stdout)):  # None where it was closed
         stream.reconfigure(errors="surrogateescape")  # file names are bytes
     try:
-        with contextlib.ExitStack() as stack:
-            out = stack.enter_context(_output(parsed.output))
-            server = named or Connection(stack.enter_context(embedded_server()))
-            row_writer = writer(parsed.format, out)
-            tally = asyncio.run(_run(server, parsed.paths, row_writer))
-            out.flush()
-    except DigitsError as error:
-        print(f"digits-batch: {error}", file=sys.stderr)
-        return EXIT_SERVER_FAILED
+        return _list(options) if options.is_dry_run else _recognize(options)
     except BrokenPipeError:
         # Whoever read the rows has enough of them. The interpreter would try again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_SOME_FAILED
+    except UnusableFileError as error:
+        return _say(error, EXIT_USAGE)
     except OSError as error:
-        where = error.filename or parsed.output or "standard output"
-        print(f"digits-batch: cannot write {where}: {error.strerror}", file=sys.stderr)
-        return EXIT_USAGE
+        where = error.filename or options.output or "standard output"
+        return _say(f"cannot write {where}: {error.strerror}", EXIT_USAGE)
     except KeyboardInterrupt:
-        print("digits-batch: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    print(tally, file=sys.stderr)
-    return EXIT_SOME_FAILED if tally.failed_count else EXIT_ALL_ANSWERED
+        return _say("interrupted", EXIT_SIGNALLED + signal.SIGINT)
 
 
-class _Tally:
-    """Counts for the closing line."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._counts: Counter[str] = Counter()
-
-    def add(self, what: str) -> None:
-        self._counts[what] += 1
-
-    @property
-    def failed_count(self) -> int:
-        return self._counts["error"]
-
-    def __str__(self) -> str:
-        seconds = time.monotonic() - self._began
-        total = self._counts.total()
-        counts = ", ".join(
-            f"{self._counts[what]:,} {text}"
-            for what, text in (
-                ("digit", "digits"),
-                ("not_a_digit", "not a digit"),
-                ("blank", "blank"),
-                ("error", "failed"),
-            )
-            if self._counts[what]
-        )
-        rate = total / seconds if seconds else 0
-        return f"{total:,} images in {seconds:.1f} s ({rate:,.0f} a second): {counts or 'none'}"
+def _list(options: Options) -> int:
+    count = 0
+    for item in items(options, _stdin()):
+        print(item.path, end=options.separator.decode())
+        count += 1
+    sys.stdout.flush()
+    print(f"{count:,} images would be recognized", file=sys.stderr)
+    return EXIT_ALL_ANSWERED
 
 
-async def _run(server: Connection, paths: Sequence[str], row_writer: RowWriter) -> _Tally:
-    progress = tqdm(
-        unit=" images",
-        disable=not sys.stderr.isatty(),
-        total=None if "-" in paths else await asyncio.to_thread(_count, paths),
-        leave=False,
-    )
+def _recognize(options: Options) -> int:
+    with Run(options) as run:
+        ended_by: signal.Signals | None = None
+        try:
+            with contextlib.ExitStack() as stack:
+                server = options.server or Connection(stack.enter_context(embedded_server()))
+                ended_by = asyncio.run(_answer(run, server))
+        except DigitsError as error:
+            run.finish(is_complete=False)
+            return _say(f"{error}{run.how_to_resume()}", EXIT_SERVER_FAILED)
+        run.finish(is_complete=ended_by is None)
+        for line in run.summary():
+            print(line, file=sys.stderr)
+        if ended_by is not None:
+            return _say(f"interrupted{run.how_to_resume()}", EXIT_SIGNALLED + ended_by)
+        return EXIT_SOME_FAILED if run.has_failed else EXIT_ALL_ANSWERED
+
+
+async def _answer(run: Run, server: Connection) -> signal.Signals | None:
+    """Return what ended it early: a first signal lets what is in flight be answered."""
+    stopping = asyncio.Event()
+    ended_by: list[signal.Signals] = []
+    loop = asyncio.get_running_loop()
+    answering = asyncio.ensure_future(run.answer(server, _stdin(), stopping))
+
+    def stop(number: signal.Signals) -> None:
+        if ended_by:
+            answering.cancel()
+        ended_by.append(number)
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
     try:
-        async with server.client() as client:
-            tally = _Tally()
-            with progress:
-                async for row in rows(client, files(paths, sys.stdin or ())):
-                    row_writer.write(row)
-                    tally.add(str(row.values()["verdict"] or "error"))
-                    progress.update()
-    finally:
-        row_writer.finish()
-    return tally
+        await answering
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    return ended_by[0] if ended_by else None
 
 
-def _count(paths: Sequence[str]) -> int:
-    return sum(1 for _ in files(paths, ()))
+def _stdin() -> BinaryIO | None:
+    return sys.stdin.buffer if sys.stdin else None
 
 
-@contextlib.contextmanager
-def _output(path: Path | None) -> Iterator[TextIO]:
-    """Give standard output, or a file that takes its name only when it is complete.
-
-    Until then, and after a run that failed, its rows are in ``<name>.part``.
-    """
-    if path is None:
-        yield sys.stdout
-        return
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out:
-        yield out
-    part.replace(path)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="digits-batch",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    version = importlib.metadata.version("digits")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version}")
-    parser.add_argument(
-        "paths",
-        nargs="+",
-        metavar="PATH",
-        help="an image; a folder, with all that is below it but hidden files; a glob; "
-        "or - for a list on standard input, a path a line",
-    )
-    add_options(parser, otherwise="else a private server for this run")
-    parser.add_argument(
-        "--format", choices=("table", "csv", "jsonl"), default="table", help="default: table"
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help="complete or not there: until then FILE.part; default: standard output",
-    )
-    return parser
+def _say(what: object, status: int) -> int:
+    print(f"digits-batch: {what}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

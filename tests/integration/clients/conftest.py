@@ -18,7 +18,16 @@ from google.rpc import status_pb2
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
-from digits_client import AsyncClient, Client, DigitsError, Model, Prediction, StreamAnswer
+from digits_client import (
+    AsyncClient,
+    Client,
+    DigitsError,
+    FileAnswer,
+    Model,
+    Prediction,
+    StreamAnswer,
+)
+from digits_client.channel import FilePath
 from digits_client.errors import DETAILS_KEY
 from digits_client.images import ImageLike
 
@@ -43,6 +52,10 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
         self.go_on = threading.Event()
         """Calls wait for it before they answer."""
         self.go_on.set()
+        self.max_batch_images = 64
+        self.max_message_bytes = 2**22
+        self.fails_on: bytes | None = None
+        """The content's end of an image at which a whole message fails."""
         self.superseded: set[int] = set()
         """Sequences that are answered as overtaken."""
 
@@ -87,6 +100,8 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
         self, request: pb.RecognizeBatchRequest, context: Context
     ) -> pb.RecognizeBatchResponse:
         self._begin(context)
+        if self.fails_on and any(image.encoded.endswith(self.fails_on) for image in request.images):
+            context.abort(grpc.StatusCode.INTERNAL, "as it was told")
         self.requests.append(request)
         return pb.RecognizeBatchResponse(
             results=[self._result(image, request.include_frame) for image in request.images]
@@ -98,7 +113,11 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
         self._begin(context)
         return pb.GetModelResponse(
             model=pb.Model(version="5", labels="0123456789", mnist_test_accuracy=0.5),
-            limits=pb.Limits(max_image_bytes=1000, max_batch_images=64),
+            limits=pb.Limits(
+                max_image_bytes=1000,
+                max_batch_images=self.max_batch_images,
+                max_message_bytes=self.max_message_bytes,
+            ),
         )
 
     def _begin(self, context: Context, before_failing: Callable[[], object] = lambda: None) -> None:
@@ -178,6 +197,8 @@ class Face(Protocol):
         self, images: Iterable[ImageLike], **options: Any
     ) -> list[StreamAnswer]: ...
 
+    async def recognize_folder(self, folder: FilePath, **options: Any) -> list[FileAnswer]: ...
+
     async def model(self, **options: Any) -> Model: ...
 
 
@@ -200,6 +221,11 @@ class BlockingFace:
     ) -> list[StreamAnswer]:
         return await asyncio.to_thread(
             lambda: list(self._client.recognize_stream(images, **options))
+        )
+
+    async def recognize_folder(self, folder: FilePath, **options: Any) -> list[FileAnswer]:
+        return await asyncio.to_thread(
+            lambda: list(self._client.recognize_folder(folder, **options))
         )
 
     async def model(self, **options: Any) -> Model:
@@ -228,6 +254,9 @@ class AsyncFace:
                 yield image
 
         return [answer async for answer in self._client.recognize_stream(later(), **options)]
+
+    async def recognize_folder(self, folder: FilePath, **options: Any) -> list[FileAnswer]:
+        return [answer async for answer in self._client.recognize_folder(folder, **options)]
 
     async def model(self, **options: Any) -> Model:
         return await self._client.model(**options)

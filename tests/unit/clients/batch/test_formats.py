@@ -1,40 +1,67 @@
-"""The formats in which answers are written."""
+"""The formats in which rows are written, and read back."""
 
 import csv
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Literal
 
 import pytest
 
-from digits_client import InvalidImageError, Prediction, Verdict
-from digits_client.batch.rows import COLUMNS, Format, Row, writer
+from digits_client import FileAnswer, InvalidImageError, Prediction, Verdict
+from digits_client.batch.columns import COLUMNS, Columns, row_of
+from digits_client.batch.formats import LineFormat, records, writer
+from digits_client.batch.rows import Row
 
-SEVEN = Prediction(Verdict.DIGIT, 7, 0.987654, (), "3")
-ZERO = Prediction(Verdict.DIGIT, 0, 1.0, (), "3")
-BLANK = Prediction(Verdict.BLANK, None, 0.0, (), "3")
-BROKEN = InvalidImageError('is "broken", badly')
+SEVEN = Row("7.png", "digit", 7, 0.9877, "3")
+ZERO = Row("0.png", "digit", 0, 1.0, "3")
+BLANK = Row("b.png", "blank", None, 0.0, "3")
+BROKEN = Row("x", error='is "broken", badly')
 
-AWKWARD = ["a,b.png", 'a"b.png', "a\nb.png", "ä 七.png", os.fsdecode(b"latin-\xe4.png"), "a\tb.png"]
+AWKWARD = [
+    "a,b.png",
+    'a"b.png',
+    "a\nb.png",
+    "a\rb.png",
+    '"\r\n,',
+    "ä 七.png",
+    os.fsdecode(b"latin-\xe4.png"),
+    "a\tb.png",
+]
 
 
-def written(form: Format, *rows: Row) -> str:
+def written(
+    form: Literal["table", "csv", "jsonl"], *rows: Row, columns: Columns | None = None
+) -> str:
     out = io.StringIO(newline="")
-    row_writer = writer(form, out)
+    row_writer = writer(form, out, columns or Columns())
     for row in rows:
         row_writer.write(row)
     row_writer.finish()
     return out.getvalue()
 
 
+def test_a_row_is_of_an_answer_or_of_an_error() -> None:
+    shares = (0.00123456, 0.99876544, *[0.0] * 8)
+    answer = Prediction(Verdict.DIGIT, 1, 0.99876544, shares, "3")
+    assert Row.of(FileAnswer("a", answer)) == Row(
+        "a", "digit", 1, 0.9988, "3", None, (0.0012, 0.9988, *[0.0] * 8)
+    )
+    assert Row.of(FileAnswer("a", InvalidImageError("no"))) == Row("a", error="no")
+
+
 def test_the_columns_are_the_ones_that_others_rely_on() -> None:
-    assert COLUMNS == ("path", "verdict", "digit", "confidence", "model_version", "error")
+    assert (
+        COLUMNS
+        == Columns().names
+        == ("path", "verdict", "digit", "confidence", "model_version", "error")
+    )
 
 
 def test_csv_has_a_header_and_a_row_for_each_image() -> None:
-    rows = (Row("7.png", SEVEN), Row("0.png", ZERO), Row("b.png", BLANK), Row("x", BROKEN))
+    rows = (SEVEN, ZERO, BLANK, BROKEN)
     assert written("csv", *rows) == (
         "path,verdict,digit,confidence,model_version,error\n"
         "7.png,digit,7,0.9877,3,\n"
@@ -49,7 +76,7 @@ def test_csv_of_no_images_is_the_header() -> None:
 
 
 def test_json_lines_have_every_column_and_null_where_there_is_nothing() -> None:
-    lines = written("jsonl", Row("7.png", SEVEN), Row("x", BROKEN)).splitlines()
+    lines = written("jsonl", SEVEN, BROKEN).splitlines()
     assert [json.loads(line) for line in lines] == [
         {
             "path": "7.png",
@@ -65,7 +92,7 @@ def test_json_lines_have_every_column_and_null_where_there_is_nothing() -> None:
 
 
 def test_a_table_has_a_line_for_each_image_under_one_header() -> None:
-    lines = written("table", Row("7.png", SEVEN), Row("long/b.png", BLANK), Row("x", BROKEN))
+    lines = written("table", SEVEN, replace(BLANK, path="long/b.png"), BROKEN)
     assert [line.split() for line in lines.splitlines()] == [
         ["path", "verdict", "digit", "confidence", "model", "error"],
         ["7.png", "digit", "7", "98.8%", "3"],
@@ -75,14 +102,14 @@ def test_a_table_has_a_line_for_each_image_under_one_header() -> None:
 
 
 def test_the_columns_of_a_table_stand_below_each_other() -> None:
-    lines = written("table", Row("7.png", SEVEN), Row("a/much/longer/path.png", ZERO)).splitlines()
+    lines = written("table", SEVEN, replace(ZERO, path="a/much/longer/path.png")).splitlines()
     assert (
         len({line.index(word) for line, word in zip(lines[1:], ("digit",) * 2, strict=True)}) == 1
     )
 
 
 def test_a_table_of_more_rows_than_are_held_back_has_them_all_once() -> None:
-    rows = [Row(f"{number}.png", SEVEN) for number in range(150)]
+    rows = [replace(SEVEN, path=f"{number}.png") for number in range(150)]
     lines = written("table", *rows).splitlines()
     assert [line.split()[0] for line in lines] == ["path", *(row.path for row in rows)]
 
@@ -95,7 +122,7 @@ def test_a_table_of_no_images_is_empty() -> None:
 def test_any_path_survives_csv(path: str, tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     with file.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out:
-        writer("csv", out).write(Row(path, SEVEN))
+        writer("csv", out, Columns()).write(replace(SEVEN, path=path))
     with file.open(encoding="utf-8", errors="surrogateescape", newline="") as back:
         assert [row["path"] for row in csv.DictReader(back)] == [path]
     assert os.fsencode(path).replace(b'"', b'""') in file.read_bytes()
@@ -105,11 +132,87 @@ def test_any_path_survives_csv(path: str, tmp_path: Path) -> None:
 def test_any_path_survives_json_lines(path: str, tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     with file.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out:
-        writer("jsonl", out).write(Row(path, SEVEN))
+        writer("jsonl", out, Columns()).write(replace(SEVEN, path=path))
     [line] = file.read_bytes().splitlines()
     assert json.loads(line.decode("utf-8", "surrogateescape"))["path"] == path
 
 
-def test_every_format_has_a_writer() -> None:
-    for form in get_args(Format):
-        assert "7.png" in written(form, Row("7.png", SEVEN))
+SHARES = (0.01, 0.02, 0.03, 0.9, 0.04, 0.0, 0.0, 0.0, 0.0, 0.0)
+WIDE = Columns(top_count=2, has_probabilities=True)
+
+
+def test_the_likeliest_digits_and_the_probabilities_come_after_the_other_columns() -> None:
+    unsure = Row("a", "not_a_digit", None, 0.9, "3", None, SHARES)
+    [line] = written("jsonl", unsure, columns=WIDE).splitlines()
+    values = json.loads(line)
+    assert list(values) == [*COLUMNS, *TOP, *(f"p{digit}" for digit in range(10))]
+    assert [values[name] for name in TOP] == [3, 0.9, 4, 0.04]
+    assert [values[f"p{digit}"] for digit in range(10)] == list(SHARES)
+    header, row = csv.reader(io.StringIO(written("csv", unsure, columns=WIDE)))
+    assert header == list(values)
+    assert row[len(COLUMNS) :][:4] == ["3", "0.9", "4", "0.04"]
+
+
+TOP = ["top_1", "top_1_probability", "top_2", "top_2_probability"]
+
+
+def test_what_has_no_probabilities_has_none_in_their_columns() -> None:
+    [line] = written("jsonl", BLANK, columns=WIDE).splitlines()
+    assert [value for name, value in json.loads(line).items() if name not in COLUMNS] == [None] * 14
+
+
+def test_the_likeliest_digits_stand_in_the_table_too() -> None:
+    row = replace(ZERO, probabilities=SHARES)
+    header, line = written("table", row, columns=Columns(2)).splitlines()
+    assert header.split() == [
+        "path",
+        "verdict",
+        "digit",
+        "confidence",
+        "model",
+        "top",
+        "1",
+        "top",
+        "2",
+        "error",
+    ]
+    assert line.split() == ["0.png", "digit", "0", "100.0%", "3", "3", "90.0%", "4", "4.0%"]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_rows_are_read_back_as_they_were_written(form: LineFormat) -> None:
+    rows = [SEVEN, ZERO, BLANK, BROKEN, *(replace(SEVEN, path=path) for path in AWKWARD)]
+    content = written(form, *rows, columns=WIDE).encode("utf-8", "surrogateescape")
+    found = list(records(form, io.BytesIO(content)))
+    assert b"".join(record for record, _ in found) == content
+    assert [row_of(values) for _, values in found if values] == rows
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_reading_back_ends_before_a_record_that_is_torn_wherever_it_is_torn(
+    form: LineFormat,
+) -> None:
+    rows = [SEVEN, replace(ZERO, path='a\n"b",\r\n\n'), BROKEN]
+    content = written(form, *rows).encode()
+    ends = [0]
+    for record, _ in records(form, io.BytesIO(content)):
+        ends.append(ends[-1] + len(record))
+    for length in range(len(content)):
+        found = list(records(form, io.BytesIO(content[:length])))
+        whole = sum(len(record) for record, _ in found)
+        assert whole == max(end for end in ends if end <= length), content[:length]
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [("jsonl", b"nonsense\n"), ("jsonl", b"[1]\n"), ("csv", b"path,digit\na\n")],
+)
+def test_a_record_of_another_kind_is_said_to_be_one(form: LineFormat, content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        list(records(form, io.BytesIO(content)))
+
+
+@pytest.mark.parametrize("values", [{}, {"path": ""}, dict.fromkeys(COLUMNS), {"path": 5}])
+def test_values_of_another_kind_are_no_row(values: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="it has no "):
+        row_of(values)

@@ -1,0 +1,77 @@
+"""Zip archives. Their members are read when asked for."""
+
+import functools
+import stat
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from digits_client.errors import InvalidImageError
+
+from .files import version
+from .items import NOT_A_FILE, Item, check_read, check_size, unreadable
+
+_ENCRYPTED: Final = 1
+# The other decompressors cannot be told where to stop.
+_BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+def members(archive: str) -> Iterator[tuple[str, Item]]:
+    """Yield what is in an archive; see ``archives.members``."""
+    opened = _opened(archive, version(archive))
+    for info in opened.zip.infolist():
+        if not info.is_dir():
+            yield info.filename, _member(archive, info, opened)
+
+
+def member(archive: str, name: str) -> Item | None:
+    """Return the last member with a name, or None."""
+    opened = _opened(archive, version(archive))
+    info = opened.zip.NameToInfo.get(name)
+    return _member(archive, info, opened) if info and not info.is_dir() else None
+
+
+class _OpenZip:
+    """Open as long as one of its members may still be read."""
+
+    def __init__(self, path: str) -> None:
+        self.zip = zipfile.ZipFile(path)
+        self.lock = threading.Lock()
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(archive: str, version: tuple[int, ...]) -> _OpenZip:
+    return _OpenZip(archive)
+
+
+def _member(archive: str, info: zipfile.ZipInfo, opened: _OpenZip) -> Item:
+    return ZipMember(f"{archive}/{info.filename}", info, opened)
+
+
+@dataclass(frozen=True, slots=True)
+class ZipMember:
+    """A file in a zip archive."""
+
+    path: str
+    _info: zipfile.ZipInfo
+    _archive: _OpenZip
+
+    def read(self, limit_bytes: int) -> bytes:
+        """Return the content; see ``Item``."""
+        if stat.S_IFMT(self._info.external_attr >> 16) not in (0, stat.S_IFREG):
+            raise InvalidImageError(NOT_A_FILE)
+        if self._info.flag_bits & _ENCRYPTED:
+            raise InvalidImageError("cannot be read: it is encrypted")
+        check_size(self._info.file_size, limit_bytes)
+        if self._info.compress_type not in _BOUNDED:
+            raise InvalidImageError(
+                "cannot be read: its compression is not deflate, the only one known"
+            )
+        try:
+            # How many read from one archive is counted there, but not for threads.
+            with self._archive.lock, self._archive.zip.open(self._info) as file:
+                return check_read(file.read(limit_bytes + 1), limit_bytes)
+        except Exception as error:  # noqa: BLE001 - who knows what a made-up member does to it
+            raise unreadable(error) from None

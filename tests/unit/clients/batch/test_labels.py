@@ -1,0 +1,76 @@
+"""What the digits in images are known to be."""
+
+from pathlib import Path
+
+import pytest
+
+from digits_client.batch.errors import UnusableFileError
+from digits_client.batch.labels import FileLabels, FolderLabels
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        ("scans/7/a.png", 7),
+        ("7/a.png", 7),
+        ("scans.zip/test/0/a.png", 0),
+        ("s3://bucket/9/a.png", 9),
+        ("scans/7/deep/a.png", None),
+        ("scans/10/a.png", None),
+        ("scans/\u0667/a.png", None),  # a digit, but none of ours
+        ("7.png", None),
+        ("7", None),
+    ],
+)
+def test_a_folder_named_by_a_digit_labels_what_is_in_it(path: str, label: int | None) -> None:
+    assert FolderLabels().of(path) == label
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    file = folder / name
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    return file
+
+
+CSV = "label,path,by\n3,scans/a.png,me\n4,scans/b.png,me\n5,other/b.png,me\n6,l-\udce4.png,me\n"
+JSON_LINES = (
+    '{"path": "scans/a.png", "label": 3}\n{"path": "scans/b.png", "label": "4"}\n'
+    '{"path": "other/b.png", "label": 5}\n{"path": "l-\udce4.png", "label": 6}\n'
+)
+
+
+@pytest.mark.parametrize(("name", "text"), [("labels.csv", CSV), ("labels.jsonl", JSON_LINES)])
+def test_a_file_labels_paths_as_they_are_and_from_its_own_folder(
+    name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    labels = FileLabels(written(tmp_path, name, text))
+    assert labels.of("scans/a.png") == 3
+    assert labels.of(f"{tmp_path}/scans/a.png") == 3
+    assert labels.of(f"{tmp_path}/scans/../scans/b.png") == 4
+    assert labels.of(f"{tmp_path}/other/b.png") == 5
+    assert labels.of("l-\udce4.png") == 6
+    assert labels.of("elsewhere/a.png") == 3  # the only one of that name
+    assert labels.of("elsewhere/b.png") is None
+    assert labels.of("c.png") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("x.csv", "path,label\na.png,ten\n", "record 1 has no path and label of 0 to 9"),
+        ("x.csv", "path,label\na.png,1\n,2\n", "record 2 has no path and label of 0 to 9"),
+        ("x.csv", "name,digit\na.png,1\n", "record 1 has no path"),
+        ("x.jsonl", '{"path": "a.png", "label": 11}\n', "record 1 has no path and label"),
+        ("x.jsonl", "[]\n", "record 1 has no path"),
+        ("x.jsonl", "nonsense\n", "holds neither CSV nor JSON lines"),
+    ],
+)
+def test_a_line_that_says_nothing_is_named(name: str, text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UnusableFileError, match=said):
+        FileLabels(written(tmp_path, name, text))
+
+
+def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(UnusableFileError, match=r"cannot read .*: No such file or directory"):
+        FileLabels(tmp_path / "missing.csv")
