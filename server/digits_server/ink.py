@@ -35,6 +35,8 @@ RULE_SPAN: Final = 0.95
 MIN_EXTENT_SHARE: Final = 0.03
 MIN_EXTENT_PIXELS: Final = 3
 
+_CUBES: Final = np.arange(256.0) ** 3
+
 
 def find_ink(gray: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     """Return the ink of the digit in an image, cut out, or None for a blank image.
@@ -58,7 +60,7 @@ def find_ink(gray: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         return None
     place = np.s_[top : top + height, left : left + width]
     # A stroke's soft edge lies outside the mask; what is below a tenth is the paper's.
-    edged = cv2.dilate(mask, np.ones((3, 3), np.uint8))[place]
+    edged = cv2.dilate(mask[place], np.ones((3, 3), np.uint8))
     share = contrast[place] * np.float32(1.25 / peak) - np.float32(0.125)
     return np.asarray(np.clip(share, 0, 1) * edged, np.float32)
 
@@ -71,13 +73,21 @@ def _contrast(gray: Gray) -> tuple[Gray, float]:
     edge = np.concatenate((gray[0], gray[-1], gray[:, 0], gray[:, -1])).astype(np.int16)
     ground = int(np.median(edge))
     is_even = np.count_nonzero(np.abs(edge - ground) <= EVEN_LEVELS) >= EVEN_SHARE * edge.size
-    if is_even:
-        paper = np.full_like(gray, ground)
-        lighter, darker = cv2.subtract(gray, paper), cv2.subtract(paper, gray)
-        ink, other = (lighter, darker) if _weight(lighter) > _weight(darker) else (darker, lighter)
-        # The grain away from the ink, where nothing else is: half of it is cut off at 0.
-        return ink, float(_quantile(_histogram(other), 0.84))
-    return _contrast_in_uneven_light(gray)
+    if not is_even:
+        return _contrast_in_uneven_light(gray)
+    # Counting takes longer than all else here: it is done once, for both directions.
+    counts = _histogram(gray)
+    lighter, darker = _beyond(counts, ground), _beyond(counts[::-1], counts.size - 1 - ground)
+    paper = np.full_like(gray, ground)
+    # The grain away from the ink, where nothing else is: half of it is cut off at 0.
+    if _weight(lighter) > _weight(darker):
+        return cv2.subtract(gray, paper), float(_quantile(darker, 0.84))
+    return cv2.subtract(paper, gray), float(_quantile(lighter, 0.84))
+
+
+def _beyond(counts: NDArray[np.float64], ground: int) -> NDArray[np.float64]:
+    """Return the counts of what levels are above the ground, those below it counting as 0."""
+    return np.concatenate(([counts[: ground + 1].sum()], counts[ground + 1 :]))
 
 
 def _contrast_in_uneven_light(gray: Gray) -> tuple[Gray, float]:
@@ -125,9 +135,9 @@ def _slope(small: Share) -> Share:
     return surface.reshape(small.shape)
 
 
-def _weight(contrast: Gray) -> float:
+def _weight(counts: NDArray[np.float64]) -> float:
     """Return a weight in which the few pixels that differ most, the ink, outdo all the others."""
-    return float(_histogram(contrast) @ (np.arange(256.0) ** 3))
+    return float(counts @ _CUBES[: counts.size])
 
 
 def _histogram(gray: Gray) -> NDArray[np.float64]:
@@ -155,17 +165,29 @@ def _levels(smooth: Gray, grain: float) -> tuple[float, float] | None:
 def _digit(smooth: Gray, inked: NDArray[np.bool_]) -> Gray:
     """Return 1 where the digit is, and 0 at specks, lines and frames beside it."""
     mask = _without_ruling(inked.view(np.uint8))
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    if count <= 2:  # the ground and at most one piece
+    if _piece_count(mask) <= 1:
         return mask
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     at = np.flatnonzero(mask)
     total = np.bincount(labels.ravel()[at], smooth.ravel()[at], count)[1:].astype(np.float64)
     kept = _kept_pieces(boxes[1:], total, inked.shape)
     return np.asarray(np.concatenate(([False], kept))[labels], np.uint8)
 
 
+def _piece_count(mask: Gray) -> int:
+    """Count pieces by their outlines, which takes a tenth of the time of labelling them."""
+    outlines, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
+        return 0
+    parents = hierarchy[0, :, 3]  # those that have one are holes
+    return int(np.count_nonzero(parents < 0))
+
+
 def _has_full_line(mask: Gray) -> bool:
-    return bool((mask.mean(axis=1) >= RULE_SPAN).any() or (mask.mean(axis=0) >= RULE_SPAN).any())
+    height, width = mask.shape
+    across = cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() / width
+    down = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() / height
+    return bool(max(across, down) >= RULE_SPAN)
 
 
 def _without_ruling(mask: Gray) -> Gray:
