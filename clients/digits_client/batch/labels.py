@@ -41,12 +41,13 @@ class FileLabels:
         self._by_path: dict[str, int] = {}
         self._by_name: dict[str, int | None] = {}
         try:
-            with file.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
-                for number, values in enumerate(_records(file, lines), 1):
+            # Spreadsheets begin a file with a mark, which is no part of the first column.
+            with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
+                for number, values in _records(file, lines):
                     path, digit = values.get("path"), _digit(str(values.get("label")))
                     if not isinstance(path, str) or not path or digit is None:
                         raise UnusableFileError(
-                            f"{file}: record {number} has no path and label of 0 to 9"
+                            f"{file}: line {number} has no path and label of 0 to 9"
                         )
                     self._add(file.parent, path, digit)
         except OSError as error:
@@ -68,13 +69,19 @@ class FileLabels:
         return self._by_name.get(path.rpartition("/")[2])
 
 
-def _records(file: Path, lines: Any) -> Iterator[dict[str, Any]]:
+def _records(file: Path, lines: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the values of each image, and the number of the line that they end in."""
     if file.suffix.lower() in (".jsonl", ".ndjson", ".json"):
-        for line in lines:
-            values = json.loads(line)
-            yield values if isinstance(values, dict) else {}
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                values = json.loads(line)
+                yield number, values if isinstance(values, dict) else {}
     else:
-        yield from csv.DictReader(lines)
+        reader = csv.DictReader(lines)
+        if not {"path", "label"} <= set(reader.fieldnames or ()):
+            raise UnusableFileError(f"{file} has no columns path and label in its first line")
+        for record in reader:
+            yield reader.line_num, record
 
 
 def _digit(text: str) -> int | None:

@@ -90,7 +90,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
             recursive=parsed.recursive,
             include=tuple(parsed.include),
             exclude=tuple(parsed.exclude),
-            left_out=_left_out(outputs),
+            left_out=_left_out(outputs, parsed.paths),
         ),
         server=Connection.of(parser, parsed),
         give_up_seconds=parsed.give_up_after,
@@ -111,10 +111,16 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     )
 
 
-def _left_out(outputs: Sequence[Path | None]) -> frozenset[str]:
-    """Return what a run writes itself, which is not among its images."""
+def _left_out(outputs: Sequence[Path | None], paths: Sequence[str]) -> frozenset[str]:
+    """Return what a run writes itself, which is not among its images, unless it is named."""
     names = [os.path.realpath(path) for path in outputs if path is not None]
-    return frozenset(name + ending for name in names for ending in ("", ".part"))
+    meant = [os.path.realpath(path) for path in paths]
+    return frozenset(
+        name + ending
+        for name in names
+        if not any(f"{path}/".startswith(f"{name}/") for path in meant)
+        for ending in ("", ".part")
+    )
 
 
 def _check(parser: argparse.ArgumentParser, parsed: argparse.Namespace) -> None:

@@ -9,6 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from digits_client.errors import InvalidImageError
 from digits_client.sources import containing_file, is_url, item
 
@@ -50,6 +52,10 @@ def _page(report: Report, tally: Tally, pictures: "_Pictures") -> Iterator[str]:
     models = ", ".join(sorted(report.model_versions)) or "none"
     yield '<!doctype html><html lang="en"><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield (
+        '<meta http-equiv="Content-Security-Policy" '
+        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
+    )
     yield f"<title>{report.count:,} images recognized</title><style>{_style()}</style>"
     yield f"<h1>{report.count:,} images recognized</h1>"
     yield f'<p class="soft">{when}; model {_text(models)}; {_text(str(tally))}</p>'
@@ -121,7 +127,7 @@ class _Pictures:
         if row.confidence and row.digit is not None:
             caption += f" {row.confidence:.1%}"
         if picture.label is not None:
-            caption += f", labelled {picture.label}"
+            caption += f", <span class='label'>labelled {picture.label}</span>"
         if row.error:
             caption += f": {_text(row.error)}"
         return (
@@ -156,12 +162,16 @@ def _evaluation(evaluation: Evaluation) -> Iterator[str]:
     heads = [*map(str, DIGITS), *(answer.replace("_", " ") for answer in OTHER_ANSWERS)]
     yield "".join(f"<th>{head}</th>" for head in (*heads, "recall", "precision"))
     yield "</tr></thead><tbody>"
+    wrong = evaluation.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    most_wrong = max(int(wrong.max()), 1)
     for digit in DIGITS:
         counts = evaluation.confusion[digit]
         whole = max(int(counts.sum()), 1)
         cells = "".join(
             f'<td class="{"right" if place == digit else ""}{"" if count else "zero"}" '
-            f'style="--share: {85 * count / whole:.1f}">{count or "·"}</td>'
+            f'style="--share: {85 * count / (whole if place == digit else most_wrong):.1f}">'
+            f"{count or '·'}</td>"
             for place, count in enumerate(counts)
         )
         shares = "".join(

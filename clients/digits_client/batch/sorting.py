@@ -1,9 +1,12 @@
 """Images into folders by what was answered: ``0`` to ``9``, ``unsure``, ``not_a_digit``."""
 
 import contextlib
-import itertools
+import errno
+import hashlib
 import os
+import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
@@ -75,13 +78,22 @@ class Sorter:
             if is_inside_another(path):
                 return _copy(item(path).read(limit_bytes), path, folder)
             if self._mode == "move":
-                return None  # an earlier run has moved it
+                return _moved_earlier(path, folder)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if os.path.samefile(os.path.dirname(path) or ".", folder):  # noqa: PTH120, PTH121
+            return path  # its new name would be its old one, which is then removed
         if self._mode == "link":
             return _link(path, folder)
         # A link with a relative target would lead nowhere from elsewhere.
         moved = _link(path, folder) if os.path.islink(path) else _move(path, folder)  # noqa: PTH114 - paths stay strings
         os.unlink(path)  # noqa: PTH108
         return moved
+
+
+def _moved_earlier(path: str, folder: Path) -> str | None:
+    """Return where an earlier run has put it; None if that is not known."""
+    own, *marked = _names(folder, path)
+    return next((name for name in (*reversed(marked), own) if os.path.lexists(name)), None)
 
 
 def _link(path: str, folder: Path) -> str:
@@ -92,7 +104,7 @@ def _link(path: str, folder: Path) -> str:
             return name
         if os.path.islink(name) and os.readlink(name) == target:  # noqa: PTH114, PTH115
             return name
-    raise AssertionError("there is always another name")
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 def _move(path: str, folder: Path) -> str:
@@ -101,33 +113,58 @@ def _move(path: str, folder: Path) -> str:
         try:
             os.link(path, name)
         except FileExistsError:
-            if not os.path.samefile(path, name):  # noqa: PTH121
+            # Not by way of links: one that leads to the image is lost with it.
+            if not os.path.samestat(os.lstat(path), os.lstat(name)):
                 continue
         except OSError:  # it is on another disk, or there are no second names on this one
             name = _copy(Path(path).read_bytes(), path, folder)
             shutil.copystat(path, name)
         return name
-    raise AssertionError("there is always another name")
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 def _copy(content: bytes, path: str, folder: Path) -> str:
     for name in _names(folder, path):
-        if os.path.lexists(name):
-            if os.path.isfile(name) and Path(name).read_bytes() == content:  # noqa: PTH113
+        try:
+            open(name, "xb").close()  # noqa: PTH123 - from now on it is taken
+        except FileExistsError:
+            if _holds(name, content):
                 return name
-            continue
-        part = f"{name}.part"
-        with open(part, "wb") as file:  # noqa: PTH123
+        else:
+            _fill(name, content, folder)
+            return name
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
+def _holds(name: str, content: bytes) -> bool:
+    found = os.lstat(name)
+    is_alike = stat.S_ISREG(found.st_mode) and found.st_size == len(content)
+    return is_alike and Path(name).read_bytes() == content
+
+
+def _fill(name: str, content: bytes, folder: Path) -> None:
+    """Give a file its content, all at once; without a file where that fails."""
+    part = f"{folder}/.{secrets.token_hex(8)}.part"
+    try:
+        with open(part, "xb") as file:  # noqa: PTH123
             file.write(content)
         os.replace(part, name)  # noqa: PTH105
-        return name
-    raise AssertionError("there is always another name")
+    except BaseException:
+        for unfinished in (part, name):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(unfinished)  # noqa: PTH108
+        raise
 
 
 def _names(folder: Path, path: str) -> Iterator[str]:
-    """Yield the name of a file in a folder, then it with -2, -3 ... before its ending."""
+    """Yield the names that a file may have in a folder: its own, else with a mark of its path.
+
+    A number would have to be searched for, among thousands where all are called alike; and the
+    same file would not always get the same one.
+    """
     name = path.rpartition("/")[2]
     stem, ending = os.path.splitext(name)  # noqa: PTH122
     yield f"{folder}/{name}"
-    for number in itertools.count(2):
-        yield f"{folder}/{stem}-{number}{ending}"
+    mark = hashlib.blake2b(os.fsencode(os.path.abspath(path)), digest_size=16).hexdigest()  # noqa: PTH100
+    for length in (6, len(mark)):
+        yield f"{folder}/{stem}-{mark[:length]}{ending}"

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import warnings
 from typing import Final
 
 import numpy as np
@@ -19,24 +20,32 @@ def thumbnail(content: bytes) -> str | None:
         content: An image file in one of FORMATS.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                return None
-            image.draft("RGB", (SIDE, SIDE))
-            upright = ImageOps.exif_transpose(image)
-            is_deep = upright.mode.startswith(("I", "F"))
-            small = _eight_bit(upright) if is_deep else upright.convert("RGBA")
-            small.thumbnail((SIDE, SIDE))
-            out = io.BytesIO()
-            small.save(out, "PNG")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sizes that are refused below
+            return _drawn(content)
     except Exception:  # noqa: BLE001 - decoders raise what they like at broken files
         return None
+
+
+def _drawn(content: bytes) -> str | None:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        if image.width * image.height > MAX_PIXELS:
+            return None
+        image.draft("RGB", (SIDE, SIDE))
+        upright = ImageOps.exif_transpose(image)
+        is_deep = upright.mode.startswith(("I", "F"))
+        small = _eight_bit(upright) if is_deep else upright.convert("RGBA")
+        small.thumbnail((SIDE, SIDE))
+        out = io.BytesIO()
+        small.save(out, "PNG")
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 def _eight_bit(deep: Image.Image) -> Image.Image:
     """Spread deep gray over 8 bits; Pillow's own conversion clips it."""
-    values = np.asarray(deep, np.float64)
+    small = deep.convert("F")
+    small.thumbnail((SIDE, SIDE))
+    values = np.nan_to_num(np.asarray(small, np.float64), posinf=0, neginf=0)
     low, high = values.min(), values.max()
     scaled = (values - low) * (255 / max(high - low, 1e-9))
     return Image.fromarray(scaled.astype(np.uint8))

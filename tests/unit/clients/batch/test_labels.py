@@ -58,17 +58,31 @@ def test_a_file_labels_paths_as_they_are_and_from_its_own_folder(
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("x.csv", "path,label\na.png,ten\n", "record 1 has no path and label of 0 to 9"),
-        ("x.csv", "path,label\na.png,1\n,2\n", "record 2 has no path and label of 0 to 9"),
-        ("x.csv", "name,digit\na.png,1\n", "record 1 has no path"),
-        ("x.jsonl", '{"path": "a.png", "label": 11}\n', "record 1 has no path and label"),
-        ("x.jsonl", "[]\n", "record 1 has no path"),
+        ("x.csv", "path,label\na.png,ten\n", r"x\.csv: line 2 has no path and label of 0 to 9"),
+        ("x.csv", "path,label\na.png,1\n,2\n", "line 3 has no path and label of 0 to 9"),
+        ("x.csv", 'path,label\n"a\n.png",1\nb.png,10\n', "line 4 has no path and label"),
+        ("x.csv", "name,digit\na.png,1\n", "has no columns path and label"),
+        ("x.csv", "", "has no columns path and label"),
+        ("x.jsonl", '{"path": "a.png", "label": 11}\n', "line 1 has no path and label"),
+        ("x.jsonl", '\n{"path": "a.png", "label": true}\n', "line 2 has no path and label"),
+        ("x.jsonl", "[]\n", "line 1 has no path"),
         ("x.jsonl", "nonsense\n", "holds neither CSV nor JSON lines"),
     ],
 )
 def test_a_line_that_says_nothing_is_named(name: str, text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(UnusableFileError, match=said):
         FileLabels(written(tmp_path, name, text))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.csv", "\ufeffpath,label\r\na.png,3\r\n"),  # as spreadsheets write it
+        ("x.jsonl", '{"path": "a.png", "label": 3}\n\n'),
+    ],
+)
+def test_a_file_may_look_as_other_programs_write_it(name: str, text: str, tmp_path: Path) -> None:
+    assert FileLabels(written(tmp_path, name, text)).of("a.png") == 3
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:

@@ -101,6 +101,11 @@ def test_names_are_text_whatever_is_in_them(tmp_path: Path) -> None:
     assert len(parsed.links) == 1
 
 
+def test_the_page_may_load_nothing_whatever_gets_into_it(tmp_path: Path) -> None:
+    written(tmp_path / "r.html")
+    assert "default-src 'none'; img-src data:" in (tmp_path / "r.html").read_text()
+
+
 def test_the_page_asks_no_other_host(image: str, tmp_path: Path) -> None:
     written(tmp_path / "r.html", Row(image, "digit", 7, 0.6, "4"), labels={image: 7})
     assert not re.findall(
@@ -166,6 +171,12 @@ def test_a_small_picture_is_small() -> None:
     large = thumbnail(encoded(Image.effect_noise((1000, 500), 90), "PNG"))
     assert large is not None
     assert len(large) < SIDE * SIDE * 4 * 2
+
+
+def test_values_that_are_no_numbers_are_drawn_too() -> None:
+    values = np.full((9, 9), np.nan, np.float32)
+    values[0, 0] = np.inf
+    assert thumbnail(encoded(Image.fromarray(values), "TIFF")) is not None
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", encoded(Image.new("L", (8, 8)), "PNG")[:30]])

@@ -1,6 +1,8 @@
 """Images into folders by what was answered."""
 
+import errno
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -29,11 +31,16 @@ def sorter(mode: Mode) -> Sorter:
     return Sorter(Path("sorted"), mode, unsure_below=0.8)
 
 
+def unmarked(path: str | None) -> str:
+    """Return a name with MARK for the mark of a path."""
+    return re.sub(r"-[0-9a-f]{6}(?=\.)", "-MARK", path or "")
+
+
 def there(folder: Path) -> dict[str, str]:
     """Return the content of all that was sorted."""
     found = sorted((folder / "sorted").rglob("*"))
     return {
-        str(path.relative_to(folder / "sorted")): path.read_text()
+        unmarked(str(path.relative_to(folder / "sorted"))): path.read_text()
         for path in found
         if path.is_file()
     }
@@ -48,7 +55,7 @@ ROWS = [
 ]
 SORTED = {
     "0/latin-\udce4.png": "'latin-\\udce4.png'",
-    "7/7-2.png": "'b/7.png'",
+    "7/7-MARK.png": "'b/7.png'",
     "7/7.png": "'a/7.png'",
     "not_a_digit/noise.png": "'noise.png'",
     "unsure/3.png": "'b/3.png'",
@@ -61,7 +68,7 @@ def test_each_image_goes_where_its_answer_belongs_and_none_is_lost(
 ) -> None:
     places = [sorter(mode).place(row, 1000) for row in ROWS]
     assert there(folder) == SORTED
-    assert places[1] == "sorted/7/7-2.png"
+    assert unmarked(places[1]) == "sorted/7/7-MARK.png"
     left = [path for path in (folder / "scans").rglob("*") if path.is_file()]
     assert len(left) == (0 if mode == "move" else 5)
     assert (folder / "sorted/7/7.png").is_symlink() == (mode == "link")
@@ -72,7 +79,9 @@ def test_to_do_it_again_changes_nothing(mode: Mode, folder: Path) -> None:
     for _ in range(2):
         places = [sorter(mode).place(row, 1000) for row in ROWS]
     assert there(folder) == SORTED
-    assert places == ([None] * 5 if mode == "move" else [*map(str, places)])
+    sevens = ["sorted/7/7.png", "sorted/7/7-MARK.png"]
+    others = ["sorted/unsure/3.png", "sorted/0/latin-\udce4.png", "sorted/not_a_digit/noise.png"]
+    assert [*map(unmarked, places)] == [*sevens, *others]
 
 
 def test_links_lead_to_the_images_from_anywhere(
@@ -90,6 +99,51 @@ def test_a_move_that_was_killed_half_way_is_done_to_its_end(folder: Path) -> Non
     assert sorter("move").place(ROWS[0], 1000) == "sorted/7/7.png"
     assert not Path("scans/a/7.png").exists()
     assert list(there(folder)) == ["7/7.png"]
+
+
+@pytest.mark.parametrize("mode", ["move", "link"])
+@pytest.mark.parametrize("way", ["sorted/unsure", "other/unsure"])
+def test_an_image_that_is_where_it_belongs_stays_there(mode: Mode, way: str, folder: Path) -> None:
+    (folder / "sorted/unsure").mkdir(parents=True)
+    (folder / "other").symlink_to("sorted")
+    Path("scans/b/3.png").rename("sorted/unsure/3.png")
+    assert sorter(mode).place(row(f"{way}/3.png", 3, 0.7), 1000) == f"{way}/3.png"
+    assert there(folder) == {"unsure/3.png": "'b/3.png'"}
+
+
+def test_a_link_that_is_where_it_belongs_stays_there(folder: Path) -> None:
+    sorter("link").place(ROWS[0], 1000)
+    assert sorter("move").place(row("sorted/7/7.png"), 1000) == "sorted/7/7.png"
+    assert there(folder) == {"7/7.png": "'a/7.png'"}
+
+
+def test_an_image_that_became_sure_moves_on(folder: Path) -> None:
+    sorter("move").place(ROWS[2], 1000)
+    assert sorter("move").place(row("sorted/unsure/3.png", 3), 1000) == "sorted/3/3.png"
+    assert there(folder) == {"3/3.png": "'b/3.png'"}
+
+
+@pytest.mark.parametrize("is_other_disk", [False, True])
+def test_an_image_that_was_linked_first_is_moved_beside_its_link(
+    is_other_disk: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other_disk(_: str, name: str) -> None:
+        code = errno.EEXIST if os.path.lexists(name) else errno.EXDEV
+        raise OSError(code, os.strerror(code))
+
+    sorter("link").place(ROWS[0], 1000)
+    if is_other_disk:
+        monkeypatch.setattr(os, "link", other_disk)
+    moved = sorter("move").place(ROWS[0], 1000)
+    assert unmarked(moved) == "sorted/7/7-MARK.png"
+    assert Path(moved or "").read_text() == "'a/7.png'"
+    assert not Path(moved or "").is_symlink()
+
+
+def test_no_link_is_made_to_an_image_that_is_gone(folder: Path) -> None:
+    with pytest.raises(SortingError, match="No such file or directory"):
+        sorter("link").place(row("scans/gone.png"), 1000)
+    assert not list((folder / "sorted/7").iterdir())
 
 
 def test_a_link_is_moved_as_one_that_leads_to_the_same_image(folder: Path) -> None:
@@ -123,6 +177,56 @@ def test_a_member_of_an_archive_is_copied_once(mode: Mode, folder: Path) -> None
     assert place == "sorted/3/3.png"
     assert there(folder) == {"3/3.png": "'b/3.png'"}
     assert Path(archive).is_file()
+
+
+def test_a_copy_overwrites_nothing_that_was_there(folder: Path) -> None:
+    archive = shutil.make_archive("scans", "zip", "scans/b")
+    (folder / "sorted/3").mkdir(parents=True)
+    for name in ("3.png", "3.png.part"):
+        (folder / "sorted/3" / name).write_text("mine")
+    place = sorter("move").place(row(f"{archive}/3.png", 3), 1000)
+    assert unmarked(place) == "sorted/3/3-MARK.png"
+    mine = {f"3/{name}": "mine" for name in ("3.png", "3.png.part")}
+    assert there(folder) == {**mine, "3/3-MARK.png": "'b/3.png'"}
+
+
+def test_runs_at_the_same_time_copy_to_names_of_their_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = shutil.make_archive("first", "zip", "scans/a")
+    second = shutil.make_archive("second", "zip", "scans/b")
+    replace = os.replace
+
+    def meanwhile(source: str, target: str) -> None:
+        monkeypatch.setattr(os, "replace", replace)
+        place = sorter("move").place(row(f"{second}/7.png"), 1000)
+        assert unmarked(place) == "sorted/7/7-MARK.png"
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", meanwhile)
+    assert sorter("move").place(row(f"{first}/7.png"), 1000) == "sorted/7/7.png"
+    assert there(folder) == {"7/7.png": "'a/7.png'", "7/7-MARK.png": "'b/7.png'"}
+
+
+def test_a_copy_that_fails_leaves_nothing_behind(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = shutil.make_archive("scans", "zip", "scans/b")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(SortingError, match="No space left on device"):
+        sorter("move").place(row(f"{archive}/3.png", 3), 1000)
+    assert not list((folder / "sorted/3").iterdir())
+
+
+def test_a_name_as_long_as_can_be_is_copied(folder: Path) -> None:
+    name = "n" * 251 + ".png"
+    Path("scans/b/3.png").rename(f"scans/b/{name}")
+    archive = shutil.make_archive("scans", "zip", "scans/b")
+    assert sorter("move").place(row(f"{archive}/{name}", 3), 1000) == f"sorted/3/{name}"
 
 
 @pytest.mark.parametrize("mode", ["move", "link"])
