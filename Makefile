@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 TRITON_VENV := .venv-triton
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto measure measure-recognition measure-window xvfb clean
+.PHONY: help demo test check format proto measure measure-recognition measure-window container-test xvfb services clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -19,7 +19,7 @@ help: ## list the targets
 demo: $(VENV)/.server ## start the server and classify the sample drawings, and MNIST where it is at hand
 	@$(BIN)/python tools/demo.py
 
-test: $(VENV)/.dev $(TRITON_VENV)/.installed xvfb ## run all tests; those of the window on a display of their own
+test: $(VENV)/.dev $(TRITON_VENV)/.installed xvfb services ## run all tests; those of the window on a display of their own
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.dev ## format, lint, types, proto lint: says what is wrong, changes nothing
@@ -27,6 +27,7 @@ check: $(VENV)/.dev ## format, lint, types, proto lint: says what is wrong, chan
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/python tools/gen_protos.py --lint
+	$(BIN)/hadolint server/Dockerfile
 
 format: $(VENV)/.dev ## put the code into its form
 	$(BIN)/ruff format
@@ -44,11 +45,29 @@ measure-recognition: $(VENV)/.dev ## measure accuracy on every set of images at 
 measure-window: $(VENV)/.dev xvfb ## replay recorded strokes in the window: right answers and latency
 	@$(BIN)/python tools/measure_window.py
 
+container-test: $(VENV)/.dev ## build both images, start the server, classify the samples through it, see it drain
+	@command -v docker >/dev/null && docker info >/dev/null 2>&1 || command -v podman >/dev/null || \
+	{ command -v buildah >/dev/null && command -v debootstrap >/dev/null; } || \
+	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq && \
+	apt-get install -y -qq --no-install-recommends buildah debootstrap; } >/dev/null 2>&1; } || true
+	@$(BIN)/python tools/container_test.py
+
 xvfb:
-	@command -v Xvfb >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	echo "Installing Xvfb, for the tests of the window ..."; \
-	{ apt-get update -qq && apt-get install -y -qq xvfb; } >/dev/null 2>&1 || true; fi
-	@command -v Xvfb >/dev/null || echo "Xvfb is not here: the tests of the window are skipped; on Debian: apt-get install xvfb"
+	@$(call debian,Xvfb,xvfb,the tests of the window)
+
+# Where systemd runs, Debian would start these as services: there they are only named.
+services:
+	@$(call debian,prometheus,$(if $(wildcard /run/systemd/system),,prometheus),the tests of the alerts)
+	@$(call debian,haproxy,$(if $(wildcard /run/systemd/system),,haproxy),the tests behind HAProxy)
+	@$(call debian,ip,iproute2,the tests with several hosts)
+
+# $(call debian,command,package to install where that may be,what needs it)
+define debian
+command -v $(1) >/dev/null || if [ -n "$(2)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	echo "Installing $(2), for $(3) ..."; \
+	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2); } >/dev/null 2>&1 || true; fi; \
+	command -v $(1) >/dev/null || echo "$(1) is not here: $(3) are skipped; on Debian: apt-get install $(1)"
+endef
 
 clean: ## remove what was made here, but for trained models
 	rm -rf $(VENV) $(TRITON_VENV) build dist .mypy_cache .pytest_cache .ruff_cache

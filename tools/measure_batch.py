@@ -9,8 +9,8 @@
 files read, decoded, framed and answered in one process, and in one process a core; in turn.
 ``kills``: the same files, killed with SIGKILL at random moments and resumed, compared byte
 for byte with an undisturbed run. ``odd``: a folder of which one file in twenty is broken in
-one of five ways. ``memory``: the client's own memory while it lists so many files in one
-folder, and while it recognizes so many of a list.
+one of five ways. ``memory``: the client's own memory at a thousand and at so many
+files in one folder.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import csv
 import multiprocessing
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -197,34 +198,44 @@ def measure_odd(seed: int) -> None:
 
 
 def measure_memory(count: int) -> None:
-    """Print the client's memory at few and at many files."""
+    """Print the client's memory at few and at many files, in one folder.
+
+    They are empty: each is listed, read, sent, and has its row, and the server does little.
+    """
     with tempfile.TemporaryDirectory() as folder, embedded_server() as address:
         images = Path(folder) / "images"
         images.mkdir()
-        small = Path(folder) / "small.png"
-        with Image.open("samples/3/thin.png") as drawing:
-            drawing.convert("L").resize((28, 28)).save(small)
         for number in range(count):
             (images / f"{number:07}.png").touch()
-        for files in (1000, count):
-            listing = Path(folder) / "list"
-            listing.write_text(f"{small}\n" * files)
-            run = [*BATCH, "--files-from", str(listing), "--server", address]
-            run += ["--format", "csv", "--output", str(Path(folder) / "answers.csv")]
-            print(f"recognized {files:,} of a list: {peak_megabytes(run):.0f} MB at most")
-        for pattern, files in (("00000*", 100), ("*", count)):
-            run = [*BATCH, str(images), "--dry-run", "--include", pattern]
-            print(
-                f"listed {files:,} of a folder of {count:,}: {peak_megabytes(run):.0f} MB at most"
-            )
+        for pattern, files in (("0000*", 1000), ("*", count)):
+            run = [
+                *BATCH,
+                str(images),
+                "--include",
+                pattern,
+                "--server",
+                address,
+                "--format",
+                "csv",
+            ]
+            run += ["--output", str(Path(folder) / "answers.csv"), "--report", f"{folder}/r.html"]
+            began = time.perf_counter()
+            megabytes = peak_megabytes(run)
+            rows = (Path(folder) / "answers.csv").read_bytes().count(b"\n") - 1
+            seconds = time.perf_counter() - began
+            print(f"{files:,} files, {rows:,} rows: {megabytes:.0f} MB at most, {seconds:.0f} s")
 
 
 def peak_megabytes(command: list[str]) -> float:
-    """Run a command and return the most memory that it had."""
+    """Run a command and return the most memory that it had, as Linux counts it."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        _, _, usage = os.wait4(process.pid, 0)
-        process.returncode = 0
-    return usage.ru_maxrss / 1024
+        status = Path(f"/proc/{process.pid}/status")
+        kilobytes = 0
+        while process.poll() is None:
+            if found := re.search(r"VmHWM:\s+(\d+)", status.read_text()):
+                kilobytes = int(found[1])
+            time.sleep(0.05)
+    return kilobytes / 1024
 
 
 def main() -> int:
