@@ -33,7 +33,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from demo import write_png_folder
 from digits_client.embedded import embedded_server
