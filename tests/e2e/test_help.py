@@ -15,6 +15,7 @@ MODULES = {
     "digits-server": "digits_server",
     "digits-batch": "digits_client.batch.cli",
     "digits-draw": "digits_client.draw.cli",
+    "digits-bench": "digits_client.bench.cli",
     "digits-train": "digits_training.cli",
 }
 COMMANDS = [
@@ -22,6 +23,7 @@ COMMANDS = [
     "digits-server healthcheck",
     "digits-batch",
     "digits-draw",
+    "digits-bench",
     "digits-train",
     "digits-train fit",
     "digits-train calibrate",

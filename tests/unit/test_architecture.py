@@ -82,6 +82,7 @@ def test_a_client_imports_no_model_runtime(package: str) -> None:
     [
         ("digits_client", {*TENSORFLOW, *RUNTIMES, "digits_server", "digits_training"}),
         ("digits_client.batch.cli", {*TENSORFLOW, *RUNTIMES, "digits_server", "digits_training"}),
+        ("digits_client.bench.cli", {*TENSORFLOW, *RUNTIMES, "digits_server", "digits_training"}),
         ("digits_server.app", {*TENSORFLOW, "digits_client", "digits_training"}),
         ("digits_training.cli", TENSORFLOW),
     ],

@@ -1,0 +1,22 @@
+"""A server that is made up."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from digits_client.connection import Connection
+
+from .fake_server import FakeRecognizer, serving
+
+
+@pytest.fixture
+def recognizer() -> FakeRecognizer:
+    """What the server of ``connection`` answers."""
+    return FakeRecognizer()
+
+
+@pytest.fixture
+async def connection(recognizer: FakeRecognizer) -> AsyncIterator[Connection]:
+    """How to reach it."""
+    async with serving(recognizer) as connection:
+        yield connection
