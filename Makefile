@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The clients of Triton want an older protobuf than ours, and so an environment of their own.
 TRITON_VENV := .venv-triton
+# Ray is heavy, and only one job needs it.
+RAY_VENV := .venv-ray
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format proto measure measure-recognition measure-window container-test xvfb services clean
@@ -19,7 +21,7 @@ help: ## list the targets
 demo: $(VENV)/.server ## start the server and classify the sample drawings, and MNIST where it is at hand
 	@$(BIN)/python tools/demo.py
 
-test: $(VENV)/.dev $(TRITON_VENV)/.installed xvfb services ## run all tests; those of the window on a display of their own
+test: $(VENV)/.dev $(TRITON_VENV)/.installed $(RAY_VENV)/.installed xvfb services ## run all tests; those of the window on a display of their own
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.dev ## format, lint, types, proto lint: says what is wrong, changes nothing
@@ -70,7 +72,7 @@ command -v $(1) >/dev/null || if [ -n "$(2)" ] && [ "$$(id -u)" = 0 ] && command
 endef
 
 clean: ## remove what was made here, but for trained models
-	rm -rf $(VENV) $(TRITON_VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(TRITON_VENV) $(RAY_VENV) build dist .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; name one: make PYTHON=/path/to/python" >&2; exit 1; }
@@ -91,3 +93,9 @@ $(TRITON_VENV)/.installed: | $(VENV)/bin/python
 	@{ $(BIN)/python -m venv $(TRITON_VENV) && $(TRITON_VENV)/bin/python -m pip install --quiet \
 	--disable-pip-version-check 'tritonclient[grpc]>=2.60,<3' 'pillow>=11' && touch $@; } || \
 	{ rm -rf $(TRITON_VENV); echo "tritonclient cannot be had: its tests are skipped" >&2; }
+
+$(RAY_VENV)/.installed: | $(VENV)/bin/python
+	@echo "Installing digits[ray] into $(RAY_VENV), 0.9 GB ..."
+	@{ $(BIN)/python -m venv $(RAY_VENV) && $(RAY_VENV)/bin/python -m pip install --quiet \
+	--disable-pip-version-check --editable '.[ray]' && touch $@; } || \
+	{ rm -rf $(RAY_VENV); echo "Ray cannot be had: its tests are skipped" >&2; }
