@@ -49,8 +49,14 @@ _OPTIONS: Final[Options] = [
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ("grpc.enable_retries", 1),
     ("grpc.max_receive_message_length", -1),
-    # After a server has come back, it is found within a second.
+    # After a server has come back, it is found within a second. The first try is early: a
+    # process that dies may take a connection yet, and four attempts are soon over.
+    ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    # A host that is cut off says nothing: it is found out before calls are over. Servers
+    # of ours allow no shorter time.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 3_000),
 ]
 
 logger = logging.getLogger(__name__)

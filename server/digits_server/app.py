@@ -2,15 +2,15 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import math
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
@@ -24,7 +24,9 @@ from . import models
 from .admin import admin_port
 from .admission import Admission, Room
 from .batcher import Batcher
+from .ending import watch_for_the_end
 from .errors import BindError
+from .exposure import warn_if_open
 from .health import HealthServicer
 from .images import ImageLimits
 from .inference_servicer import INFERENCE_SERVICE, InferenceServicer
@@ -33,6 +35,7 @@ from .metrics import Metrics
 from .recognizer import Recognizer
 from .servicer import RecognizerServicer, ServiceLimits
 from .settings import Settings
+from .switch import LOOPBACK
 from .tls import TlsFiles, server_credentials
 from .tokens import TokenInterceptor, Tokens
 
@@ -113,9 +116,20 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, model: models.LoadedModel, metrics: Metrics
+    settings: Settings,
+    model: models.LoadedModel,
+    metrics: Metrics,
+    *,
+    is_worker: bool = False,
 ) -> AsyncIterator[Server]:
     """Serve a loaded model for as long as the context lasts; leaving it ends at once.
+
+    Args:
+        settings: All of them.
+        model: To begin with.
+        metrics: To count by.
+        is_worker: Whether it is one of several that share the port, which their supervisor has
+            claimed; the admin port is then for the supervisor alone.
 
     Raises:
         BindError: An address is in use or not ours.
@@ -129,6 +143,9 @@ async def running(
     )
     admission = Admission(room, metrics)
     batcher = Batcher(metrics)
+    # An image is one thread's: OpenCV's own would double the time that a small one takes of the
+    # cores, make none faster, and be more threads than were asked for.
+    cv2.setNumThreads(1)
     decoding = ThreadPoolExecutor(settings.threads, thread_name_prefix="decode")
     recognizer = Recognizer(model, batcher, decoding, admission, metrics)
     limits = ServiceLimits(
@@ -148,7 +165,7 @@ async def running(
     interceptors.append(CallInterceptor(metrics, admission))
     grpc_server = grpc.aio.server(
         interceptors=interceptors,
-        options=_channel_options(settings),
+        options=_channel_options(settings, shares_port=is_worker),
     )
     pb_grpc.add_RecognizerServiceServicer_to_server(
         RecognizerServicer(recognizer, admission, limits), grpc_server
@@ -164,8 +181,9 @@ async def running(
     server.address = _bind(grpc_server, settings)
     async with contextlib.AsyncExitStack() as parts:
         if settings.admin_port is not None:
+            admin_host = LOOPBACK if is_worker else settings.host
             server.admin_address = await parts.enter_async_context(
-                admin_port(settings.host, settings.admin_port, health, metrics, server.details)
+                admin_port(admin_host, settings.admin_port, health, metrics, server.details)
             )
         if telemetry is not None:
             parts.push_async_callback(telemetry.shutdown)
@@ -188,10 +206,11 @@ def _telemetry(settings: Settings, metrics: Metrics) -> "Telemetry | None":
     return start(SERVICES, metrics.registry)
 
 
-def _channel_options(settings: Settings) -> list[tuple[str, int]]:
+def _channel_options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
     age_ms = int(settings.max_connection_age_seconds * _MILLISECONDS)
     return [
-        ("grpc.so_reuseport", 0),  # two servers on one port is an error, not a secret
+        # Two servers on one port is an error, not a secret.
+        ("grpc.so_reuseport", int(shares_port)),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", -1),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
@@ -211,22 +230,25 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
 
 
 def _bind(server: grpc.aio.Server, settings: Settings) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"{host}:{settings.port}"
     try:
         if settings.tls_cert is not None and settings.tls_key is not None:
             files = TlsFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
-            bound = server.add_secure_port(address, server_credentials(files))
+            bound = server.add_secure_port(settings.address, server_credentials(files))
         else:
-            bound = server.add_insecure_port(address)
+            bound = server.add_insecure_port(settings.address)
     except RuntimeError:
         bound = 0
     if not bound:
-        raise BindError(f"cannot listen on {address}: it is in use or not an address here")
-    return f"{host}:{bound}"
+        raise BindError(f"cannot listen on {settings.address}: it is in use or not an address here")
+    return dataclasses.replace(settings, port=bound).address
 
 
-async def serve(settings: Settings, *, until_stdin_ends: bool = False) -> None:
+async def serve(
+    settings: Settings,
+    *,
+    until_stdin_ends: bool = False,
+    tell_supervisor: Callable[[str | None], None] | None = None,
+) -> None:
     """Load the best model, serve it, and drain when SIGTERM or SIGINT comes.
 
     A second signal ends the process at once. SIGHUP looks for models at once.
@@ -235,33 +257,32 @@ async def serve(settings: Settings, *, until_stdin_ends: bool = False) -> None:
         settings: All of them.
         until_stdin_ends: Also drain when standard input ends, so that a server which
             belongs to another process does not outlive it.
+        tell_supervisor: For a worker: called once it serves, with the address of its admin
+            port, instead of a line in the log.
 
     Raises:
         ServerError: No model can be served or an address not listened on.
     """
-    loop = asyncio.get_running_loop()
     stopping, reloading = asyncio.Event(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, stopping)
-    loop.add_signal_handler(signal.SIGHUP, reloading.set)
-    if until_stdin_ends:
-        loop.add_reader(sys.stdin.fileno(), _stop_when_read_to_end, loop, stopping)
+    watch_for_the_end(stopping, until_stdin_ends=until_stdin_ends)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.set)
     metrics = Metrics()
     watcher = models.ModelWatcher(
         settings.models_dir, settings.model_version, settings.threads, metrics
     )
     model = await watcher.first()
-    async with running(settings, model, metrics) as server:
+    is_worker = tell_supervisor is not None
+    async with running(settings, model, metrics, is_worker=is_worker) as server:
 
         def show(better: models.LoadedModel | None) -> None:
             server.show_models(better, watcher.rejected)
 
         show(None)
         following = asyncio.create_task(watcher.follow(settings.poll_seconds, reloading, show))
-        _warn_if_open(settings, server.address)
-        if server.admin_address:
-            logger.info("health and metrics on %s", server.admin_address)
-        logger.info("ready on %s", server.address)
+        if tell_supervisor is not None:
+            tell_supervisor(server.admin_address)
+        else:
+            _say_it_is_ready(settings, server)
         await stopping.wait()
         logger.info("stopping")
         following.cancel()
@@ -269,22 +290,8 @@ async def serve(settings: Settings, *, until_stdin_ends: bool = False) -> None:
     logger.info("stopped")
 
 
-def _warn_if_open(settings: Settings, address: str) -> None:
-    if settings.host in ("127.0.0.1", "::1", "localhost"):
-        return
-    if settings.tokens_file is None and settings.tls_client_ca is None:
-        logger.warning("no token is asked for: whoever reaches %s may use it", address)
-    if settings.tls_cert is None:
-        logger.warning("no TLS: what goes to and from %s can be read on its way", address)
-
-
-def _stop(stopping: asyncio.Event) -> None:
-    if stopping.is_set():
-        os._exit(1)  # asked twice: nothing is waited for, not even threads
-    stopping.set()
-
-
-def _stop_when_read_to_end(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4096):
-        loop.remove_reader(sys.stdin.fileno())
-        stopping.set()
+def _say_it_is_ready(settings: Settings, server: Server) -> None:
+    warn_if_open(settings, server.address)
+    if server.admin_address:
+        logger.info("health and metrics on %s", server.admin_address)
+    logger.info("ready on %s", server.address)

@@ -5,7 +5,7 @@ import asyncio
 import importlib.metadata
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings, SettingsError
@@ -43,14 +43,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.resolve(parsed, os.environ)
     except SettingsError as error:
         parser.error(str(error))
-    # The server's modules load the model runtime and gRPC: --help does without them.
-    from .app import serve
-    from .errors import ServerError
     from .logs import configure
 
     configure(settings.log_level, settings.log_format)
+    return serve_to_the_end(settings, until_stdin_ends=parsed.until_stdin_ends)
+
+
+def serve_to_the_end(
+    settings: Settings,
+    *,
+    until_stdin_ends: bool,
+    tell_supervisor: Callable[[str | None], None] | None = None,
+) -> int:
+    """Serve until it is asked to end, and return the exit status.
+
+    Args:
+        settings: All of them.
+        until_stdin_ends: Whether the end of standard input asks for it too.
+        tell_supervisor: For a worker, see ``app.serve``.
+    """
+    from .errors import ServerError
+
     try:
-        asyncio.run(serve(settings, until_stdin_ends=parsed.until_stdin_ends))
+        # The server's modules load the model runtime and gRPC: a supervisor does without them.
+        if settings.workers > 1:
+            from .workers.supervisor import supervise
+
+            return asyncio.run(supervise(settings, until_stdin_ends=until_stdin_ends))
+        from .app import serve
+
+        asyncio.run(
+            serve(settings, until_stdin_ends=until_stdin_ends, tell_supervisor=tell_supervisor)
+        )
     except ServerError as error:
         print(f"digits-server: {error}", file=sys.stderr)
         return 1

@@ -15,19 +15,18 @@ Only ``status.py`` turns errors into statuses.
 
 from typing import ClassVar
 
-import grpc
-
 
 class ServerError(Exception):
     """The root of the tree."""
 
-    code: ClassVar[grpc.StatusCode] = grpc.StatusCode.INTERNAL
+    code: ClassVar[str] = "INTERNAL"
+    """The name of its gRPC status: a supervisor has errors too, and does without gRPC."""
 
 
 class InvalidArgumentError(ServerError):
     """A field of the request breaks its rule."""
 
-    code = grpc.StatusCode.INVALID_ARGUMENT
+    code = "INVALID_ARGUMENT"
 
     def __init__(self, field: str, reason: str) -> None:
         """Name the field as the request spells it, and what is wrong with it."""
@@ -39,13 +38,13 @@ class InvalidArgumentError(ServerError):
 class NotFoundError(ServerError):
     """The caller names something that is not here."""
 
-    code = grpc.StatusCode.NOT_FOUND
+    code = "NOT_FOUND"
 
 
 class OverloadedError(ServerError):
     """The server has as much in hand as it accepts."""
 
-    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    code = "RESOURCE_EXHAUSTED"
 
     def __init__(self, reason: str, retry_after_seconds: float) -> None:
         """Tell what is full, and when to try again."""
@@ -56,7 +55,7 @@ class OverloadedError(ServerError):
 class ExpiredError(ServerError):
     """The caller's deadline passed before the work was begun."""
 
-    code = grpc.StatusCode.DEADLINE_EXCEEDED
+    code = "DEADLINE_EXCEEDED"
 
 
 class BindError(ServerError):

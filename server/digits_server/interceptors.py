@@ -85,8 +85,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> NoReturn:
         """Turn a call away by the shortest way: under load there are many."""
         error = self._admission.refusal()
-        self._metrics.calls.labels(method, error.code.name).inc()
-        await context.abort(error.code, str(error), _trailers(error, _request_id(context)))
+        self._metrics.calls.labels(method, error.code).inc()
+        code = grpc.StatusCode[error.code]
+        await context.abort(code, str(error), _trailers(error, _request_id(context)))
 
 
 def _read(deserialize: Callable[[bytes], Any], content: bytes) -> Any:
@@ -146,8 +147,8 @@ class _Call:
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         if error is None:
             self._end("OK")
-        elif isinstance(error, ServerError) and error.code is not grpc.StatusCode.INTERNAL:
-            self._end(error.code.name)
+        elif isinstance(error, ServerError) and error.code != "INTERNAL":
+            self._end(error.code)
             await self._abort(error)
         elif isinstance(error, grpc.aio.AbortError):  # a service's own, as that of health
             self._end(_CODES.get(cast("int", self._context.code()), "UNKNOWN"))
@@ -177,7 +178,8 @@ class _Call:
             )
 
     async def _abort(self, error: ServerError) -> None:
-        await self._context.abort(error.code, str(error), _trailers(error, self._id))
+        code = grpc.StatusCode[error.code]
+        await self._context.abort(code, str(error), _trailers(error, self._id))
 
 
 CallMaker = Callable[[grpc.aio.ServicerContext[Any, Any]], _Call]

@@ -14,18 +14,26 @@ _OWN_ATTRIBUTES: Final = frozenset(RESERVED_ATTRS) | {"color_message"}
 _SEPARATORS: Final = frozenset(" ='\"")
 
 
-def configure(level: str, log_format: str) -> None:
+def configure(level: str, log_format: str, worker: int | None = None) -> None:
     """Send all that is logged to standard error, and Python's warnings too.
 
     Args:
         level: DEBUG, INFO, WARNING or ERROR.
         log_format: ``json`` for an object a line, ``console`` for lines to read. Either has
             what was given as ``extra``, as fields or as ``key=value``.
+        worker: The number of this process among those that share a port; each entry has it.
     """
     handler = logging.StreamHandler(sys.stderr)
+    if worker is not None:
+        handler.addFilter(functools.partial(_name_worker, worker))
     handler.setFormatter(_Json() if log_format == "json" else _Console())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
+
+
+def _name_worker(worker: int, record: logging.LogRecord) -> bool:
+    record.worker = worker
+    return True
 
 
 class _Json(JsonFormatter):

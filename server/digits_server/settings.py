@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -97,9 +98,17 @@ class Settings:
     model_version: int = field(
         default=0, metadata=_flag(_whole(0, 2**31), "N", "model version; 0 takes the highest")
     )
+    workers: int = field(
+        default=1, metadata=_flag(_whole(1, 256), "N", "processes that share the port")
+    )
     threads: int = field(
         default=_core_count(),
-        metadata=_flag(_whole(1, 1024), "N", "threads that decode, and threads of the model"),
+        metadata=_flag(
+            _whole(1, 1024),
+            "N",
+            "threads of each process that decode, and threads of its model; default: its share "
+            f"of the cores, {_core_count()} here",
+        ),
     )
     poll_seconds: float = field(
         default=2.0,
@@ -232,15 +241,30 @@ class Settings:
                 values[setting.name] = setting.metadata["parse"](text)
             except ValueError as error:
                 raise SettingsError(f"{source}: {error}") from None
+        if "threads" not in values:
+            values["threads"] = max(1, _core_count() // values.get("workers", 1))
         settings = cls(**values)
         settings._check_together()
         return settings
+
+    @property
+    def address(self) -> str:
+        """``host:port``, as gRPC wants it and as people write it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def as_flags(self) -> list[str]:
+        """Return the flags that resolve to these settings in the same environment."""
+        given = ((_flag_name(setting), getattr(self, setting.name)) for setting in fields(self))
+        return [f"{flag}={value}" for flag, value in given if value is not None]
 
     def _check_together(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise SettingsError("--tls-cert and --tls-key belong together")
         if self.tls_client_ca is not None and self.tls_cert is None:
             raise SettingsError("--tls-client-ca needs --tls-cert and --tls-key")
+        if self.workers > 1 and not hasattr(socket, "SO_REUSEPORT"):
+            raise SettingsError("--workers: this system lets no two processes share a port")
 
 
 def _flag_name(setting: Field[Any]) -> str:

@@ -1,5 +1,6 @@
 """The one place where an error becomes a status."""
 
+import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
@@ -11,7 +12,7 @@ DETAILS_KEY = "grpc-status-details-bin"
 
 def to_status(error: ServerError) -> status_pb2.Status:
     """Return the status that tells a caller of an error, with its typed details."""
-    code: int = error.code.value[0]
+    code: int = grpc.StatusCode[error.code].value[0]
     status = status_pb2.Status(code=code, message=str(error))
     if isinstance(error, InvalidArgumentError):
         violation = error_details_pb2.BadRequest.FieldViolation(

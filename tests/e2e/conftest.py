@@ -13,6 +13,8 @@ import pytest
 
 from digits_training.datasets import DATA_DIR_VARIABLE, DatasetError, Mnist, load_mnist
 
+from .load import add_model
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60
 
@@ -110,6 +112,14 @@ def start(environment: dict[str, str]) -> Iterator[Start]:
 def server(start: Start) -> ServerProcess:
     """A server on a free port, ready, with the shipped model."""
     return start()
+
+
+@pytest.fixture
+def models_dir(tmp_path: Path) -> Path:
+    """A models folder with the shipped model as version 5."""
+    (tmp_path / "models").mkdir()
+    add_model(tmp_path / "models", 5)
+    return tmp_path / "models"
 
 
 @pytest.fixture(scope="session")

@@ -2,16 +2,12 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,79 +22,16 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_client import Client
 from digits_client.errors import UnavailableError
 from digits_server import models
-from digits_server.settings import SHIPPED_MODELS
+
+from .load import PATIENCE_SECONDS, SAMPLES, Load, add_model, until
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import ServerProcess, Start
-
-PATIENCE_SECONDS = 30
-SAMPLES = [f"samples/{digit}/marker.png" for digit in range(10)]
 
 
 def both(*servers: "ServerProcess") -> str:
     """Return one address for several servers: calls go to them in turn."""
     return "ipv4:" + ",".join(server.address for server in servers)
-
-
-class Load:
-    """Asks for the samples again and again from several threads until it is told to end."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self._ending = threading.Event()
-        self._threads = ThreadPoolExecutor(4)
-        self._done = [self._threads.submit(self._ask) for _ in range(4)]
-        self._asked = threading.Semaphore(0)
-
-    def _ask(self) -> list[tuple[int, int | None]]:
-        """Return what was asked with what was answered: each call once."""
-        answers = []
-        with Client(self._address, timeout_seconds=20) as client:
-            while not self._ending.is_set():
-                for digit, sample in enumerate(SAMPLES):
-                    answers.append((digit, client.recognize(sample).digit))
-                    self._asked.release()
-        return answers
-
-    def wait_for(self, count: int) -> None:
-        """Wait until so many more calls have been answered."""
-        for _ in range(count):
-            assert self._asked.acquire(timeout=PATIENCE_SECONDS)
-
-    def end(self) -> list[tuple[int, int | None]]:
-        """Return all answers.
-
-        Raises:
-            DigitsError: A call failed.
-        """
-        self._ending.set()
-        answers = [answer for done in self._done for answer in done.result()]
-        self._threads.shutdown()
-        return answers
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def models_dir(tmp_path: Path) -> Path:
-    """A models folder with the shipped model as version 5."""
-    (tmp_path / "models").mkdir()
-    add_model(tmp_path / "models", 5)
-    return tmp_path / "models"
-
-
-def add_model(models_dir: Path, version: int) -> Path:
-    shipped = SHIPPED_MODELS / str(models.versions(SHIPPED_MODELS)[0])
-    part, folder = models_dir / f"{version}.part", models_dir / str(version)
-    shutil.copytree(shipped, part)
-    manifest = models.Manifest.read(shipped)
-    dataclasses.replace(manifest, version=str(version)).write(part)
-    return part.rename(folder)
 
 
 def test_of_two_servers_one_is_killed_under_load_and_every_answer_comes_once(

@@ -31,11 +31,31 @@ def test_values_are_parsed_to_their_types() -> None:
     assert settings.log_level == "DEBUG"
 
 
+def test_workers_share_the_cores_unless_they_are_told_how_many_threads_to_have() -> None:
+    cores = resolve().threads
+    assert resolve("--workers", "2").threads == max(1, cores // 2)
+    assert resolve("--workers", "256").threads == 1
+    assert resolve("--workers", "2", DIGITS_THREADS="3").threads == 3
+
+
+def test_settings_as_flags_are_the_same_settings() -> None:
+    settings = resolve("--host", "::1", "--models-dir=-m", "--admin-port", "0", "--workers", "2")
+    assert resolve(*settings.as_flags(), DIGITS_PORT="7") == settings
+
+
+def test_where_no_port_can_be_shared_there_is_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("socket.SO_REUSEPORT")
+    assert resolve().workers == 1
+    with pytest.raises(SettingsError, match=r"^--workers: this system "):
+        resolve("--workers", "2")
+
+
 @pytest.mark.parametrize(
     ("flag", "value"),
     [
         ("--port", "65536"),
         ("--port", "http"),
+        ("--workers", "0"),
         ("--threads", "0"),
         ("--max-batch-images", "-1"),
         ("--max-image-pixels", "100000000"),
