@@ -71,8 +71,9 @@ class PersistentAsker:
         Raises:
             DigitsError: The server was given up, or asking again is of no use.
         """
-        if not images:
-            return []
+        return await self._recognize(images, time.monotonic()) if images else []
+
+    async def _recognize(self, images: Sequence[bytes], asked_at: float) -> Answers:
         tries = 0
         while True:
             tries += 1
@@ -84,35 +85,41 @@ class PersistentAsker:
                 if isinstance(error, AccessError):
                     raise
                 if isinstance(error, OverloadedError) and error.retry_after_seconds is None:
-                    return await self._by_halves(images, error)
-                await self._wait(tries, error)
+                    return await self._by_halves(images, asked_at, error)
+                await self._wait(tries, asked_at, error)
                 if isinstance(error, DeadlineError) and len(images) > 1:
-                    return await self._by_halves(images, error)
+                    return await self._by_halves(images, asked_at, error)
             except InvalidImageError as error:
-                return await self._by_halves(images, error)
+                return await self._by_halves(images, asked_at, error)
             except ServerFailureError as error:
                 if error.code in _NEVER_AGAIN:
                     raise
                 if tries == _FAULT_TRIES:
-                    return await self._by_halves(images, error)
-                await self._wait(tries, error)
+                    return await self._by_halves(images, asked_at, error)
+                await self._wait(tries, asked_at, error)
             else:
                 self._answered_at = time.monotonic()
                 return answers
 
-    async def _by_halves(self, images: Sequence[bytes], error: DigitsError) -> Answers:
+    async def _by_halves(
+        self, images: Sequence[bytes], asked_at: float, error: DigitsError
+    ) -> Answers:
         if len(images) == 1:
             return [error]
         middle = len(images) // 2
-        return [*await self.recognize(images[:middle]), *await self.recognize(images[middle:])]
+        return [
+            *await self._recognize(images[:middle], asked_at),
+            *await self._recognize(images[middle:], asked_at),
+        ]
 
-    async def _wait(self, tries: int, error: DigitsError) -> None:
+    async def _wait(self, tries: int, asked_at: float, error: DigitsError) -> None:
         """Wait before the next try.
 
         Raises:
             DigitsError: The error, where it is time to give up.
         """
-        if time.monotonic() - self._answered_at > self._give_up_seconds:
+        # While nothing was asked, nothing could be answered: a list may have been slow to come.
+        if time.monotonic() - max(self._answered_at, asked_at) > self._give_up_seconds:
             raise error
         longest = min(_FIRST_WAIT_SECONDS * 2**tries, _LONGEST_WAIT_SECONDS)
         asked_for = error.retry_after_seconds if isinstance(error, OverloadedError) else None

@@ -31,7 +31,6 @@ class Run:
 
         Raises:
             UnusableFileError: The labels cannot be used.
-            OSError: A file cannot be written.
         """
         self._options = options
         self._labels = _labels(options)
@@ -39,7 +38,7 @@ class Run:
         self._evaluation = Evaluation()
         self._report = Report(self._evaluation)
         self._output = Output(options.form, options.columns, options.output)
-        self._failed = options.errors_to and FailedList(options.errors_to, options.separator)
+        self._failed: FailedList | None = None
         self._sorter = _sorter(options)
         self._unsorted_count = 0
         self._first_unsorted = ""
@@ -55,7 +54,8 @@ class Run:
         """
         self._stack.enter_context(self._output)
         self._output.begin(resumes=self._options.resumes)
-        if self._failed:
+        if self._options.errors_to:
+            self._failed = FailedList(self._options.errors_to, self._options.separator)
             self._stack.callback(self._failed.close)
         return self
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,6 +177,17 @@ async def test_a_server_that_stays_away_is_given_up_after_a_while(
     with pytest.raises(error):
         await all_of(asking_client, numbered(3))
     assert server.attempt_count > 1 + 3
+
+
+async def test_a_list_that_was_long_in_coming_is_no_reason_to_give_up(
+    asking_client: AsyncClient, server: "FakeRecognizer"
+) -> None:
+    def slow() -> Iterable[Item]:
+        time.sleep(0.4)  # longer than the server may answer nothing
+        yield Memory("x", b"7")
+
+    server.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, 2, after=1, details=retry_info(1))
+    assert digits(await all_of(asking_client, slow())) == [7]
 
 
 async def test_a_server_that_is_not_there_at_first_is_not_waited_for(
