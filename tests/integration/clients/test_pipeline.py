@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -258,12 +259,12 @@ async def test_it_stops_while_it_waits_for_an_item_that_does_not_come(
     asking_client: AsyncClient,
 ) -> None:
     stopping = asyncio.Event()
-    never = asyncio.Event()
+    never = threading.Event()
     loop = asyncio.get_running_loop()
 
     def slow() -> Iterable[Item]:
         loop.call_soon_threadsafe(stopping.set)
-        asyncio.run_coroutine_threadsafe(never.wait(), loop).result(30)
+        never.wait(30)
         yield from numbered(1)
 
     groups = answered(asking_client, slow(), stopping=stopping)
