@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
-import math
 import signal
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +23,6 @@ from .admin import admin_port
 from .admission import Admission, Room
 from .batcher import Batcher
 from .ending import watch_for_the_end
-from .errors import BindError
 from .exposure import warn_if_open
 from .health import HealthServicer
 from .images import ImageLimits
@@ -36,8 +33,8 @@ from .recognizer import Recognizer
 from .servicer import RecognizerServicer, ServiceLimits
 from .settings import Settings
 from .switch import LOOPBACK
-from .tls import TlsFiles, server_credentials
 from .tokens import TokenInterceptor, Tokens
+from .transport import bind, make_server
 
 if TYPE_CHECKING:
     from .telemetry import Telemetry
@@ -46,12 +43,6 @@ logger = logging.getLogger(__name__)
 
 SERVICE: str = pb.DESCRIPTOR.services_by_name["RecognizerService"].full_name
 SERVICES = (SERVICE, INFERENCE_SERVICE)
-_MILLISECONDS = 1000
-_NEVER = 2**31 - 1
-# Clients may ask whether a connection lives, but not more often than this.
-_LEAST_PING_SECONDS = 10
-_KEEPALIVE_SECONDS = 60
-_KEEPALIVE_TIMEOUT_SECONDS = 20
 
 
 class Server:
@@ -134,6 +125,7 @@ async def running(
     Raises:
         BindError: An address is in use or not ours.
         CredentialsError: A certificate or the file of tokens is no good.
+        TransportError: The transport that is asked for is not installed.
     """
     room = Room(
         settings.max_queue_images,
@@ -162,11 +154,10 @@ async def running(
         interceptors.append(
             TokenInterceptor(Tokens(settings.tokens_file), {HEALTH_SERVICE}, metrics)
         )
-    interceptors.append(CallInterceptor(metrics, admission))
-    grpc_server = grpc.aio.server(
-        interceptors=interceptors,
-        options=_channel_options(settings, shares_port=is_worker),
+    interceptors.append(
+        CallInterceptor(metrics, admission, pushes_back=settings.transport != "native")
     )
+    grpc_server = make_server(settings, interceptors, shares_port=is_worker)
     pb_grpc.add_RecognizerServiceServicer_to_server(
         RecognizerServicer(recognizer, admission, limits), grpc_server
     )
@@ -178,7 +169,7 @@ async def running(
         (*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), grpc_server
     )
     server = Server(grpc_server, health, metrics, recognizer)
-    server.address = _bind(grpc_server, settings)
+    server.address = bind(grpc_server, settings)
     async with contextlib.AsyncExitStack() as parts:
         if settings.admin_port is not None:
             admin_host = LOOPBACK if is_worker else settings.host
@@ -204,43 +195,6 @@ def _telemetry(settings: Settings, metrics: Metrics) -> "Telemetry | None":
     from .telemetry import start
 
     return start(SERVICES, metrics.registry)
-
-
-def _channel_options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
-    age_ms = int(settings.max_connection_age_seconds * _MILLISECONDS)
-    return [
-        # Two servers on one port is an error, not a secret.
-        ("grpc.so_reuseport", int(shares_port)),
-        ("grpc.max_receive_message_length", settings.max_message_bytes),
-        ("grpc.max_send_message_length", -1),
-        ("grpc.max_allowed_incoming_connections", settings.max_connections),
-        ("grpc.max_concurrent_streams", settings.max_connection_calls),
-        # Calls that the event loop has not come to yet wait in gRPC: not for long either. They
-        # are cancelled then, which tells callers less than our own refusal: it is the last resort.
-        (
-            "grpc.server_max_unrequested_time_in_server",
-            max(1, math.ceil(2 * settings.max_wait_seconds)),
-        ),
-        ("grpc.max_connection_age_ms", age_ms or _NEVER),
-        ("grpc.max_connection_age_grace_ms", int(settings.grace_seconds * _MILLISECONDS)),
-        ("grpc.keepalive_time_ms", _KEEPALIVE_SECONDS * _MILLISECONDS),
-        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_SECONDS * _MILLISECONDS),
-        ("grpc.http2.min_ping_interval_without_data_ms", _LEAST_PING_SECONDS * _MILLISECONDS),
-    ]
-
-
-def _bind(server: grpc.aio.Server, settings: Settings) -> str:
-    try:
-        if settings.tls_cert is not None and settings.tls_key is not None:
-            files = TlsFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
-            bound = server.add_secure_port(settings.address, server_credentials(files))
-        else:
-            bound = server.add_insecure_port(settings.address)
-    except RuntimeError:
-        bound = 0
-    if not bound:
-        raise BindError(f"cannot listen on {settings.address}: it is in use or not an address here")
-    return dataclasses.replace(settings, port=bound).address
 
 
 async def serve(

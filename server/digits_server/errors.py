@@ -7,7 +7,8 @@
     ├── ExpiredError           the deadline passed first: DEADLINE_EXCEEDED
     ├── CredentialsError       a certificate or token file is no good: it does not start
     ├── BindError              an address cannot be listened on: the server does not start
-    └── ModelError             a model folder cannot be served: the server does not start
+    ├── ModelError             a model folder cannot be served: the server does not start
+    └── TransportError         the transport is not installed: the server does not start
 
 The message of an error that has a code is for the caller: it holds nothing internal.
 Only ``status.py`` turns errors into statuses.
@@ -68,3 +69,7 @@ class CredentialsError(ServerError):
 
 class ModelError(ServerError):
     """A model folder is missing, incomplete, altered, or not for this server."""
+
+
+class TransportError(ServerError):
+    """The transport that is asked for is not installed."""

@@ -42,9 +42,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     too: of bytes that are none, gRPC itself would tell callers the exception.
     """
 
-    def __init__(self, metrics: Metrics, admission: Admission) -> None:
+    def __init__(self, metrics: Metrics, admission: Admission, *, pushes_back: bool = True) -> None:
+        """Wrap handlers.
+
+        Args:
+            metrics: To count by.
+            admission: Asked whether there is room, before a message is read.
+            pushes_back: Whether the transport can send gRPC's own word for "try again in".
+        """
         self._metrics = metrics
         self._admission = admission
+        self._pushes_back = pushes_back
 
     async def intercept_service(
         self,
@@ -58,7 +66,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         method = handler_call_details.method.removeprefix("/")
         if method.rpartition("/")[2] in _METHODS_WITH_IMAGES and self._admission.is_full:
             return grpc.unary_unary_rpc_method_handler(functools.partial(self._refuse, method))
-        call = functools.partial(_Call, method, self._metrics)
+        call = functools.partial(_Call, method, self._metrics, self._pushes_back)
         read: Reader = functools.partial(_read, handler.request_deserializer or _unread)
         codecs = {"response_serializer": handler.response_serializer}
         if handler.unary_unary:
@@ -87,7 +95,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         error = self._admission.refusal()
         self._metrics.calls.labels(method, error.code).inc()
         code = grpc.StatusCode[error.code]
-        await context.abort(code, str(error), _trailers(error, _request_id(context)))
+        trailers = _trailers(error, _request_id(context), pushes_back=self._pushes_back)
+        await context.abort(code, str(error), trailers)
 
 
 def _read(deserialize: Callable[[bytes], Any], content: bytes) -> Any:
@@ -132,10 +141,15 @@ class _Call:
     """One call: its id, its duration, and its end."""
 
     def __init__(
-        self, method: str, metrics: Metrics, context: grpc.aio.ServicerContext[Any, Any]
+        self,
+        method: str,
+        metrics: Metrics,
+        pushes_back: bool,
+        context: grpc.aio.ServicerContext[Any, Any],
     ) -> None:
         self._method = method
         self._metrics = metrics
+        self._pushes_back = pushes_back
         self._context = context
         self._id = _request_id(context)
 
@@ -151,7 +165,8 @@ class _Call:
             self._end(error.code)
             await self._abort(error)
         elif isinstance(error, grpc.aio.AbortError):  # a service's own, as that of health
-            self._end(_CODES.get(cast("int", self._context.code()), "UNKNOWN"))
+            code: Any = self._context.code()  # grpcio's is a number, whatever its types say
+            self._end(code.name if isinstance(code, grpc.StatusCode) else _CODES[code])
         elif isinstance(error, Exception):
             self._end("INTERNAL", error)
             await self._abort(ServerError(INTERNAL_MESSAGE))
@@ -179,18 +194,21 @@ class _Call:
 
     async def _abort(self, error: ServerError) -> None:
         code = grpc.StatusCode[error.code]
-        await self._context.abort(code, str(error), _trailers(error, self._id))
+        trailers = _trailers(error, self._id, pushes_back=self._pushes_back)
+        await self._context.abort(code, str(error), trailers)
 
 
 CallMaker = Callable[[grpc.aio.ServicerContext[Any, Any]], _Call]
 
 
-def _trailers(error: ServerError, request_id: str) -> tuple[tuple[str, str | bytes], ...]:
+def _trailers(
+    error: ServerError, request_id: str, *, pushes_back: bool
+) -> tuple[tuple[str, str | bytes], ...]:
     trailers: tuple[tuple[str, str | bytes], ...] = (
         (REQUEST_ID_KEY, request_id),
         (DETAILS_KEY, to_status(error).SerializeToString()),
     )
-    if isinstance(error, OverloadedError):
+    if pushes_back and isinstance(error, OverloadedError):
         trailers += ((PUSHBACK_KEY, str(round(error.retry_after_seconds * 1000))),)
     return trailers
 

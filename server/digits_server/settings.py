@@ -6,12 +6,22 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 50051
 # Pillow itself warns above 89 million pixels and refuses at twice that, whatever we accept.
 MOST_IMAGE_PIXELS = 2**26
+TRANSPORTS: Final = ("grpc", "native")
+# What the native transport cannot do, so that nobody relies on it: the defaults of these are
+# without effect there, and asking for one is an error.
+_NOT_NATIVE: Final = {
+    "tls_cert": "speaks no TLS",
+    "tls_key": "speaks no TLS",
+    "tls_client_ca": "speaks no TLS",
+    "max_connections": "does not limit connections",
+    "max_connection_age_seconds": "closes no connection by its age",
+}
 SHIPPED_MODELS = Path(__file__).parent / "shipped_models"
 
 
@@ -186,6 +196,14 @@ class Settings:
             Path, "FILE", "tokens, one a line, one of which is asked for; default: none"
         ),
     )
+    transport: str = field(
+        default="grpc",
+        metadata=_flag(
+            _one_of(*TRANSPORTS),
+            "KIND",
+            "grpc, or native: faster for single images, plaintext only; an extra",
+        ),
+    )
     admin_port: int | None = field(
         default=None,
         metadata=_flag(
@@ -245,6 +263,7 @@ class Settings:
             values["threads"] = max(1, _core_count() // values.get("workers", 1))
         settings = cls(**values)
         settings._check_together()
+        settings._check_transport(values)
         return settings
 
     @property
@@ -255,7 +274,12 @@ class Settings:
 
     def as_flags(self) -> list[str]:
         """Return the flags that resolve to these settings in the same environment."""
-        given = ((_flag_name(setting), getattr(self, setting.name)) for setting in fields(self))
+        left_out = _NOT_NATIVE if self.transport == "native" else ()
+        given = (
+            (_flag_name(setting), getattr(self, setting.name))
+            for setting in fields(self)
+            if setting.name not in left_out
+        )
         return [f"{flag}={value}" for flag, value in given if value is not None]
 
     def _check_together(self) -> None:
@@ -265,6 +289,15 @@ class Settings:
             raise SettingsError("--tls-client-ca needs --tls-cert and --tls-key")
         if self.workers > 1 and not hasattr(socket, "SO_REUSEPORT"):
             raise SettingsError("--workers: this system lets no two processes share a port")
+
+    def _check_transport(self, given: Mapping[str, Any]) -> None:
+        if self.transport != "native":
+            return
+        for name, what in _NOT_NATIVE.items():
+            if given.get(name):
+                raise SettingsError(
+                    f"--{name.replace('_', '-')}: --transport native {what}; use --transport grpc"
+                )
 
 
 def _flag_name(setting: Field[Any]) -> str:

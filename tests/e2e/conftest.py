@@ -88,7 +88,13 @@ def address_in(log: IO[str]) -> str:
 
 
 @pytest.fixture
-def start(environment: dict[str, str]) -> Iterator[Start]:
+def transport() -> str:
+    """That of the servers; what is to be tried on each overrides it."""
+    return "grpc"
+
+
+@pytest.fixture
+def start(environment: dict[str, str], transport: str) -> Iterator[Start]:
     """Starts servers, each ready when it is returned; ends them with the test."""
     with contextlib.ExitStack() as processes:
 
@@ -96,7 +102,7 @@ def start(environment: dict[str, str]) -> Iterator[Start]:
             process = processes.enter_context(
                 subprocess.Popen(
                     [sys.executable, "-m", "digits_server", "--port", port, *flags],
-                    env=environment,
+                    env=environment | {"DIGITS_TRANSPORT": transport},
                     stderr=subprocess.PIPE,
                     text=True,
                 )

@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from digits_client import Client
+from digits_server.settings import TRANSPORTS
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Run, ServerProcess
 
 PATIENCE_SECONDS = 30
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each of them in turn."""
+    return str(request.param)
 
 
 def test_a_server_that_says_it_is_ready_answers(server: "ServerProcess") -> None:

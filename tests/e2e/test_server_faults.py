@@ -22,11 +22,18 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_client import Client
 from digits_client.errors import UnavailableError
 from digits_server import models
+from digits_server.settings import TRANSPORTS
 
 from .load import PATIENCE_SECONDS, SAMPLES, Load, add_model, until
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import ServerProcess, Start
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each of them in turn."""
+    return str(request.param)
 
 
 def both(*servers: "ServerProcess") -> str:
@@ -146,6 +153,7 @@ def _answers(client: Client, answers: list[int | None]) -> bool:
     return answers == [7]
 
 
+@pytest.mark.parametrize("transport", ["grpc"], indirect=True)  # the other has no limit
 def test_of_connections_those_past_the_limit_are_refused_and_the_others_live(
     start: "Start",
 ) -> None:

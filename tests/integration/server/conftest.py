@@ -18,7 +18,7 @@ from digits_server.app import Server, running
 from digits_server.frames import FRAME_RECIPE
 from digits_server.metrics import Metrics
 from digits_server.models import LABELS, LoadedModel, Manifest
-from digits_server.settings import Settings
+from digits_server.settings import TRANSPORTS, Settings
 
 
 class FakeEngine:
@@ -85,14 +85,23 @@ def manifest() -> Manifest:
     )
 
 
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each of them in turn; a test of what one of them lacks parametrizes it itself."""
+    return str(request.param)
+
+
 @pytest.fixture
-def run_server(manifest: Manifest) -> RunServer:
+def run_server(manifest: Manifest, transport: str) -> RunServer:
     """Start a server; settings by keyword."""
 
     @asynccontextmanager
     async def run(**changes: object) -> AsyncIterator[Running]:
         engine = FakeEngine()
-        settings = replace(Settings(port=0, threads=1), **changes)  # type: ignore[arg-type]
+        settings = replace(
+            Settings(port=0, threads=1, transport=transport),
+            **changes,  # type: ignore[arg-type]
+        )
         metrics = Metrics()
         async with (
             running(settings, LoadedModel(manifest, engine), metrics) as server,

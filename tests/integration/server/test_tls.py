@@ -14,6 +14,12 @@ from digits_server.tls import TlsFiles, server_credentials
 
 
 @pytest.fixture
+def transport() -> str:
+    """The native one speaks no TLS."""
+    return "grpc"
+
+
+@pytest.fixture
 def authority() -> trustme.CA:
     return trustme.CA()
 

@@ -43,6 +43,25 @@ def test_settings_as_flags_are_the_same_settings() -> None:
     assert resolve(*settings.as_flags(), DIGITS_PORT="7") == settings
 
 
+@pytest.mark.parametrize(
+    ("flags", "what"),
+    [
+        (("--tls-cert", "c", "--tls-key", "k"), "--tls-cert: --transport native speaks no TLS"),
+        (("--max-connections", "9"), "--max-connections: --transport native does not limit"),
+        (("--max-connection-age-seconds", "9"), "closes no connection by its age"),
+    ],
+)
+def test_what_the_native_transport_cannot_do_is_refused(flags: tuple[str, ...], what: str) -> None:
+    with pytest.raises(SettingsError, match=what):
+        resolve("--transport", "native", *flags)
+    resolve("--transport", "grpc", *flags)
+
+
+def test_native_workers_are_not_given_what_they_would_refuse() -> None:
+    settings = resolve("--transport", "native", "--max-connection-age-seconds", "0")
+    assert resolve(*settings.as_flags()).transport == "native"
+
+
 def test_where_no_port_can_be_shared_there_is_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("socket.SO_REUSEPORT")
     assert resolve().workers == 1

@@ -1,0 +1,17 @@
+"""What stands between the settings and gRPC's own server."""
+
+import sys
+
+import pytest
+
+from digits_server.errors import TransportError
+from digits_server.settings import Settings
+from digits_server.transport import make_server
+
+
+def test_a_transport_that_is_not_installed_is_named_with_what_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pygrpc_native", None)
+    with pytest.raises(TransportError, match=r"pip install 'digits\[fast\]'"):
+        make_server(Settings(transport="native"), [], shares_port=False)
