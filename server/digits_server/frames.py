@@ -66,7 +66,9 @@ def _is_frame(gray: NDArray[np.uint8]) -> bool:
     _, _, width, height = cv2.boundingRect(gray)
     if abs(max(width, height) - BOX_SIZE) > TOLERANCE_PIXELS:
         return False
-    x, y = _center_of_mass(gray)
+    moments = cv2.moments(gray)  # whole numbers, so that no sum is rounded
+    total = moments["m00"]
+    x, y = (moments["m10"] + total / 2) / total, (moments["m01"] + total / 2) / total
     middle = FRAME_SIZE / 2
     return abs(x - middle) <= TOLERANCE_PIXELS and abs(y - middle) <= TOLERANCE_PIXELS
 

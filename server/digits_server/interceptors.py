@@ -3,9 +3,9 @@
 import contextlib
 import functools
 import logging
+import random
 import re
 import time
-import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, TypeAlias, cast
 
@@ -53,6 +53,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._metrics = metrics
         self._admission = admission
         self._pushes_back = pushes_back
+        # By name, with what it wraps; only methods that are here come this far.
+        self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
     async def intercept_service(
         self,
@@ -66,7 +68,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         method = handler_call_details.method.removeprefix("/")
         if method.rpartition("/")[2] in _METHODS_WITH_IMAGES and self._admission.is_full:
             return grpc.unary_unary_rpc_method_handler(functools.partial(self._refuse, method))
-        call = functools.partial(_Call, method, self._metrics, self._pushes_back)
+        known, wrapped = self._wrapped.get(method, (None, None))
+        if known is not handler:  # another method, or what an outer interceptor put in its place
+            wrapped = self._wrap(method, handler)
+            self._wrapped[method] = (handler, wrapped)
+        return wrapped
+
+    def _wrap(self, method: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> Handler:
+        call = functools.partial(_Call, _MethodMetrics(method, self._metrics), self._pushes_back)
         read: Reader = functools.partial(_read, handler.request_deserializer or _unread)
         codecs = {"response_serializer": handler.response_serializer}
         if handler.unary_unary:
@@ -137,17 +146,29 @@ def _stream(behavior: StreamBehavior, read: Reader, call: "CallMaker") -> Stream
     return answer
 
 
+class _MethodMetrics:
+    """The metrics of one method, found once and not at each call."""
+
+    def __init__(self, method: str, metrics: Metrics) -> None:
+        self.method = method
+        self.in_flight = metrics.calls_in_flight.labels(method)
+        self.seconds = metrics.call_seconds.labels(method)
+        self._calls = metrics.calls
+        self.ok = metrics.calls.labels(method, "OK")
+
+    def ended(self, code: str) -> None:
+        (self.ok if code == "OK" else self._calls.labels(self.method, code)).inc()
+
+
 class _Call:
     """One call: its id, its duration, and its end."""
 
     def __init__(
         self,
-        method: str,
-        metrics: Metrics,
+        metrics: _MethodMetrics,
         pushes_back: bool,
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> None:
-        self._method = method
         self._metrics = metrics
         self._pushes_back = pushes_back
         self._context = context
@@ -155,7 +176,7 @@ class _Call:
 
     async def __aenter__(self) -> None:
         self._began = time.perf_counter()
-        self._metrics.calls_in_flight.labels(self._method).inc()
+        self._metrics.in_flight.inc()
         self._context.set_trailing_metadata(((REQUEST_ID_KEY, self._id),))
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
@@ -177,13 +198,13 @@ class _Call:
 
     def _end(self, code: str, error: Exception | None = None) -> None:
         seconds = time.perf_counter() - self._began
-        self._metrics.calls_in_flight.labels(self._method).dec()
-        self._metrics.calls.labels(self._method, code).inc()
-        self._metrics.call_seconds.labels(self._method).observe(seconds)
+        self._metrics.in_flight.dec()
+        self._metrics.ended(code)
+        self._metrics.seconds.observe(seconds)
         level = logging.ERROR if error else logging.DEBUG
         if logger.isEnabledFor(level):
             fields = {
-                "method": self._method,
+                "method": self._metrics.method,
                 "code": code,
                 "duration_ms": round(seconds * 1000, 2),
                 "request_id": self._id,
@@ -217,4 +238,4 @@ def _request_id(context: grpc.aio.ServicerContext[Any, Any]) -> str:
     for key, value in context.invocation_metadata() or ():
         if key == REQUEST_ID_KEY and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
             return value
-    return uuid.uuid4().hex
+    return f"{random.getrandbits(128):032x}"  # not a secret

@@ -116,19 +116,18 @@ class Recognizer:
             in_place = is_alone and len(sources) == 1 and sources[0].is_small
             framed = _frame_some(sources) if in_place else await self._frame_all(sources, deadline)
             self._metrics.framing_seconds.observe(time.perf_counter() - began)
-            inked = [
-                frame for frame in framed if not isinstance(frame, ServerError) and frame.any()
-            ]
+            has_ink = [not isinstance(frame, ServerError) and bool(frame.any()) for frame in framed]
+            inked = [frame for frame, inks in zip(framed, has_ink, strict=True) if inks]
             rows = iter(
-                await self._predict(np.stack(inked), model.engine, deadline, in_place)
+                await self._predict(np.asarray(inked), model.engine, deadline, in_place)
                 if inked
                 else ()
             )
         answers: list[Prediction | ServerError] = [
             frame
             if isinstance(frame, ServerError)
-            else judge(frame, next(rows) if frame.any() else None, model.manifest)
-            for frame in framed
+            else judge(frame, next(rows) if inks else None, model.manifest)
+            for frame, inks in zip(framed, has_ink, strict=True)
         ]
         for answer in answers:
             (
@@ -171,16 +170,17 @@ def judge(frame: Frame, probs: NDArray[np.float32] | None, manifest: Manifest) -
     """
     if probs is None:
         return Prediction(Verdict.BLANK, None, 0.0, (), frame, manifest.version)
-    of_digits = probs[:DIGIT_COUNT]
-    digit = int(of_digits.argmax())
-    is_known = float(of_digits[digit]) >= manifest.rejection_threshold
+    of_digits = probs[:DIGIT_COUNT].tolist()  # ten numbers: NumPy would take longer
+    largest = max(of_digits)
+    digit = of_digits.index(largest)
+    is_known = largest >= manifest.rejection_threshold
     # Given that it is a digit: what a model with a class for all else left to that is shared.
-    given_digit = of_digits / of_digits.sum()
+    total = sum(of_digits)
     return Prediction(
         Verdict.DIGIT if is_known else Verdict.NOT_A_DIGIT,
         digit if is_known else None,
-        float(given_digit[digit]),
-        tuple(given_digit.tolist()),
+        largest / total,
+        tuple(prob / total for prob in of_digits),
         frame,
         manifest.version,
     )
