@@ -21,6 +21,7 @@ from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_client import Client
 from digits_client.embedded import embedded_server
+from digits_server.settings import TRANSPORTS
 
 from .conftest import address_in
 from .load import PATIENCE_SECONDS, Load, add_model, until
@@ -92,6 +93,12 @@ StartCrew = Callable[..., Crew]
 
 
 @pytest.fixture
+def transport(request: pytest.FixtureRequest) -> str:
+    """That of the workers, who know nothing of it but for the few tests that name one."""
+    return str(getattr(request, "param", "grpc"))
+
+
+@pytest.fixture
 def start_crew(start: "Start") -> Iterator[StartCrew]:
     processes = []
 
@@ -114,6 +121,7 @@ def crew(start_crew: StartCrew) -> Crew:
     return start_crew()
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS, indirect=True)
 def test_both_answer_on_one_port_and_the_metrics_are_those_of_both(crew: Crew, run: "Run") -> None:
     with crew.a_channel_to_each() as channels:
         before = crew.metric("digits_verdicts_total")
@@ -131,6 +139,7 @@ def test_both_answer_on_one_port_and_the_metrics_are_those_of_both(crew: Crew, r
     assert run("digits_server", "healthcheck", crew.admin).stdout == f"{crew.admin}: SERVING\n"
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS, indirect=True)
 def test_a_worker_that_is_killed_is_replaced_and_who_asks_again_loses_no_answer(
     crew: Crew,
 ) -> None:
@@ -155,6 +164,7 @@ def end_one_after_the_other(crew: Crew, end: Callable[[psutil.Process], None]) -
         pass
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS, indirect=True)
 def test_calls_in_flight_at_both_are_answered_when_it_is_asked_to_end(crew: Crew) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 700, 700), np.uint8)
     request = pb.RecognizeBatchRequest(
