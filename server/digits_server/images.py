@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import InvalidArgumentError
+from .plain_png import plain_size, read_plain
 
 # Everything else that Pillow could open stays shut: each format is code that reads
 # a stranger's bytes.
@@ -48,6 +49,12 @@ def decode(encoded: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
         raise InvalidArgumentError(
             _ENCODED, f"has {len(encoded)} bytes; at most {limits.max_bytes} are accepted"
         )
+    plain = plain_size(encoded)
+    if plain is not None and min(plain) > 0:
+        _check_size(_ENCODED, *plain, limits)
+        pixels = read_plain(encoded)
+        if pixels is not None:
+            return pixels
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             _check_size(_ENCODED, image.width, image.height, limits)
