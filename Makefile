@@ -13,7 +13,7 @@ TRITON_VENV := .venv-triton
 RAY_VENV := .venv-ray
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto measure measure-recognition measure-window container-test xvfb services clean
+.PHONY: help demo test check format proto measure measure-recognition measure-window benchmarks container-test xvfb services clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -46,6 +46,10 @@ measure-recognition: $(VENV)/.dev ## measure accuracy on every set of images at 
 
 measure-window: $(VENV)/.dev xvfb ## replay recorded strokes in the window: right answers and latency
 	@$(BIN)/python tools/measure_window.py
+
+benchmarks: $(VENV)/.dev ## measure all that docs/performance.md tells, and draw it; 40 minutes on a quiet machine
+	@$(call debian,h2load,nghttp2-client,the benchmarks)
+	@$(BIN)/python -m benchmarks
 
 container-test: $(VENV)/.dev ## build both images, start the server, classify the samples through it, see it drain
 	@command -v docker >/dev/null && docker info >/dev/null 2>&1 || command -v podman >/dev/null || \

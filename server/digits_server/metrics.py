@@ -55,7 +55,7 @@ class Metrics:
         self.queue_wait_seconds = Histogram(
             "digits_queue_wait_seconds",
             "From framed to the model's beginning, of each request.",
-            buckets=_MODEL_SECONDS,
+            buckets=_SECONDS,
             registry=self.registry,
         )
         self.model_seconds = Histogram(
