@@ -1,0 +1,1 @@
+"""Measurements of digits beside other servers."""

@@ -1,0 +1,1 @@
+"""Choices that were weighed by measurement, each by a short script of its own."""

@@ -1,0 +1,1 @@
+"""How far the service is from what its parts can do."""
