@@ -5,7 +5,6 @@ import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -33,6 +32,7 @@ from .recognizer import Recognizer
 from .servicer import RecognizerServicer, ServiceLimits
 from .settings import Settings
 from .switch import LOOPBACK
+from .threads import image_threads
 from .tokens import TokenInterceptor, Tokens
 from .transport import bind, make_server
 
@@ -138,7 +138,7 @@ async def running(
     # An image is one thread's: OpenCV's own would double the time that a small one takes of the
     # cores, make none faster, and be more threads than were asked for.
     cv2.setNumThreads(1)
-    decoding = ThreadPoolExecutor(settings.threads, thread_name_prefix="decode")
+    decoding = image_threads(settings.threads, "decode")
     recognizer = Recognizer(model, batcher, decoding, admission, metrics)
     limits = ServiceLimits(
         ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
@@ -155,7 +155,7 @@ async def running(
             TokenInterceptor(Tokens(settings.tokens_file), {HEALTH_SERVICE}, metrics)
         )
     interceptors.append(
-        CallInterceptor(metrics, admission, pushes_back=settings.transport != "native")
+        CallInterceptor(metrics, admission, is_native=settings.transport == "native")
     )
     grpc_server = make_server(settings, interceptors, shares_port=is_worker)
     pb_grpc.add_RecognizerServiceServicer_to_server(

@@ -4,7 +4,6 @@ import asyncio
 import math
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from .engine import Engine
 from .errors import ExpiredError
 from .metrics import Metrics
+from .threads import image_threads
 
 # The most images that are handed to the model in one call, unless a single caller
 # brings more. Larger calls are no faster an image and make those behind them wait.
@@ -54,7 +54,7 @@ class Batcher:
         self._waiting: deque[_Work] = deque()
         self._arrived = asyncio.Event()
         self._is_busy = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._thread = image_threads(1, "model")
         self._collector: asyncio.Task[None] | None = None
 
     def start(self) -> None:

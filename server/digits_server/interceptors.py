@@ -42,17 +42,24 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     too: of bytes that are none, gRPC itself would tell callers the exception.
     """
 
-    def __init__(self, metrics: Metrics, admission: Admission, *, pushes_back: bool = True) -> None:
+    def __init__(self, metrics: Metrics, admission: Admission, *, is_native: bool = False) -> None:
         """Wrap handlers.
 
         Args:
             metrics: To count by.
             admission: Asked whether there is room, before a message is read.
-            pushes_back: Whether the transport can send gRPC's own word for "try again in".
+            is_native: Whether the transport is the native one, which keeps gRPC's own metadata
+                to itself and has read the message of a call before it tells of it.
         """
         self._metrics = metrics
         self._admission = admission
-        self._pushes_back = pushes_back
+        self._pushes_back = not is_native
+        # A refusal that takes a stream is one that grpcio reads no message for.
+        self._refusal_handler = (
+            grpc.unary_unary_rpc_method_handler
+            if is_native
+            else grpc.stream_unary_rpc_method_handler
+        )
         # By name, with what it wraps; only methods that are here come this far.
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
@@ -67,7 +74,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return None
         method = handler_call_details.method.removeprefix("/")
         if method.rpartition("/")[2] in _METHODS_WITH_IMAGES and self._admission.is_full:
-            return grpc.unary_unary_rpc_method_handler(functools.partial(self._refuse, method))
+            return self._refusal_handler(functools.partial(self._refuse, method))
         known, wrapped = self._wrapped.get(method, (None, None))
         if known is not handler:  # another method, or what an outer interceptor put in its place
             wrapped = self._wrap(method, handler)
@@ -98,7 +105,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         raise NotImplementedError(f"{method} has an arity that no service here uses")
 
     async def _refuse(
-        self, method: str, _: bytes, context: grpc.aio.ServicerContext[Any, Any]
+        self, method: str, _: object, context: grpc.aio.ServicerContext[Any, Any]
     ) -> NoReturn:
         """Turn a call away by the shortest way: under load there are many."""
         error = self._admission.refusal()
