@@ -1,14 +1,16 @@
 """What is measured of a contender in each round."""
 
+import contextlib
 import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
+from benchmarks.h2load import LoadError
 from benchmarks.peers.images import MANY
 from benchmarks.peers.processes import resident_bytes
-from benchmarks.peers.subjects import Subject
+from benchmarks.peers.subjects import Subject, SubjectError
 
 SEARCH_SECONDS: Final = 1.5
 """Of each number of calls in flight, when the best is sought."""
@@ -45,10 +47,12 @@ def best_in_flight(subject: Subject, seconds: float) -> int:
     if not subject.concurrencies:
         return 1
     search = min(seconds, SEARCH_SECONDS)
-    return max(
-        subject.concurrencies,
-        key=lambda in_flight: subject.one(search, in_flight).calls_per_second,
-    )
+    rates = dict.fromkeys(subject.concurrencies, 0.0)
+    for number in subject.concurrencies:
+        # One that is too many for it is not the best, that is all.
+        with contextlib.suppress(LoadError, SubjectError):
+            rates[number] = subject.one(search, number).calls_per_second
+    return max(rates, key=lambda number: rates[number])
 
 
 def measure(
