@@ -53,6 +53,11 @@ class Admission:
         return self._image_count * self._seconds_per_image
 
     @property
+    def image_count(self) -> int:
+        """How many images are in hand."""
+        return self._image_count
+
+    @property
     def is_full(self) -> bool:
         """Whether not a single image more has room."""
         return self._exceeded(1, 0) is not None

@@ -113,8 +113,13 @@ class Recognizer:
         byte_count = sum(source.byte_count for source in sources)
         with self._admission.admit(len(sources), byte_count) as is_alone:
             began = time.perf_counter()
-            in_place = is_alone and len(sources) == 1 and sources[0].is_small
-            framed = _frame_some(sources) if in_place else await self._frame_all(sources, deadline)
+            is_small = len(sources) == 1 and sources[0].is_small
+            in_place = is_alone and is_small
+            if in_place:
+                # Whoever came at the same moment is seen then: they are better answered together.
+                await asyncio.sleep(0)
+                in_place = self._admission.image_count == 1
+            framed = _frame_some(sources) if is_small else await self._frame_all(sources, deadline)
             self._metrics.framing_seconds.observe(time.perf_counter() - began)
             has_ink = [not isinstance(frame, ServerError) and bool(frame.any()) for frame in framed]
             inked = [frame for frame, inks in zip(framed, has_ink, strict=True) if inks]
