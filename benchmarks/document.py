@@ -129,8 +129,9 @@ def peers_table(result: Mapping[str, Any]) -> str:
     for one in result["contenders"]:
         median, spread = one.get("median"), one.get("spread")
         if not median or not spread:
-            rows.append((one["name"], "not measured", "", "", "", "", ""))
+            rows.append((one["name"], "not measured", "", "", "", "", "", ""))
             continue
+        held = "" if one["rate_held"] else f" (held {median['rate_calls_per_second']:.0f})"
         low, high = spread["calls_per_second"]
         rows.append(
             (
@@ -138,12 +139,17 @@ def peers_table(result: Mapping[str, Any]) -> str:
                 number(median["calls_per_second"], 0),
                 f"{number(low, 0)} .. {number(high, 0)}",
                 f"{median['alone_p50_ms']:.2f} ms",
+                f"{median['rate_p99_ms']:.1f} ms{held}",
                 number(median["batch_images_per_second"], 0),
                 f"{median['memory_mb']:,.0f} MB",
                 f"{median['ready_seconds']:.1f} s",
             )
         )
-    head = ("server", "calls/s", "range", "p50 alone", "images/s in batches", "memory", "ready")
+    rate = result["settings"]["rate_calls_per_second"]
+    head = (
+        *("server", "calls/s", "range", "p50 alone", f"p99 at {rate:g} calls/s"),
+        *("images/s in batches", "memory", "ready"),
+    )
     return table(head, rows)
 
 
