@@ -1,8 +1,8 @@
 """The commonest image of a digit, read the short way: a PNG of 8-bit gray and nothing more.
 
-OpenCV reads one of 28 x 28 in less than a quarter of the time that Pillow takes. What it says of the
-pixels is what Pillow says; whatever is not quite so plain, or not quite sound, is left to
-Pillow, and so is saying what is wrong with it.
+OpenCV reads one of 28 x 28 in less than a quarter of the time that Pillow takes. What it says
+of the pixels is what Pillow says; whatever is not quite so plain, or not quite sound, is left
+to Pillow, and so is saying what is wrong with it.
 """
 
 import struct
