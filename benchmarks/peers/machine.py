@@ -8,11 +8,13 @@ from typing import Any
 
 import psutil
 
+from benchmarks.machine import cpu_model
+
 
 def machine() -> dict[str, Any]:
     """Return the processor, cores, memory and kernel; nothing that names the machine."""
     return {
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "kernel": f"{platform.system()} {platform.release()}",
@@ -20,13 +22,6 @@ def machine() -> dict[str, Any]:
         "h2load": _first_line(["h2load", "--version"]),
         "commit": _first_line(["git", "rev-parse", "HEAD"]),
     }
-
-
-def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 def _first_line(command: list[str]) -> str:
