@@ -107,7 +107,8 @@ async def test_messages_hold_no_more_than_the_server_takes(
     server.requests.clear()
     server.max_batch_images = 3
     await all_of(asking_client, numbered(10))
-    assert [len(request.images) for request in server.requests] == [3, 3, 3, 1]
+    # Several are in flight, so that the last may come before the third.
+    assert sorted(len(request.images) for request in server.requests) == [1, 3, 3, 3]
 
 
 async def test_an_image_larger_than_a_message_has_one_for_itself(
