@@ -49,7 +49,7 @@ from digits_server.errors import InvalidArgumentError, ModelError
 from digits_server.frames import make_frame
 from digits_server.images import ImageLimits, decode
 from digits_server.models import LoadedModel, load_folder, versions
-from digits_server.recognizer import judge
+from digits_server.predictions import Prediction as Found
 
 EXIT_ALL_ANSWERED: Final = 0
 EXIT_SOME_FAILED: Final = 1
@@ -139,14 +139,10 @@ class Worker:
 
     def _rows(self, found: Sequence[tuple[str, str | None]]) -> Iterator[Row]:
         framed = list(self._pool.map(self._frame, found) if self._pool else map(self._frame, found))
-        inked = [frame for frame in framed if not isinstance(frame, DigitsError) and frame.any()]
-        probs = iter(self._model.engine.predict(np.stack(inked)) if inked else ())
+        frames = [frame for frame in framed if not isinstance(frame, DigitsError)]
+        predictions = iter(self._model.predict(frames) if frames else ())
         for (path, _), frame in zip(found, framed, strict=True):
-            answer: Prediction | DigitsError
-            if isinstance(frame, DigitsError):
-                answer = frame
-            else:
-                answer = self._answer(frame, next(probs) if frame.any() else None)
+            answer = frame if isinstance(frame, DigitsError) else _answer(next(predictions))
             yield Row.of(FileAnswer(path, answer))
 
     def _frame(self, found: tuple[str, str | None]) -> Frame | DigitsError:
@@ -166,16 +162,6 @@ class Worker:
             logging.getLogger(__name__).exception("%s", path)
             return ServerFailureError("INTERNAL: internal error; the worker's log has it")
 
-    def _answer(self, frame: Frame, probs: NDArray[np.float32] | None) -> Prediction:
-        judged = judge(frame, probs, self._model.manifest)
-        return Prediction(
-            verdict=Verdict(judged.verdict.value),
-            digit=judged.digit,
-            confidence=judged.confidence,
-            probabilities=judged.probs,
-            model_version=judged.model_version,
-        )
-
     def _encoded(self, rows: Iterable[Row]) -> bytes:
         """Return a file with these rows."""
         with tempfile.TemporaryDirectory() as folder:
@@ -191,6 +177,16 @@ class Worker:
                 parquet.convert(path, whole, _COLUMNS)
                 path = whole
             return path.read_bytes()
+
+
+def _answer(found: Found) -> Prediction:
+    return Prediction(
+        verdict=Verdict(found.verdict.value),
+        digit=found.digit,
+        confidence=found.confidence,
+        probabilities=tuple(found.probs),
+        model_version=found.model_version,
+    )
 
 
 class Output:

@@ -46,6 +46,7 @@ class Admission:
         self._stream_count = 0
         self._seconds_per_image = 0.0
         self._paced_from = 0.0
+        metrics.images_in_hand.set_function(lambda: self._image_count)
 
     @property
     def expected_wait_seconds(self) -> float:
@@ -139,4 +140,3 @@ class Admission:
     def _hold(self, image_count: int, byte_count: int) -> None:
         self._image_count += image_count
         self._byte_count += byte_count
-        self._metrics.images_in_hand.set(self._image_count)

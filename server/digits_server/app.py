@@ -28,6 +28,7 @@ from .images import ImageLimits
 from .inference_servicer import INFERENCE_SERVICE, InferenceServicer
 from .interceptors import CallInterceptor
 from .metrics import Metrics
+from .predictions import Prediction
 from .recognizer import Recognizer
 from .servicer import RecognizerServicer, ServiceLimits
 from .settings import Settings
@@ -134,7 +135,7 @@ async def running(
         settings.max_wait_seconds,
     )
     admission = Admission(room, metrics)
-    batcher = Batcher(metrics)
+    batcher: Batcher[models.Image, Prediction] = Batcher(metrics)
     # An image is one thread's: OpenCV's own would double the time that a small one takes of the
     # cores, make none faster, and be more threads than were asked for.
     cv2.setNumThreads(1)

@@ -4,13 +4,10 @@ import asyncio
 import math
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .engine import Engine
 from .errors import ExpiredError
 from .metrics import Metrics
 from .threads import image_threads
@@ -19,20 +16,30 @@ from .threads import image_threads
 # brings more. Larger calls are no faster an image and make those behind them wait.
 MAX_GATHERED: Final = 256
 
-Probs = NDArray[np.float32]
+Image = TypeVar("Image")
+Image_contra = TypeVar("Image_contra", contravariant=True)
+Answer = TypeVar("Answer")
+Answer_co = TypeVar("Answer_co", covariant=True)
+
+
+class Model(Protocol[Image_contra, Answer_co]):
+    """What is asked. Not thread-safe: one thread calls it."""
+
+    def predict(self, images: Sequence[Image_contra], /) -> Sequence[Answer_co]:
+        """Return the answer to each image, in their order."""
 
 
 @dataclass(frozen=True)
-class _Work:
-    frames: NDArray[np.float32]  # (n, 28, 28)
-    engine: Engine
+class _Work(Generic[Image, Answer]):
+    images: Sequence[Image]
+    model: Model[Image, Answer]
     deadline: float  # of the loop's clock
     arrived: float  # of time.perf_counter
-    answer: asyncio.Future[Probs]  # (n, 10) or (n, 11)
+    answers: asyncio.Future[Sequence[Answer]]
 
 
-class Batcher:
-    """Gathers frames while the model works, and hands it what has gathered when it is free.
+class Batcher(Generic[Image, Answer]):
+    """Gathers images while the model works, and hands it what has gathered when it is free.
 
     No time is waited for more work to come: a lone caller is answered at once. How much may
     wait is not decided here but where requests are admitted. Work whose caller has gone, or
@@ -51,7 +58,7 @@ class Batcher:
             reason: metrics.batch_images.labels(reason)
             for reason in ("idle", "gathered", "full", "swap", "alone")
         }
-        self._waiting: deque[_Work] = deque()
+        self._waiting: deque[_Work[Image, Answer]] = deque()
         self._arrived = asyncio.Event()
         self._is_busy = False
         self._thread = image_threads(1, "model")
@@ -67,40 +74,42 @@ class Batcher:
             self._collector.cancel()
             await asyncio.gather(self._collector, return_exceptions=True)
         for work in self._waiting:
-            work.answer.cancel()
+            work.answers.cancel()
         self._waiting.clear()
         # The model's last call takes milliseconds; the loop is not held for it.
         await asyncio.to_thread(self._thread.shutdown)
 
     async def predict(
-        self, frames: NDArray[np.float32], engine: Engine, deadline: float = math.inf
-    ) -> Probs:
-        """Return (n, 10) or (n, 11) probabilities for (n, 28, 28) frames, n at least 1.
+        self, images: Sequence[Image], model: Model[Image, Answer], deadline: float = math.inf
+    ) -> Sequence[Answer]:
+        """Return the model's answers to at least one image, in their order.
 
         Args:
-            frames: As the model takes them.
-            engine: The model.
-            deadline: Of the event loop's clock; after it nobody waits for the answer.
+            images: As the model takes them.
+            model: Which is asked.
+            deadline: Of the event loop's clock; after it nobody waits for the answers.
 
         Raises:
             ExpiredError: The deadline passed before the model was free.
         """
-        answer: asyncio.Future[Probs] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Work(frames, engine, deadline, time.perf_counter(), answer))
+        answers: asyncio.Future[Sequence[Answer]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Work(images, model, deadline, time.perf_counter(), answers))
         self._arrived.set()
-        return await answer
+        return await answers
 
-    def predict_in_place(self, frames: NDArray[np.float32], engine: Engine) -> Probs | None:
-        """Return the probabilities at once, or None where the model is at work.
+    def predict_in_place(
+        self, images: Sequence[Image], model: Model[Image, Answer]
+    ) -> Sequence[Answer] | None:
+        """Return the answers at once, or None where the model is at work.
 
         For a caller who is alone: the way to the model's thread and back takes longer than
         a small model does. The event loop stands still meanwhile.
         """
         if self._is_busy or self._waiting:
             return None
-        self._flushed["alone"].observe(len(frames))
+        self._flushed["alone"].observe(len(images))
         with self._metrics.model_seconds.time():
-            return engine.predict(frames)
+            return model.predict(images)
 
     async def _collect(self) -> None:
         was_busy = False
@@ -112,7 +121,7 @@ class Batcher:
             gathered, reason = self._gather()
             if gathered:
                 self._flushed["idle" if reason == "gathered" and not was_busy else reason].observe(
-                    sum(len(work.frames) for work in gathered)
+                    sum(len(work.images) for work in gathered)
                 )
                 self._is_busy = True
                 try:
@@ -121,55 +130,57 @@ class Batcher:
                     self._is_busy = False
                 was_busy = True
 
-    def _gather(self) -> tuple[list[_Work], str]:
+    def _gather(self) -> tuple[list[_Work[Image, Answer]], str]:
         """Take the oldest work, up to the largest call, and say what ended the taking."""
-        gathered: list[_Work] = []
+        gathered: list[_Work[Image, Answer]] = []
         count = 0
         now, began = asyncio.get_running_loop().time(), time.perf_counter()
         while self._waiting:
             work = self._waiting[0]
-            if gathered and work.engine is not gathered[0].engine:
+            if gathered and work.model is not gathered[0].model:
                 return gathered, "swap"
-            if gathered and count + len(work.frames) > MAX_GATHERED:
+            if gathered and count + len(work.images) > MAX_GATHERED:
                 return gathered, "full"
             self._waiting.popleft()
             if self._is_wanted(work, now):
                 self._metrics.queue_wait_seconds.observe(began - work.arrived)
                 gathered.append(work)
-                count += len(work.frames)
+                count += len(work.images)
         return gathered, "gathered"
 
-    def _is_wanted(self, work: _Work, now: float) -> bool:
+    def _is_wanted(self, work: _Work[Image, Answer], now: float) -> bool:
         if now >= work.deadline:
-            self._metrics.dropped.labels("expired").inc(len(work.frames))
-            if not work.answer.done():
-                work.answer.set_exception(ExpiredError("the deadline passed in the queue"))
+            self._metrics.dropped.labels("expired").inc(len(work.images))
+            if not work.answers.done():
+                work.answers.set_exception(ExpiredError("the deadline passed in the queue"))
             return False
-        if work.answer.done():
-            self._metrics.dropped.labels("cancelled").inc(len(work.frames))
+        if work.answers.done():
+            self._metrics.dropped.labels("cancelled").inc(len(work.images))
             return False
         return True
 
-    async def _answer(self, gathered: list[_Work]) -> None:
-        frames = np.concatenate([work.frames for work in gathered])
+    async def _answer(self, gathered: list[_Work[Image, Answer]]) -> None:
+        images = [image for work in gathered for image in work.images]
         loop = asyncio.get_running_loop()
         try:
             with self._metrics.model_seconds.time():
-                probs = await loop.run_in_executor(self._thread, gathered[0].engine.predict, frames)
-            if len(probs) != len(frames):
-                raise RuntimeError(f"the model gave {len(probs)} rows for {len(frames)} frames")
+                answers = await loop.run_in_executor(
+                    self._thread, gathered[0].model.predict, images
+                )
+            if len(answers) != len(images):
+                raise RuntimeError(f"the model gave {len(answers)} answers to {len(images)} images")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is these callers' answer
             for work in gathered:
-                if not work.answer.done():
-                    work.answer.set_exception(error)
+                if not work.answers.done():
+                    work.answers.set_exception(error)
             return
         except asyncio.CancelledError:
             for work in gathered:
-                work.answer.cancel()
+                work.answers.cancel()
             raise
         begin = 0
         for work in gathered:
-            end = begin + len(work.frames)
-            if not work.answer.done():
-                work.answer.set_result(probs[begin:end])
+            end = begin + len(work.images)
+            if not work.answers.done():
+                work.answers.set_result(answers[begin:end])
             begin = end

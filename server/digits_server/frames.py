@@ -10,6 +10,7 @@ manifest names the recipe it was trained with: change what this module returns,
 and FRAME_RECIPE changes with it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
@@ -51,8 +52,28 @@ def make_frame(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     Returns:
         (28, 28) float32 in 0..1, ink 1 on a ground of 0. All zeros for a blank image.
     """
-    if _is_frame(gray):
-        return gray.astype(np.float32) / np.float32(255)
+    return _as_it_is(gray) if _is_frame(gray) else _made_frame(gray)
+
+
+def make_frames(grays: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """Return the frames of images as ``make_frame`` does; of many, in less time.
+
+    Args:
+        grays: At least one, each (H, W) uint8 of a size of its own.
+
+    Returns:
+        (N, 28, 28) float32 in 0..1.
+    """
+    if all(map(_is_frame, grays)):
+        return _as_it_is(np.stack(grays))
+    return np.stack([make_frame(gray) for gray in grays])
+
+
+def _as_it_is(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return gray.astype(np.float32) / np.float32(255)
+
+
+def _made_frame(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     ink = find_ink(_searchable(gray))
     if ink is None:
         return np.zeros((FRAME_SIZE, FRAME_SIZE), np.float32)

@@ -15,7 +15,8 @@ from .engine import DIGIT_COUNT
 from .errors import NotFoundError, ServerError
 from .frames import FRAME_SIZE
 from .images import from_raw
-from .recognizer import Prediction, Recognizer, Source
+from .predictions import Prediction
+from .recognizer import Recognizer, Source
 from .servicer import Context, ServiceLimits, deadline_of
 from .tensors import (
     DIGIT,

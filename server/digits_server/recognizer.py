@@ -1,69 +1,41 @@
 """Recognizing images: decode, frame, predict, judge. Knows no proto and no gRPC."""
 
 import asyncio
-import enum
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .admission import Admission
 from .batcher import Batcher
-from .engine import DIGIT_COUNT, Engine
 from .errors import InvalidArgumentError, ServerError
-from .frames import make_frame
+from .frames import make_frames
 from .metrics import Metrics
-from .models import LoadedModel, Manifest
+from .models import Image, LoadedModel, Manifest
+from .predictions import Prediction, Verdict
 
-# Below this many images a thread costs more than it gives.
+# Below this many images a thread costs more than it gives: of those that are decoded, and of
+# those that need no decoding.
 IMAGES_A_JOB: Final = 16
+SMALL_IMAGES_A_JOB: Final = 64
 # Of the model, for one image: above this the event loop is not held for it.
 IN_PLACE_SECONDS: Final = 0.0005
 
-Gray = NDArray[np.uint8]
-Frame = NDArray[np.float32]
 
-
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """An image that is not decoded yet."""
 
-    gray: Callable[[], Gray]
+    gray: Callable[[], NDArray[np.uint8]]
     """Decodes it; called in a decoding thread; raises InvalidArgumentError."""
     byte_count: int
     """That it holds until it is decoded."""
     is_small: bool = False
     """Whether decoding and framing it takes less than handing it to another thread."""
-
-
-class Verdict(enum.Enum):
-    """What was found in an image."""
-
-    DIGIT = "digit"
-    NOT_A_DIGIT = "not_a_digit"
-    BLANK = "blank"
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The answer for one image."""
-
-    verdict: Verdict
-    digit: int | None
-    """0..9, with the verdict DIGIT only."""
-    confidence: float
-    """The largest of ``probs``; 0 for a blank image."""
-    probs: tuple[float, ...]
-    """Ten shares that sum to 1; none for a blank image."""
-    frame: Frame
-    """(28, 28), 0..1: what the model saw."""
-    model_version: str
-    """Of the model that answered."""
 
 
 class Recognizer:
@@ -75,7 +47,7 @@ class Recognizer:
     def __init__(
         self,
         model: LoadedModel,
-        batcher: Batcher,
+        batcher: Batcher[Image, Prediction],
         decoding: ThreadPoolExecutor,
         admission: Admission,
         metrics: Metrics,
@@ -109,53 +81,56 @@ class Recognizer:
             OverloadedError: There is no room; none was recognized.
             ExpiredError: The deadline passed before the model was free.
         """
+        if len(sources) == 1 and sources[0].is_small:
+            return [await self._recognize_small(sources[0], deadline)]
         model = self.model
         byte_count = sum(source.byte_count for source in sources)
-        with self._admission.admit(len(sources), byte_count) as is_alone:
+        with self._admission.admit(len(sources), byte_count):
             began = time.perf_counter()
-            is_small = len(sources) == 1 and sources[0].is_small
-            in_place = is_alone and is_small
-            if in_place:
+            framed = await self._frame_all(sources, deadline)
+            self._metrics.framing_seconds.observe(time.perf_counter() - began)
+            frames = [frame for frame in framed if not isinstance(frame, ServerError)]
+            predictions = await self._batcher.predict(frames, model, deadline) if frames else ()
+        self._count(predictions, invalid_count=len(framed) - len(frames))
+        following = iter(predictions)
+        return [frame if isinstance(frame, ServerError) else next(following) for frame in framed]
+
+    async def _recognize_small(
+        self, source: Source, deadline: float
+    ) -> Prediction | InvalidArgumentError:
+        """Recognize an image that is framed together with others that come meanwhile."""
+        model = self.model
+        with self._admission.admit(1, source.byte_count) as is_alone:
+            try:
+                image = source.gray()
+            except InvalidArgumentError as error:
+                self._invalid.inc()
+                return error
+            predictions: Sequence[Prediction] | None = None
+            if is_alone and model.engine.image_seconds <= IN_PLACE_SECONDS:
                 # Whoever came at the same moment is seen then: they are better answered together.
                 await asyncio.sleep(0)
-                in_place = self._admission.image_count == 1
-            framed = _frame_some(sources) if is_small else await self._frame_all(sources, deadline)
-            self._metrics.framing_seconds.observe(time.perf_counter() - began)
-            has_ink = [not isinstance(frame, ServerError) and bool(frame.any()) for frame in framed]
-            inked = [frame for frame, inks in zip(framed, has_ink, strict=True) if inks]
-            rows = iter(
-                await self._predict(np.asarray(inked), model.engine, deadline, in_place)
-                if inked
-                else ()
-            )
-        answers: list[Prediction | ServerError] = [
-            frame
-            if isinstance(frame, ServerError)
-            else judge(frame, next(rows) if inks else None, model.manifest)
-            for frame, inks in zip(framed, has_ink, strict=True)
-        ]
-        for answer in answers:
-            (
-                self._invalid if isinstance(answer, ServerError) else self._verdicts[answer.verdict]
-            ).inc()
-        return answers
+                if self._admission.image_count == 1:
+                    predictions = self._batcher.predict_in_place([image], model)
+            if predictions is None:
+                predictions = await self._batcher.predict([image], model, deadline)
+        self._count(predictions)
+        return predictions[0]
 
-    async def _predict(
-        self, frames: Frame, engine: Engine, deadline: float, in_place: bool
-    ) -> NDArray[np.float32]:
-        if in_place and engine.image_seconds <= IN_PLACE_SECONDS:
-            probs = self._batcher.predict_in_place(frames, engine)
-            if probs is not None:
-                return probs
-        return await self._batcher.predict(frames, engine, deadline)
+    def _count(self, predictions: Sequence[Prediction], invalid_count: int = 0) -> None:
+        for verdict, count in Counter(prediction.verdict for prediction in predictions).items():
+            self._verdicts[verdict].inc(count)
+        self._invalid.inc(invalid_count)
 
     async def _frame_all(
         self, sources: Sequence[Source], deadline: float
-    ) -> list[Frame | InvalidArgumentError]:
+    ) -> list[NDArray[np.float32] | InvalidArgumentError]:
         loop = asyncio.get_running_loop()
+        are_small = all(source.is_small for source in sources)
+        size = SMALL_IMAGES_A_JOB if are_small else IMAGES_A_JOB
         jobs = [
-            loop.run_in_executor(self._decoding, _frame_some, sources[at : at + IMAGES_A_JOB])
-            for at in range(0, len(sources), IMAGES_A_JOB)
+            loop.run_in_executor(self._decoding, _frame_some, sources[at : at + size])
+            for at in range(0, len(sources), size)
         ]
         try:
             return [frame for job in await asyncio.gather(*jobs) for frame in job]
@@ -165,37 +140,13 @@ class Recognizer:
             raise
 
 
-def judge(frame: Frame, probs: NDArray[np.float32] | None, manifest: Manifest) -> Prediction:
-    """Return the answer that a model's probabilities amount to.
-
-    Args:
-        frame: (28, 28), what the model saw.
-        probs: (10,) or (11,), the model's; None for a frame without ink.
-        manifest: The model's.
-    """
-    if probs is None:
-        return Prediction(Verdict.BLANK, None, 0.0, (), frame, manifest.version)
-    of_digits = probs[:DIGIT_COUNT].tolist()  # ten numbers: NumPy would take longer
-    largest = max(of_digits)
-    digit = of_digits.index(largest)
-    is_known = largest >= manifest.rejection_threshold
-    # Given that it is a digit: what a model with a class for all else left to that is shared.
-    total = sum(of_digits)
-    return Prediction(
-        Verdict.DIGIT if is_known else Verdict.NOT_A_DIGIT,
-        digit if is_known else None,
-        largest / total,
-        tuple(prob / total for prob in of_digits),
-        frame,
-        manifest.version,
-    )
-
-
-def _frame_some(sources: Sequence[Source]) -> list[Frame | InvalidArgumentError]:
-    frames: list[Frame | InvalidArgumentError] = []
+def _frame_some(sources: Sequence[Source]) -> list[NDArray[np.float32] | InvalidArgumentError]:
+    grays: list[NDArray[np.uint8] | InvalidArgumentError] = []
     for source in sources:
         try:
-            frames.append(make_frame(source.gray()))
+            grays.append(source.gray())
         except InvalidArgumentError as error:
-            frames.append(error)
-    return frames
+            grays.append(error)
+    images = [gray for gray in grays if not isinstance(gray, InvalidArgumentError)]
+    frames = iter(make_frames(images) if images else ())
+    return [gray if isinstance(gray, InvalidArgumentError) else next(frames) for gray in grays]

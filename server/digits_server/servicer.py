@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import grpc
 import numpy as np
+from numpy.typing import NDArray
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
@@ -17,7 +18,8 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from .admission import Admission
 from .errors import InvalidArgumentError, ServerError
 from .images import ImageLimits, decode, from_raw
-from .recognizer import Gray, Prediction, Recognizer, Source, Verdict
+from .predictions import Prediction, Verdict
+from .recognizer import Recognizer, Source
 from .status import to_status
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -168,7 +170,7 @@ def deadline_of(context: Context) -> float:
     return asyncio.get_running_loop().time() + remaining_seconds
 
 
-def _gray(image: pb.Image, limits: ImageLimits) -> Gray:
+def _gray(image: pb.Image, limits: ImageLimits) -> NDArray[np.uint8]:
     match image.WhichOneof("source"):
         case "encoded":
             return decode(image.encoded, limits)

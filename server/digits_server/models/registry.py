@@ -2,7 +2,6 @@
 
 import logging
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +12,7 @@ from digits_server.errors import ModelError
 from digits_server.frames import FRAME_RECIPE, make_frame
 from digits_server.images import ImageLimits, decode
 
+from .loaded import LoadedModel
 from .manifest import MODEL_FILE, Manifest
 
 logger = logging.getLogger(__name__)
@@ -22,14 +22,6 @@ KNOWN_DIGITS: Final = Path(__file__).parent.parent / "known_digits"
 # weakest network that is worth comparing with gives.
 TRIAL_PASS_COUNT: Final = 5
 _TRIAL_LIMITS: Final = ImageLimits(max_bytes=2**20, max_pixels=2**20)
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """A model that has been checked, warmed and tried."""
-
-    manifest: Manifest
-    engine: Engine
 
 
 def versions(models_dir: Path) -> list[int]:

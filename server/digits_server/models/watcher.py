@@ -9,7 +9,8 @@ from pathlib import Path
 from digits_server.errors import ModelError
 from digits_server.metrics import Metrics
 
-from .registry import LoadedModel, load_folder, versions
+from .loaded import LoadedModel
+from .registry import load_folder, versions
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digits_server.frames import make_frame
+from digits_server.frames import make_frame, make_frames
 
 Gray = NDArray[np.uint8]
 
@@ -95,3 +95,14 @@ def test_a_read_only_image_is_accepted() -> None:
     image = ring()
     image.flags.writeable = False
     assert make_frame(image).any()
+
+
+def test_many_frames_are_what_each_would_be_alone() -> None:
+    small = np.zeros((28, 28), np.uint8)
+    small[4:24, 12:16] = 200  # a frame as it is
+    off_centre = np.roll(small, 5, axis=1)
+    of_all_kinds = [ring(), small, off_centre, np.zeros((28, 28), np.uint8), ring(60, radius=20)]
+    for grays in (of_all_kinds, [small], [small, small[:, ::-1]], [ring()]):
+        together = make_frames(grays)
+        assert together.dtype == np.float32
+        np.testing.assert_array_equal(together, np.stack([make_frame(gray) for gray in grays]))
