@@ -38,6 +38,9 @@ WORK_SIDE: Final = 4 * BOX_SIZE
 MIN_STROKE_PIXELS: Final = 2.0
 MAX_STROKE_PIXELS: Final = 4.2
 
+# A pixel's ink lies at its middle, half a pixel from its corner.
+_MIDDLES: Final = np.arange(FRAME_SIZE) + 0.5
+
 Share = MatLike
 """float32 in 0..1; OpenCV's types say no more than "numbers"."""
 
@@ -172,7 +175,6 @@ def _center_of_mass(ink: Share) -> tuple[float, float]:
     # Not by cv2.moments, which takes an image two pixels wide for a list of points.
     columns, rows = ink.sum(axis=0, dtype=np.float64), ink.sum(axis=1, dtype=np.float64)
     total = columns.sum()
-    # A pixel's ink lies at its middle, half a pixel from its corner.
-    x = columns @ (np.arange(columns.size) + 0.5) / total
-    y = rows @ (np.arange(rows.size) + 0.5) / total
+    x = columns @ _MIDDLES[: columns.size] / total
+    y = rows @ _MIDDLES[: rows.size] / total
     return float(x), float(y)

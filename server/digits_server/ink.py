@@ -3,7 +3,7 @@
 The result is how much ink each pixel holds, with nothing left but the digit.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,7 +35,36 @@ RULE_SPAN: Final = 0.95
 MIN_EXTENT_SHARE: Final = 0.03
 MIN_EXTENT_PIXELS: Final = 3
 
+# Around what is looked at closely: as far as blurring sees, and a pixel more.
+_MARGIN: Final = 2
+_LEVELS: Final = np.arange(256, dtype=np.float32)
 _CUBES: Final = np.arange(256.0) ** 3
+
+
+class Contrast(NamedTuple):
+    """How far pixels are from the paper towards the ink."""
+
+    pixels: Gray
+    """(h, w) uint8, of the part of the image where there is any, and a little around it."""
+    grain: float
+    """Of the paper: a standard deviation, in levels."""
+    left: int
+    top: int
+    """Where the part begins."""
+    shape: tuple[int, ...]
+    """(H, W) of the image."""
+
+    def whole(self, part: Gray) -> Gray:
+        """Return what belongs to the part as an image, 0 around it."""
+        height, width = part.shape
+        image = np.zeros(self.shape, part.dtype)
+        image[self.top : self.top + height, self.left : self.left + width] = part
+        return image
+
+    def part(self, image: Gray) -> Gray:
+        """Return of an image what belongs to the part."""
+        height, width = self.pixels.shape
+        return image[self.top : self.top + height, self.left : self.left + width]
 
 
 def find_ink(gray: NDArray[np.uint8]) -> NDArray[np.float32] | None:
@@ -47,42 +76,60 @@ def find_ink(gray: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     Returns:
         (h, w) float32, 0 for no ink to 1 for full ink.
     """
-    contrast, grain = _contrast(gray)
+    contrast = _contrast(gray)
+    pixels, longer_side = contrast.pixels, max(gray.shape)
     # Single pixels of grain are averaged away where a stroke is wider than a pixel.
-    smooth = cv2.GaussianBlur(contrast, (3, 3), 0) if max(gray.shape) > LIGHT_SIDE else contrast
-    levels = _levels(smooth, grain)
+    smooth = cv2.GaussianBlur(pixels, (3, 3), 0) if longer_side > LIGHT_SIDE else pixels
+    levels = _levels(smooth, contrast)
     if levels is None:
         return None
     peak, begin = levels
-    mask = _digit(smooth, smooth > begin)
+    mask = _digit(smooth, (smooth > np.uint8(begin)).view(np.uint8), contrast)
     left, top, width, height = cv2.boundingRect(mask)  # of nothing: zeros
-    if max(width, height) < max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * max(gray.shape)):
+    if max(width, height) < max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * longer_side):
         return None
     place = np.s_[top : top + height, left : left + width]
     # A stroke's soft edge lies outside the mask; what is below a tenth is the paper's.
     edged = cv2.dilate(mask[place], np.ones((3, 3), np.uint8))
-    share = contrast[place] * np.float32(1.25 / peak) - np.float32(0.125)
-    return np.asarray(np.clip(share, 0, 1) * edged, np.float32)
+    shares = np.clip(_LEVELS * np.float32(1.25 / peak) - np.float32(0.125), 0, 1)
+    return np.asarray(cv2.LUT(pixels[place] * edged, shares), np.float32)
 
 
-def _contrast(gray: Gray) -> tuple[Gray, float]:
-    """Return how far each pixel is from the paper towards the ink, and the paper's grain.
-
-    The grain is a standard deviation, in levels.
-    """
-    edge = np.concatenate((gray[0], gray[-1], gray[:, 0], gray[:, -1])).astype(np.int16)
-    ground = int(np.median(edge))
-    is_even = np.count_nonzero(np.abs(edge - ground) <= EVEN_LEVELS) >= EVEN_SHARE * edge.size
-    if not is_even:
+def _contrast(gray: Gray) -> Contrast:
+    edge = np.sort(np.concatenate((gray[0], gray[-1], gray[:, 0], gray[:, -1])))
+    ground = (int(edge[edge.size // 2 - 1]) + int(edge[edge.size // 2])) // 2
+    begin, end = edge.searchsorted((ground - EVEN_LEVELS, ground + EVEN_LEVELS + 1))
+    if end - begin < EVEN_SHARE * edge.size:
         return _contrast_in_uneven_light(gray)
+    # What is as even as the paper is counted without being looked at: mostly it is the most.
+    left, top, right, bottom = _uneven(gray, ground)
+    part = gray[top:bottom, left:right]
     # Counting takes longer than all else here: it is done once, for both directions.
-    counts = _histogram(gray)
+    counts = _histogram(part)
+    counts[ground] += gray.size - part.size
     lighter, darker = _beyond(counts, ground), _beyond(counts[::-1], counts.size - 1 - ground)
-    paper = np.full_like(gray, ground)
+    paper = np.full_like(part, ground)
     # The grain away from the ink, where nothing else is: half of it is cut off at 0.
     if _weight(lighter) > _weight(darker):
-        return cv2.subtract(gray, paper), float(_quantile(darker, 0.84))
-    return cv2.subtract(paper, gray), float(_quantile(lighter, 0.84))
+        pixels, grain = cv2.subtract(part, paper), _quantile(darker, 0.84)
+    else:
+        pixels, grain = cv2.subtract(paper, part), _quantile(lighter, 0.84)
+    return Contrast(pixels, float(grain), left, top, gray.shape)
+
+
+def _uneven(gray: Gray, ground: int) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of what is not of the ground's level, and a little more.
+
+    So much that blurring finds the same neighbours as in the whole image.
+    """
+    height, width = gray.shape
+    left, top, across, down = cv2.boundingRect(cv2.absdiff(gray, np.full_like(gray, ground)))
+    return (
+        max(0, left - _MARGIN),
+        max(0, top - _MARGIN),
+        min(width, left + across + _MARGIN),
+        min(height, top + down + _MARGIN),
+    )
 
 
 def _beyond(counts: NDArray[np.float64], ground: int) -> NDArray[np.float64]:
@@ -90,7 +137,7 @@ def _beyond(counts: NDArray[np.float64], ground: int) -> NDArray[np.float64]:
     return np.concatenate(([counts[: ground + 1].sum()], counts[ground + 1 :]))
 
 
-def _contrast_in_uneven_light(gray: Gray) -> tuple[Gray, float]:
+def _contrast_in_uneven_light(gray: Gray) -> Contrast:
     height, width = gray.shape
     scale = min(1.0, LIGHT_SIDE / max(gray.shape))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -109,7 +156,8 @@ def _contrast_in_uneven_light(gray: Gray) -> tuple[Gray, float]:
     paper = cv2.resize(small_paper, (width, height), interpolation=cv2.INTER_LINEAR)
     contrast = cv2.subtract(np.clip(paper, 0, 255).astype(np.uint8), gray)
     counts = _histogram(contrast)
-    return contrast, float(_quantile(counts, 0.5) - _quantile(counts, 0.16))
+    grain = _quantile(counts, 0.5) - _quantile(counts, 0.16)
+    return Contrast(contrast, float(grain), 0, 0, gray.shape)
 
 
 def _slope(small: Share) -> Share:
@@ -150,28 +198,33 @@ def _quantile(counts: NDArray[np.float64], share: float) -> int:
     return int(np.searchsorted(counts.cumsum(), share * counts.sum()))
 
 
-def _levels(smooth: Gray, grain: float) -> tuple[float, float] | None:
+def _levels(smooth: Gray, contrast: Contrast) -> tuple[float, float] | None:
     """Return the level of full ink and the level where ink begins, or None without ink."""
+    height, width = contrast.shape
     counts = _histogram(smooth)
+    counts[0] += height * width - smooth.size
     # Not the very darkest, which may be a speck: a digit has at least so many dark pixels.
-    dark_count = min(smooth.size, max(4, max(smooth.shape) // 8))
-    peak = _quantile(counts, 1 - dark_count / smooth.size)
+    dark_count = min(height * width, max(4, max(height, width) // 8))
+    peak = _quantile(counts, 1 - dark_count / (height * width))
     paper = _quantile(counts, 0.5)
-    if peak < max(MIN_CONTRAST, paper + GRAIN_SIGMAS * grain):
+    if peak < max(MIN_CONTRAST, paper + GRAIN_SIGMAS * contrast.grain):
         return None
-    return float(peak), max(INK_SHARE * peak, paper + 3 * grain)
+    return float(peak), max(INK_SHARE * peak, paper + 3 * contrast.grain)
 
 
-def _digit(smooth: Gray, inked: NDArray[np.bool_]) -> Gray:
+def _digit(smooth: Gray, mask: Gray, contrast: Contrast) -> Gray:
     """Return 1 where the digit is, and 0 at specks, lines and frames beside it."""
-    mask = _without_ruling(inked.view(np.uint8))
-    if _piece_count(mask) <= 1:
+    if not _may_have_ruling(mask, contrast.shape) and _piece_count(mask) <= 1:
         return mask
+    mask = _without_ruling(contrast.whole(mask))
+    if _piece_count(mask) <= 1:
+        return contrast.part(mask)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     at = np.flatnonzero(mask)
-    total = np.bincount(labels.ravel()[at], smooth.ravel()[at], count)[1:].astype(np.float64)
-    kept = _kept_pieces(boxes[1:], total, inked.shape)
-    return np.asarray(np.concatenate(([False], kept))[labels], np.uint8)
+    ink = contrast.whole(smooth).ravel()[at]
+    total = np.bincount(labels.ravel()[at], ink, count)[1:].astype(np.float64)
+    kept = _kept_pieces(boxes[1:], total, mask.shape)
+    return contrast.part(np.asarray(np.concatenate(([False], kept))[labels], np.uint8))
 
 
 def _piece_count(mask: Gray) -> int:
@@ -183,8 +236,11 @@ def _piece_count(mask: Gray) -> int:
     return int(np.count_nonzero(parents < 0))
 
 
-def _has_full_line(mask: Gray) -> bool:
-    height, width = mask.shape
+def _may_have_ruling(mask: Gray, shape: tuple[int, ...]) -> bool:
+    """Tell whether a part of an image has a line from edge to edge of the whole."""
+    height, width = shape
+    if max(height, width) < LIGHT_SIDE:
+        return False
     across = cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() / width
     down = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() / height
     return bool(max(across, down) >= RULE_SPAN)
@@ -195,9 +251,9 @@ def _without_ruling(mask: Gray) -> Gray:
 
     One such line alone may be a stroke, and stays. Strokes that cross a line are mended.
     """
-    height, width = mask.shape
-    if max(height, width) < LIGHT_SIDE or not _has_full_line(mask):
+    if not _may_have_ruling(mask, mask.shape):
         return mask
+    height, width = mask.shape
     thick = max(2, round(MAX_RULE_SHARE * max(height, width)))
     across = np.ones((1, round(RULE_SPAN * width)), np.uint8)
     down = np.ones((round(RULE_SPAN * height), 1), np.uint8)
