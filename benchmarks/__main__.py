@@ -17,7 +17,15 @@ from benchmarks.choices import run as choices_run
 from benchmarks.limits import run as limits_run
 
 PARTS: Final = ("limits", "peers", "choices", "draw")
-CHOICES: Final = ("threads", "decoders", "frames", "loops", "serializers", "batch_sizes")
+CHOICES: Final = (
+    "threads",
+    "switching",
+    "decoders",
+    "frames",
+    "loops",
+    "serializers",
+    "batch_sizes",
+)
 
 
 def result(name: str) -> dict[str, Any] | None:

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from benchmarks.choices import batch_sizes, decoders, frames, loops, serializers, threads
+from benchmarks.choices import batch_sizes, decoders, frames, loops, serializers, switching, threads
 from benchmarks.limits.run import say, write
 from benchmarks.machine import provenance
 
-CHOICES: Final = (threads, decoders, frames, loops, serializers, batch_sizes)
+CHOICES: Final = (threads, switching, decoders, frames, loops, serializers, batch_sizes)
 
 
 def main(rounds: int) -> None:

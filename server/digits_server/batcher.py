@@ -5,8 +5,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from .errors import ExpiredError
 from .metrics import Metrics
@@ -29,8 +28,7 @@ class Model(Protocol[Image_contra, Answer_co]):
         """Return the answer to each image, in their order."""
 
 
-@dataclass(frozen=True)
-class _Work(Generic[Image, Answer]):
+class _Work(NamedTuple, Generic[Image, Answer]):
     images: Sequence[Image]
     model: Model[Image, Answer]
     deadline: float  # of the loop's clock

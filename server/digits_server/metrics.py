@@ -48,19 +48,20 @@ class Metrics:
         )
         self.framing_seconds = Histogram(
             "digits_framing_seconds",
-            "Decoding and framing all images of a request, the wait for a thread included.",
+            "Decoding and framing all images of a request, the wait for a thread included."
+            " A small raw image alone is framed in the model's call.",
             buckets=_SECONDS,
             registry=self.registry,
         )
         self.queue_wait_seconds = Histogram(
             "digits_queue_wait_seconds",
-            "From framed to the model's beginning, of each request.",
+            "From framed, or its arrival, to the model's beginning, of each request.",
             buckets=_SECONDS,
             registry=self.registry,
         )
         self.model_seconds = Histogram(
             "digits_model_seconds",
-            "One call of the model.",
+            "One call of the model, with framing and judging what gathered for it.",
             buckets=_MODEL_SECONDS,
             registry=self.registry,
         )

@@ -91,7 +91,9 @@ class Recognizer:
             self._metrics.framing_seconds.observe(time.perf_counter() - began)
             frames = [frame for frame in framed if not isinstance(frame, ServerError)]
             predictions = await self._batcher.predict(frames, model, deadline) if frames else ()
-        self._count(predictions, invalid_count=len(framed) - len(frames))
+        for verdict, count in Counter(prediction.verdict for prediction in predictions).items():
+            self._verdicts[verdict].inc(count)
+        self._invalid.inc(len(framed) - len(frames))
         following = iter(predictions)
         return [frame if isinstance(frame, ServerError) else next(following) for frame in framed]
 
@@ -114,13 +116,9 @@ class Recognizer:
                     predictions = self._batcher.predict_in_place([image], model)
             if predictions is None:
                 predictions = await self._batcher.predict([image], model, deadline)
-        self._count(predictions)
-        return predictions[0]
-
-    def _count(self, predictions: Sequence[Prediction], invalid_count: int = 0) -> None:
-        for verdict, count in Counter(prediction.verdict for prediction in predictions).items():
-            self._verdicts[verdict].inc(count)
-        self._invalid.inc(invalid_count)
+        [prediction] = predictions
+        self._verdicts[prediction.verdict].inc()
+        return prediction
 
     async def _frame_all(
         self, sources: Sequence[Source], deadline: float

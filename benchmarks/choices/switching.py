@@ -1,0 +1,62 @@
+"""How soon a thread that is busy with Python gives the interpreter up to one that waits.
+
+python -m benchmarks.choices.switching serve SECONDS [FLAGS OF digits-server]
+"""
+
+import contextlib
+import sys
+
+from benchmarks.choices.comparison import Choice, in_turn
+from benchmarks.h2load import load
+from benchmarks.limits import requests
+from benchmarks.limits.serving import RECOGNIZE, RECOGNIZE_BATCH, UNLIMITED, Served, started
+from digits_server import cli, threads
+
+SECONDS = 1.5
+WAYS = {"5 ms": 0.005, "0.5 ms": 0.0005, "0.1 ms": 0.0001}
+
+
+def measure(rounds: int) -> Choice:
+    """Ask for single raw images by the native transport, and for batches by that of grpcio."""
+    with contextlib.ExitStack() as servers:
+
+        def served(seconds: float, transport: str) -> Served:
+            module = ["benchmarks.choices.switching", "serve", str(seconds), "--port", "0"]
+            return servers.enter_context(
+                started([*module, "--until-stdin-ends", *UNLIMITED, "--transport", transport])
+            )
+
+        ways = {}
+        for name, seconds in WAYS.items():
+            native, grpcio = served(seconds, "native"), served(seconds, "grpc")
+            ways[f"{name}: one a call"] = lambda native=native: _rate(native, is_batch=False)
+            ways[f"{name}: 256 a call"] = lambda grpcio=grpcio: _rate(grpcio, is_batch=True)
+        values = in_turn(ways, rounds)
+    return Choice(
+        "switching",
+        "How long may a thread keep the interpreter?",
+        "0.1 ms",
+        "images/s",
+        is_less_better=False,
+        ways=values,
+        note="Raw images. One a call by the native transport, 64 under way; 256 a call by grpcio.",
+    )
+
+
+def _rate(served: Served, *, is_batch: bool) -> float:
+    answered = load(
+        served.address,
+        RECOGNIZE_BATCH if is_batch else RECOGNIZE,
+        requests.many(requests.Form.RAW28) if is_batch else requests.one(requests.Form.RAW28),
+        kind="grpc",
+        connections=2 if is_batch else 4,
+        streams=1 if is_batch else 16,
+        seconds=SECONDS,
+        warm_up_seconds=0.3,
+    )
+    return answered.calls_per_second * (requests.MANY if is_batch else 1)
+
+
+if __name__ == "__main__":
+    threads.SWITCH_SECONDS = float(sys.argv[2])  # type: ignore[misc]
+    sys.exit(cli.main(sys.argv[3:]))
