@@ -5,7 +5,16 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.limits import batch, decoding, process, profile, streaming, unary, workers
+from benchmarks.limits import (
+    batch,
+    decoding,
+    interpreter,
+    process,
+    profile,
+    streaming,
+    unary,
+    workers,
+)
 from benchmarks.machine import provenance
 
 RESULTS: Final = Path(__file__).parents[1] / "results"
@@ -13,6 +22,7 @@ GROUPS: Final = {
     "unary": unary.measure,
     "batch": batch.measure,
     "decoding": decoding.measure,
+    "interpreter": interpreter.measure,
     "workers": workers.measure,
     "streaming": streaming.measure,
     "process": process.measure,
