@@ -40,12 +40,14 @@ class Admission:
 
     def __init__(self, room: Room, metrics: Metrics) -> None:
         self._room = room
-        self._metrics = metrics
         self._image_count = 0
         self._byte_count = 0
         self._stream_count = 0
         self._seconds_per_image = 0.0
         self._paced_from = 0.0
+        self._shed = {
+            limit: metrics.shed.labels(limit) for limit in ("images", "bytes", "wait", "streams")
+        }
         metrics.images_in_hand.set_function(lambda: self._image_count)
 
     @property
@@ -105,7 +107,7 @@ class Admission:
             limit: What is full; None for what a single image finds full.
         """
         limit = limit or self._exceeded(1, 0) or "images"
-        self._metrics.shed.labels(limit).inc()
+        self._shed[limit].inc()
         what, count, most = {
             "images": ("images wait", self._image_count, self._room.image_count),
             "bytes": ("bytes of images wait", self._byte_count, self._room.byte_count),

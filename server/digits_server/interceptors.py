@@ -62,6 +62,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         )
         # By name, with what it wraps; only methods that are here come this far.
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
+        self._method_metrics: dict[str, _MethodMetrics] = {}
 
     async def intercept_service(
         self,
@@ -74,7 +75,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return None
         method = handler_call_details.method.removeprefix("/")
         if method.rpartition("/")[2] in _METHODS_WITH_IMAGES and self._admission.is_full:
-            return self._refusal_handler(functools.partial(self._refuse, method))
+            return self._refusal_handler(functools.partial(self._refuse, self._metrics_of(method)))
         known, wrapped = self._wrapped.get(method, (None, None))
         if known is not handler:  # another method, or what an outer interceptor put in its place
             wrapped = self._wrap(method, handler)
@@ -82,7 +83,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return wrapped
 
     def _wrap(self, method: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> Handler:
-        call = functools.partial(_Call, _MethodMetrics(method, self._metrics), self._pushes_back)
+        call = functools.partial(_Call, self._metrics_of(method), self._pushes_back)
         read: Reader = functools.partial(_read, handler.request_deserializer or _unread)
         codecs = {"response_serializer": handler.response_serializer}
         if handler.unary_unary:
@@ -104,12 +105,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             )
         raise NotImplementedError(f"{method} has an arity that no service here uses")
 
+    def _metrics_of(self, method: str) -> "_MethodMetrics":
+        if method not in self._method_metrics:
+            self._method_metrics[method] = _MethodMetrics(method, self._metrics)
+        return self._method_metrics[method]
+
     async def _refuse(
-        self, method: str, _: object, context: grpc.aio.ServicerContext[Any, Any]
+        self, metrics: "_MethodMetrics", _: object, context: grpc.aio.ServicerContext[Any, Any]
     ) -> NoReturn:
         """Turn a call away by the shortest way: under load there are many."""
         error = self._admission.refusal()
-        self._metrics.calls.labels(method, error.code).inc()
+        metrics.ended(error.code)
         code = grpc.StatusCode[error.code]
         trailers = _trailers(error, _request_id(context), pushes_back=self._pushes_back)
         await context.abort(code, str(error), trailers)
@@ -161,10 +167,12 @@ class _MethodMetrics:
         self.in_flight = metrics.calls_in_flight.labels(method)
         self.seconds = metrics.call_seconds.labels(method)
         self._calls = metrics.calls
-        self.ok = metrics.calls.labels(method, "OK")
+        self._of_code = {"OK": metrics.calls.labels(method, "OK")}
 
     def ended(self, code: str) -> None:
-        (self.ok if code == "OK" else self._calls.labels(self.method, code)).inc()
+        if code not in self._of_code:
+            self._of_code[code] = self._calls.labels(self.method, code)
+        self._of_code[code].inc()
 
 
 class _Call:
