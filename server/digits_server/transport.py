@@ -66,7 +66,7 @@ def _native_server(
     settings: Settings, interceptors: Sequence[grpc.aio.ServerInterceptor], *, shares_port: bool
 ) -> grpc.aio.Server:
     try:
-        import pygrpc_native.aio  # an extra
+        from .native import NativeServer  # by an extra
     except ImportError as error:
         raise TransportError(
             "--transport native is not installed: pip install 'digits[fast]'"
@@ -75,10 +75,9 @@ def _native_server(
         "the native transport limits no connections, ends none by age and speaks no TLS: it is for "
         "callers that are trusted"
     )
-    server: grpc.aio.Server = pygrpc_native.aio.server(
+    return NativeServer(
         interceptors=interceptors, options=_common_options(settings, shares_port=shares_port)
     )
-    return server
 
 
 def _common_options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:

@@ -10,6 +10,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digits.v1 import recognizer_pb2 as pb
+from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_server.app import SERVICE
 from digits_server.errors import BindError
 
@@ -69,6 +70,29 @@ async def test_new_calls_are_refused_while_those_in_flight_are_answered(
     running_server.engine.free.set()
     assert (await working).predictions[0].digit == 5
     await draining
+
+
+async def test_large_answers_are_written_before_the_connections_are_closed(
+    run_server: Any, image_of: ImageOf
+) -> None:
+    request = pb.RecognizeBatchRequest(images=[image_of(7)] * 256, include_frame=True)
+    # A caller that takes them in many small pieces.
+    options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 4096)]
+    async with (
+        run_server(max_queue_images=8 * 256) as started,
+        grpc.aio.insecure_channel(started.server.address, options) as channel,
+    ):
+        started.engine.free.clear()
+        stub = pb_grpc.RecognizerServiceStub(channel)
+        calls = [stub.RecognizeBatch(request) for _ in range(8)]
+        async with asyncio.timeout(30):
+            while started.count("digits_images_in_hand") < 8 * 256:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        draining = asyncio.create_task(started.server.drain(0, 3600))
+        await until_refused(started)
+        started.engine.free.set()
+        assert [len((await call).results) for call in calls] == [256] * 8
+        await draining
 
 
 async def test_what_still_runs_when_the_grace_is_over_is_cut_off(

@@ -12,6 +12,7 @@ from digits_server.transport import make_server
 def test_a_transport_that_is_not_installed_is_named_with_what_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delitem(sys.modules, "digits_server.native", raising=False)
     monkeypatch.setitem(sys.modules, "pygrpc_native", None)
     with pytest.raises(TransportError, match=r"pip install 'digits\[fast\]'"):
         make_server(Settings(transport="native"), [], shares_port=False)
