@@ -33,7 +33,7 @@ from .recognizer import Recognizer
 from .servicer import RecognizerServicer, ServiceLimits
 from .settings import Settings
 from .switch import LOOPBACK
-from .threads import image_threads, share_the_interpreter
+from .threads import image_threads
 from .tokens import TokenInterceptor, Tokens
 from .transport import bind, make_server
 
@@ -218,7 +218,6 @@ async def serve(
     Raises:
         ServerError: No model can be served or an address not listened on.
     """
-    share_the_interpreter()
     stopping, reloading = asyncio.Event(), asyncio.Event()
     watch_for_the_end(stopping, until_stdin_ends=until_stdin_ends)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.set)

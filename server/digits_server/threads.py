@@ -10,15 +10,6 @@ from typing import Final
 # to calls seconds after they came, to turn them away "at once"; two steps cost images.
 _NICENESS: Final = 1
 
-# How long a thread that has the interpreter keeps it while others wait. Python's own 5 ms are
-# twice what the model takes for 16 images, and its thread waits several times a call.
-SWITCH_SECONDS: Final = 0.0001
-
-
-def share_the_interpreter() -> None:
-    """Have threads take turns more often than Python's default; for the whole process."""
-    sys.setswitchinterval(SWITCH_SECONDS)
-
 
 def image_threads(count: int, name: str) -> ThreadPoolExecutor:
     """Return threads that leave the core to the event loop when both want it."""
