@@ -1,4 +1,4 @@
-"""Recognizing images: decode, frame, predict, judge. Knows no proto and no gRPC."""
+"""Recognizing images: room, decoding and framing, the model. Knows no proto and no gRPC."""
 
 import asyncio
 import math
@@ -31,7 +31,7 @@ class Source(NamedTuple):
     """An image that is not decoded yet."""
 
     gray: Callable[[], NDArray[np.uint8]]
-    """Decodes it; called in a decoding thread; raises InvalidArgumentError."""
+    """Decodes it; called in a decoding thread unless small; raises InvalidArgumentError."""
     byte_count: int
     """That it holds until it is decoded."""
     is_small: bool = False

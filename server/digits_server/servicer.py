@@ -60,9 +60,9 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
     ) -> pb.RecognizeResponse:
         """Recognize one image."""
         prediction = await self._recognize_one(request.image, deadline_of(context))
-        return pb.RecognizeResponse(
-            predictions=[self._prediction(prediction, request.include_frame)]
-        )
+        response = pb.RecognizeResponse()
+        _add(prediction, response.predictions, request.include_frame)
+        return response
 
     async def StreamingRecognize(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.StreamingRecognizeRequest], context: Context
@@ -89,7 +89,7 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
                             "sequence", f"is {request.sequence}; it was {newest_before} before"
                         )
                     prediction = await self._recognize_one(request.image)
-                    response.predictions.append(self._prediction(prediction, request.include_frame))
+                    _add(prediction, response.predictions, request.include_frame)
                 except ServerError as error:
                     response.error.CopyFrom(to_status(error))
                 last_sequence = max(newest_before, request.sequence)
@@ -105,16 +105,14 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
         answers = await self._recognizer.recognize(
             [self._source(image) for image in request.images], deadline_of(context)
         )
-        return pb.RecognizeBatchResponse(
-            results=[
-                pb.RecognizeResult(error=to_status(answer))
-                if isinstance(answer, ServerError)
-                else pb.RecognizeResult(
-                    predictions=[self._prediction(answer, request.include_frame)]
-                )
-                for answer in answers
-            ]
-        )
+        response = pb.RecognizeBatchResponse()
+        for answer in answers:
+            result = response.results.add()
+            if isinstance(answer, ServerError):
+                result.error.CopyFrom(to_status(answer))
+            else:
+                _add(answer, result.predictions, request.include_frame)
+        return response
 
     async def GetModel(  # noqa: N802
         self, request: pb.GetModelRequest, context: Context
@@ -148,19 +146,6 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
         is_small = not image.encoded and byte_count <= SMALL_PIXELS
         return Source(functools.partial(_gray, image, self._limits.image), byte_count, is_small)
 
-    @staticmethod
-    def _prediction(prediction: Prediction, include_frame: bool) -> pb.Prediction:
-        message = pb.Prediction(
-            verdict=_VERDICTS[prediction.verdict],
-            digit=prediction.digit,
-            confidence=prediction.confidence,
-            probabilities=prediction.probs,
-            model_version=prediction.model_version,
-        )
-        if include_frame:
-            message.frame = np.rint(prediction.frame * 255).astype(np.uint8).tobytes()
-        return message
-
 
 def deadline_of(context: Context) -> float:
     """Return when the caller stops waiting, by the event loop's clock."""
@@ -168,6 +153,19 @@ def deadline_of(context: Context) -> float:
     if remaining_seconds is None:
         return math.inf
     return asyncio.get_running_loop().time() + remaining_seconds
+
+
+def _add(prediction: Prediction, messages: Any, include_frame: bool) -> None:
+    """Append a message, made in its place: made apart and copied, it takes twice the time."""
+    message = messages.add(
+        verdict=_VERDICTS[prediction.verdict],
+        digit=prediction.digit,
+        confidence=prediction.confidence,
+        probabilities=prediction.probs,
+        model_version=prediction.model_version,
+    )
+    if include_frame:
+        message.frame = np.rint(prediction.frame * 255).astype(np.uint8).tobytes()
 
 
 def _gray(image: pb.Image, limits: ImageLimits) -> NDArray[np.uint8]:
