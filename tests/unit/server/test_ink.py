@@ -110,3 +110,28 @@ def test_paper_without_ink_is_blank(side: int) -> None:
 
 def test_a_canvas_of_many_pixels_gives_the_frame_of_a_small_one() -> None:
     assert_alike(make_frame(seven(48, side=960, scale=4)), PLAIN, 0.15)
+
+
+@pytest.mark.parametrize("side", [40, 120, 300])
+def test_looking_only_where_it_is_uneven_finds_what_looking_everywhere_does(
+    side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(side)
+    images = []
+    for _ in range(40):
+        image = np.full((side, side + side // 3), 255, np.uint8)
+        x, y, radius = random.integers(0, side, 3)
+        cv2.circle(image, (int(x), int(y)), 3 + int(radius) // 4, 0, 1 + side // 30, cv2.LINE_AA)
+        image[random.random(image.shape) < random.choice([0, 0.002])] = 90  # specks
+        if random.random() < 0.3:
+            image[:: max(2, side // 4)] = 100  # ruled
+        images.append(image if random.random() < 0.5 else 255 - image)
+    found = [find_ink(image) for image in images]
+    monkeypatch.setattr(
+        "digits_server.ink._uneven", lambda gray, _: (0, 0, gray.shape[1], gray.shape[0])
+    )
+    for image, part in zip(images, found, strict=True):
+        whole = find_ink(image)
+        assert (whole is None) == (part is None)
+        if whole is not None:
+            np.testing.assert_array_equal(part, whole)
