@@ -2,8 +2,8 @@
 
     python tools/measure_in_place.py [--rounds 5]
 
-Three servers: one frames and answers a lone small image in place, as it ships; one frames
-it in place and hands it to the model's thread; one hands it to both threads. Each is asked
+Three servers: one frames and answers a lone small image in place, as it ships; one hands it to
+the model's thread, which frames it; one has a decoding thread frame it before. Each is asked
 for a method that does nothing much (GetModel) and for a raw image of 28 x 28, by one caller
 and by 32 at once, in turn, several rounds. What counts is the ratio of the two.
 """
