@@ -9,12 +9,10 @@ import sys
 import tempfile
 
 from benchmarks.choices.comparison import Choice, in_turn
-from benchmarks.h2load import load
-from benchmarks.limits import requests
-from benchmarks.limits.serving import RECOGNIZE, Served, ours, started
+from benchmarks.choices.rates import singly
+from benchmarks.limits.serving import ours, started
 from digits_server import cli
 
-SECONDS = 1.5
 UVLOOP = "uvloop>=0.21"
 
 
@@ -30,7 +28,9 @@ def measure(rounds: int) -> Choice:
                 started(["benchmarks.choices.loops", "serve", folder, "--port", "0"])
             )
             own = servers.enter_context(ours(has_nothing=False))
-            values = in_turn({"asyncio": lambda: _rate(own), "uvloop": lambda: _rate(uv)}, rounds)
+            values = in_turn(
+                {"asyncio": lambda: singly(own, 4, 8), "uvloop": lambda: singly(uv, 4, 8)}, rounds
+            )
         except (subprocess.CalledProcessError, RuntimeError) as error:
             note = f"Not measured, since uvloop could not be had: {type(error).__name__}."
     return Choice(
@@ -42,19 +42,6 @@ def measure(rounds: int) -> Choice:
         ways=values,
         note=note,
     )
-
-
-def _rate(served: Served) -> float:
-    return load(
-        served.address,
-        RECOGNIZE,
-        requests.one(requests.Form.RAW28),
-        kind="grpc",
-        connections=4,
-        streams=8,
-        seconds=SECONDS,
-        warm_up_seconds=0.3,
-    ).calls_per_second
 
 
 def _serve(folder: str, flags: list[str]) -> int:

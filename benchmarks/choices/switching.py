@@ -7,12 +7,11 @@ import contextlib
 import sys
 
 from benchmarks.choices.comparison import Choice, in_turn
-from benchmarks.h2load import load
+from benchmarks.choices.rates import in_batches, singly
 from benchmarks.limits import requests
-from benchmarks.limits.serving import RECOGNIZE, RECOGNIZE_BATCH, UNLIMITED, Served, started
+from benchmarks.limits.serving import UNLIMITED, Served, started
 from digits_server import cli
 
-SECONDS = 1.5
 WAYS = {"5 ms": 0.005, "0.5 ms": 0.0005, "0.1 ms": 0.0001}
 
 
@@ -29,8 +28,10 @@ def measure(rounds: int) -> Choice:
         ways = {}
         for name, seconds in WAYS.items():
             native, grpcio = served(seconds, "native"), served(seconds, "grpc")
-            ways[f"{name}: one a call"] = lambda native=native: _rate(native, is_batch=False)
-            ways[f"{name}: 256 a call"] = lambda grpcio=grpcio: _rate(grpcio, is_batch=True)
+            ways[f"{name}: one a call"] = lambda native=native: singly(native, 4, 16)
+            ways[f"{name}: 256 a call"] = lambda grpcio=grpcio: in_batches(
+                grpcio, requests.Form.RAW28, 2
+            )
         values = in_turn(ways, rounds)
     return Choice(
         "switching",
@@ -41,20 +42,6 @@ def measure(rounds: int) -> Choice:
         ways=values,
         note="Raw images. One a call by the native transport, 64 under way; 256 a call by grpcio.",
     )
-
-
-def _rate(served: Served, *, is_batch: bool) -> float:
-    answered = load(
-        served.address,
-        RECOGNIZE_BATCH if is_batch else RECOGNIZE,
-        requests.many(requests.Form.RAW28) if is_batch else requests.one(requests.Form.RAW28),
-        kind="grpc",
-        connections=2 if is_batch else 4,
-        streams=1 if is_batch else 16,
-        seconds=SECONDS,
-        warm_up_seconds=0.3,
-    )
-    return answered.calls_per_second * (requests.MANY if is_batch else 1)
 
 
 if __name__ == "__main__":

@@ -67,9 +67,15 @@ def make_frames(grays: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
     Returns:
         (N, 28, 28) float32 in 0..1.
     """
-    if all(map(_is_frame, grays)):
+    are_frames = [_is_frame(gray) for gray in grays]
+    if all(are_frames):
         return _as_it_is(np.stack(grays))
-    return np.stack([make_frame(gray) for gray in grays])
+    return np.stack(
+        [
+            _as_it_is(gray) if is_frame else _made_frame(gray)
+            for gray, is_frame in zip(grays, are_frames, strict=True)
+        ]
+    )
 
 
 def _as_it_is(gray: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pygrpc_native.aio
 
 # Its own ``stop`` closes all connections as soon as the last handler is done. What that has
-# answered lies in the transport's threads then: on busy cores, every sixth was lost.
+# answered may still lie in the transport's threads then, and was lost where cores are busy.
 WRITING_SECONDS: Final = 0.5
 
 

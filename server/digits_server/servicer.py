@@ -156,7 +156,7 @@ def deadline_of(context: Context) -> float:
 
 
 def _add(prediction: Prediction, messages: Any, include_frame: bool) -> None:
-    """Append a message, made in its place: made apart and copied, it takes twice the time."""
+    """Append a message, made in its place and not made apart and copied."""
     message = messages.add(
         verdict=_VERDICTS[prediction.verdict],
         digit=prediction.digit,

@@ -29,7 +29,7 @@ class LoadedModel:
     def predict(self, images: Sequence[Image]) -> list[Prediction]:
         """Return the answer to each of at least one image.
 
-        They are worked on together, which costs each of many a third of what it costs alone.
+        They are worked on together, which costs each of many less than it costs alone.
         The engine is not asked about those without ink.
         """
         frames = _frames_of(images)
