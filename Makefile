@@ -19,7 +19,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
 
 demo: $(VENV)/.server ## start the server and classify the sample drawings, and MNIST where it is at hand
-	@$(BIN)/python tools/demo.py
+	@$(BIN)/python -m scripts.demo
 
 test: $(VENV)/.dev $(TRITON_VENV)/.installed $(RAY_VENV)/.installed xvfb services ## run all tests; those of the window on a display of their own
 	@$(BIN)/python -m pytest
@@ -28,7 +28,7 @@ check: $(VENV)/.dev ## format, lint, types, proto lint: says what is wrong, chan
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/python tools/gen_protos.py --lint
+	$(BIN)/python -m scripts.gen_protos --lint
 	$(BIN)/hadolint server/Dockerfile
 
 format: $(VENV)/.dev ## put the code into its form
@@ -36,16 +36,16 @@ format: $(VENV)/.dev ## put the code into its form
 	$(BIN)/ruff check --fix
 
 proto: $(VENV)/.dev ## make the committed modules from the protos
-	$(BIN)/python tools/gen_protos.py
+	$(BIN)/python -m scripts.gen_protos
 
 measure: $(VENV)/.dev ## measure start, memory and throughput, as the documents quote them
-	$(BIN)/python tools/measure.py
+	$(BIN)/python -m benchmarks.end_to_end.server
 
 measure-recognition: $(VENV)/.dev ## measure accuracy on every set of images at hand, through the server
-	$(BIN)/python tools/measure_recognition.py
+	$(BIN)/python -m benchmarks.end_to_end.recognition
 
 measure-window: $(VENV)/.dev xvfb ## replay recorded strokes in the window: right answers and latency
-	@$(BIN)/python tools/measure_window.py
+	@$(BIN)/python -m benchmarks.end_to_end.window
 
 benchmarks: $(VENV)/.dev ## measure all that docs/performance.md tells, and draw it; 40 minutes on a quiet machine
 	@$(call debian,h2load,nghttp2-client,the benchmarks)
@@ -56,7 +56,7 @@ container-test: $(VENV)/.dev ## build both images, start the server, classify th
 	{ command -v buildah >/dev/null && command -v debootstrap >/dev/null; } || \
 	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq && \
 	apt-get install -y -qq --no-install-recommends buildah debootstrap; } >/dev/null 2>&1; } || true
-	@$(BIN)/python tools/container_test.py
+	@$(BIN)/python -m scripts.container_test
 
 xvfb:
 	@$(call debian,Xvfb,xvfb,the tests of the window)

@@ -1,6 +1,6 @@
 """Measure what docs/performance.md tells, and write its tables and pictures anew.
 
-python -m benchmarks [limits] [peers] [choices] [draw] [--rounds 5]
+python -m benchmarks [limits] [peers] [draw] [--rounds 5]
 
 Without a word it measures everything. ``draw`` measures nothing: tables and pictures are
 made of the results that are there.
@@ -13,19 +13,9 @@ import sys
 from typing import Any, Final
 
 from benchmarks import document, plots
-from benchmarks.choices import run as choices_run
 from benchmarks.limits import run as limits_run
 
-PARTS: Final = ("limits", "peers", "choices", "draw")
-CHOICES: Final = (
-    "threads",
-    "switching",
-    "decoders",
-    "frames",
-    "loops",
-    "serializers",
-    "batch_sizes",
-)
+PARTS: Final = ("limits", "peers", "draw")
 
 
 def result(name: str) -> dict[str, Any] | None:
@@ -45,16 +35,6 @@ def draw() -> None:
     if profile := result("profile"):
         tables["profile"] = document.profile_table(profile)
         plots.draw_profile(profile)
-    choices = []
-    for name in CHOICES:
-        if choice := result(f"choice_{name}"):
-            tables[f"choice-{name}"] = document.choice_table(choice)
-            tables["choices-machine"] = document.measured_on(choice)
-            choices.append(choice)
-    if choices:
-        plots.draw_choices(choices)
-    if int8 := result("int8"):
-        tables["int8"] = document.int8_table(int8)
     if peers := result("peers"):
         tables["peers"] = document.peers_table(peers)
         plots.draw_peers(peers)
@@ -65,7 +45,7 @@ def draw() -> None:
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="limits, peers, choices, draw")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="limits, peers, draw")
     parser.add_argument("--rounds", type=int, default=5)
     parsed = parser.parse_args()
     if unknown := set(parsed.parts) - set(PARTS):
@@ -77,8 +57,6 @@ def main() -> int:
         # A process of its own: it makes itself the parent of what its servers leave behind.
         command = [sys.executable, "-m", "benchmarks.peers.run", "--rounds", str(parsed.rounds)]
         subprocess.run(command, check=True)
-    if "choices" in parts:
-        choices_run.main(parsed.rounds)
     draw()
     return 0
 

@@ -14,9 +14,9 @@ from benchmarks.limits.figures import Figure, ratios
 from benchmarks.limits.serving import RECOGNIZE_BATCH, ours
 from digits.v1 import recognizer_pb2 as pb
 from digits_server import models
-from digits_server.engine import Engine
-from digits_server.frames import make_frame
-from digits_server.recognizer import IMAGES_A_JOB
+from digits_server.inference.recognizer import IMAGES_A_JOB
+from digits_server.models.engine import Engine
+from digits_server.preprocessing.normalize import make_frame
 from digits_server.settings import SHIPPED_MODELS, Settings
 
 SECONDS = 2.0

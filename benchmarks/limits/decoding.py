@@ -9,7 +9,7 @@ from benchmarks.limits import requests
 from benchmarks.limits.figures import Figure
 from benchmarks.limits.requests import NAMES, Form
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.frames import make_frame
+from digits_server.preprocessing.normalize import make_frame
 
 SECONDS = 0.4
 TARGETS_US = {Form.RAW28: None, Form.PNG28: 60.0, Form.DRAWN28: None, Form.PNG300: 300.0}

@@ -20,14 +20,14 @@ from benchmarks.limits import requests
 from benchmarks.limits.figures import Figure
 from digits.v1 import recognizer_pb2 as pb
 from digits_server import models
-from digits_server.admission import Admission, Room
-from digits_server.batcher import Batcher
-from digits_server.interceptors import CallInterceptor
-from digits_server.metrics import Metrics
+from digits_server.api.interceptors import CallInterceptor
+from digits_server.api.recognizer_servicer import RecognizerServicer, ServiceLimits
+from digits_server.inference.admission import Admission, Room
+from digits_server.inference.batcher import Batcher
+from digits_server.inference.recognizer import Recognizer
 from digits_server.models.manifest import Manifest
-from digits_server.predictions import Prediction
-from digits_server.recognizer import Recognizer
-from digits_server.servicer import RecognizerServicer, ServiceLimits
+from digits_server.models.postprocess import Prediction
+from digits_server.ops.metrics import Metrics
 from digits_server.settings import SHIPPED_MODELS
 
 SECONDS: Final = 1.0

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_client.bench import images
-from digits_server.frames import make_frame
-from digits_server.images import ImageLimits, decode, from_raw
+from digits_client.bench import image_kinds
 from digits_server.models.registry import KNOWN_DIGITS
+from digits_server.preprocessing.decode import ImageLimits, decode, from_raw
+from digits_server.preprocessing.normalize import make_frame
 from digits_server.settings import Settings
 
 MANY: Final = 256
@@ -47,9 +47,9 @@ def several(form: Form) -> tuple[pb.Image, ...]:
     """Return different images of a form."""
     match form:
         case Form.DRAWN28:
-            return tuple(images.drawn(images.Drawn.RAW28).values())
+            return tuple(image_kinds.drawn(image_kinds.Drawn.RAW28).values())
         case Form.PNG300:
-            return tuple(images.drawn(images.Drawn.PNG300).values())
+            return tuple(image_kinds.drawn(image_kinds.Drawn.PNG300).values())
     files = [file.read_bytes() for file in sorted(KNOWN_DIGITS.glob("*.png"))]
     frames = [make_frame(decode(content, LIMITS)) for content in files]
     pixels = [np.rint(frame * 255).astype(np.uint8) for frame in frames]

@@ -19,7 +19,8 @@ from typing import Any, Final, NamedTuple
 import grpc
 import psutil
 
-from digits_server import app, cli, transport
+from digits_server import app, cli
+from digits_server.api import transport
 
 NOTHING_SERVICE: Final = "digits.benchmarks.NoOp"
 NOTHING: Final = f"/{NOTHING_SERVICE}/Nothing"

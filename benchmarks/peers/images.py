@@ -8,8 +8,8 @@ from PIL import Image
 
 from benchmarks.peers.network import THREADS, as_frames, model_folder, temperature
 from benchmarks.peers.protocols import Images, Probs, given_digit
-from digits_server.engine import LiteRtEngine
-from digits_server.frames import make_frame
+from digits_server.models.engine import LiteRtEngine
+from digits_server.preprocessing.normalize import make_frame
 
 SAMPLES: Final = Path(__file__).parents[2] / "samples"
 MANY: Final = 256

@@ -13,7 +13,8 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
 from . import images as image_messages
 from . import results
-from .asking import GIVE_UP_SECONDS
+from .bulk.pipeline import answered
+from .bulk.retry import GIVE_UP_SECONDS
 from .channel import (
     DEFAULT_ADDRESS,
     DEFAULT_STREAM_TIMEOUT_SECONDS,
@@ -26,8 +27,7 @@ from .channel import (
 )
 from .errors import DigitsError, ServerFailureError, from_rpc_error
 from .images import ImageLike
-from .outbox import Outbox
-from .pipeline import answered
+from .request_encoder import Outbox
 from .results import FileAnswer, Model, Prediction, StreamAnswer
 from .sources import Selection, find
 

@@ -14,7 +14,7 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from . import images as image_messages
 from . import results
 from .aio import AsyncClient
-from .asking import GIVE_UP_SECONDS
+from .bulk.retry import GIVE_UP_SECONDS
 from .channel import (
     DEFAULT_ADDRESS,
     DEFAULT_STREAM_TIMEOUT_SECONDS,
@@ -27,7 +27,7 @@ from .channel import (
 )
 from .errors import DigitsError, from_rpc_error
 from .images import ImageLike
-from .outbox import Outbox
+from .request_encoder import Outbox
 from .results import FileAnswer, Model, Prediction, StreamAnswer
 
 

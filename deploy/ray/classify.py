@@ -46,10 +46,10 @@ from digits_client.sources import Item, Selection, find, is_url, item
 from digits_client.sources.items import Failed
 from digits_server import settings
 from digits_server.errors import InvalidArgumentError, ModelError
-from digits_server.frames import make_frame
-from digits_server.images import ImageLimits, decode
 from digits_server.models import LoadedModel, load_folder, versions
-from digits_server.predictions import Prediction as Found
+from digits_server.models.postprocess import Prediction as Found
+from digits_server.preprocessing.decode import ImageLimits, decode
+from digits_server.preprocessing.normalize import make_frame
 
 EXIT_ALL_ANSWERED: Final = 0
 EXIT_SOME_FAILED: Final = 1

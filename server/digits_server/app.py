@@ -18,27 +18,27 @@ from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
 from . import models
-from .admin import admin_port
-from .admission import Admission, Room
-from .batcher import Batcher
-from .ending import watch_for_the_end
+from .api.auth import TokenInterceptor, Tokens
+from .api.inference_servicer import INFERENCE_SERVICE, InferenceServicer
+from .api.interceptors import CallInterceptor
+from .api.recognizer_servicer import RecognizerServicer, ServiceLimits
+from .api.transport import bind, make_server
 from .exposure import warn_if_open
-from .health import HealthServicer
-from .images import ImageLimits
-from .inference_servicer import INFERENCE_SERVICE, InferenceServicer
-from .interceptors import CallInterceptor
-from .metrics import Metrics
-from .predictions import Prediction
-from .recognizer import Recognizer
-from .servicer import RecognizerServicer, ServiceLimits
+from .inference.admission import Admission, Room
+from .inference.batcher import Batcher
+from .inference.recognizer import Recognizer
+from .inference.threads import image_threads
+from .models.postprocess import Prediction
+from .ops.admin import admin_port
+from .ops.health import HealthServicer
+from .ops.metrics import Metrics
+from .ops.port_mux import LOOPBACK
+from .ops.shutdown import watch_for_the_end
+from .preprocessing.decode import ImageLimits
 from .settings import Settings
-from .switch import LOOPBACK
-from .threads import image_threads
-from .tokens import TokenInterceptor, Tokens
-from .transport import bind, make_server
 
 if TYPE_CHECKING:
-    from .telemetry import Telemetry
+    from .ops.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
 
@@ -193,7 +193,7 @@ def _telemetry(settings: Settings, metrics: Metrics) -> "Telemetry | None":
     if settings.telemetry == "none":
         return None
     # It is an extra, and takes its time to load.
-    from .telemetry import start
+    from .ops.telemetry import start
 
     return start(SERVICES, metrics.registry)
 

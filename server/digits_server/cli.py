@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.resolve(parsed, os.environ)
     except SettingsError as error:
         parser.error(str(error))
-    from .logs import configure
+    from .ops.logs import configure
 
     configure(settings.log_level, settings.log_format)
     return serve_to_the_end(settings, until_stdin_ends=parsed.until_stdin_ends)

@@ -23,7 +23,7 @@ MAY_IMPORT = {
         "digits",
         "digits_server",
         "digits_client.draw.strokes",
-        "digits_client.draw.kept",
+        "digits_client.draw.corrections",
     },
 }
 TENSORFLOW = {"tensorflow", "keras"}

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.frames import FRAME_SIZE
+from digits_server.preprocessing.normalize import FRAME_SIZE
 
 from .augment import Augmenter
 from .examples import Examples, Frames, inputs

@@ -13,7 +13,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.engine import DIGIT_COUNT
+from digits_server.models.engine import DIGIT_COUNT
 
 CALIBRATION_FILE: Final = "calibration.json"
 

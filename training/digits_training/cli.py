@@ -92,9 +92,9 @@ def _calibrate(parsed: argparse.Namespace) -> None:
 
 def _evaluate(parsed: argparse.Namespace) -> None:
     mnist = load_mnist(parsed.data_dir)
-    from digits_server.frames import make_frame
+    from digits_server.preprocessing.normalize import make_frame
 
-    from .answers import tutorial_frame
+    from .eval_results import tutorial_frame
     from .evaluate import evaluate
 
     frame = tutorial_frame if parsed.tutorial_frames else make_frame

@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.frames import make_frame
+from digits_server.preprocessing.normalize import make_frame
 
-from .answers import Answers, Frame, answers_to
 from .calibration import Calibration, area_under_curve, given_digit, likeliest_digit
 from .datasets import Mnist
-from .figures import Figures
+from .eval_results import Answers, Frame, answers_to
+from .eval_sets import Suite, at_hand, drawing_suite
+from .evaluation_report import Report, SuiteSection, write_report
 from .keras_files import load_network, predict
+from .metrics import Figures
 from .plots import save_confusion
 from .record import RunRecord
-from .report import Report, SuiteSection, write_report
 from .robustness import robustness, table
 from .shipped import before_and_after
-from .suites import Suite, at_hand, drawing_suite
 
 CONFUSION_FILE = "confusion.png"
 METRICS_FILE = "metrics.json"

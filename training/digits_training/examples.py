@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.frames import FRAME_SIZE, make_frame
+from digits_server.preprocessing.normalize import FRAME_SIZE, make_frame
 
-from . import drawing, habits, scribbles
+from . import canvases, scribbles, stroke_templates
 from .pendigits import Recording
 
 NOT_A_DIGIT: Final = 10
@@ -122,19 +122,19 @@ Maker = Callable[[Any, np.random.Generator], Frames]
 
 
 def _redraw(image: Frames, random: np.random.Generator) -> Frames:
-    return _frame(_perhaps_on_paper(drawing.canvas_of_image(image, random), random))
+    return _frame(_perhaps_on_paper(canvases.canvas_of_image(image, random), random))
 
 
-def _draw(strokes: Sequence[drawing.Points], random: np.random.Generator) -> Frames:
-    return _frame(_perhaps_on_paper(drawing.canvas_of_strokes(strokes, random), random))
+def _draw(strokes: Sequence[canvases.Points], random: np.random.Generator) -> Frames:
+    return _frame(_perhaps_on_paper(canvases.canvas_of_strokes(strokes, random), random))
 
 
 def _write(digit: int, random: np.random.Generator) -> Frames:
-    return _draw(habits.habit(digit, random), random)
+    return _draw(stroke_templates.habit(digit, random), random)
 
 
-def _draw_plainly(strokes: Sequence[drawing.Points], random: np.random.Generator) -> Frames:
-    return _frame(drawing.plain_canvas(strokes, random))
+def _draw_plainly(strokes: Sequence[canvases.Points], random: np.random.Generator) -> Frames:
+    return _frame(canvases.plain_canvas(strokes, random))
 
 
 def _scribble(_: None, random: np.random.Generator) -> Frames:
@@ -142,7 +142,7 @@ def _scribble(_: None, random: np.random.Generator) -> Frames:
 
 
 def _perhaps_on_paper(canvas: Frames, random: np.random.Generator) -> Frames:
-    return drawing.on_paper(canvas, random) if random.random() < 0.4 else canvas
+    return canvases.on_paper(canvas, random) if random.random() < 0.4 else canvas
 
 
 def _in_processes(make: Maker, items: Sequence[Any], seed: int) -> Frames:

@@ -16,16 +16,16 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from digits_server import models
-from digits_server.engine import LiteRtEngine
 from digits_server.errors import ModelError
-from digits_server.frames import FRAME_RECIPE
+from digits_server.models.engine import LiteRtEngine
+from digits_server.preprocessing.normalize import FRAME_RECIPE
 
 from .calibration import Calibration, given_digit
 from .datasets import Mnist
 from .errors import TrainingError
 from .examples import Examples, of_images
-from .figures import Figures
 from .keras_files import load_network, predict
+from .metrics import Figures
 from .record import RunRecord
 
 # How far a converted network may be from the one it was made from.

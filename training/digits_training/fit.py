@@ -11,11 +11,11 @@ import keras
 from . import networks, record
 from .batches import DrawnBatches, PlainBatches, one_hot, taught
 from .calibration import Calibration, calibrated
-from .curriculum import Curriculum, HeldOut, curriculum, held_out
 from .datasets import Mnist
 from .errors import TrainingError
 from .examples import Examples, of_images
 from .keras_files import KERAS_FILE, load_network, predict
+from .mixture import Curriculum, HeldOut, curriculum, held_out
 from .plots import save_curves
 from .settings import FitSettings
 from .sources import source_named

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.frames import FRAME_SIZE
+from digits_server.preprocessing.normalize import FRAME_SIZE
 
 from . import networks
 from .errors import TrainingError

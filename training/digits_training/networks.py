@@ -7,7 +7,7 @@ probabilities; the others (N, 11), the last of which is that of no digit.
 import keras
 from keras import layers
 
-from digits_server.frames import FRAME_SIZE
+from digits_server.preprocessing.normalize import FRAME_SIZE
 
 DIGIT_COUNT = 10
 CLASS_COUNT = 11

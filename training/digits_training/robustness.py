@@ -13,10 +13,10 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from .answers import Predict, answers_to
 from .calibration import Calibration, Labels
-from .drawing import PLAIN_CANVAS_SIDE
-from .suites import Gray
+from .canvases import PLAIN_CANVAS_SIDE
+from .eval_results import Predict, answers_to
+from .eval_sets import Gray
 
 # Of the canvas' side, that a smaller image is drawn large in: MNIST's 28 pixels become 280.
 DRAWN_SHARE: Final = 14 / 15

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from digits_server import models
 from digits_server.settings import SHIPPED_MODELS
 
-from .answers import Answers, answers_to
 from .calibration import Calibration
-from .suites import Suite
+from .eval_results import Answers, answers_to
+from .eval_sets import Suite
 
 
 def before_and_after(answered: Sequence[tuple[Suite, Answers]]) -> str:

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from digits_client.connection import Connection
-from digits_client.embedded import embedded_server
+from digits_client.cli.embedded import embedded_server
+from digits_client.cli.server_options import Connection
 from digits_client.errors import DigitsError
 
 from .errors import UnusableFileError
-from .listing import items
+from .inputs import items
 from .options import Options, parse
 from .run import Run
 

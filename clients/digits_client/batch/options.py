@@ -11,8 +11,8 @@ from typing import Final, cast
 
 import shtab
 
-from digits_client.asking import GIVE_UP_SECONDS
-from digits_client.connection import Connection, add_options
+from digits_client.bulk.retry import GIVE_UP_SECONDS
+from digits_client.cli.server_options import Connection, add_options
 from digits_client.sources import Selection
 
 from . import parquet

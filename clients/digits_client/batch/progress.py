@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from digits_client.sources import Item
 
-from .tally import Tally
+from .counters import Tally
 
 JSON_SECONDS: Final = 1.0
 

@@ -5,22 +5,22 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Self
 
-from digits_client.connection import Connection
-from digits_client.pipeline import answered
+from digits_client.bulk.pipeline import answered
+from digits_client.cli.server_options import Connection
 
-from . import page
+from . import html_report
+from .counters import Tally
 from .evaluation import Evaluation
-from .failed import FailedList
+from .failed_list import FailedList
+from .inputs import items, items_again
 from .labels import FileLabels, FolderLabels, Labels
-from .listing import items, items_again
 from .options import Options
 from .output import Output
 from .progress import Total, progress
-from .report import Report
+from .report_data import Report
 from .resume import left
 from .rows import Row
 from .sorting import Sorter, SortingError
-from .tally import Tally
 
 
 class Run:
@@ -125,7 +125,7 @@ class Run:
         if self._failed and is_complete:
             self._failed.finish()
         if self._options.report and (is_complete or self._tally.count):
-            page.write(self._options.report, self._report, self._tally, self._image_bytes)
+            html_report.write(self._options.report, self._report, self._tally, self._image_bytes)
 
     def summary(self) -> Iterator[str]:
         """Yield the closing lines."""

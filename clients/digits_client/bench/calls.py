@@ -14,7 +14,7 @@ from digits_client.channel import (
     tls_credentials,
     token_metadata,
 )
-from digits_client.connection import Connection
+from digits_client.cli.server_options import Connection
 
 from .load import Ask
 from .recording import ANSWERED, Outcome

@@ -6,8 +6,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from digits_client.connection import Connection
-from digits_client.embedded import embedded_server
+from digits_client.cli.embedded import embedded_server
+from digits_client.cli.server_options import Connection
 from digits_client.errors import DigitsError, InvalidImageError
 from digits_client.results import Limits, Model
 

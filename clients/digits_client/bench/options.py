@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import shtab
 
-from digits_client.connection import Connection, add_options
+from digits_client.cli.server_options import Connection, add_options
 
 from .calls import Kind
-from .images import Drawn
-from .repeats import Repeats
+from .convergence import Repeats
+from .image_kinds import Drawn
 from .schedule import Arrivals
 
 CONCURRENCY: Final = {Kind.UNARY: 16, Kind.NOOP: 16, Kind.BATCH: 4, Kind.STREAM: 4}

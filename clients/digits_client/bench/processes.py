@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection as Pipe
 from typing import Final, Self, TypeVar
 
-from digits_client.connection import Connection
+from digits_client.cli.server_options import Connection
 from digits_client.errors import DigitsError, UnavailableError
 
 from .options import Options

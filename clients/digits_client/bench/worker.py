@@ -12,10 +12,10 @@ from multiprocessing.connection import Connection as Pipe
 import grpc
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_client.connection import Connection
+from digits_client.cli.server_options import Connection
 from digits_client.errors import DigitsError, UnavailableError
 
-from . import images
+from . import image_kinds
 from .calls import Kind, asker, open_channel, stream_opener
 from .load import closed_loop, open_loop
 from .options import Options
@@ -184,8 +184,8 @@ def sent_images(options: Options) -> list[pb.Image]:
         InvalidImageError: The folder has none, or one that cannot be read.
     """
     if options.folder:
-        return images.from_folder(options.folder)
-    return list(images.drawn(options.drawn).values())
+        return image_kinds.from_folder(options.folder)
+    return list(image_kinds.drawn(options.drawn).values())
 
 
 def _due(options: Options, place: int, places: int, begins: float) -> Iterator[float]:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from digits_client.connection import Connection, add_options
+from digits_client.cli.server_options import Connection, add_options
 
 from .commands import key_table
-from .kept import KeptDrawings, default_folder
+from .corrections import KeptDrawings, default_folder
 
 EXIT_OK: Final = 0
 EXIT_NO_WINDOW: Final = 1

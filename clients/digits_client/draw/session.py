@@ -15,10 +15,10 @@ from typing import Any, Final, NoReturn
 
 from PIL import Image
 
-from digits_client.advice import advice
 from digits_client.aio import AsyncClient
-from digits_client.connection import Connection
-from digits_client.embedded import embedded_server
+from digits_client.cli.diagnose import advice
+from digits_client.cli.embedded import embedded_server
+from digits_client.cli.server_options import Connection
 from digits_client.errors import (
     DeadlineError,
     DigitsError,

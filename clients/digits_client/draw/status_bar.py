@@ -6,7 +6,7 @@ from tkinter import ttk
 from typing import Final
 
 from .theme import Theme
-from .words import Status, Tone, milliseconds
+from .view_model import Status, Tone, milliseconds
 
 NOTICE_MILLISECONDS: Final = 8000
 

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import darkdetect
 
-from .words import Tone
+from .view_model import Tone
 
 ThemeName = Literal["light", "dark"]
 

@@ -8,23 +8,23 @@ from collections.abc import Iterator
 from tkinter import filedialog, messagebox, ttk
 from typing import Final
 
-from digits_client.connection import Connection
+from digits_client.cli.server_options import Connection
 
-from . import pictures, words
-from .answer_panel import AnswerPanel
+from . import pictures, view_model
 from .canvas import SheetCanvas
 from .commands import key_table
 from .controls import Controls
+from .corrections import KeptDrawing, KeptDrawings
+from .corrections_window import KeptWindow
+from .drag_and_drop import accept_files
 from .drawing import Drawing
-from .drops import accept_files
 from .events import Answered, Connected, Disconnected, Event, Failed
-from .garbage import collected_here
-from .kept import KeptDrawing, KeptDrawings
-from .kept_window import KeptWindow
 from .menus import add_menus, is_mac
+from .prediction_panel import AnswerPanel
 from .session import Session
 from .status_bar import StatusBar
 from .theme import Theme, ThemeName
+from .tk_gc import collected_here
 
 POLL_MILLISECONDS: Final = 8
 """How often the window looks for answers. Only Tk's own thread may touch the window."""
@@ -264,7 +264,7 @@ class DrawWindow:
         self.root.protocol("WM_DELETE_WINDOW", self.close)
         self.controls.show_pen(self.sheet.pen_width)
         self.controls.show_live(self._live)
-        self.panel.show(words.NO_ANSWER, None)
+        self.panel.show(view_model.NO_ANSWER, None)
         self.root.update_idletasks()
         self.root.minsize(self.root.winfo_reqwidth(), self.root.winfo_reqheight())
 
@@ -286,7 +286,7 @@ class DrawWindow:
         self._ticket += 1
         self.controls.show_steps(undo=self.drawing.can_undo, redo=self.drawing.can_redo)
         if not self._live:
-            self.panel.show(words.ASK, None)
+            self.panel.show(view_model.ASK, None)
         elif self._sending is None:
             self._sending = self.root.after_idle(self._send)
 
@@ -309,13 +309,13 @@ class DrawWindow:
             case Answered(ticket, prediction, seconds):
                 if self._live or ticket == self._ticket:
                     self._answered = event
-                    self.panel.show(words.answer(prediction), prediction.frame)
+                    self.panel.show(view_model.answer(prediction), prediction.frame)
                     self.status.show_answer(prediction.model_version, seconds)
             case Failed(_, reason):
-                self.panel.show(words.NO_ANSWER, None)
+                self.panel.show(view_model.NO_ANSWER, None)
                 self.status.notice(reason)
             case _:
-                self.status.show(words.status(event))
+                self.status.show(view_model.status(event))
                 away = isinstance(event, Disconnected)
                 if away and self._offers_server:
                     self.status.offer("Start a server here", self.session.start_server)
@@ -324,10 +324,10 @@ class DrawWindow:
                 else:
                     self.status.offer(None)
                 if away:
-                    self.panel.show(words.NO_SERVER, None)
+                    self.panel.show(view_model.NO_SERVER, None)
                 elif isinstance(event, Connected):
                     self.status.show_model(event.model.version)
-                    self.panel.show(words.NO_ANSWER if self._live else words.ASK, None)
+                    self.panel.show(view_model.NO_ANSWER if self._live else view_model.ASK, None)
                     if self._live:
                         self._send()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from . import archives
 from .files import File
 from .items import Item, unreadable
-from .listing import Entry, sorted_entries
+from .scandir import Entry, sorted_entries
 
 
 class Folders:

@@ -15,7 +15,7 @@ from digits_client.errors import InvalidImageError
 from . import patterns
 from .files import File
 from .items import Item, check_read, check_size, unreadable
-from .listing import Entry, Kind
+from .scandir import Entry, Kind
 
 _URL: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _WEB: Final = re.compile(r"https?://[^/]*", re.IGNORECASE)

@@ -9,8 +9,8 @@ from digits_client.errors import InvalidImageError
 
 from . import archives
 from .items import Failed, Item
-from .listing import Entry
 from .patterns import Place
+from .scandir import Entry
 from .selection import Selection
 
 

@@ -7,11 +7,11 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.engine import Engine
-from digits_server.frames import make_frames
-from digits_server.predictions import Prediction, blank, judged
+from digits_server.preprocessing.normalize import make_frames
 
+from .engine import Engine
 from .manifest import Manifest
+from .postprocess import Prediction, blank, judged
 
 Gray: TypeAlias = NDArray[np.uint8]
 """(H, W), still to be framed."""

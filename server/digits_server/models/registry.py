@@ -7,11 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from digits_server.engine import DIGIT_COUNT, Engine, LiteRtEngine
 from digits_server.errors import ModelError
-from digits_server.frames import FRAME_RECIPE, make_frame
-from digits_server.images import ImageLimits, decode
+from digits_server.preprocessing.decode import ImageLimits, decode
+from digits_server.preprocessing.normalize import FRAME_RECIPE, make_frame
 
+from .engine import DIGIT_COUNT, Engine, LiteRtEngine
 from .loaded import LoadedModel
 from .manifest import MODEL_FILE, Manifest
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from digits_server.errors import ModelError
-from digits_server.metrics import Metrics
+from digits_server.ops.metrics import Metrics
 
 from .loaded import LoadedModel
 from .registry import load_folder, versions

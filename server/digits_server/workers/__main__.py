@@ -9,7 +9,7 @@ import os
 import sys
 
 from digits_server.cli import serve_to_the_end
-from digits_server.logs import configure
+from digits_server.ops.logs import configure
 from digits_server.settings import Settings
 
 

@@ -18,8 +18,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from digits_server.admin_pages import Readiness, http_pages
-from digits_server.switch import LOOPBACK, switched_port
+from digits_server.ops.admin_pages import Readiness, http_pages
+from digits_server.ops.port_mux import LOOPBACK, switched_port
 
 from .worker import Worker
 

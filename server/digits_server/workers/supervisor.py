@@ -7,8 +7,8 @@ import logging
 import signal
 from contextlib import AbstractAsyncContextManager
 
-from digits_server.ending import watch_for_the_end
 from digits_server.exposure import warn_if_open
+from digits_server.ops.shutdown import watch_for_the_end
 from digits_server.settings import Settings
 
 from .port import claimed_port

@@ -18,8 +18,8 @@ from digits_client import (
     ServerFailureError,
     UnavailableError,
 )
-from digits_client.advice import advice
-from digits_client.connection import Connection
+from digits_client.cli.diagnose import advice
+from digits_client.cli.server_options import Connection
 
 from .conftest import FakeRecognizer, serving
 

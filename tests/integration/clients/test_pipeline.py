@@ -23,9 +23,9 @@ from digits_client import (
     Prediction,
     ServerFailureError,
     UnavailableError,
-    asking,
 )
-from digits_client.pipeline import GROUPS_AHEAD, answered
+from digits_client.bulk import retry
+from digits_client.bulk.pipeline import GROUPS_AHEAD, answered
 from digits_client.sources import Item, find
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def retry_info(milliseconds: int) -> bytes:
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits between tries are short."""
-    monkeypatch.setattr(asking, "_LONGEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "_LONGEST_WAIT_SECONDS", 0.01)
 
 
 @pytest.fixture

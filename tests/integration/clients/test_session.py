@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_client.connection import Connection
+from digits_client.cli.server_options import Connection
 from digits_client.draw import session as session_module
 from digits_client.draw.events import Answered, Connected, Connecting, Disconnected, Event, Failed
 from digits_client.draw.session import Session

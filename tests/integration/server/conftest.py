@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_server.app import Server, running
-from digits_server.frames import FRAME_RECIPE
-from digits_server.metrics import Metrics
 from digits_server.models import LABELS, LoadedModel, Manifest
+from digits_server.ops.metrics import Metrics
+from digits_server.preprocessing.normalize import FRAME_RECIPE
 from digits_server.settings import TRANSPORTS, Settings
 
 

@@ -4,9 +4,9 @@ import random
 from collections import Counter
 from typing import Any
 
+import fuzz
 import pytest
 
-import fuzz
 from digits.v1 import recognizer_pb2 as pb
 
 SEEDS = fuzz.seed_images()

@@ -11,7 +11,7 @@ import pytest
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
-from digits_server.batcher import Batcher
+from digits_server.inference.batcher import Batcher
 
 ImageOf = Callable[[int], pb.Image]
 
@@ -28,7 +28,7 @@ async def unhandled() -> AsyncIterator[list[dict[str, Any]]]:
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.DEBUG, "digits_server.interceptors")
+    caplog.set_level(logging.DEBUG, "digits_server.api.interceptors")
     return caplog
 
 

@@ -8,7 +8,7 @@ from google.rpc import error_details_pb2, status_pb2
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.recognizer import IMAGES_A_JOB
+from digits_server.inference.recognizer import IMAGES_A_JOB
 
 ImageOf = Callable[[int], pb.Image]
 

@@ -31,14 +31,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
-from digits_server import telemetry
-from digits_server.admission import Admission, Room
+from digits_server.api.auth import TokenInterceptor, Tokens
+from digits_server.api.interceptors import CallInterceptor
 from digits_server.app import SERVICE, SERVICES
 from digits_server.errors import InvalidArgumentError
-from digits_server.health import HealthServicer
-from digits_server.interceptors import CallInterceptor
-from digits_server.metrics import Metrics
-from digits_server.tokens import TokenInterceptor, Tokens
+from digits_server.inference.admission import Admission, Room
+from digits_server.ops import telemetry
+from digits_server.ops.health import HealthServicer
+from digits_server.ops.metrics import Metrics
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER_SPAN_ID = "00f067aa0ba902b7"
@@ -448,7 +448,7 @@ import sys
 sys.modules["opentelemetry"] = None
 from digits_server.errors import ServerError
 try:
-    import digits_server.telemetry
+    import digits_server.ops.telemetry
 except ServerError as error:
     print(error)
 """

@@ -9,8 +9,8 @@ import trustme
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
+from digits_server.api.tls import TlsFiles, server_credentials
 from digits_server.errors import CredentialsError
-from digits_server.tls import TlsFiles, server_credentials
 
 
 @pytest.fixture

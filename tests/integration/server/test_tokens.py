@@ -9,9 +9,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digits.v1 import recognizer_pb2 as pb
+from digits_server.api.auth import REFUSAL, TokenInterceptor, Tokens
 from digits_server.errors import CredentialsError
-from digits_server.metrics import Metrics
-from digits_server.tokens import REFUSAL, TokenInterceptor, Tokens
+from digits_server.ops.metrics import Metrics
 
 TOKEN, OTHER = "first-token-0123456789", "second-token-0123456789"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from digits_server.metrics import Metrics
+from digits_server.ops.metrics import Metrics
 from digits_server.settings import Settings
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "operations.md").read_text("utf-8")

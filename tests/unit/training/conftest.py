@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits_server.frames import make_frame
+from digits_server.preprocessing.normalize import make_frame
 from digits_training.datasets import DatasetError, Mnist, load_mnist
 
 if TYPE_CHECKING:

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits_client.draw.kept import KeptDrawings
+from digits_client.draw.corrections import KeptDrawings
 from digits_training import networks
-from digits_training.curriculum import MAX_SHARE_OF_DRAWINGS, curriculum
 from digits_training.datasets import DatasetError, Mnist
 from digits_training.errors import TrainingError
+from digits_training.eval_sets import drawing_suite
 from digits_training.evaluate import evaluate
 from digits_training.fit import fit
 from digits_training.keras_files import load_network
+from digits_training.mixture import MAX_SHARE_OF_DRAWINGS, curriculum
 from digits_training.settings import FitSettings
 from digits_training.sources import source_named
-from digits_training.suites import drawing_suite
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning"),
@@ -25,8 +25,8 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def _few_scribbles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("digits_training.curriculum.SCRIBBLE_COUNT", 40)
-    monkeypatch.setattr("digits_training.curriculum.HABIT_COUNT", 40)
+    monkeypatch.setattr("digits_training.mixture.SCRIBBLE_COUNT", 40)
+    monkeypatch.setattr("digits_training.mixture.HABIT_COUNT", 40)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_drawings_are_drawn_seldom_and_never_too_often(
     assert len(made.kinds[-1].examples.labels) == 3
     assert made.kinds[-1].share == pytest.approx(3 * 0.002 / 1.006)
     assert sum(kind.share for kind in made.kinds) == pytest.approx(1)
-    monkeypatch.setattr("digits_training.curriculum.SHARE_OF_A_DRAWING", 1.0)
+    monkeypatch.setattr("digits_training.mixture.SHARE_OF_A_DRAWING", 1.0)
     often = curriculum(drawings, data_dir, 100, 1, kept).kinds[-1].share
     assert often == pytest.approx(MAX_SHARE_OF_DRAWINGS / (1 + MAX_SHARE_OF_DRAWINGS))
 

@@ -13,8 +13,8 @@ from PIL import Image
 from digits_training.datasets import Mnist
 from digits_training.errors import TrainingError
 from digits_training.evaluate import evaluate
-from digits_training.figures import Figures
 from digits_training.keras_files import load_network
+from digits_training.metrics import Figures
 
 pytestmark = [
     # Keras 3.15 turns its variables into arrays the way NumPy before 2.0 asked for.

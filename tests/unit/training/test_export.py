@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from digits_server import models
-from digits_server.frames import FRAME_RECIPE
+from digits_server.preprocessing.normalize import FRAME_RECIPE
 from digits_training import export as subject
 from digits_training import networks
 from digits_training.calibration import Calibration

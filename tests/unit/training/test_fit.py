@@ -13,11 +13,11 @@ from PIL import Image
 
 from digits_training.batches import PlainBatches, one_hot
 from digits_training.calibration import Calibration
-from digits_training.curriculum import curriculum
 from digits_training.datasets import Mnist
 from digits_training.errors import TrainingError
 from digits_training.fit import calibrate, fit
 from digits_training.keras_files import load_network, predict
+from digits_training.mixture import curriculum
 from digits_training.record import RunRecord
 from digits_training.settings import FitSettings
 
@@ -39,8 +39,8 @@ SHORT = FitSettings(
 @pytest.fixture(scope="module", autouse=True)
 def _few_scribbles() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits_training.curriculum.SCRIBBLE_COUNT", 40)
-        patch.setattr("digits_training.curriculum.HABIT_COUNT", 40)
+        patch.setattr("digits_training.mixture.SCRIBBLE_COUNT", 40)
+        patch.setattr("digits_training.mixture.HABIT_COUNT", 40)
         yield
 
 

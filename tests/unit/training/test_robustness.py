@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digits_server.frames import make_frame
+from digits_server.preprocessing.normalize import make_frame
 from digits_training import robustness
 from digits_training.calibration import Calibration
 from digits_training.datasets import Mnist

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from digits_client.connection import Connection
+from digits_client.cli.server_options import Connection
 
 from .fake_server import FakeRecognizer, serving
 

@@ -9,7 +9,7 @@ from google.rpc.status_pb2 import Status
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
-from digits_client.connection import Connection
+from digits_client.cli.server_options import Connection
 
 GOOD, BAD, REFUSED, OVERTAKEN, BREAKING, LAST, SILENT = range(1, 8)
 _ERRORS = {

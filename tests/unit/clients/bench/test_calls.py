@@ -11,7 +11,7 @@ import trustme
 from digits_client.bench.calls import Kind, asker, open_channel
 from digits_client.bench.recording import Outcome
 from digits_client.bench.requests import requests
-from digits_client.connection import Connection
+from digits_client.cli.server_options import Connection
 
 from .fake_server import BAD, BREAKING, GOOD, REFUSED, SILENT, FakeRecognizer, image, serving
 

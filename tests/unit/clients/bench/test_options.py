@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from digits_client.bench.calls import Kind
-from digits_client.bench.images import Drawn
+from digits_client.bench.image_kinds import Drawn
 from digits_client.bench.options import parse
 from digits_client.bench.schedule import Arrivals
-from digits_client.connection import Connection
+from digits_client.cli.server_options import Connection
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from digits_client.bench.calls import Kind, open_channel, stream_opener
 from digits_client.bench.recording import Meter, Recording
 from digits_client.bench.requests import requests
 from digits_client.bench.streams import Stream
-from digits_client.connection import Connection
+from digits_client.cli.server_options import Connection
 
 from .fake_server import (
     BAD,

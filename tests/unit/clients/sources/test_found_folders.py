@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from digits_client.errors import InvalidImageError
-from digits_client.sources import Selection, find, item, listing
+from digits_client.sources import Selection, find, item, scandir
 
 LIMIT = 1000
 ALL = ["scans/a/10.png", "scans/a/2.png", "scans/a/deep/er/x.jpg", "scans/b.png"]
@@ -263,8 +263,8 @@ def test_a_file_without_a_size_is_read_up_to_the_limit() -> None:
 def test_a_large_folder_is_sorted_by_way_of_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "NAMES_AT_ONCE", 100)
-    monkeypatch.setattr(listing, "_BLOCK_BYTES", 333)
+    monkeypatch.setattr(scandir, "NAMES_AT_ONCE", 100)
+    monkeypatch.setattr(scandir, "_BLOCK_BYTES", 333)
     names = [f"{number * 79 % 1009:05d}.png" for number in range(1001)]
     for name in names:
         (tmp_path / name).touch()
@@ -279,17 +279,17 @@ def test_a_large_folder_is_sorted_by_way_of_a_file(
 def test_the_names_of_a_large_folder_are_not_all_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "NAMES_AT_ONCE", 10)
+    monkeypatch.setattr(scandir, "NAMES_AT_ONCE", 10)
     for number in range(100):
         (tmp_path / f"{number}.png").touch()
     lengths = []
 
-    def watched(entries: "list[listing.Entry]") -> "list[listing.Entry]":
+    def watched(entries: "list[scandir.Entry]") -> "list[scandir.Entry]":
         ordered = sorted(entries)
         lengths.append(len(ordered))
         return ordered
 
-    monkeypatch.setattr(listing, "sorted", watched, raising=False)
+    monkeypatch.setattr(scandir, "sorted", watched, raising=False)
     assert len(paths(str(tmp_path))) == 100
     assert max(lengths) == 10
 

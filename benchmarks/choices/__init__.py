@@ -1,1 +1,0 @@
-"""Choices that were weighed by measurement, each by a short script of its own."""

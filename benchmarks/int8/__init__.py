@@ -1,1 +1,0 @@
-"""The shipped network in int8, beside the float32 that ships."""

@@ -1,0 +1,142 @@
+"""Draw the sample images of the repository from the strokes below.
+
+    python scripts/draw_samples.py
+
+writes ``samples/`` (what ``make demo`` classifies: drawings of every digit and a few files
+that are no drawing of one) and ``server/digits_server/known_digits/`` (the ten drawings on
+which the server tries a model before it serves it).
+"""
+
+import io
+import math
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from digits_client.draw.strokes import Point, Stroke, draw
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "samples"
+KNOWN_DIGITS = ROOT / "server" / "digits_server" / "known_digits"
+SEED = 2
+
+
+def arc(x: float, y: float, width: float, height: float, begin: int, end: int) -> list[Point]:
+    """Return points on an ellipse about (x, y), from an angle to another, in degrees.
+
+    0 degrees is to the right and 90 is down.
+    """
+    steps = max(2, abs(end - begin) // 10)
+    angles = (math.radians(begin + (end - begin) * step / steps) for step in range(steps + 1))
+    return [(x + width * math.cos(a), y + height * math.sin(a)) for a in angles]
+
+
+# In a box of 1 x 1, x to the right and y down.
+DIGITS: list[list[list[Point]]] = [
+    [arc(0.5, 0.5, 0.28, 0.46, -70, 300)],
+    [[(0.36, 0.24), (0.54, 0.04), (0.53, 0.5), (0.52, 0.96)]],
+    [[*arc(0.5, 0.28, 0.26, 0.24, 190, 390), (0.5, 0.68), (0.22, 0.94), (0.5, 0.91), (0.8, 0.94)]],
+    [[*arc(0.46, 0.27, 0.25, 0.22, 200, 450), *arc(0.46, 0.72, 0.29, 0.23, -90, 155)]],
+    [[(0.42, 0.05), (0.3, 0.35), (0.2, 0.62), (0.82, 0.6)], [(0.64, 0.34), (0.62, 0.96)]],
+    [
+        [(0.34, 0.06), (0.3, 0.44), *arc(0.46, 0.68, 0.28, 0.27, 240, 505)],
+        [(0.34, 0.06), (0.76, 0.05)],
+    ],
+    [[(0.62, 0.04), (0.4, 0.28), *arc(0.48, 0.7, 0.23, 0.24, 195, 545)]],
+    [[(0.2, 0.08), (0.5, 0.07), (0.8, 0.06), (0.62, 0.4), (0.44, 0.95)]],
+    [
+        [
+            *arc(0.5, 0.28, 0.21, 0.22, -40, -270),
+            *arc(0.5, 0.73, 0.26, 0.23, -90, 270),
+            *arc(0.5, 0.28, 0.21, 0.22, 90, -40),
+        ]
+    ],
+    [[*arc(0.5, 0.3, 0.23, 0.24, -20, -360), (0.72, 0.34), (0.68, 0.66), (0.58, 0.96)]],
+]
+
+
+class Style(NamedTuple):
+    """One way in which a person may draw."""
+
+    name: str
+    canvas: int
+    """Side of the square image, in pixels."""
+    height: float
+    """Of the digit, as a share of the canvas."""
+    pen: float
+    """Width, in pixels."""
+    slant: float = 0.0
+    """To the right for a positive one: x moves by this share of the height."""
+    place: Point = (0.5, 0.5)
+    """Of the digit's middle, as shares of the canvas."""
+    ink: int = 0
+    paper: int = 255
+
+
+STYLES = (
+    Style("marker", 280, 0.72, 22),
+    Style("thin", 300, 0.66, 7, slant=0.12),
+    Style("corner", 320, 0.34, 9, place=(0.26, 0.72)),
+    Style("chalk", 280, 0.62, 16, slant=-0.06, ink=240, paper=30),
+    Style("small", 96, 0.7, 6, slant=0.08),
+)
+
+
+def strokes_of(digit: int, style: Style, random_: random.Random) -> list[Stroke]:
+    """Return a digit in a style, with the unsteadiness of a hand."""
+    tilt = style.slant + random_.uniform(-0.05, 0.05)
+    width = random_.uniform(0.82, 1.0)
+    height = style.height * style.canvas
+    strokes = []
+    for line in DIGITS[digit]:
+        points = []
+        for x, y in line:
+            bent = (x - 0.5) * width - (y - 0.5) * tilt + random_.gauss(0, 0.006)
+            points.append(
+                (
+                    style.place[0] * style.canvas + bent * height,
+                    style.place[1] * style.canvas + (y - 0.5 + random_.gauss(0, 0.006)) * height,
+                )
+            )
+        strokes.append(Stroke(tuple(points), style.pen))
+    return strokes
+
+
+def drawing(digit: int, style: Style, random_: random.Random) -> Image.Image:
+    """Return the image of a digit in a style."""
+    strokes = strokes_of(digit, style, random_)
+    return draw(strokes, (style.canvas, style.canvas), paper=style.paper, ink=style.ink)
+
+
+def bad_files(good: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and content of files that are no drawing of a digit."""
+    yield "empty.png", b""
+    yield "not-an-image.png", b"This is a text that somebody named .png by mistake.\n"
+    yield "truncated.png", good[: len(good) // 2]
+    blank = io.BytesIO()
+    Image.new("L", (200, 200), 255).save(blank, "PNG")
+    yield "blank.png", blank.getvalue()
+
+
+def main() -> None:
+    """Write both folders anew."""
+    random_ = random.Random(SEED)
+    for folder in (SAMPLES, KNOWN_DIGITS):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    for digit in range(10):
+        drawing(digit, STYLES[0], random_).save(KNOWN_DIGITS / f"{digit}.png")
+        (SAMPLES / str(digit)).mkdir()
+        for style in STYLES:
+            drawing(digit, style, random_).save(SAMPLES / str(digit) / f"{style.name}.png")
+    (SAMPLES / "odd").mkdir()
+    for name, content in bad_files((KNOWN_DIGITS / "8.png").read_bytes()):
+        (SAMPLES / "odd" / name).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""From what a caller sent to gray pixels, with the limits checked before the work."""
+
+import io
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from digits_server.errors import InvalidArgumentError
+
+from .fast_png import plain_size, read_plain
+
+# Everything else that Pillow could open stays shut: each format is code that reads
+# a stranger's bytes.
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+
+_ENCODED: Final = "image.encoded"
+_FORMAT_NAMES: Final = "PNG, JPEG, WebP, BMP, GIF or TIFF"
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """The largest image that is accepted."""
+
+    max_bytes: int
+    """Of the encoded image."""
+
+    max_pixels: int
+    """Width times height once decoded."""
+
+
+def decode(encoded: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
+    """Decode a PNG, JPEG, WebP, BMP, GIF (first frame) or TIFF (first page).
+
+    An EXIF orientation is applied, colour becomes luminance, 16 bits become 8, and
+    what is transparent becomes paper: white under dark ink and black under light ink.
+
+    Returns:
+        (H, W) uint8, 0 black and 255 white.
+
+    Raises:
+        InvalidArgumentError: Not such an image, truncated, of no pixels, or past a limit.
+            The size is read from the header: nothing is decoded that is too large.
+    """
+    if not encoded:
+        raise InvalidArgumentError(_ENCODED, "is empty")
+    if len(encoded) > limits.max_bytes:
+        raise InvalidArgumentError(
+            _ENCODED, f"has {len(encoded)} bytes; at most {limits.max_bytes} are accepted"
+        )
+    plain = plain_size(encoded)
+    if plain is not None and min(plain) > 0:
+        _check_size(_ENCODED, *plain, limits)
+        pixels = read_plain(encoded)
+        if pixels is not None:
+            return pixels
+    try:
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+            _check_size(_ENCODED, image.width, image.height, limits)
+            return _gray(ImageOps.exif_transpose(image))
+    except InvalidArgumentError:
+        raise
+    except UnidentifiedImageError:
+        raise InvalidArgumentError(_ENCODED, f"is not a {_FORMAT_NAMES} image") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InvalidArgumentError(
+            _ENCODED, f"is too large; at most {limits.max_pixels} pixels are accepted"
+        ) from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error and more
+        # at bytes that lie about themselves. Whichever it is, the bytes are at fault.
+        raise InvalidArgumentError(_ENCODED, "is truncated or corrupt") from error
+
+
+def from_raw(width: int, height: int, data: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
+    """View raw gray pixels as an array, without a copy.
+
+    Returns:
+        (height, width) uint8, read-only.
+
+    Raises:
+        InvalidArgumentError: A side is 0, the pixels pass the limit, or ``data`` is not
+            width * height bytes.
+    """
+    for side, length in (("width", width), ("height", height)):
+        if length == 0:
+            raise InvalidArgumentError(f"image.raw.{side}", "is 0; at least 1 is needed")
+    _check_size("image.raw", width, height, limits)
+    if len(data) != width * height:
+        raise InvalidArgumentError(
+            "image.raw.data",
+            f"has {len(data)} bytes; width * height is {width} * {height} = {width * height}",
+        )
+    return np.frombuffer(data, np.uint8).reshape(height, width)
+
+
+def _check_size(name: str, width: int, height: int, limits: ImageLimits) -> None:
+    if width < 1 or height < 1:
+        raise InvalidArgumentError(name, f"has no pixels: it is {width} x {height}")
+    if width * height > limits.max_pixels:
+        raise InvalidArgumentError(
+            name,
+            f"is {width} x {height} = {width * height} pixels; "
+            f"at most {limits.max_pixels} are accepted",
+        )
+
+
+def _gray(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode.startswith(("I", "F")):
+        return _gray_of_deep(np.asarray(image))
+    if image.has_transparency_data:
+        return _gray_on_paper(image)
+    if image.mode == "LAB":
+        return np.asarray(image.getchannel("L"))
+    return np.asarray(image.convert("L"))
+
+
+def _gray_of_deep(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Reduce 16-bit, 32-bit and floating-point gray to 8 bits, by the range they use."""
+    values = np.nan_to_num(pixels.astype(np.float64))
+    full = next((top for top in (1.0, 255.0, 65_535.0) if values.max() <= top), values.max())
+    if pixels.dtype.kind == "u":  # 16 bits, in either byte order
+        full = 65_535.0
+    return np.asarray(np.clip(values / full, 0, 1) * 255 + 0.5, np.uint8)
+
+
+def _gray_on_paper(image: Image.Image) -> NDArray[np.uint8]:
+    gray_alpha = np.asarray(image.convert("RGBA").convert("LA"), np.float32)  # (H, W, 2)
+    gray, alpha = gray_alpha[..., 0], gray_alpha[..., 1] / 255
+    opacity = float(alpha.sum())
+    ink_is_light = opacity > 0 and float((gray * alpha).sum()) / opacity > 127
+    paper = np.float32(0 if ink_is_light else 255)
+    return np.asarray(gray * alpha + paper * (1 - alpha) + 0.5, np.uint8)

@@ -1,0 +1,72 @@
+"""What the commands say of themselves, at once."""
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.commands.conftest import Run
+
+MODULES = {
+    "digits-server": "digits_server",
+    "digits-batch": "digits_client.batch.cli",
+    "digits-draw": "digits_client.draw.cli",
+    "digits-bench": "digits_client.bench.cli",
+    "digits-train": "digits_training.cli",
+}
+COMMANDS = [
+    "digits-server",
+    "digits-server healthcheck",
+    "digits-batch",
+    "digits-draw",
+    "digits-bench",
+    "digits-train",
+    "digits-train fit",
+    "digits-train calibrate",
+    "digits-train evaluate",
+    "digits-train export",
+]
+HEAVY = {"tensorflow", "keras", "ai_edge_litert", "cv2"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_prints_and_exits_0_without_loading_what_is_heavy(
+    command: str, environment: dict[str, str]
+) -> None:
+    name, *arguments = command.split()
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", MODULES[name], *arguments, "--help"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(f"usage: {command} ")
+    loaded = set(re.findall(r"^import time:.*\| +(\w+)$", done.stderr, re.MULTILINE))
+    assert "argparse" in loaded
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize("command", ["digits-server", "digits-batch"])
+def test_the_version_is_that_of_the_distribution(command: str, run: "Run") -> None:
+    done = run(MODULES[command], "--version")
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"{command} {importlib.metadata.version('digits')}\n",
+    )
+
+
+def test_the_scripts_are_the_modules_that_are_tested_here() -> None:
+    scripts = importlib.metadata.entry_points(group="console_scripts")
+    ours = {
+        script.name: script.module
+        for script in scripts
+        if script.dist and script.dist.name == "digits"
+    }
+    assert ours.keys() >= MODULES.keys()
+    for name, module in MODULES.items():
+        assert ours[name] in (module, f"{module}.cli")

@@ -1,0 +1,122 @@
+"""``digits-server`` from its start to its end."""
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from digits_client import Client
+from digits_server.settings import TRANSPORTS
+
+if TYPE_CHECKING:
+    from tests.commands.conftest import Run, ServerProcess
+
+PATIENCE_SECONDS = 30
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each of them in turn."""
+    return str(request.param)
+
+
+def test_a_server_that_says_it_is_ready_answers(server: "ServerProcess") -> None:
+    with Client(server.address) as client:
+        assert client.recognize("samples/3/marker.png").digit == 3
+
+
+def test_the_default_address_is_this_machine_alone(server: "ServerProcess") -> None:
+    assert server.address == f"127.0.0.1:{server.port}"
+    assert server.port != "0"
+
+
+def test_healthcheck_exits_0_while_it_serves_and_1_when_it_has_gone(
+    server: "ServerProcess", run: "Run"
+) -> None:
+    while_serving = run("digits_server", "healthcheck", server.address)
+    assert (while_serving.returncode, while_serving.stderr) == (0, "")
+    assert while_serving.stdout == f"{server.address}: SERVING\n"
+    server.process.terminate()
+    server.process.wait(PATIENCE_SECONDS)
+    when_gone = run("digits_server", "healthcheck", server.address)
+    assert (when_gone.returncode, when_gone.stdout) == (1, "")
+    assert when_gone.stderr.startswith(f"{server.address}: UNAVAILABLE: ")
+    assert "Traceback" not in when_gone.stderr
+
+
+@pytest.mark.parametrize("flag", ["--client-cert", "--client-key"])
+def test_healthcheck_wants_a_certificate_and_its_key_together(flag: str, run: "Run") -> None:
+    done = run("digits_server", "healthcheck", flag, "file.pem")
+    assert done.returncode == 2
+    assert "--client-cert and --client-key belong together" in done.stderr
+
+
+def test_healthcheck_names_a_file_that_is_not_there(run: "Run") -> None:
+    done = run("digits_server", "healthcheck", "--tls-ca", "nowhere.pem")
+    assert done.returncode == 1
+    assert done.stderr == ("digits-server: nowhere.pem cannot be read: No such file or directory\n")
+
+
+def test_healthcheck_asks_for_one_service(server: "ServerProcess", run: "Run") -> None:
+    for name in ("liveness", "readiness", "digits.v1.RecognizerService"):
+        assert (
+            run("digits_server", "healthcheck", server.address, "--service", name).returncode == 0
+        )
+    done = run("digits_server", "healthcheck", server.address, "--service", "none")
+    assert (done.returncode, "NOT_FOUND" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_asked_to_end_exits_0(
+    server: "ServerProcess", number: signal.Signals
+) -> None:
+    server.process.send_signal(number)
+    _, rest_of_log = server.process.communicate(timeout=PATIENCE_SECONDS)
+    assert server.process.returncode == 0
+    assert [line.rpartition(": ")[2] for line in rest_of_log.splitlines()] == [
+        *("stopping", "stopped")
+    ]
+
+
+def test_a_second_server_on_the_same_port_exits_1_with_one_line(
+    server: "ServerProcess", run: "Run"
+) -> None:
+    second = run("digits_server", "--port", server.port, "--log-level", "error")
+    assert second.returncode == 1
+    said = [line for line in second.stderr.splitlines() if line.startswith("digits-server: ")]
+    assert said == [
+        f"digits-server: cannot listen on {server.address}: it is in use or not an address here"
+    ]
+    assert "Traceback" not in second.stderr
+
+
+def test_a_folder_without_models_exits_1_with_one_line(run: "Run") -> None:
+    done = run("digits_server", "--port", "0", "--models-dir", "samples/odd")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "digits-server: samples/odd holds no model: no folder in it is named by a number\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("--port", "abc"), ("--port", "65536"), ("--threads", "0"), ("--log-level", "loud")],
+)
+def test_a_wrong_value_of_a_flag_exits_2_and_names_the_flag(
+    flag: str, value: str, run: "Run"
+) -> None:
+    done = run("digits_server", flag, value)
+    assert done.returncode == 2
+    assert f"digits-server: error: {flag}: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_value_of_a_variable_exits_2_and_names_the_variable(run: "Run") -> None:
+    done = run("digits_server", DIGITS_PORT="abc")
+    assert done.returncode == 2
+    assert "digits-server: error: DIGITS_PORT: 'abc' is not a whole number" in done.stderr
+
+
+def test_a_flag_wins_over_a_wrong_variable(run: "Run") -> None:
+    done = run("digits_server", "--port", "0", "--models-dir", "samples/odd", DIGITS_PORT="abc")
+    assert done.returncode == 1

@@ -1,0 +1,101 @@
+"""How much is in hand at once."""
+
+import pytest
+
+from digits_server.errors import OverloadedError
+from digits_server.inference.admission import LEAST_RETRY_SECONDS, Admission, Room
+from digits_server.ops.metrics import Metrics
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def admission(metrics: Metrics) -> Admission:
+    return Admission(
+        Room(image_count=4, byte_count=1000, stream_count=2, wait_seconds=3600), metrics
+    )
+
+
+def test_what_has_no_room_is_refused_with_a_time_to_try_again(admission: Admission) -> None:
+    with admission.admit(3, 10):
+        assert not admission.is_full
+        with (
+            pytest.raises(
+                OverloadedError, match=r"3 images wait and at most 4 may; .* s$"
+            ) as error,
+            admission.admit(2, 10),
+        ):
+            pass
+        assert error.value.retry_after_seconds >= LEAST_RETRY_SECONDS
+        with admission.admit(1, 10):
+            assert admission.is_full
+    assert not admission.is_full
+    with admission.admit(4, 10):
+        pass
+
+
+def test_bytes_have_a_limit_of_their_own(admission: Admission, metrics: Metrics) -> None:
+    with (
+        admission.admit(1, 990),
+        pytest.raises(OverloadedError, match="990 bytes of images wait and at most 1000 may"),
+        admission.admit(1, 11),
+    ):
+        pass
+    assert metrics.registry.get_sample_value("digits_shed_requests_total", {"limit": "bytes"}) == 1
+
+
+def test_one_that_is_larger_than_all_the_room_is_admitted_when_nothing_is_in_hand(
+    admission: Admission,
+) -> None:
+    with admission.admit(100, 10**6) as is_alone:
+        assert is_alone
+        with pytest.raises(OverloadedError), admission.admit(1, 1):
+            pass
+
+
+def test_room_comes_back_also_after_a_failure(admission: Admission, metrics: Metrics) -> None:
+    with pytest.raises(RuntimeError), admission.admit(4, 1000):
+        raise RuntimeError
+    with admission.admit(1, 1) as is_alone:
+        assert is_alone
+        with admission.admit(1, 1) as is_alone:
+            assert not is_alone
+    assert metrics.registry.get_sample_value("digits_images_in_hand") == 0
+
+
+def test_so_many_streams_may_be_open(admission: Admission) -> None:
+    with (
+        admission.admit_stream(),
+        admission.admit_stream(),
+        pytest.raises(OverloadedError, match="2 streams are open and at most 2 may"),
+        admission.admit_stream(),
+    ):
+        pass
+    with admission.admit_stream():
+        pass
+
+
+def test_what_would_wait_too_long_by_the_pace_so_far_has_no_room(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("digits_server.inference.admission.time.perf_counter", lambda: now)
+    admission = Admission(Room(1000, 10**6, 1, wait_seconds=1.0), metrics)
+    for _ in range(2000):  # a tenth of a second an image
+        with admission.admit(1, 1):
+            now += 0.1
+    with admission.admit(9, 9):
+        assert admission.expected_wait_seconds == pytest.approx(0.9, rel=0.01)
+        assert not admission.is_full
+        with admission.admit(2, 2):
+            assert admission.is_full
+            with (
+                pytest.raises(OverloadedError, match=r"1\.1 seconds are to wait .* 1\.0") as caught,
+                admission.admit(1, 1),
+            ):
+                pass
+            assert caught.value.retry_after_seconds == pytest.approx(1.1, rel=0.02)
+    assert metrics.registry.get_sample_value("digits_shed_requests_total", {"limit": "wait"}) == 1

@@ -1,0 +1,62 @@
+"""Any bytes and any pixels: a frame, or a word on what is wrong with them."""
+
+import contextlib
+import random
+import warnings
+
+import fuzz
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
+
+from digits_server.errors import InvalidArgumentError
+from digits_server.preprocessing.decode import ImageLimits, decode, from_raw
+from digits_server.preprocessing.normalize import make_frame
+
+LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2**16)
+SEEDS = fuzz.seed_images()
+tried = settings(max_examples=300, deadline=None, derandomize=True)
+
+
+def is_frame(frame: NDArray[np.float32]) -> bool:
+    in_range = bool(((frame >= 0) & (frame <= 1)).all())
+    return frame.shape == (28, 28) and frame.dtype == np.float32 and in_range
+
+
+def check(encoded: bytes) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of tags that lie
+        with contextlib.suppress(InvalidArgumentError):
+            assert is_frame(make_frame(decode(encoded, LIMITS)))
+
+
+def test_the_seeds_are_images_of_every_kind() -> None:
+    for seed in SEEDS:
+        assert make_frame(decode(seed, LIMITS)).any()
+
+
+@tried
+@given(st.binary(max_size=200))
+def test_any_bytes(encoded: bytes) -> None:
+    check(encoded)
+
+
+@tried
+@given(st.integers(0, 2**32))
+def test_images_that_are_broken_somewhere(seed: int) -> None:
+    check(fuzz.mutated(SEEDS, random.Random(seed)))
+
+
+@tried
+@given(st.integers(0, 2**32), st.integers(0, 2**32), st.binary(max_size=64))
+def test_raw_pixels_of_any_size(width: int, height: int, data: bytes) -> None:
+    with contextlib.suppress(InvalidArgumentError):
+        assert is_frame(make_frame(from_raw(width, height, data, LIMITS)))
+
+
+@settings(tried, max_examples=150)
+@given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=70)))
+def test_any_picture_becomes_a_frame(gray: NDArray[np.uint8]) -> None:
+    assert is_frame(make_frame(gray))
