@@ -165,10 +165,10 @@ def recognize_samples(engine: Engine) -> None:
     files = [path for path in SAMPLES.rglob("*") if path.is_file()]
     check(f"there is a row for each of {len(files)} files", holds=len(rows) == len(files))
     folders = [(row, Path(row["path"]).parent.name) for row in rows]
-    judged = [row["digit"] == folder for row, folder in folders if folder.isdigit()]
+    to_predictions = [row["digit"] == folder for row, folder in folders if folder.isdigit()]
     check(
-        f"{sum(judged)} of {len(judged)} drawings are recognized",
-        holds=sum(judged) >= LEAST_RIGHT * len(judged),
+        f"{sum(to_predictions)} of {len(to_predictions)} drawings are recognized",
+        holds=sum(to_predictions) >= LEAST_RIGHT * len(to_predictions),
     )
     others = [row for row, folder in folders if not folder.isdigit()]
     check(

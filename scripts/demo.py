@@ -45,12 +45,12 @@ def right_and_total(answers: Path) -> tuple[int, int]:
     Images in folders that are not named by a digit do not count.
     """
     with answers.open(newline="", encoding="utf-8") as file:
-        judged = [
+        to_predictions = [
             row["digit"] == Path(row["path"]).parent.name
             for row in csv.DictReader(file)
             if Path(row["path"]).parent.name.isdigit()
         ]
-    return sum(judged), len(judged)
+    return sum(to_predictions), len(to_predictions)
 
 
 def show_samples(address: str, folder: Path) -> None:

@@ -3,7 +3,7 @@
     python scripts/draw_samples.py
 
 writes ``samples/`` (what ``make demo`` classifies: drawings of every digit and a few files
-that are no drawing of one) and ``server/digits_server/known_digits/`` (the ten drawings on
+that are no drawing of one) and ``server/digits_server/self_test_images/`` (the ten drawings on
 which the server tries a model before it serves it).
 """
 
@@ -21,7 +21,7 @@ from digits_client.draw.strokes import Point, Stroke, draw
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "samples"
-KNOWN_DIGITS = ROOT / "server" / "digits_server" / "known_digits"
+SELF_TEST_IMAGES = ROOT / "server" / "digits_server" / "self_test_images"
 SEED = 2
 
 
@@ -125,16 +125,16 @@ def bad_files(good: bytes) -> Iterator[tuple[str, bytes]]:
 def main() -> None:
     """Write both folders anew."""
     random_ = random.Random(SEED)
-    for folder in (SAMPLES, KNOWN_DIGITS):
+    for folder in (SAMPLES, SELF_TEST_IMAGES):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     for digit in range(10):
-        drawing(digit, STYLES[0], random_).save(KNOWN_DIGITS / f"{digit}.png")
+        drawing(digit, STYLES[0], random_).save(SELF_TEST_IMAGES / f"{digit}.png")
         (SAMPLES / str(digit)).mkdir()
         for style in STYLES:
             drawing(digit, style, random_).save(SAMPLES / str(digit) / f"{style.name}.png")
     (SAMPLES / "odd").mkdir()
-    for name, content in bad_files((KNOWN_DIGITS / "8.png").read_bytes()):
+    for name, content in bad_files((SELF_TEST_IMAGES / "8.png").read_bytes()):
         (SAMPLES / "odd" / name).write_bytes(content)
 
 

@@ -139,7 +139,7 @@ def fuzz_decoder(count: int, seed: int, out: Path) -> int:
     """Try images in this process; the input that is being tried stands in a file."""
     from digits_server.errors import InvalidArgumentError
     from digits_server.preprocessing.decode import ImageLimits, decode
-    from digits_server.preprocessing.normalize import make_frame
+    from digits_server.preprocessing.normalize import normalize
 
     chance, seeds = random.Random(seed), seed_images()
     limits = ImageLimits(max_bytes=2**20, max_pixels=2**20)
@@ -152,7 +152,7 @@ def fuzz_decoder(count: int, seed: int, out: Path) -> int:
         trying.write_bytes(content)
         faulthandler.dump_traceback_later(LONGEST_SECONDS, exit=True)
         try:
-            frame = make_frame(decode(content, limits))
+            frame = normalize(decode(content, limits))
             good = (
                 frame.shape == (28, 28)
                 and frame.dtype == np.float32

@@ -12,8 +12,8 @@ from pathlib import Path
 from PIL import ImageGrab
 
 from digits_client.cli.embedded import embedded_server
-from digits_client.cli.server_options import Connection
-from digits_client.draw.corrections import KeptDrawings
+from digits_client.cli.server_options import ServerOptions
+from digits_client.draw.corrections import Corrections
 from digits_client.draw.strokes import Point
 from digits_client.draw.theme import ThemeName
 from digits_client.draw.tk_gc import collected_here
@@ -79,7 +79,7 @@ class Sitter(DrawWindow):
 def pictured(address: str, folder: Path, theme: ThemeName) -> Sitter:
     """Open a window that is connected."""
     window = Sitter(
-        tk.Tk(className="digits"), Connection(address), KeptDrawings(folder), theme=theme
+        tk.Tk(className="digits"), ServerOptions(address), Corrections(folder), theme=theme
     )
     window.until(lambda: window.status.text.startswith("Connected"))
     return window

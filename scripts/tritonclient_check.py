@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-KNOWN_DIGITS = Path(__file__).resolve().parent.parent / "server" / "digits_server" / "known_digits"
+SELF_TEST_IMAGES = (
+    Path(__file__).resolve().parent.parent / "server" / "digits_server" / "self_test_images"
+)
 MODEL = "digits"
 SIZE = 28
 TIMEOUT_SECONDS = 30
@@ -39,12 +41,12 @@ class Answer:
     is_right: bool
 
 
-def known_digits() -> NDArray[np.uint8]:
+def self_test_images() -> NDArray[np.uint8]:
     """Return the drawings of 0 to 9, made as small as MNIST's: (10, 28, 28) uint8."""
     return np.stack(
         [
             np.asarray(
-                Image.open(KNOWN_DIGITS / f"{digit}.png")
+                Image.open(SELF_TEST_IMAGES / f"{digit}.png")
                 .convert("L")
                 .resize((SIZE, SIZE), Image.Resampling.BOX)
             )
@@ -55,7 +57,7 @@ def known_digits() -> NDArray[np.uint8]:
 
 def tensors() -> list[NDArray[np.generic]]:
     """Return the same ten images in the forms that they are asked in."""
-    images = known_digits()
+    images = self_test_images()
     return [
         images,
         images.astype(np.float32) / 255,

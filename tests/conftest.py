@@ -5,7 +5,7 @@ import importlib.util
 HAS_TK = importlib.util.find_spec("_tkinter") is not None
 
 # Tests of the window import Tk when they are collected.
-collect_ignore = [] if HAS_TK else ["gui"]
+collect_ignore = [] if HAS_TK else ["window"]
 
 
 def pytest_report_header() -> list[str]:

@@ -1,0 +1,1 @@
+"""Measurements of whole commands and servers, as users run them."""

@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from digits_client.cli.embedded import embedded_server
 from digits_server.models.engine import LiteRtEngine
 from digits_server.preprocessing.decode import ImageLimits, decode
-from digits_server.preprocessing.normalize import make_frame
+from digits_server.preprocessing.normalize import normalize
 from digits_server.settings import SHIPPED_MODELS
 from digits_training.datasets import load_mnist
 from scripts.demo import write_png_folder
@@ -67,7 +67,7 @@ def engine(threads: int) -> LiteRtEngine:
 
 def frames(paths: list[Path]) -> NDArray[np.float32]:
     """Read, decode and frame."""
-    made = [make_frame(decode(path.read_bytes(), LIMITS)) for path in paths]
+    made = [normalize(decode(path.read_bytes(), LIMITS)) for path in paths]
     return np.stack(made)
 
 

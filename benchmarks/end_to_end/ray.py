@@ -1,6 +1,6 @@
 """Measure the Ray job beside ``digits-batch`` through a server, on the same cores.
 
-    DIGITS_DATA_DIR=... python benchmarks/end_to_end/ray.py [--rounds 5] [--python .venv-ray/bin/python]
+    DIGITS_DATA_DIR=... python -m benchmarks.end_to_end.ray [--rounds 5] [--python PYTHON]
 
 MNIST's 10,000 test images as PNG files to JSON lines, by the one and by the other in turn,
 so that what else the machine does is the same for both. The rate is from the first image to
@@ -23,7 +23,7 @@ from digits_client.cli.embedded import embedded_server
 from digits_training.datasets import load_mnist
 from scripts.demo import write_png_folder
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 JOB = ROOT / "deploy" / "ray" / "classify.py"
 BATCH = [sys.executable, "-m", "digits_client.batch.cli"]
 

@@ -3,7 +3,7 @@
     make measure-recognition
 
 Each set of images that is at hand becomes a folder of files, goes through ``digits-batch`` and
-a server of its own, and is judged by the rows that come out. Blank images are made here.
+a server of its own, and is to_predictions by the rows that come out. Blank images are made here.
 """
 
 import json

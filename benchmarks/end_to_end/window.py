@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from digits_client.cli.embedded import embedded_server
-from digits_client.cli.server_options import Connection
-from digits_client.draw.corrections import KeptDrawings
+from digits_client.cli.server_options import ServerOptions
+from digits_client.draw.corrections import Corrections
 from digits_client.draw.drawing import SHEET_SIDE
 from digits_client.draw.events import Event
 from digits_client.draw.strokes import Point
@@ -130,7 +130,9 @@ def main() -> None:
     # As wide for a sheet of 400 as 8 to 24 are for one of 300.
     pens = (random.uniform(8, 24, count) * SHEET_SIDE / 300).tolist()
     with virtual_display(), embedded_server() as address, tempfile.TemporaryDirectory() as folder:
-        window = Replay(tk.Tk(className="digits"), Connection(address), KeptDrawings(Path(folder)))
+        window = Replay(
+            tk.Tk(className="digits"), ServerOptions(address), Corrections(Path(folder))
+        )
         window.begin(recordings, pens)
         window.run()
     latencies = sorted(1000 * seconds for seconds in window.latencies)

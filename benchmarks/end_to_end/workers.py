@@ -23,7 +23,7 @@ import psutil
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
-from digits_server.models.registry import KNOWN_DIGITS
+from digits_server.models.registry import SELF_TEST_IMAGES
 
 CALLERS = 2
 CHANNELS_OF_A_CALLER = 8
@@ -142,7 +142,7 @@ def main() -> int:
     parser.add_argument("--call", metavar="ADDRESS", help=argparse.SUPPRESS)
     parsed = parser.parse_args()
     if parsed.call:
-        content = (KNOWN_DIGITS / "3.png").read_bytes()  # of MNIST's size
+        content = (SELF_TEST_IMAGES / "3.png").read_bytes()  # of MNIST's size
         print(asyncio.run(call(parsed.call, content, parsed.seconds, parsed.images)))
         return 0
     with contextlib.ExitStack() as servers:

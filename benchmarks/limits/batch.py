@@ -16,7 +16,7 @@ from digits.v1 import recognizer_pb2 as pb
 from digits_server import models
 from digits_server.inference.recognizer import IMAGES_A_JOB
 from digits_server.models.engine import Engine
-from digits_server.preprocessing.normalize import make_frame
+from digits_server.preprocessing.normalize import normalize
 from digits_server.settings import SHIPPED_MODELS, Settings
 
 SECONDS = 2.0
@@ -36,7 +36,7 @@ def measure(rounds: int) -> Iterable[Figure]:
     cv2.setNumThreads(1)  # as the server does
     engine = shipped_engine(threads)
     raw, png = requests.batch(requests.Form.RAW28), requests.batch(requests.Form.PNG28)
-    frames = np.stack([make_frame(requests.gray(image)) for image in raw])
+    frames = np.stack([normalize(requests.gray(image)) for image in raw])
     engine_rates, whole_rates, raw_rates, png_rates = [], [], [], []
     with ours() as served, ThreadPoolExecutor(threads) as pool:
 
@@ -95,4 +95,4 @@ def images_per_second(answer_many: Callable[[], object], seconds: float = 1.0) -
 
 
 def _framed(job: list[pb.Image]) -> list[NDArray[np.float32]]:
-    return [make_frame(requests.gray(image)) for image in job]
+    return [normalize(requests.gray(image)) for image in job]

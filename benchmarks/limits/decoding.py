@@ -9,7 +9,7 @@ from benchmarks.limits import requests
 from benchmarks.limits.figures import Figure
 from benchmarks.limits.requests import NAMES, Form
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.preprocessing.normalize import make_frame
+from digits_server.preprocessing.normalize import normalize
 
 SECONDS = 0.4
 TARGETS_US = {Form.RAW28: None, Form.PNG28: 60.0, Form.DRAWN28: None, Form.PNG300: 300.0}
@@ -25,7 +25,7 @@ def measure(rounds: int) -> Iterable[Figure]:
 
             def frame_all(of_form: list[pb.Image] = of_form) -> None:
                 for image in of_form:
-                    make_frame(requests.gray(image))
+                    normalize(requests.gray(image))
 
             took[form].append(microseconds(frame_all) / len(of_form))
     for form, target in TARGETS_US.items():

@@ -22,7 +22,7 @@ from digits.v1 import recognizer_pb2 as pb
 from digits_server import models
 from digits_server.api.interceptors import CallInterceptor
 from digits_server.api.recognizer_servicer import RecognizerServicer, ServiceLimits
-from digits_server.inference.admission import Admission, Room
+from digits_server.inference.admission import Admission, AdmissionLimits
 from digits_server.inference.batcher import Batcher
 from digits_server.inference.recognizer import Recognizer
 from digits_server.models.manifest import Manifest
@@ -104,7 +104,7 @@ async def _service() -> AsyncIterator[tuple[Answer, Answer]]:
     metrics = Metrics()
     newest = max(models.versions(SHIPPED_MODELS))
     model = models.LoadedModel(Manifest.read(SHIPPED_MODELS / str(newest)), _NoEngine())
-    admission = Admission(Room(10**6, 2**30, 1, 60), metrics)
+    admission = Admission(AdmissionLimits(10**6, 2**30, 1, 60), metrics)
     batcher: Batcher[models.Image, Prediction] = Batcher(metrics)
     with ThreadPoolExecutor(1) as decoding:
         recognizer = Recognizer(model, batcher, decoding, admission, metrics)

@@ -16,9 +16,9 @@ from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_client.bench import image_kinds
-from digits_server.models.registry import KNOWN_DIGITS
+from digits_server.models.registry import SELF_TEST_IMAGES
 from digits_server.preprocessing.decode import ImageLimits, decode, from_raw
-from digits_server.preprocessing.normalize import make_frame
+from digits_server.preprocessing.normalize import normalize
 from digits_server.settings import Settings
 
 MANY: Final = 256
@@ -50,10 +50,10 @@ def several(form: Form) -> tuple[pb.Image, ...]:
             return tuple(image_kinds.drawn(image_kinds.Drawn.RAW28).values())
         case Form.PNG300:
             return tuple(image_kinds.drawn(image_kinds.Drawn.PNG300).values())
-    files = [file.read_bytes() for file in sorted(KNOWN_DIGITS.glob("*.png"))]
-    frames = [make_frame(decode(content, LIMITS)) for content in files]
+    files = [file.read_bytes() for file in sorted(SELF_TEST_IMAGES.glob("*.png"))]
+    frames = [normalize(decode(content, LIMITS)) for content in files]
     pixels = [np.rint(frame * 255).astype(np.uint8) for frame in frames]
-    kept = [image for image in pixels if np.array_equal(make_frame(image), image / np.float32(255))]
+    kept = [image for image in pixels if np.array_equal(normalize(image), image / np.float32(255))]
     if form is Form.PNG28:
         return tuple(pb.Image(encoded=_png(image)) for image in kept)
     return tuple(

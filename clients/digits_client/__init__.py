@@ -20,7 +20,7 @@ from .errors import (
     UnavailableError,
 )
 from .images import ImageLike
-from .results import FileAnswer, Limits, Model, Prediction, StreamAnswer, Verdict
+from .results import FileResult, Limits, Model, Prediction, StreamResult, Verdict
 
 __all__ = [
     "AccessError",
@@ -28,7 +28,7 @@ __all__ = [
     "Client",
     "DeadlineError",
     "DigitsError",
-    "FileAnswer",
+    "FileResult",
     "ImageLike",
     "InvalidImageError",
     "Limits",
@@ -36,7 +36,7 @@ __all__ = [
     "OverloadedError",
     "Prediction",
     "ServerFailureError",
-    "StreamAnswer",
+    "StreamResult",
     "UnavailableError",
     "Verdict",
 ]

@@ -13,7 +13,7 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
 from . import images as image_messages
 from . import results
-from .bulk.pipeline import answered
+from .bulk.pipeline import recognize_items
 from .bulk.retry import GIVE_UP_SECONDS
 from .channel import (
     DEFAULT_ADDRESS,
@@ -27,8 +27,8 @@ from .channel import (
 )
 from .errors import DigitsError, ServerFailureError, from_rpc_error
 from .images import ImageLike
-from .request_encoder import Outbox
-from .results import FileAnswer, Model, Prediction, StreamAnswer
+from .request_encoder import RequestEncoder
+from .results import FileResult, Model, Prediction, StreamResult
 from .sources import Selection, find
 
 
@@ -136,7 +136,7 @@ class AsyncClient:
         Raises:
             DigitsError: The call failed as a whole.
         """
-        outbox = Outbox(include_frame=include_frame)
+        outbox = RequestEncoder(include_frame=include_frame)
         answered: list[pb.RecognizeResult] = []
         for batch in image_messages.messages(map(outbox.message, images)):
             request = pb.RecognizeBatchRequest(images=batch, include_frame=include_frame)
@@ -153,7 +153,7 @@ class AsyncClient:
         *,
         include_frame: bool = False,
         timeout_seconds: float = DEFAULT_STREAM_TIMEOUT_SECONDS,
-    ) -> AsyncGenerator[StreamAnswer, None]:
+    ) -> AsyncGenerator[StreamResult, None]:
         """Recognize images as they come; one that a newer one overtakes is skipped.
 
         Args:
@@ -167,14 +167,14 @@ class AsyncClient:
         Raises:
             DigitsError: The stream failed as a whole.
         """
-        outbox = Outbox(include_frame=include_frame)
+        outbox = RequestEncoder(include_frame=include_frame)
         with _errors():
             call = self._stub.StreamingRecognize(
                 outbox.async_stream_requests(images), **self._options(timeout_seconds)
             )
             try:
                 async for response in call:
-                    yield outbox.stream_answer(response)
+                    yield outbox.stream_result(response)
             finally:
                 call.cancel()
         outbox.raise_failure()
@@ -187,7 +187,7 @@ class AsyncClient:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         give_up_seconds: float = GIVE_UP_SECONDS,
-    ) -> AsyncGenerator[FileAnswer, None]:
+    ) -> AsyncGenerator[FileResult, None]:
         """Recognize the images of a folder, as ``digits-batch`` does: many a message, in order.
 
         A file that cannot be read or recognized has its error, and the others go on; a
@@ -210,7 +210,7 @@ class AsyncClient:
         """
         selection = Selection(recursive, tuple(include), tuple(exclude))
         items = find([os.fspath(folder)], selection)
-        groups = answered(self, items, give_up_seconds=give_up_seconds)
+        groups = recognize_items(self, items, give_up_seconds=give_up_seconds)
         async with contextlib.aclosing(groups):
             async for group in groups:
                 for answer in group:

@@ -27,8 +27,8 @@ from .channel import (
 )
 from .errors import DigitsError, from_rpc_error
 from .images import ImageLike
-from .request_encoder import Outbox
-from .results import FileAnswer, Model, Prediction, StreamAnswer
+from .request_encoder import RequestEncoder
+from .results import FileResult, Model, Prediction, StreamResult
 
 
 class Client:
@@ -144,7 +144,7 @@ class Client:
         Raises:
             DigitsError: The call failed as a whole.
         """
-        outbox = Outbox(include_frame=include_frame)
+        outbox = RequestEncoder(include_frame=include_frame)
         answered: list[pb.RecognizeResult] = []
         for batch in image_messages.messages(map(outbox.message, images)):
             request = pb.RecognizeBatchRequest(images=batch, include_frame=include_frame)
@@ -159,7 +159,7 @@ class Client:
         *,
         include_frame: bool = False,
         timeout_seconds: float = DEFAULT_STREAM_TIMEOUT_SECONDS,
-    ) -> Iterator[StreamAnswer]:
+    ) -> Iterator[StreamResult]:
         """Recognize images as they come; one that a newer one overtakes is skipped.
 
         Args:
@@ -173,14 +173,14 @@ class Client:
         Raises:
             DigitsError: The stream failed as a whole.
         """
-        outbox = Outbox(include_frame=include_frame)
+        outbox = RequestEncoder(include_frame=include_frame)
         with _errors():
             call = self._stub.StreamingRecognize(
                 outbox.stream_requests(images), **self._options(timeout_seconds)
             )
             try:
                 for response in call:
-                    yield outbox.stream_answer(response)
+                    yield outbox.stream_result(response)
             finally:
                 call.cancel()
         outbox.raise_failure()
@@ -193,7 +193,7 @@ class Client:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         give_up_seconds: float = GIVE_UP_SECONDS,
-    ) -> Iterator[FileAnswer]:
+    ) -> Iterator[FileResult]:
         """Recognize the images of a folder, as ``digits-batch`` does: many a message, in order.
 
         A file that cannot be read or recognized has its error, and the others go on; a
@@ -264,7 +264,7 @@ async def _made(make: Callable[[], AsyncClient]) -> AsyncClient:
     return make()  # where its event loop runs
 
 
-async def _next(answers: AsyncIterator[FileAnswer]) -> FileAnswer | None:
+async def _next(answers: AsyncIterator[FileResult]) -> FileResult | None:
     return await anext(answers, None)
 
 

@@ -19,8 +19,8 @@ ImageLike = str | os.PathLike[str] | bytes | Image.Image | NDArray[Any]
 
 # A message of 64 images already costs next to nothing an image, and one of 4 MiB is the
 # most that a gRPC server accepts unless it was told otherwise.
-IMAGES_A_MESSAGE: Final = 64
-BYTES_A_MESSAGE: Final = 4 * 2**20 - 2**16
+MAX_BATCH_IMAGES: Final = 64
+MAX_BATCH_BYTES: Final = 4 * 2**20 - 2**16
 
 
 def message(image: ImageLike) -> pb.Image:
@@ -57,7 +57,7 @@ def messages(images: Iterable[pb.Image]) -> Iterator[list[pb.Image]]:
     byte_count = 0
     for image in images:
         size = image.ByteSize()
-        if gathered and (len(gathered) == IMAGES_A_MESSAGE or byte_count + size > BYTES_A_MESSAGE):
+        if gathered and (len(gathered) == MAX_BATCH_IMAGES or byte_count + size > MAX_BATCH_BYTES):
             yield gathered
             gathered, byte_count = [], 0
         gathered.append(image)

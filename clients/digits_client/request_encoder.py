@@ -11,10 +11,10 @@ from digits.v1 import recognizer_pb2 as pb
 from . import results
 from .errors import DigitsError, InvalidImageError, ServerFailureError
 from .images import ImageLike, message
-from .results import Prediction, StreamAnswer
+from .results import Prediction, StreamResult
 
 
-class Outbox:
+class RequestEncoder:
     """The images of one call, numbered from 0 as they are sent."""
 
     def __init__(self, *, include_frame: bool) -> None:
@@ -86,9 +86,9 @@ class Outbox:
             for place, answer in enumerate(answered)
         ]
 
-    def stream_answer(self, answer: pb.StreamingRecognizeResponse) -> StreamAnswer:
+    def stream_result(self, answer: pb.StreamingRecognizeResponse) -> StreamResult:
         """Return one answer of a stream."""
         error = self._errors.pop(answer.sequence, None)
         return (
-            StreamAnswer(answer.sequence, error=error) if error else results.stream_answer(answer)
+            StreamResult(answer.sequence, error=error) if error else results.stream_result(answer)
         )

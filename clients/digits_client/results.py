@@ -47,7 +47,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class StreamAnswer:
+class StreamResult:
     """The answer to one image of a stream: exactly one of the last three is set."""
 
     sequence: int
@@ -59,12 +59,12 @@ class StreamAnswer:
 
 
 @dataclass(frozen=True)
-class FileAnswer:
+class FileResult:
     """What became of one file."""
 
     path: str
     """As it was found. What is no text in it is in surrogates, as ``os.fsdecode`` has it."""
-    answer: Prediction | DigitsError
+    result: Prediction | DigitsError
     """The prediction, or why there is none."""
 
 
@@ -147,17 +147,17 @@ def result(message: pb.RecognizeResult) -> Prediction | DigitsError:
     return only_prediction(message.predictions)
 
 
-def stream_answer(message: pb.StreamingRecognizeResponse) -> StreamAnswer:
+def stream_result(message: pb.StreamingRecognizeResponse) -> StreamResult:
     """Return one answer of a stream as a value.
 
     Raises:
         ServerFailureError: It is none.
     """
     if message.superseded:
-        return StreamAnswer(message.sequence, superseded=True)
+        return StreamResult(message.sequence, superseded=True)
     if message.HasField("error"):
-        return StreamAnswer(message.sequence, error=from_status(message.error))
-    return StreamAnswer(message.sequence, prediction=only_prediction(message.predictions))
+        return StreamResult(message.sequence, error=from_status(message.error))
+    return StreamResult(message.sequence, prediction=only_prediction(message.predictions))
 
 
 def model(message: pb.GetModelResponse) -> Model:

@@ -41,7 +41,7 @@ from digits_client.batch.columns import Columns
 from digits_client.batch.formats import LineFormat, writer
 from digits_client.batch.rows import Row
 from digits_client.errors import DigitsError, InvalidImageError, ServerFailureError
-from digits_client.results import FileAnswer, Prediction, Verdict
+from digits_client.results import FileResult, Prediction, Verdict
 from digits_client.sources import Item, Selection, find, is_url, item
 from digits_client.sources.items import Failed
 from digits_server import settings
@@ -49,7 +49,7 @@ from digits_server.errors import InvalidArgumentError, ModelError
 from digits_server.models import LoadedModel, load_folder, versions
 from digits_server.models.postprocess import Prediction as Found
 from digits_server.preprocessing.decode import ImageLimits, decode
-from digits_server.preprocessing.normalize import make_frame
+from digits_server.preprocessing.normalize import normalize
 
 EXIT_ALL_ANSWERED: Final = 0
 EXIT_SOME_FAILED: Final = 1
@@ -143,7 +143,7 @@ class Worker:
         predictions = iter(self._model.predict(frames) if frames else ())
         for (path, _), frame in zip(found, framed, strict=True):
             answer = frame if isinstance(frame, DigitsError) else _answer(next(predictions))
-            yield Row.of(FileAnswer(path, answer))
+            yield Row.of(FileResult(path, answer))
 
     def _frame(self, found: tuple[str, str | None]) -> Frame | DigitsError:
         """Return what the model is shown of an image, or why there is nothing."""
@@ -153,7 +153,7 @@ class Worker:
         try:
             where = path if is_url(path) else os.path.join(self._job.base, path)  # noqa: PTH118
             content = item(where).read(self._job.limits.max_bytes)
-            return make_frame(decode(content, self._job.limits))
+            return normalize(decode(content, self._job.limits))
         except InvalidImageError as error:
             return error
         except InvalidArgumentError as error:

@@ -24,7 +24,7 @@ from .api.interceptors import CallInterceptor
 from .api.recognizer_servicer import RecognizerServicer, ServiceLimits
 from .api.transport import bind, make_server
 from .exposure import warn_if_open
-from .inference.admission import Admission, Room
+from .inference.admission import Admission, AdmissionLimits
 from .inference.batcher import Batcher
 from .inference.recognizer import Recognizer
 from .inference.threads import image_threads
@@ -128,7 +128,7 @@ async def running(
         CredentialsError: A certificate or the file of tokens is no good.
         TransportError: The transport that is asked for is not installed.
     """
-    room = Room(
+    room = AdmissionLimits(
         settings.max_queue_images,
         settings.max_queue_bytes,
         settings.max_streams,
@@ -202,7 +202,7 @@ async def serve(
     settings: Settings,
     *,
     until_stdin_ends: bool = False,
-    tell_supervisor: Callable[[str | None], None] | None = None,
+    notify_ready: Callable[[str | None], None] | None = None,
 ) -> None:
     """Load the best model, serve it, and drain when SIGTERM or SIGINT comes.
 
@@ -212,7 +212,7 @@ async def serve(
         settings: All of them.
         until_stdin_ends: Also drain when standard input ends, so that a server which
             belongs to another process does not outlive it.
-        tell_supervisor: For a worker: called once it serves, with the address of its admin
+        notify_ready: For a worker: called once it serves, with the address of its admin
             port, instead of a line in the log.
 
     Raises:
@@ -226,7 +226,7 @@ async def serve(
         settings.models_dir, settings.model_version, settings.threads, metrics
     )
     model = await watcher.first()
-    is_worker = tell_supervisor is not None
+    is_worker = notify_ready is not None
     async with running(settings, model, metrics, is_worker=is_worker) as server:
 
         def show(better: models.LoadedModel | None) -> None:
@@ -234,8 +234,8 @@ async def serve(
 
         show(None)
         following = asyncio.create_task(watcher.follow(settings.poll_seconds, reloading, show))
-        if tell_supervisor is not None:
-            tell_supervisor(server.admin_address)
+        if notify_ready is not None:
+            notify_ready(server.admin_address)
         else:
             _say_it_is_ready(settings, server)
         await stopping.wait()

@@ -46,21 +46,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .ops.logs import configure
 
     configure(settings.log_level, settings.log_format)
-    return serve_to_the_end(settings, until_stdin_ends=parsed.until_stdin_ends)
+    return run_server(settings, until_stdin_ends=parsed.until_stdin_ends)
 
 
-def serve_to_the_end(
+def run_server(
     settings: Settings,
     *,
     until_stdin_ends: bool,
-    tell_supervisor: Callable[[str | None], None] | None = None,
+    notify_ready: Callable[[str | None], None] | None = None,
 ) -> int:
     """Serve until it is asked to end, and return the exit status.
 
     Args:
         settings: All of them.
         until_stdin_ends: Whether the end of standard input asks for it too.
-        tell_supervisor: For a worker, see ``app.serve``.
+        notify_ready: For a worker, see ``app.serve``.
     """
     from .errors import ServerError
 
@@ -72,9 +72,7 @@ def serve_to_the_end(
             return asyncio.run(supervise(settings, until_stdin_ends=until_stdin_ends))
         from .app import serve
 
-        asyncio.run(
-            serve(settings, until_stdin_ends=until_stdin_ends, tell_supervisor=tell_supervisor)
-        )
+        asyncio.run(serve(settings, until_stdin_ends=until_stdin_ends, notify_ready=notify_ready))
     except ServerError as error:
         print(f"digits-server: {error}", file=sys.stderr)
         return 1

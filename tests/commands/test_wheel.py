@@ -70,7 +70,7 @@ def test_the_wheel_holds_the_four_packages_and_their_data(wheel: Path) -> None:
         ours = {path.relative_to(sources.parent).as_posix() for path in sources.rglob("*.py")}
         assert ours <= names
     assert "digits/v1/recognizer.proto" in names
-    assert names >= {f"digits_server/known_digits/{digit}.png" for digit in range(10)}
+    assert names >= {f"digits_server/self_test_images/{digit}.png" for digit in range(10)}
     assert names >= {
         f"digits_server/shipped_models/{version}/{file}"
         for version in models.versions(SHIPPED_MODELS)

@@ -11,7 +11,7 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOS = ROOT / "protos"
-GENERATOR = ROOT / "tools" / "gen_protos.py"
+GENERATOR = ROOT / "scripts" / "gen_protos.py"
 
 SERVICE = pb.DESCRIPTOR.services_by_name["RecognizerService"]
 
@@ -38,13 +38,13 @@ def test_the_protos_pass_the_lint() -> None:
 def test_the_lint_finds_a_broken_rule(tmp_path: Path, right: str, wrong: str, rule: str) -> None:
     folder = tmp_path / "protos" / "digits" / "v1"
     folder.mkdir(parents=True)
-    (tmp_path / "tools").mkdir()
-    (tmp_path / "tools" / "gen_protos.py").write_text(GENERATOR.read_text())
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "gen_protos.py").write_text(GENERATOR.read_text())
     (tmp_path / "protos" / "buf.yaml").write_text((PROTOS / "buf.yaml").read_text())
     text = (PROTOS / "digits/v1/recognizer.proto").read_text()
     assert right in text
     (folder / "recognizer.proto").write_text(text.replace(right, wrong))
-    command = [sys.executable, str(tmp_path / "tools" / "gen_protos.py"), "--lint"]
+    command = [sys.executable, str(tmp_path / "scripts" / "gen_protos.py"), "--lint"]
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert result.returncode != 0
     assert rule in result.stdout + result.stderr

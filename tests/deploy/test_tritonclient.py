@@ -33,7 +33,7 @@ def python() -> str:
 
 def ask(python: str, address: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [python, "-W", "error", str(ROOT / "tools" / "show_tritonclient.py"), address],
+        [python, "-W", "error", str(ROOT / "scripts" / "tritonclient_check.py"), address],
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from digits_client.cli.server_options import Connection
-from digits_client.draw.corrections import KeptDrawings
+from digits_client.cli.server_options import ServerOptions
+from digits_client.draw.corrections import Corrections
 from digits_client.draw.strokes import Point
 from digits_client.draw.tk_gc import collected_here
 from digits_client.draw.window import DrawWindow
@@ -163,13 +163,13 @@ class Window(DrawWindow):
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> KeptDrawings:
+def kept(tmp_path: Path) -> Corrections:
     """An empty folder of corrected drawings."""
-    return KeptDrawings(tmp_path / "drawings")
+    return Corrections(tmp_path / "drawings")
 
 
 @pytest.fixture
-def open_window(display: str, kept: KeptDrawings) -> Iterator[Callable[..., Window]]:
+def open_window(display: str, kept: Corrections) -> Iterator[Callable[..., Window]]:
     """Opens windows that are closed after the test; an error in a callback of Tk's fails it."""
     errors: list[BaseException] = []
     opened: list[Window] = []
@@ -181,7 +181,7 @@ def open_window(display: str, kept: KeptDrawings) -> Iterator[Callable[..., Wind
             errors.append(error)
 
         root.report_callback_exception = report
-        connection = None if address is None else Connection(address)
+        connection = None if address is None else ServerOptions(address)
         closing.enter_context(collected_here(root))
         window = Window(root, connection, kept, **options)
         opened.append(window)

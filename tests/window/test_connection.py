@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 from digits_client.draw import session as session_module
 from digits_client.draw import window as window_module
 from tests.window.conftest import ONE, THREE, ZERO
@@ -78,7 +78,9 @@ def test_an_address_that_is_none_is_said_in_a_sentence(open_window: Any) -> None
 def test_with_no_server_named_it_offers_to_start_one(
     open_window: Any, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window_module, "Connection", lambda: Connection(f"127.0.0.1:{free_port}"))
+    monkeypatch.setattr(
+        window_module, "ServerOptions", lambda: ServerOptions(f"127.0.0.1:{free_port}")
+    )
     window = open_window(None)
     window.until(lambda: window.status.offered == "Start a server here")
     window.status.accept()

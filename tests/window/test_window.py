@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageGrab
 
 from digits_client.draw import strokes
-from digits_client.draw.corrections import KeptDrawings
+from digits_client.draw.corrections import Corrections
 from digits_client.draw.corrections_window import KeptWindow
 from digits_client.draw.view_model import Tone
 from digits_training.datasets import DatasetError
@@ -179,7 +179,7 @@ def test_the_drawing_is_saved_as_it_is_sent(
 
 
 def test_a_digit_key_keeps_the_drawing_with_what_was_answered(
-    window: Any, kept: KeptDrawings
+    window: Any, kept: Corrections
 ) -> None:
     window.stroke(THREE)
     window.until_it_shows("3")
@@ -193,7 +193,7 @@ def test_a_digit_key_keeps_the_drawing_with_what_was_answered(
 
 
 def test_a_second_digit_for_the_same_drawing_replaces_the_first(
-    window: Any, kept: KeptDrawings
+    window: Any, kept: Corrections
 ) -> None:
     window.stroke(THREE)
     window.press("<Key-8>")
@@ -205,7 +205,7 @@ def test_a_second_digit_for_the_same_drawing_replaces_the_first(
     assert "draw a digit first" in window.status.notice_text
 
 
-def test_kept_drawings_are_listed_and_removed(window: Any, kept: KeptDrawings) -> None:
+def test_kept_drawings_are_listed_and_removed(window: Any, kept: Corrections) -> None:
     for points, digit in ((ONE, 1), (ZERO, 0)):
         window.clear()
         window.stroke(points)

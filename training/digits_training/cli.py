@@ -92,12 +92,12 @@ def _calibrate(parsed: argparse.Namespace) -> None:
 
 def _evaluate(parsed: argparse.Namespace) -> None:
     mnist = load_mnist(parsed.data_dir)
-    from digits_server.preprocessing.normalize import make_frame
+    from digits_server.preprocessing.normalize import normalize
 
     from .eval_results import tutorial_frame
     from .evaluate import evaluate
 
-    frame = tutorial_frame if parsed.tutorial_frames else make_frame
+    frame = tutorial_frame if parsed.tutorial_frames else normalize
     beside = parsed.model if parsed.model.is_dir() else parsed.model.parent
     out = parsed.out or (Path("runs/shipped") if parsed.model == SHIPPED_RUN else beside)
     print(evaluate(parsed.model, mnist, parsed.data_dir, out, frame, drawings=parsed.drawings))

@@ -1,4 +1,4 @@
-"""What a network answers to images, framed and judged as the server does it."""
+"""What a network answers to images, framed and to_predictions as the server does it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits_server.preprocessing.normalize import FRAME_SIZE, make_frame
+from digits_server.preprocessing.normalize import FRAME_SIZE, normalize
 
 from .calibration import (
     Calibration,
@@ -89,7 +89,7 @@ def answers_to(
     labels: Labels,
     predict: Predict,
     calibration: Calibration,
-    frame: Frame = make_frame,
+    frame: Frame = normalize,
 ) -> Answers:
     """Frame images, ask a network, and judge its answers."""
     frames = np.stack([frame(image) for image in images])

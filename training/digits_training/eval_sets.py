@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_client.draw.corrections import KeptDrawings
+from digits_client.draw.corrections import Corrections
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.decode import ImageLimits, decode
 
@@ -110,7 +110,7 @@ def drawing_suite(folder: Path) -> Suite:
     Raises:
         DatasetError: There are none in the folder, or one cannot be read.
     """
-    kept = list(KeptDrawings(folder))
+    kept = list(Corrections(folder))
     if not kept:
         raise DatasetError(f"{folder} holds no corrected drawings of digits-draw")
     try:

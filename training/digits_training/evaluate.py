@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.preprocessing.normalize import make_frame
+from digits_server.preprocessing.normalize import normalize
 
 from .calibration import Calibration, area_under_curve, given_digit, likeliest_digit
 from .datasets import Mnist
@@ -33,7 +33,7 @@ def evaluate(
     mnist: Mnist,
     data_dir: Path | None,
     out: Path,
-    frame: Frame = make_frame,
+    frame: Frame = normalize,
     *,
     drawings: Path | None = None,
 ) -> str:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.preprocessing.normalize import FRAME_SIZE, make_frame
+from digits_server.preprocessing.normalize import FRAME_SIZE, normalize
 
 from . import canvases, scribbles, stroke_templates
 from .pendigits import Recording
@@ -115,7 +115,7 @@ def _not_digits(frames: Frames) -> Examples:
 
 
 def _frame(gray: Frames) -> Frames:
-    return np.asarray(np.rint(make_frame(gray) * 255), np.uint8)
+    return np.asarray(np.rint(normalize(gray) * 255), np.uint8)
 
 
 Maker = Callable[[Any, np.random.Generator], Frames]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from digits_client.cli.embedded import embedded_server
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 from digits_client.errors import DigitsError
 
 from .errors import UnusableFileError
@@ -59,7 +59,7 @@ def _recognize(options: Options) -> int:
         ended_by: signal.Signals | None = None
         try:
             with contextlib.ExitStack() as stack:
-                server = options.server or Connection(stack.enter_context(embedded_server()))
+                server = options.server or ServerOptions(stack.enter_context(embedded_server()))
                 ended_by = asyncio.run(_answer(run, server))
         except DigitsError as error:
             run.finish(is_complete=False)
@@ -72,7 +72,7 @@ def _recognize(options: Options) -> int:
         return EXIT_SOME_FAILED if run.has_failed else EXIT_ALL_ANSWERED
 
 
-async def _answer(run: Run, server: Connection) -> signal.Signals | None:
+async def _answer(run: Run, server: ServerOptions) -> signal.Signals | None:
     """Return what ended it early: a first signal lets what is in flight be answered."""
     stopping = asyncio.Event()
     ended_by: list[signal.Signals] = []

@@ -12,7 +12,7 @@ from typing import Final, cast
 import shtab
 
 from digits_client.bulk.retry import GIVE_UP_SECONDS
-from digits_client.cli.server_options import Connection, add_options
+from digits_client.cli.server_options import ServerOptions, add_options
 from digits_client.sources import Selection
 
 from . import parquet
@@ -52,7 +52,7 @@ class Options:
     """What ends a path in lists."""
     selection: Selection
     """What to take below folders."""
-    server: Connection | None
+    server: ServerOptions | None
     """None for a private server."""
     give_up_seconds: float
     form: Format
@@ -92,7 +92,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
             exclude=tuple(parsed.exclude),
             left_out=_left_out(outputs, parsed.paths),
         ),
-        server=Connection.of(parser, parsed),
+        server=ServerOptions.of(parser, parsed),
         give_up_seconds=parsed.give_up_after,
         form=cast("Format", parsed.format),
         output=parsed.output,

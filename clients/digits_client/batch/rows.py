@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from digits_client.errors import DigitsError
-from digits_client.results import FileAnswer
+from digits_client.results import FileResult
 
 DECIMALS = 4
 
@@ -26,15 +26,15 @@ class Row:
     """Of 0 to 9, to DECIMALS places. Not written unless asked for, and then not read back."""
 
     @classmethod
-    def of(cls, file: FileAnswer) -> Self:
+    def of(cls, file: FileResult) -> Self:
         """Return the row of an answer."""
-        if isinstance(file.answer, DigitsError):
-            return cls(file.path, error=str(file.answer))
+        if isinstance(file.result, DigitsError):
+            return cls(file.path, error=str(file.result))
         return cls(
             path=file.path,
-            verdict=file.answer.verdict.value,
-            digit=file.answer.digit,
-            confidence=round(file.answer.confidence, DECIMALS),
-            model_version=file.answer.model_version,
-            probabilities=tuple(round(share, DECIMALS) for share in file.answer.probabilities),
+            verdict=file.result.verdict.value,
+            digit=file.result.digit,
+            confidence=round(file.result.confidence, DECIMALS),
+            model_version=file.result.model_version,
+            probabilities=tuple(round(share, DECIMALS) for share in file.result.probabilities),
         )

@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Self
 
-from digits_client.bulk.pipeline import answered
-from digits_client.cli.server_options import Connection
+from digits_client.bulk.pipeline import recognize_items
+from digits_client.cli.server_options import ServerOptions
 
 from . import html_report
 from .counters import Tally
@@ -63,7 +63,7 @@ class Run:
         self._stack.close()
 
     async def answer(
-        self, server: Connection, stdin: BinaryIO | None, stopping: asyncio.Event
+        self, server: ServerOptions, stdin: BinaryIO | None, stopping: asyncio.Event
     ) -> None:
         """Have the images answered that are not yet, until all are or it is to stop.
 
@@ -82,7 +82,7 @@ class Run:
                 as_json=self._options.has_json_progress,
                 total=lambda: Total(lambda: items_again(self._options)),
             )
-            groups = answered(
+            groups = recognize_items(
                 client, wanted, give_up_seconds=self._options.give_up_seconds, stopping=stopping
             )
             try:

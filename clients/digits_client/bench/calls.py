@@ -14,7 +14,7 @@ from digits_client.channel import (
     tls_credentials,
     token_metadata,
 )
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 
 from .load import Ask
 from .recording import ANSWERED, Outcome
@@ -43,7 +43,7 @@ _METHODS: Final = {
 }
 
 
-def open_channel(server: Connection) -> grpc.aio.Channel:
+def open_channel(server: ServerOptions) -> grpc.aio.Channel:
     """Return a connection of its own, on which nothing is tried again: each failure counts.
 
     Raises:
@@ -59,7 +59,11 @@ def open_channel(server: Connection) -> grpc.aio.Channel:
 
 
 def asker(
-    channel: grpc.aio.Channel, kind: Kind, images: int, server: Connection, timeout_seconds: float
+    channel: grpc.aio.Channel,
+    kind: Kind,
+    images: int,
+    server: ServerOptions,
+    timeout_seconds: float,
 ) -> Ask:
     """Return what makes one call.
 
@@ -88,7 +92,7 @@ def asker(
     return ask
 
 
-def stream_opener(channel: grpc.aio.Channel, server: Connection) -> Callable[[], StreamCall]:
+def stream_opener(channel: grpc.aio.Channel, server: ServerOptions) -> Callable[[], StreamCall]:
     """Return what opens a stream.
 
     Raises:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from digits_client.cli.embedded import embedded_server
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 from digits_client.errors import DigitsError, InvalidImageError
 from digits_client.results import Limits, Model
 
@@ -61,7 +61,7 @@ def _measure(options: Options) -> Result | None:
     """Return what was measured, or None where nothing was before it was interrupted."""
     largest = max(map(len, requests(options.kind, sent_images(options), options.images_a_call)))
     with contextlib.ExitStack() as stack:
-        server = options.server or Connection(stack.enter_context(embedded_server()))
+        server = options.server or ServerOptions(stack.enter_context(embedded_server()))
         model = asyncio.run(_model(server))
         _check(options, largest, model.limits)
         print(f"{_load_in_words(options)}; at most {options.longest_seconds:.0f} s")
@@ -87,7 +87,7 @@ def _measure(options: Options) -> Result | None:
     return Result(options, server.address, model.version, recordings, settling, is_interrupted)
 
 
-async def _model(server: Connection) -> Model:
+async def _model(server: ServerOptions) -> Model:
     async with server.client() as client:
         return await client.model()
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import shtab
 
-from digits_client.cli.server_options import Connection, add_options
+from digits_client.cli.server_options import ServerOptions, add_options
 
 from .calls import Kind
 from .convergence import Repeats
@@ -44,7 +44,7 @@ examples:
 class Options:
     """What is to be measured."""
 
-    server: Connection | None
+    server: ServerOptions | None
     """None for a private server."""
     kind: Kind
     callers: int
@@ -111,7 +111,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     evenly = Arrivals.CONSTANT if kind is Kind.STREAM else Arrivals.POISSON
     least, most = parsed.repeats
     return Options(
-        server=Connection.of(parser, parsed),
+        server=ServerOptions.of(parser, parsed),
         kind=kind,
         callers=callers,
         rate=rate,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection as Pipe
 from typing import Final, Self, TypeVar
 
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 from digits_client.errors import DigitsError, UnavailableError
 
 from .options import Options
@@ -30,7 +30,7 @@ class GeneratorError(DigitsError):
 class Processes:
     """Makes the load of all processes, from a common signal on."""
 
-    def __init__(self, options: Options, server: Connection) -> None:
+    def __init__(self, options: Options, server: ServerOptions) -> None:
         """Start them; each imports what it needs by itself: gRPC does not bear a fork."""
         context = multiprocessing.get_context("spawn")
         self._options = options

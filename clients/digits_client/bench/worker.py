@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection as Pipe
 import grpc
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 from digits_client.errors import DigitsError, UnavailableError
 
 from . import image_kinds
@@ -30,7 +30,7 @@ class Share:
     """What a process is to do."""
 
     options: Options
-    server: Connection
+    server: ServerOptions
     place: int
     """Of this process among all, from 0."""
 

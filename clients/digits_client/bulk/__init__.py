@@ -1,0 +1,1 @@
+"""Many images: read ahead, sent in batches, and retried."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from digits_client.errors import InvalidImageError
-from digits_client.images import BYTES_A_MESSAGE, IMAGES_A_MESSAGE
-from digits_client.results import FileAnswer, Limits
+from digits_client.images import MAX_BATCH_BYTES, MAX_BATCH_IMAGES
+from digits_client.results import FileResult, Limits
 from digits_client.sources import Item
 
-from .prefetch import ItemGroups
-from .retry import GIVE_UP_SECONDS, PersistentAsker
+from .prefetch import Prefetcher
+from .retry import GIVE_UP_SECONDS, RetryingClient
 
 if TYPE_CHECKING:
     from digits_client.aio import AsyncClient
@@ -26,13 +26,13 @@ GROUPS_AHEAD: Final = 8
 _BYTES_BESIDE: Final = 2**12
 
 
-async def answered(
+async def recognize_items(
     client: "AsyncClient",
     items: Iterable[Item],
     *,
     give_up_seconds: float = GIVE_UP_SECONDS,
     stopping: asyncio.Event | None = None,
-) -> AsyncGenerator[list[FileAnswer], None]:
+) -> AsyncGenerator[list[FileResult], None]:
     """Yield the answer to each item, some at a time, in the order of the items.
 
     Memory is that of the images in flight, however many items there are.
@@ -48,11 +48,11 @@ async def answered(
             was answered before has been yielded.
     """
     room = _Room.within((await client.model()).limits)
-    work = _Work(PersistentAsker(client, give_up_seconds), room)
-    groups = ItemGroups(items, room.image_count)
+    work = _Work(RetryingClient(client, give_up_seconds), room)
+    groups = Prefetcher(items, room.image_count)
     stop = asyncio.ensure_future((stopping or asyncio.Event()).wait())
     coming: asyncio.Task[list[Item]] | None = None
-    in_flight: deque[asyncio.Task[list[FileAnswer]]] = deque()
+    in_flight: deque[asyncio.Task[list[FileResult]]] = deque()
     has_more = True
     try:
         while has_more or in_flight:
@@ -95,8 +95,8 @@ class _Room:
     @classmethod
     def within(cls, limits: Limits) -> Self:
         return cls(
-            image_count=min(IMAGES_A_MESSAGE, limits.max_batch_images),
-            byte_count=min(BYTES_A_MESSAGE, limits.max_message_bytes - _BYTES_BESIDE),
+            image_count=min(MAX_BATCH_IMAGES, limits.max_batch_images),
+            byte_count=min(MAX_BATCH_BYTES, limits.max_message_bytes - _BYTES_BESIDE),
             image_bytes=limits.max_image_bytes,
         )
 
@@ -104,21 +104,21 @@ class _Room:
 class _Work:
     """Reads groups of items and has them answered; a few messages at a time."""
 
-    def __init__(self, asker: PersistentAsker, room: _Room) -> None:
+    def __init__(self, asker: RetryingClient, room: _Room) -> None:
         self._asker = asker
         self._room = room
         self._turns = asyncio.Semaphore(MESSAGES_IN_FLIGHT)
 
-    async def answers(self, group: list[Item]) -> list[FileAnswer]:
+    async def answers(self, group: list[Item]) -> list[FileResult]:
         """Return the answers to a group, read no faster than they are answered."""
-        answers: list[FileAnswer] = []
+        answers: list[FileResult] = []
         while len(answers) < len(group):
             contents = await asyncio.to_thread(self._read, group[len(answers) :])
             images = [content for content in contents if isinstance(content, bytes)]
             async with self._turns:
                 found = iter(await self._asker.recognize(images))
             answers += [
-                FileAnswer(item.path, next(found) if isinstance(content, bytes) else content)
+                FileResult(item.path, next(found) if isinstance(content, bytes) else content)
                 for item, content in zip(group[len(answers) :], contents, strict=False)
             ]
         return answers

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from digits_client.sources import Item
 
 
-class ItemGroups:
+class Prefetcher:
     """What an iterator of items gives, a group at a time, for one event loop.
 
     The thread is a daemon, unlike those of asyncio: a list that never ends holds up no exit.

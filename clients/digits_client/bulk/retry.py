@@ -44,7 +44,7 @@ _NEVER_AGAIN: Final = frozenset({grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.
 Answers = list[Prediction | DigitsError]
 
 
-class PersistentAsker:
+class RetryingClient:
     """Gets answers to messages of images in spite of what befalls the server.
 
     Waits between tries grow and are random in part, so that many callers of a server that

@@ -1,0 +1,1 @@
+"""What the commands share: server options, an embedded server, and diagnosis of failures."""

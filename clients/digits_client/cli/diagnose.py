@@ -51,7 +51,7 @@ _CAUSES: Final = (
 _OF_OUR_OWN_FILES: Final = ("cannot be read", "holds no ", "are no certificate", "belong together")
 
 
-def advice(error: DigitsError, address: str, *, was_there: bool = False) -> str:
+def diagnose(error: DigitsError, address: str, *, was_there: bool = False) -> str:
     """Return why the server at an address cannot be used, and what to do, in a sentence.
 
     Args:

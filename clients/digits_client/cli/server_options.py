@@ -19,7 +19,7 @@ _FILES: Final = {
 
 
 @dataclass(frozen=True)
-class Connection:
+class ServerOptions:
     """A server, and how to get in."""
 
     address: str = DEFAULT_ADDRESS

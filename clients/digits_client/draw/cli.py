@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from digits_client.cli.server_options import Connection, add_options
+from digits_client.cli.server_options import ServerOptions, add_options
 
 from .commands import key_table
-from .corrections import KeptDrawings, default_folder
+from .corrections import Corrections, default_folder
 
 EXIT_OK: Final = 0
 EXIT_NO_WINDOW: Final = 1
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
-    connection = Connection.of(parser, parsed)
+    connection = ServerOptions.of(parser, parsed)
     try:
         import tkinter as tk
     except ImportError:
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"digits-draw: no window can be opened here: {error}", file=sys.stderr)
         return EXIT_NO_WINDOW
     theme = system_theme() if parsed.theme == "system" else parsed.theme
-    kept = KeptDrawings(parsed.drawings or default_folder())
+    kept = Corrections(parsed.drawings or default_folder())
     scale = parsed.scale / 100 if parsed.scale else None
     DrawWindow(root, connection, kept, theme=theme, scale=scale, ended=ended).run()
     return EXIT_OK

@@ -44,7 +44,7 @@ def default_folder() -> Path:
     return platformdirs.user_data_path("digits", appauthor=False) / "drawings"
 
 
-class KeptDrawings:
+class Corrections:
     """The drawings in one folder; made when the first is kept."""
 
     def __init__(self, folder: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from PIL import Image, ImageTk
 
-from .corrections import KeptDrawing, KeptDrawings
+from .corrections import Corrections, KeptDrawing
 from .theme import Theme
 
 _THUMBNAIL: Final = 40
@@ -15,7 +15,7 @@ _THUMBNAIL: Final = 40
 class KeptWindow(tk.Toplevel):
     """Lists the drawings in the folder, the newest first."""
 
-    def __init__(self, parent: tk.Misc, theme: Theme, kept: KeptDrawings) -> None:
+    def __init__(self, parent: tk.Misc, theme: Theme, kept: Corrections) -> None:
         super().__init__(parent, background=theme.palette.window)
         self.title("Corrected drawings")
         self.transient(parent.winfo_toplevel())

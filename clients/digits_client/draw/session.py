@@ -16,9 +16,9 @@ from typing import Any, Final, NoReturn
 from PIL import Image
 
 from digits_client.aio import AsyncClient
-from digits_client.cli.diagnose import advice
+from digits_client.cli.diagnose import diagnose
 from digits_client.cli.embedded import embedded_server
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 from digits_client.errors import (
     DeadlineError,
     DigitsError,
@@ -27,7 +27,7 @@ from digits_client.errors import (
     ServerFailureError,
     UnavailableError,
 )
-from digits_client.results import StreamAnswer
+from digits_client.results import StreamResult
 
 from .events import Answered, Connected, Connecting, Disconnected, Event, Failed
 from .mailbox import Mailbox
@@ -54,12 +54,12 @@ class Session:
     """Talks to one server until it is closed, through every loss of the connection.
 
     Example:
-        session = Session(Connection(), events.put)
+        session = Session(ServerOptions(), events.put)
         session.send(1, image)  # and Connected, Answered ... are put into events
         session.close()
     """
 
-    def __init__(self, connection: Connection, deliver: Callable[[Event], None]) -> None:
+    def __init__(self, connection: ServerOptions, deliver: Callable[[Event], None]) -> None:
         """Begin to connect.
 
         Args:
@@ -149,7 +149,7 @@ class Session:
                         backoff = FIRST_BACKOFF_SECONDS
                         continue
                     wait = backoff * random.uniform(0.8, 1.2)  # noqa: S311 - not all at once
-                    reason = advice(error, self._connection.address, was_there=bool(connected))
+                    reason = diagnose(error, self._connection.address, was_there=bool(connected))
                     self._deliver(Disconnected(reason, wait))
                 backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)
                 with contextlib.suppress(TimeoutError):
@@ -166,7 +166,7 @@ class Session:
             with contextlib.suppress(DigitsError):
                 await starting
             raise
-        self._connection = Connection(address)
+        self._connection = ServerOptions(address)
         self._deliver(Connecting(address))
 
     async def _converse(self, client: AsyncClient) -> NoReturn:
@@ -195,7 +195,7 @@ class Session:
                     except (InvalidImageError, OverloadedError) as error:
                         # The end of the stream, and of this image: asked again, it would
                         # end the next one too.
-                        self._tell(request.ticket, StreamAnswer(0, error=error), 0)
+                        self._tell(request.ticket, StreamResult(0, error=error), 0)
                         raise
                     except DigitsError:
                         self._mailbox.put_back(request)
@@ -206,7 +206,7 @@ class Session:
                 reading.cancel()
                 await asyncio.wait([reading])
 
-    async def _next_request(self, reading: asyncio.Future[StreamAnswer]) -> _Request:
+    async def _next_request(self, reading: asyncio.Future[StreamResult]) -> _Request:
         taking = asyncio.ensure_future(self._mailbox.take())
         try:
             either: list[asyncio.Future[Any]] = [taking, reading]
@@ -218,11 +218,11 @@ class Session:
         finally:
             taking.cancel()
 
-    def _tell(self, ticket: int, answer: StreamAnswer, seconds: float) -> None:
+    def _tell(self, ticket: int, answer: StreamResult, seconds: float) -> None:
         if answer.prediction is not None:
             self._deliver(Answered(ticket, answer.prediction, seconds))
         elif answer.error is not None:
-            self._deliver(Failed(ticket, advice(answer.error, self._connection.address)))
+            self._deliver(Failed(ticket, diagnose(answer.error, self._connection.address)))
         # One that was overtaken has a newer one behind it.
 
 
@@ -231,28 +231,28 @@ async def _taken_from(queue: asyncio.Queue[bytes | None]) -> AsyncGenerator[byte
         yield image
 
 
-async def _next(stream: AsyncIterator[StreamAnswer]) -> StreamAnswer:
+async def _next(stream: AsyncIterator[StreamResult]) -> StreamResult:
     try:
         return await anext(stream)
     except StopAsyncIteration:
         raise UnavailableError("the server ended the stream") from None
 
 
-async def _within(seconds: float, answer: asyncio.Future[StreamAnswer]) -> StreamAnswer:
+async def _within(seconds: float, answer: asyncio.Future[StreamResult]) -> StreamResult:
     try:
         return await asyncio.wait_for(answer, seconds)
     except TimeoutError as error:
         raise DeadlineError("no answer in time") from error
 
 
-async def _recognized(client: AsyncClient, image: bytes) -> StreamAnswer:
+async def _recognized(client: AsyncClient, image: bytes) -> StreamResult:
     try:
         prediction = await client.recognize(
             image, include_frame=True, timeout_seconds=ANSWER_SECONDS
         )
     except (InvalidImageError, OverloadedError) as error:
-        return StreamAnswer(0, error=error)  # of this image, and not of the connection
-    return StreamAnswer(0, prediction=prediction)
+        return StreamResult(0, error=error)  # of this image, and not of the connection
+    return StreamResult(0, prediction=prediction)
 
 
 def _encoded(image: Image.Image) -> bytes:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from tkinter import filedialog, messagebox, ttk
 from typing import Final
 
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 
 from . import pictures, view_model
 from .canvas import SheetCanvas
 from .commands import key_table
 from .controls import Controls
-from .corrections import KeptDrawing, KeptDrawings
+from .corrections import Corrections, KeptDrawing
 from .corrections_window import KeptWindow
 from .drag_and_drop import accept_files
 from .drawing import Drawing
@@ -41,15 +41,15 @@ class DrawWindow:
     """The application: one window, one drawing, one session.
 
     Example:
-        window = DrawWindow(tk.Tk(), Connection(), KeptDrawings(folder))
+        window = DrawWindow(tk.Tk(), ServerOptions(), Corrections(folder))
         window.run()
     """
 
     def __init__(
         self,
         root: tk.Tk,
-        connection: Connection | None,
-        kept: KeptDrawings,
+        connection: ServerOptions | None,
+        kept: Corrections,
         *,
         theme: ThemeName = "light",
         scale: float | None = None,
@@ -79,7 +79,7 @@ class DrawWindow:
         self._sending: str | None = None
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._build(theme, scale)
-        self.session = Session(connection or Connection(), self._events.put)
+        self.session = Session(connection or ServerOptions(), self._events.put)
         self._poll()
 
     @property

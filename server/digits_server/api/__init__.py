@@ -1,0 +1,1 @@
+"""The gRPC interface: servicers, interceptors, credentials and the transports below them."""

@@ -1,0 +1,1 @@
+"""Admission, batching, and the use case that joins them: recognize some images."""

@@ -15,7 +15,7 @@ _PACE_IMAGES: Final = 200
 
 
 @dataclass(frozen=True)
-class Room:
+class AdmissionLimits:
     """What may be in hand at once."""
 
     image_count: int
@@ -38,7 +38,7 @@ class Admission:
     Belongs to the event loop.
     """
 
-    def __init__(self, room: Room, metrics: Metrics) -> None:
+    def __init__(self, room: AdmissionLimits, metrics: Metrics) -> None:
         self._room = room
         self._image_count = 0
         self._byte_count = 0

@@ -15,7 +15,7 @@ from digits_server.errors import InvalidArgumentError, ServerError
 from digits_server.models import Image, LoadedModel, Manifest
 from digits_server.models.postprocess import Prediction, Verdict
 from digits_server.ops.metrics import Metrics
-from digits_server.preprocessing.normalize import make_frames
+from digits_server.preprocessing.normalize import normalize_batch
 
 from .admission import Admission
 from .batcher import Batcher
@@ -147,5 +147,5 @@ def _frame_some(sources: Sequence[Source]) -> list[NDArray[np.float32] | Invalid
         except InvalidArgumentError as error:
             grays.append(error)
     images = [gray for gray in grays if not isinstance(gray, InvalidArgumentError)]
-    frames = iter(make_frames(images) if images else ())
+    frames = iter(normalize_batch(images) if images else ())
     return [gray if isinstance(gray, InvalidArgumentError) else next(frames) for gray in grays]

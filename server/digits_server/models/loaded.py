@@ -7,11 +7,11 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.preprocessing.normalize import make_frames
+from digits_server.preprocessing.normalize import normalize_batch
 
 from .engine import Engine
 from .manifest import Manifest
-from .postprocess import Prediction, blank, judged
+from .postprocess import Prediction, blank, to_predictions
 
 Gray: TypeAlias = NDArray[np.uint8]
 """(H, W), still to be framed."""
@@ -37,7 +37,9 @@ class LoadedModel:
         has_ink = np.asarray(frames.any(axis=(1, 2)))
         inked = frames if has_ink.all() else frames[has_ink]
         answers = (
-            judged(inked, self.engine.predict(inked), threshold, version) if len(inked) else []
+            to_predictions(inked, self.engine.predict(inked), threshold, version)
+            if len(inked)
+            else []
         )
         if len(answers) == len(frames):
             return answers
@@ -52,7 +54,7 @@ def _frames_of(images: Sequence[Image]) -> NDArray[np.float32]:
     grays = [cast("Gray", image) for image in images if image.dtype == np.uint8]
     if not grays:
         return np.stack(images)
-    made = make_frames(grays)
+    made = normalize_batch(grays)
     if len(grays) == len(images):
         return made
     of_grays = iter(made)

@@ -40,7 +40,7 @@ def blank(frame: NDArray[np.float32], version: str) -> Prediction:
     return Prediction(Verdict.BLANK, None, 0.0, [], frame, version)
 
 
-def judged(
+def to_predictions(
     frames: NDArray[np.float32], probs: NDArray[np.float32], threshold: float, version: str
 ) -> list[Prediction]:
     """Return the answers that a model's probabilities amount to.

@@ -9,7 +9,7 @@ import numpy as np
 
 from digits_server.errors import ModelError
 from digits_server.preprocessing.decode import ImageLimits, decode
-from digits_server.preprocessing.normalize import FRAME_RECIPE, make_frame
+from digits_server.preprocessing.normalize import FRAME_RECIPE, normalize
 
 from .engine import DIGIT_COUNT, Engine, LiteRtEngine
 from .loaded import LoadedModel
@@ -17,7 +17,7 @@ from .manifest import MODEL_FILE, Manifest
 
 logger = logging.getLogger(__name__)
 
-KNOWN_DIGITS: Final = Path(__file__).parent.parent / "known_digits"
+SELF_TEST_IMAGES: Final = Path(__file__).parent.parent / "self_test_images"
 # Half of ten plain drawings is far above the one that chance gives, and below what the
 # weakest network that is worth comparing with gives.
 TRIAL_PASS_COUNT: Final = 5
@@ -70,7 +70,7 @@ def load_folder(folder: Path, threads: int) -> LoadedModel:
 def _try(engine: Engine) -> None:
     """Ask for ten digits whose answers are known, to catch weights that are not a model's."""
     frames = [
-        make_frame(decode((KNOWN_DIGITS / f"{digit}.png").read_bytes(), _TRIAL_LIMITS))
+        normalize(decode((SELF_TEST_IMAGES / f"{digit}.png").read_bytes(), _TRIAL_LIMITS))
         for digit in range(10)
     ]
     answers = engine.predict(np.stack(frames))[:, :DIGIT_COUNT].argmax(axis=1)

@@ -1,0 +1,1 @@
+"""What operators use: health, metrics, logs, traces, the admin port, and shutdown."""

@@ -45,7 +45,7 @@ Share = MatLike
 """float32 in 0..1; OpenCV's types say no more than "numbers"."""
 
 
-def make_frame(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
+def normalize(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the frame of an image.
 
     Args:
@@ -58,8 +58,8 @@ def make_frame(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     return _as_it_is(gray) if _is_frame(gray) else _made_frame(gray)
 
 
-def make_frames(grays: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """Return the frames of images as ``make_frame`` does; of many, in less time.
+def normalize_batch(grays: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """Return the frames of images as ``normalize`` does; of many, in less time.
 
     Args:
         grays: At least one, each (H, W) uint8 of a size of its own.

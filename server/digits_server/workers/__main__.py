@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 
-from digits_server.cli import serve_to_the_end
+from digits_server.cli import run_server
 from digits_server.ops.logs import configure
 from digits_server.settings import Settings
 
@@ -19,7 +19,7 @@ def main(number: int, flags: list[str]) -> int:
     Settings.add_flags(parser)
     settings = Settings.resolve(parser.parse_args(flags), os.environ)
     configure(settings.log_level, settings.log_format, worker=number)
-    return serve_to_the_end(settings, until_stdin_ends=True, tell_supervisor=_tell)
+    return run_server(settings, until_stdin_ends=True, notify_ready=_tell)
 
 
 def _tell(admin_address: str | None) -> None:

@@ -29,7 +29,7 @@ _ANSWER_SECONDS: Final = 2.0
 
 
 @contextlib.asynccontextmanager
-async def crew_admin_port(host: str, port: int, crew: Sequence[Worker]) -> AsyncIterator[str]:
+async def workers_admin_port(host: str, port: int, crew: Sequence[Worker]) -> AsyncIterator[str]:
     """Serve the port for as long as the context lasts.
 
     Args:

@@ -80,6 +80,6 @@ async def _start(crew: list[Worker]) -> bool:
 def _admin_port(settings: Settings, crew: list[Worker]) -> AbstractAsyncContextManager[str | None]:
     if settings.admin_port is None:
         return contextlib.nullcontext()
-    from .admin import crew_admin_port  # it brings the metrics' library
+    from .admin import workers_admin_port  # it brings the metrics' library
 
-    return crew_admin_port(settings.host, settings.admin_port, crew)
+    return workers_admin_port(settings.host, settings.admin_port, crew)

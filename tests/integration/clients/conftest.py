@@ -22,10 +22,10 @@ from digits_client import (
     AsyncClient,
     Client,
     DigitsError,
-    FileAnswer,
+    FileResult,
     Model,
     Prediction,
-    StreamAnswer,
+    StreamResult,
 )
 from digits_client.channel import FilePath
 from digits_client.errors import DETAILS_KEY
@@ -195,9 +195,9 @@ class Face(Protocol):
 
     async def recognize_stream(
         self, images: Iterable[ImageLike], **options: Any
-    ) -> list[StreamAnswer]: ...
+    ) -> list[StreamResult]: ...
 
-    async def recognize_folder(self, folder: FilePath, **options: Any) -> list[FileAnswer]: ...
+    async def recognize_folder(self, folder: FilePath, **options: Any) -> list[FileResult]: ...
 
     async def model(self, **options: Any) -> Model: ...
 
@@ -218,12 +218,12 @@ class BlockingFace:
 
     async def recognize_stream(
         self, images: Iterable[ImageLike], **options: Any
-    ) -> list[StreamAnswer]:
+    ) -> list[StreamResult]:
         return await asyncio.to_thread(
             lambda: list(self._client.recognize_stream(images, **options))
         )
 
-    async def recognize_folder(self, folder: FilePath, **options: Any) -> list[FileAnswer]:
+    async def recognize_folder(self, folder: FilePath, **options: Any) -> list[FileResult]:
         return await asyncio.to_thread(
             lambda: list(self._client.recognize_folder(folder, **options))
         )
@@ -248,14 +248,14 @@ class AsyncFace:
 
     async def recognize_stream(
         self, images: Iterable[ImageLike], **options: Any
-    ) -> list[StreamAnswer]:
+    ) -> list[StreamResult]:
         async def later() -> AsyncIterator[ImageLike]:
             for image in images:
                 yield image
 
         return [answer async for answer in self._client.recognize_stream(later(), **options)]
 
-    async def recognize_folder(self, folder: FilePath, **options: Any) -> list[FileAnswer]:
+    async def recognize_folder(self, folder: FilePath, **options: Any) -> list[FileResult]:
         return [answer async for answer in self._client.recognize_folder(folder, **options)]
 
     async def model(self, **options: Any) -> Model:

@@ -18,8 +18,8 @@ from digits_client import (
     ServerFailureError,
     UnavailableError,
 )
-from digits_client.cli.diagnose import advice
-from digits_client.cli.server_options import Connection
+from digits_client.cli.diagnose import diagnose
+from digits_client.cli.server_options import ServerOptions
 
 from .conftest import FakeRecognizer, serving
 
@@ -145,7 +145,7 @@ def advised(
 ) -> str:
     with pytest.raises(kind) as raised:
         ask(address, **options)
-    return advice(raised.value, address)
+    return diagnose(raised.value, address)
 
 
 def test_a_server_with_a_trusted_certificate_answers(
@@ -289,7 +289,7 @@ def test_a_certificate_of_nonsense_leads_to_the_option(
     file.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
     with pytest.raises((AccessError, UnavailableError)) as raised:
         ask(tls_address, tls_ca=file)
-    said = advice(raised.value, tls_address)
+    said = diagnose(raised.value, tls_address)
     assert "--tls-ca" in said or str(file) in said
 
 
@@ -302,7 +302,7 @@ async def test_by_tls_with_a_token_every_method_answers(
         assert len(await asyncio.to_thread(blocking.recognize_batch, [b"1", b"2"])) == 2
         streamed = await asyncio.to_thread(lambda: list(blocking.recognize_stream([b"1", b"2"])))
         assert [answer.sequence for answer in streamed] == [0, 1]
-    connection = Connection(secure, str(ca_file), token_file=str(token_file))
+    connection = ServerOptions(secure, str(ca_file), token_file=str(token_file))
     async with connection.client() as client:
         assert (await client.model()).version == "5"
         assert (await client.recognize(b"7")).digit == 7

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from digits_client import AsyncClient, Client, ServerFailureError, StreamAnswer
+from digits_client import AsyncClient, Client, ServerFailureError, StreamResult
 from digits_client.images import ImageLike
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ async def test_a_stream_may_be_left_before_its_end_for_asyncio_too(
     server: "FakeRecognizer", drawing: Drawing
 ) -> None:
     async with AsyncClient(server.address) as client:
-        answers: AsyncIterator[StreamAnswer] = client.recognize_stream(drawing)
+        answers: AsyncIterator[StreamResult] = client.recognize_stream(drawing)
         async for answer in answers:
             assert answer.sequence == 0
             break

@@ -39,10 +39,10 @@ async def test_every_file_of_a_folder_has_its_answer(client: "Face", scans: Path
     assert [answer.path for answer in answers] == [*map(str, files(scans))]
     for answer in answers:
         if answer.path.endswith("empty.png"):
-            assert isinstance(answer.answer, InvalidImageError)
+            assert isinstance(answer.result, InvalidImageError)
         else:
-            assert isinstance(answer.answer, Prediction)
-            assert answer.answer.digit == digit_in(answer.path)
+            assert isinstance(answer.result, Prediction)
+            assert answer.result.digit == digit_in(answer.path)
 
 
 async def test_what_is_wanted_of_a_folder_can_be_said(client: "Face", scans: Path) -> None:
@@ -59,7 +59,7 @@ async def test_an_archive_is_a_folder_too(client: "Face", scans: Path) -> None:
     assert sorted(answer.path for answer in answers) == sorted(
         f"{archive}/{path.relative_to(scans.parent)}" for path in files(scans, "*.png")
     )
-    assert all(isinstance(answer.answer, Prediction) for answer in answers)
+    assert all(isinstance(answer.result, Prediction) for answer in answers)
 
 
 async def test_a_server_that_is_away_is_said_to_be(
@@ -83,7 +83,7 @@ def test_answers_come_before_the_folder_has_been_read_to_its_end(
 def test_a_caller_may_have_enough(server: "FakeRecognizer", scans: Path) -> None:
     with Client(server.address) as client:
         for answer in client.recognize_folder(scans):
-            assert isinstance(answer.answer, Prediction)
+            assert isinstance(answer.result, Prediction)
             break
         assert client.recognize(b"3").digit == 3
 

@@ -18,14 +18,14 @@ from digits_client import (
     AccessError,
     AsyncClient,
     DigitsError,
-    FileAnswer,
+    FileResult,
     OverloadedError,
     Prediction,
     ServerFailureError,
     UnavailableError,
 )
 from digits_client.bulk import retry
-from digits_client.bulk.pipeline import GROUPS_AHEAD, answered
+from digits_client.bulk.pipeline import GROUPS_AHEAD, recognize_items
 from digits_client.sources import Item, find
 
 if TYPE_CHECKING:
@@ -48,16 +48,16 @@ def numbered(count: int) -> list[Memory]:
     return [Memory(f"{number}.png", str(number).encode()) for number in range(count)]
 
 
-def digits(answers: Iterable[FileAnswer]) -> list[int | None]:
+def digits(answers: Iterable[FileResult]) -> list[int | None]:
     return [
-        answer.answer.digit if isinstance(answer.answer, Prediction) else None for answer in answers
+        answer.result.digit if isinstance(answer.result, Prediction) else None for answer in answers
     ]
 
 
 async def all_of(
     client: AsyncClient, items: Iterable[Item], give_up_seconds: float = 0.3
-) -> list[FileAnswer]:
-    groups = answered(client, items, give_up_seconds=give_up_seconds)
+) -> list[FileResult]:
+    groups = recognize_items(client, items, give_up_seconds=give_up_seconds)
     return [answer async for group in groups for answer in group]
 
 
@@ -129,7 +129,7 @@ async def test_what_cannot_be_read_has_its_answer_and_is_not_sent(
     os.mkfifo(pipe)
     paths = [*map(str, (good, large, pipe)), "missing.png"]
     answers = await all_of(asking_client, find(paths))
-    assert [str(answer.answer) for answer in answers[1:]] == [
+    assert [str(answer.result) for answer in answers[1:]] == [
         "has 1001 bytes; the server accepts at most 1000",
         "is not a regular file",
         "cannot be read: No such file or directory",
@@ -141,7 +141,7 @@ async def test_a_run_of_nothing_but_unreadable_files_asks_the_server_about_none(
     asking_client: AsyncClient, server: "FakeRecognizer"
 ) -> None:
     answers = await all_of(asking_client, find(["missing.png"] * 3))
-    assert all(isinstance(answer.answer, DigitsError) for answer in answers)
+    assert all(isinstance(answer.result, DigitsError) for answer in answers)
     assert server.requests == []
 
 
@@ -223,17 +223,17 @@ async def test_an_image_that_makes_the_server_fail_has_the_error_alone(
     server.fails_on = b"5"
     answers = await all_of(asking_client, numbered(20), give_up_seconds=30)
     assert digits(answers) == [None if number in (5, 15) else number % 10 for number in range(20)]
-    assert isinstance(answers[5].answer, ServerFailureError)
+    assert isinstance(answers[5].result, ServerFailureError)
 
 
 async def test_a_server_that_fails_at_everything_is_given_up(
     asking_client: AsyncClient, server: "FakeRecognizer"
 ) -> None:
     items = numbered(300)
-    answers: list[FileAnswer] = []
+    answers: list[FileResult] = []
 
     async def run() -> None:
-        async for group in answered(asking_client, items, give_up_seconds=0.05):
+        async for group in recognize_items(asking_client, items, give_up_seconds=0.05):
             answers.extend(group)
             server.fail(grpc.StatusCode.INTERNAL, count=None)
 
@@ -247,9 +247,9 @@ async def test_once_it_is_to_stop_it_takes_no_more_and_answers_what_is_in_flight
     asking_client: AsyncClient,
 ) -> None:
     stopping = asyncio.Event()
-    answers: list[FileAnswer] = []
+    answers: list[FileResult] = []
     items = numbered(100 * 64)
-    async for group in answered(asking_client, items, stopping=stopping):
+    async for group in recognize_items(asking_client, items, stopping=stopping):
         stopping.set()
         answers.extend(group)
     assert digits(answers) == [number % 10 for number in range(len(answers))]
@@ -268,6 +268,6 @@ async def test_it_stops_while_it_waits_for_an_item_that_does_not_come(
         never.wait(30)
         yield from numbered(1)
 
-    groups = answered(asking_client, slow(), stopping=stopping)
+    groups = recognize_items(asking_client, slow(), stopping=stopping)
     assert [group async for group in groups] == []
     never.set()

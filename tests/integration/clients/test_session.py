@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 from digits_client.draw import session as session_module
 from digits_client.draw.events import Answered, Connected, Connecting, Disconnected, Event, Failed
 from digits_client.draw.session import Session
@@ -54,7 +54,7 @@ class Conversation:
     def __init__(self, address: str, token_file: Path | None = None) -> None:
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         token = str(token_file) if token_file else None
-        self.session = Session(Connection(address, token_file=token), self.events.put)
+        self.session = Session(ServerOptions(address, token_file=token), self.events.put)
 
     def next(self, kind: type[Wanted]) -> Wanted:
         """Wait for the next event of a kind; others are passed over."""

@@ -4,10 +4,10 @@ import random
 from collections import Counter
 from typing import Any
 
-import fuzz
 import pytest
 
 from digits.v1 import recognizer_pb2 as pb
+from scripts import fuzz
 
 SEEDS = fuzz.seed_images()
 

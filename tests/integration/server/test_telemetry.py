@@ -35,7 +35,7 @@ from digits_server.api.auth import TokenInterceptor, Tokens
 from digits_server.api.interceptors import CallInterceptor
 from digits_server.app import SERVICE, SERVICES
 from digits_server.errors import InvalidArgumentError
-from digits_server.inference.admission import Admission, Room
+from digits_server.inference.admission import Admission, AdmissionLimits
 from digits_server.ops import telemetry
 from digits_server.ops.health import HealthServicer
 from digits_server.ops.metrics import Metrics
@@ -165,7 +165,7 @@ async def run_measured(inner: Interceptors | None = None) -> AsyncIterator[Measu
     """Serve as ``app.py`` does; all that was measured is sent when the context is left."""
     servicer = Servicer()
     metrics = Metrics()
-    admission = Admission(Room(100, 1_000_000, 10, 10), metrics)
+    admission = Admission(AdmissionLimits(100, 1_000_000, 10, 10), metrics)
     servicer.telemetry = telemetry.start(SERVICES)
     server = grpc.aio.server(
         interceptors=[

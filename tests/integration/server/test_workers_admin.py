@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from digits_server.ops.admin_pages import Readiness, http_pages
 from digits_server.ops.metrics import Metrics
-from digits_server.workers.admin import _Crew, crew_admin_port
+from digits_server.workers.admin import _Crew, workers_admin_port
 
 LOOPBACK = "127.0.0.1"
 READY = Readiness(True, {"model_version": "4", "rejected_versions": {}})
@@ -48,7 +48,7 @@ async def test_metrics_are_those_of_all_each_with_its_worker() -> None:
     async with (
         worker(0, counted[0]) as first,
         worker(1, counted[1]) as second,
-        crew_admin_port(LOOPBACK, 0, [first, second]) as address,
+        workers_admin_port(LOOPBACK, 0, [first, second]) as address,
     ):
         code, page = await get(address, "/metrics")
     assert code == 200
@@ -73,7 +73,7 @@ async def test_it_is_ready_as_long_as_one_is_and_tells_of_each() -> None:
     async with (
         worker(0, Metrics(), lambda: states[0]) as first,
         worker(1, Metrics(), lambda: states[1]) as second,
-        crew_admin_port(LOOPBACK, 0, [first, second]) as address,
+        workers_admin_port(LOOPBACK, 0, [first, second]) as address,
     ):
         code, page = await get(address, "/readyz")
         told = json.loads(page)
@@ -97,7 +97,7 @@ async def test_a_worker_that_is_gone_or_does_not_answer_is_left_out(
     async with silent, worker(0, Metrics()) as first:
         second: Any = SimpleNamespace(number=1, admin_port=silent.sockets[0].getsockname()[1])
         third: Any = SimpleNamespace(number=2, admin_port=1)
-        async with crew_admin_port(LOOPBACK, 0, [first, second, third]) as address:
+        async with workers_admin_port(LOOPBACK, 0, [first, second, third]) as address:
             code, page = await get(address, "/metrics")
             assert code == 200
             assert 'worker="0"' in page
@@ -129,7 +129,7 @@ async def test_grpc_is_handed_on_to_a_worker_that_is_ready_or_else_to_any() -> N
 
 async def test_who_asks_over_grpc_where_no_worker_is_is_hung_up_on() -> None:
     gone: Any = SimpleNamespace(number=0, admin_port=None)
-    async with crew_admin_port(LOOPBACK, 0, [gone]) as address:
+    async with workers_admin_port(LOOPBACK, 0, [gone]) as address:
         reader, writer = await asyncio.open_connection(*address.split(":"))
         writer.write(b"PRI * HTTP/2.0")
         assert await reader.read() == b""

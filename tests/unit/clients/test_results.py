@@ -62,15 +62,15 @@ def test_a_result_of_a_batch_is_a_prediction_or_an_error() -> None:
 
 
 def test_an_answer_of_a_stream_is_exactly_one_of_three() -> None:
-    predicted = subject.stream_answer(
+    predicted = subject.stream_result(
         pb.StreamingRecognizeResponse(
             sequence=1, predictions=[pb.Prediction(verdict=pb.VERDICT_BLANK)]
         )
     )
-    failed = subject.stream_answer(
+    failed = subject.stream_result(
         pb.StreamingRecognizeResponse(sequence=2, error=status_pb2.Status(code=3))
     )
-    overtaken = subject.stream_answer(pb.StreamingRecognizeResponse(sequence=3, superseded=True))
+    overtaken = subject.stream_result(pb.StreamingRecognizeResponse(sequence=3, superseded=True))
     for sequence, answer in enumerate((predicted, failed, overtaken), start=1):
         assert answer.sequence == sequence
         given = (answer.prediction is not None, answer.error is not None, answer.superseded)

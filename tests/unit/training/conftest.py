@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits_server.preprocessing.normalize import make_frame
+from digits_server.preprocessing.normalize import normalize
 from digits_training.datasets import DatasetError, Mnist, load_mnist
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 SHIFTS = (-1, 0, 1)
 
 _spec = importlib.util.spec_from_file_location(
-    "draw_samples", SAMPLES.parent / "tools" / "draw_samples.py"
+    "draw_samples", SAMPLES.parent / "scripts" / "draw_samples.py"
 )
 assert _spec is not None
 assert _spec.loader is not None
@@ -41,7 +41,7 @@ def mnist() -> Mnist:
 def drawings() -> Mnist:
     """The repository's drawings in the form of MNIST: 450 to train on, shifted, and 50 to test."""
     files = sorted(SAMPLES.glob("[0-9]/*.png"))
-    frames = [make_frame(np.asarray(Image.open(file).convert("L"))) for file in files]
+    frames = [normalize(np.asarray(Image.open(file).convert("L"))) for file in files]
     images = np.rint(np.stack(frames) * 255).astype(np.uint8)
     labels = np.array([int(file.parent.name) for file in files], np.uint8)
     shifted = [np.roll(images, (down, right), (1, 2)) for down in SHIFTS for right in SHIFTS]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits_client.draw.corrections import KeptDrawings
+from digits_client.draw.corrections import Corrections
 from digits_training import networks
 from digits_training.datasets import DatasetError, Mnist
 from digits_training.errors import TrainingError
@@ -36,7 +36,7 @@ def kept(tmp_path: Path) -> Path:
     for place in (90, 100, 110):
         image = Image.new("L", (200, 200), 255)
         image.paste(0, (place, 30, place + 14, 170))
-        KeptDrawings(folder).keep(image, (), 1, answered="7", model_version="2")
+        Corrections(folder).keep(image, (), 1, answered="7", model_version="2")
     return folder
 
 

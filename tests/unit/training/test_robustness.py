@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digits_server.preprocessing.normalize import make_frame
+from digits_server.preprocessing.normalize import normalize
 from digits_training import robustness
 from digits_training.calibration import Calibration
 from digits_training.datasets import Mnist
@@ -128,7 +128,7 @@ def test_an_image_of_any_size_comes_onto_a_canvas_of_its_own_ground(
 
 def test_a_digit_on_a_canvas_is_the_digit_it_was(light_on_dark: Gray, drawings: Mnist) -> None:
     before = drawings.x_test[22].astype(np.float32) / 255
-    assert np.abs(make_frame(light_on_dark) - before).mean() < 0.03
+    assert np.abs(normalize(light_on_dark) - before).mean() < 0.03
     assert np.array_equal(on_canvas(light_on_dark), light_on_dark)
 
 
@@ -144,7 +144,7 @@ def test_rows_are_counted_for_no_disturbance_and_for_each_in_every_strength(
     drawings: Mnist,
 ) -> None:
     images = list(drawings.x_test[:4])
-    labels = at_top_left(np.stack([make_frame(on_canvas(image)) for image in images]))
+    labels = at_top_left(np.stack([normalize(on_canvas(image)) for image in images]))
     truth = labels.argmax(axis=1).astype(np.uint8)
     rows = robustness.robustness(images, truth, at_top_left, Calibration(), seed=3)
     assert rows[0] == Row("none", "", 0.0, 1.0, 1.0)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from digits_client import FileAnswer, InvalidImageError, Prediction, Verdict
+from digits_client import FileResult, InvalidImageError, Prediction, Verdict
 from digits_client.batch.columns import COLUMNS, Columns, row_of
 from digits_client.batch.formats import LineFormat, records, writer
 from digits_client.batch.rows import Row
@@ -46,10 +46,10 @@ def written(
 def test_a_row_is_of_an_answer_or_of_an_error() -> None:
     shares = (0.00123456, 0.99876544, *[0.0] * 8)
     answer = Prediction(Verdict.DIGIT, 1, 0.99876544, shares, "3")
-    assert Row.of(FileAnswer("a", answer)) == Row(
+    assert Row.of(FileResult("a", answer)) == Row(
         "a", "digit", 1, 0.9988, "3", None, (0.0012, 0.9988, *[0.0] * 8)
     )
-    assert Row.of(FileAnswer("a", InvalidImageError("no"))) == Row("a", error="no")
+    assert Row.of(FileResult("a", InvalidImageError("no"))) == Row("a", error="no")
 
 
 def test_the_columns_are_the_ones_that_others_rely_on() -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 
 from .fake_server import FakeRecognizer, serving
 
@@ -16,7 +16,7 @@ def recognizer() -> FakeRecognizer:
 
 
 @pytest.fixture
-async def connection(recognizer: FakeRecognizer) -> AsyncIterator[Connection]:
+async def connection(recognizer: FakeRecognizer) -> AsyncIterator[ServerOptions]:
     """How to reach it."""
     async with serving(recognizer) as connection:
         yield connection

@@ -9,7 +9,7 @@ from google.rpc.status_pb2 import Status
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 
 GOOD, BAD, REFUSED, OVERTAKEN, BREAKING, LAST, SILENT = range(1, 8)
 _ERRORS = {
@@ -94,7 +94,7 @@ def _error(width: int) -> Status:
 @contextlib.asynccontextmanager
 async def serving(
     recognizer: FakeRecognizer, credentials: grpc.ServerCredentials | None = None
-) -> AsyncIterator[Connection]:
+) -> AsyncIterator[ServerOptions]:
     """Run a server, and yield how to reach it."""
     server = grpc.aio.server()
     pb_grpc.add_RecognizerServiceServicer_to_server(recognizer, server)
@@ -103,5 +103,5 @@ async def serving(
     else:
         port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    yield Connection(f"127.0.0.1:{port}")
+    yield ServerOptions(f"127.0.0.1:{port}")
     await server.stop(None)

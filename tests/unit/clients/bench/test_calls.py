@@ -11,13 +11,13 @@ import trustme
 from digits_client.bench.calls import Kind, asker, open_channel
 from digits_client.bench.recording import Outcome
 from digits_client.bench.requests import requests
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 
 from .fake_server import BAD, BREAKING, GOOD, REFUSED, SILENT, FakeRecognizer, image, serving
 
 
 async def asked(
-    connection: Connection, kind: Kind, *widths: int, timeout_seconds: float = 20
+    connection: ServerOptions, kind: Kind, *widths: int, timeout_seconds: float = 20
 ) -> Outcome:
     """Return the outcome of one call with images of these widths."""
     (request,) = requests(kind, [image(width) for width in widths], len(widths))
@@ -26,7 +26,7 @@ async def asked(
         return await ask(request)
 
 
-async def test_an_answered_image_counts_as_one(connection: Connection) -> None:
+async def test_an_answered_image_counts_as_one(connection: ServerOptions) -> None:
     assert await asked(connection, Kind.UNARY, GOOD) == Outcome("OK", {"OK": 1})
 
 
@@ -39,33 +39,33 @@ async def test_an_answered_image_counts_as_one(connection: Connection) -> None:
     ],
 )
 async def test_a_failed_call_counts_under_its_status_and_is_not_tried_again(
-    connection: Connection, recognizer: FakeRecognizer, width: int, status: str, said: str
+    connection: ServerOptions, recognizer: FakeRecognizer, width: int, status: str, said: str
 ) -> None:
     outcome = await asked(connection, Kind.UNARY, width)
     assert outcome == Outcome(status, {status: 1}, {status: said})
     assert recognizer.calls == 1
 
 
-async def test_a_call_ends_at_its_deadline(connection: Connection) -> None:
+async def test_a_call_ends_at_its_deadline(connection: ServerOptions) -> None:
     began = time.monotonic()
     outcome = await asked(connection, Kind.UNARY, SILENT, timeout_seconds=0.1)
     assert outcome.status == "DEADLINE_EXCEEDED"
     assert time.monotonic() - began < 30
 
 
-async def test_the_images_of_a_batch_count_one_by_one(connection: Connection) -> None:
+async def test_the_images_of_a_batch_count_one_by_one(connection: ServerOptions) -> None:
     outcome = await asked(connection, Kind.BATCH, GOOD, BAD, GOOD, REFUSED)
     assert outcome.status == "OK"
     assert outcome.images == {"OK": 2, "INVALID_ARGUMENT": 1, "RESOURCE_EXHAUSTED": 1}
     assert outcome.said["INVALID_ARGUMENT"] == "is bad"
 
 
-async def test_a_batch_without_an_answer_is_no_answered_call(connection: Connection) -> None:
+async def test_a_batch_without_an_answer_is_no_answered_call(connection: ServerOptions) -> None:
     assert (await asked(connection, Kind.BATCH, REFUSED, REFUSED)).status == "RESOURCE_EXHAUSTED"
 
 
 async def test_the_token_is_shown(
-    connection: Connection, recognizer: FakeRecognizer, tmp_path: Path
+    connection: ServerOptions, recognizer: FakeRecognizer, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
     token.write_text("secret\n")
@@ -84,7 +84,7 @@ async def test_a_server_with_tls_is_asked(recognizer: FakeRecognizer, tmp_path: 
 
 
 async def test_each_channel_is_a_connection_of_its_own(
-    connection: Connection, recognizer: FakeRecognizer
+    connection: ServerOptions, recognizer: FakeRecognizer
 ) -> None:
     (request,) = requests(Kind.UNARY, [image(GOOD)], 1)
     async with open_channel(connection) as one, open_channel(connection) as other:

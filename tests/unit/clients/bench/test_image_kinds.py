@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
+from digits_client.bench import image_kinds
 from digits_client.bench.calls import Kind
 from digits_client.bench.image_kinds import Drawn, drawn, from_folder
 from digits_client.bench.requests import requests

@@ -8,7 +8,7 @@ from digits_client.bench.calls import Kind
 from digits_client.bench.image_kinds import Drawn
 from digits_client.bench.options import parse
 from digits_client.bench.schedule import Arrivals
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def test_without_options_callers_wait_for_answers_of_a_private_server() -> None:
 def test_a_rate_makes_an_open_loop_by_chance_unless_told_otherwise() -> None:
     options = parse(["--rate", "50", "--server", "a:1"])
     assert (options.callers, options.rate, options.arrivals) == (0, 50, Arrivals.POISSON)
-    assert options.server == Connection("a:1")
+    assert options.server == ServerOptions("a:1")
     assert parse(["--rate", "5", "--arrivals", "constant"]).arrivals is Arrivals.CONSTANT
 
 

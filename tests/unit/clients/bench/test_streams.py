@@ -10,7 +10,7 @@ from digits_client.bench.calls import Kind, open_channel, stream_opener
 from digits_client.bench.recording import Meter, Recording
 from digits_client.bench.requests import requests
 from digits_client.bench.streams import Stream
-from digits_client.cli.server_options import Connection
+from digits_client.cli.server_options import ServerOptions
 
 from .fake_server import (
     BAD,
@@ -26,7 +26,7 @@ from .fake_server import (
 
 
 async def drawn(
-    connection: Connection,
+    connection: ServerOptions,
     widths: Sequence[int],
     *,
     size_bytes: int = 1,
@@ -51,7 +51,7 @@ async def drawn(
 
 
 async def test_drawings_are_answered_or_superseded_or_have_their_error(
-    connection: Connection, recognizer: FakeRecognizer
+    connection: ServerOptions, recognizer: FakeRecognizer
 ) -> None:
     recording = await drawn(connection, [GOOD, OVERTAKEN, BAD, GOOD, REFUSED, GOOD])
     assert recording.due == 6
@@ -67,7 +67,7 @@ async def test_drawings_are_answered_or_superseded_or_have_their_error(
 
 
 async def test_a_stream_that_breaks_is_opened_anew_and_no_drawing_is_lost(
-    connection: Connection, recognizer: FakeRecognizer
+    connection: ServerOptions, recognizer: FakeRecognizer
 ) -> None:
     widths = [GOOD, BREAKING, *[GOOD] * 30]
     recording = await drawn(connection, widths)
@@ -79,21 +79,21 @@ async def test_a_stream_that_breaks_is_opened_anew_and_no_drawing_is_lost(
 
 
 async def test_drawings_that_a_stream_ends_without_answering_are_counted(
-    connection: Connection, recognizer: FakeRecognizer
+    connection: ServerOptions, recognizer: FakeRecognizer
 ) -> None:
     recording = await drawn(connection, [GOOD, LAST])
     assert recording.calls == {"OK": 1, "UNANSWERED": 1}
 
 
 async def test_drawings_without_an_answer_at_the_end_run_into_the_deadline(
-    connection: Connection,
+    connection: ServerOptions,
 ) -> None:
     recording = await drawn(connection, [GOOD, SILENT, SILENT], patience_seconds=1)
     assert recording.calls == {"OK": 1, "DEADLINE_EXCEEDED": 2}
 
 
 async def test_a_server_that_does_not_read_any_more_is_not_waited_for_without_end(
-    connection: Connection,
+    connection: ServerOptions,
 ) -> None:
     widths = [GOOD, *[SILENT] * 6]
     recording = await drawn(connection, widths, size_bytes=2_000_000, patience_seconds=1)
@@ -103,12 +103,12 @@ async def test_a_server_that_does_not_read_any_more_is_not_waited_for_without_en
 
 
 async def test_a_server_that_is_away_fails_each_drawing() -> None:
-    recording = await drawn(Connection("127.0.0.1:1"), [GOOD] * 5)
+    recording = await drawn(ServerOptions("127.0.0.1:1"), [GOOD] * 5)
     assert recording.calls == {"UNAVAILABLE": 5}
     assert recording.latency.count == 0
 
 
-async def test_latency_counts_from_when_a_drawing_was_due(connection: Connection) -> None:
+async def test_latency_counts_from_when_a_drawing_was_due(connection: ServerOptions) -> None:
     meter, stop = Meter(asyncio.get_running_loop().time(), 60, 1), asyncio.Event()
 
     def due_times() -> Iterator[float]:

@@ -12,7 +12,7 @@ from digits_client import (
     ServerFailureError,
     UnavailableError,
 )
-from digits_client.cli.diagnose import advice
+from digits_client.cli.diagnose import diagnose
 
 ADDRESS = "example.org:50051"
 FAILED = "connections to all backends failing; last error: UNKNOWN: ipv4:1.2.3.4:5: "
@@ -69,7 +69,7 @@ def failure(code: grpc.StatusCode) -> ServerFailureError:
     ],
 )
 def test_a_server_out_of_reach_is_told_with_the_cause(text: str, sentence: str) -> None:
-    assert advice(UnavailableError(text), ADDRESS).removesuffix(".") == sentence.removesuffix(".")
+    assert diagnose(UnavailableError(text), ADDRESS).removesuffix(".") == sentence.removesuffix(".")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_server_out_of_reach_is_told_with_the_cause(text: str, sentence: str) 
     ids=lambda value: type(value).__name__ if isinstance(value, DigitsError) else "",
 )
 def test_each_error_has_its_sentence(error: DigitsError, sentence: str) -> None:
-    assert advice(error, ADDRESS).removesuffix(".") == sentence.removesuffix(".")
+    assert diagnose(error, ADDRESS).removesuffix(".") == sentence.removesuffix(".")
 
 
 @pytest.mark.parametrize(
@@ -104,17 +104,17 @@ def test_each_error_has_its_sentence(error: DigitsError, sentence: str) -> None:
 def test_a_port_past_the_last_is_the_cause_whatever_grpc_says(
     error: DigitsError, address: str
 ) -> None:
-    assert advice(error, address) == f"{address} is no address: ports end at 65535."
+    assert diagnose(error, address) == f"{address} is no address: ports end at 65535."
 
 
 @pytest.mark.parametrize("address", ["a:65535", "a:0", "a", "unix:/run/70000", "[::1]", "a:b", ""])
 def test_any_other_address_is_not_blamed(address: str) -> None:
-    said = advice(UnavailableError("Connection refused"), address)
+    said = diagnose(UnavailableError("Connection refused"), address)
     assert said == f"No server answers at {address}."
 
 
 def test_what_an_address_holds_is_said_as_it_is() -> None:
-    said = advice(UnavailableError("Connection refused"), "{0}{address}:1")
+    said = diagnose(UnavailableError("Connection refused"), "{0}{address}:1")
     assert said == "No server answers at {0}{address}:1."
 
 
@@ -129,9 +129,9 @@ def test_what_an_address_holds_is_said_as_it_is() -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_every_sentence_ends_as_one(error: DigitsError) -> None:
-    assert advice(error, ADDRESS).endswith(".")
+    assert diagnose(error, ADDRESS).endswith(".")
 
 
 def test_a_file_that_cannot_be_read_here_is_not_blamed_on_the_server() -> None:
     error = AccessError("ca.pem cannot be read: No such file or directory")
-    assert "lets nobody in" not in advice(error, ADDRESS)
+    assert "lets nobody in" not in diagnose(error, ADDRESS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from digits_client import AccessError
-from digits_client.cli.server_options import Connection, add_options
+from digits_client.cli.server_options import ServerOptions, add_options
 
 VARIABLES = (
     "DIGITS_SERVER",
@@ -17,10 +17,10 @@ VARIABLES = (
 )
 
 
-def named(*flags: str) -> Connection | None:
+def named(*flags: str) -> ServerOptions | None:
     parser = argparse.ArgumentParser()
     add_options(parser, otherwise="else nothing")
-    return Connection.of(parser, parser.parse_args(flags))
+    return ServerOptions.of(parser, parser.parse_args(flags))
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def test_where_no_server_is_named_there_is_none() -> None:
 def test_flags_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.setenv(name, f"of {name}")
-    assert named() == Connection(
+    assert named() == ServerOptions(
         "of DIGITS_SERVER",
         "of DIGITS_TLS_CA",
         "of DIGITS_CLIENT_CERT",
@@ -47,7 +47,7 @@ def test_flags_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
         *("--server", "a:1", "--tls-ca", "ca.pem", "--token-file", "token"),
         *("--client-cert", "cert.pem", "--client-key", "key.pem"),
     )
-    assert named(*flags) == Connection("a:1", "ca.pem", "cert.pem", "key.pem", "token")
+    assert named(*flags) == ServerOptions("a:1", "ca.pem", "cert.pem", "key.pem", "token")
 
 
 @pytest.mark.parametrize("flag", ["--client-cert", "--client-key"])
@@ -61,7 +61,7 @@ def test_a_certificate_and_its_key_belong_together(
 
 
 def test_several_servers_are_one_address() -> None:
-    assert named("--server", "10.0.0.1:1,10.0.0.2:2") == Connection("10.0.0.1:1,10.0.0.2:2")
+    assert named("--server", "10.0.0.1:1,10.0.0.2:2") == ServerOptions("10.0.0.1:1,10.0.0.2:2")
 
 
 @pytest.mark.parametrize(
@@ -93,17 +93,17 @@ def test_a_flag_is_joined_by_what_the_environment_says_of_the_rest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DIGITS_SERVER", "a:1")
-    assert named() == Connection("a:1")
-    assert named("--tls-ca", "ca.pem") == Connection("a:1", "ca.pem")
+    assert named() == ServerOptions("a:1")
+    assert named("--tls-ca", "ca.pem") == ServerOptions("a:1", "ca.pem")
     monkeypatch.setenv("DIGITS_TOKEN_FILE", "token")
-    assert named("--server", "b:2") == Connection("b:2", None, token_file="token")
+    assert named("--server", "b:2") == ServerOptions("b:2", None, token_file="token")
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.setenv(name, "")
     assert named() is None
-    assert named("--server", "a:1") == Connection("a:1")
+    assert named("--server", "a:1") == ServerOptions("a:1")
 
 
 def test_the_environment_may_say_what_is_for_a_server_without_naming_one(
@@ -128,4 +128,4 @@ async def test_authorities_that_cannot_be_read_are_an_error_before_anything_is_s
 ) -> None:
     file = tmp_path / "none.pem"
     with pytest.raises(AccessError, match=r"none\.pem cannot be read: No such file"):
-        Connection("a:1", str(file)).client()
+        ServerOptions("a:1", str(file)).client()

@@ -3,7 +3,7 @@
 import pytest
 
 from digits_server.errors import OverloadedError
-from digits_server.inference.admission import LEAST_RETRY_SECONDS, Admission, Room
+from digits_server.inference.admission import LEAST_RETRY_SECONDS, Admission, AdmissionLimits
 from digits_server.ops.metrics import Metrics
 
 
@@ -15,7 +15,7 @@ def metrics() -> Metrics:
 @pytest.fixture
 def admission(metrics: Metrics) -> Admission:
     return Admission(
-        Room(image_count=4, byte_count=1000, stream_count=2, wait_seconds=3600), metrics
+        AdmissionLimits(image_count=4, byte_count=1000, stream_count=2, wait_seconds=3600), metrics
     )
 
 
@@ -83,7 +83,7 @@ def test_what_would_wait_too_long_by_the_pace_so_far_has_no_room(
 ) -> None:
     now = 100.0
     monkeypatch.setattr("digits_server.inference.admission.time.perf_counter", lambda: now)
-    admission = Admission(Room(1000, 10**6, 1, wait_seconds=1.0), metrics)
+    admission = Admission(AdmissionLimits(1000, 10**6, 1, wait_seconds=1.0), metrics)
     for _ in range(2000):  # a tenth of a second an image
         with admission.admit(1, 1):
             now += 0.1

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from digits_server.models.postprocess import Verdict, judged
+from digits_server.models.postprocess import Verdict, to_predictions
 
 
 def rows(*probs: list[float]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -18,7 +18,9 @@ def frames(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 
 
 def test_each_row_is_the_answer_for_its_own_frame() -> None:
-    answers = judged(frames(3), rows(likely(3, 0.9), likely(0, 0.4), likely(9, 0.8)), 0.5, "7")
+    answers = to_predictions(
+        frames(3), rows(likely(3, 0.9), likely(0, 0.4), likely(9, 0.8)), 0.5, "7"
+    )
     assert [answer.verdict for answer in answers] == [
         Verdict.DIGIT,
         Verdict.NOT_A_DIGIT,
@@ -31,14 +33,15 @@ def test_each_row_is_the_answer_for_its_own_frame() -> None:
 
 
 def test_at_the_threshold_it_is_a_digit() -> None:
-    [answer] = judged(frames(1), rows(likely(4, 0.5)), 0.5, "7")
+    [answer] = to_predictions(frames(1), rows(likely(4, 0.5)), 0.5, "7")
     assert answer.digit == 4
 
 
 def test_what_an_eleventh_class_takes_counts_for_the_verdict_and_is_shared_by_the_digits() -> None:
     half = [share / 2 for share in likely(8, 0.8)]
     known, unknown = (
-        judged(frames(1), rows([*half, 0.5]), threshold, "7")[0] for threshold in (0.4, 0.41)
+        to_predictions(frames(1), rows([*half, 0.5]), threshold, "7")[0]
+        for threshold in (0.4, 0.41)
     )
     assert (known.verdict, unknown.verdict) == (Verdict.DIGIT, Verdict.NOT_A_DIGIT)
     assert known.confidence == unknown.confidence == pytest.approx(0.8)

@@ -4,7 +4,6 @@ import contextlib
 import random
 import warnings
 
-import fuzz
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.decode import ImageLimits, decode, from_raw
-from digits_server.preprocessing.normalize import make_frame
+from digits_server.preprocessing.normalize import normalize
+from scripts import fuzz
 
 LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2**16)
 SEEDS = fuzz.seed_images()
@@ -29,12 +29,12 @@ def check(encoded: bytes) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of tags that lie
         with contextlib.suppress(InvalidArgumentError):
-            assert is_frame(make_frame(decode(encoded, LIMITS)))
+            assert is_frame(normalize(decode(encoded, LIMITS)))
 
 
 def test_the_seeds_are_images_of_every_kind() -> None:
     for seed in SEEDS:
-        assert make_frame(decode(seed, LIMITS)).any()
+        assert normalize(decode(seed, LIMITS)).any()
 
 
 @tried
@@ -53,10 +53,10 @@ def test_images_that_are_broken_somewhere(seed: int) -> None:
 @given(st.integers(0, 2**32), st.integers(0, 2**32), st.binary(max_size=64))
 def test_raw_pixels_of_any_size(width: int, height: int, data: bytes) -> None:
     with contextlib.suppress(InvalidArgumentError):
-        assert is_frame(make_frame(from_raw(width, height, data, LIMITS)))
+        assert is_frame(normalize(from_raw(width, height, data, LIMITS)))
 
 
 @settings(tried, max_examples=150)
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=70)))
 def test_any_picture_becomes_a_frame(gray: NDArray[np.uint8]) -> None:
-    assert is_frame(make_frame(gray))
+    assert is_frame(normalize(gray))

@@ -4,7 +4,7 @@ import pytest
 from numpy.typing import NDArray
 
 from digits_server.preprocessing.ink import find_ink
-from digits_server.preprocessing.normalize import MAX_STROKE_PIXELS, MIN_STROKE_PIXELS, make_frame
+from digits_server.preprocessing.normalize import MAX_STROKE_PIXELS, MIN_STROKE_PIXELS, normalize
 
 Gray = NDArray[np.uint8]
 SIDE = 240
@@ -27,38 +27,38 @@ def assert_alike(frame: NDArray[np.float32], other: NDArray[np.float32], share: 
     assert np.abs(frame - other).sum() <= share * other.sum()
 
 
-PLAIN = make_frame(seven())
+PLAIN = normalize(seven())
 
 
 def test_uneven_light_changes_the_frame_little() -> None:
     slope = np.linspace(0.45, 1, SIDE) * np.linspace(0.8, 1, SIDE)[:, None]
-    assert_alike(make_frame(clipped(seven() * 0.8 * slope + 20)), PLAIN, 0.2)
+    assert_alike(normalize(clipped(seven() * 0.8 * slope + 20)), PLAIN, 0.2)
 
 
 def test_a_shadow_over_half_the_paper_changes_the_frame_little() -> None:
     shadow = np.where(np.arange(SIDE) < SIDE // 2, 0.6, 1.0)
     soft = cv2.GaussianBlur(np.tile(shadow, (SIDE, 1)).astype(np.float32), (0, 0), 12)
-    assert_alike(make_frame(clipped(seven() * soft)), PLAIN, 0.3)
+    assert_alike(normalize(clipped(seven() * soft)), PLAIN, 0.3)
 
 
 @pytest.mark.parametrize("deviation", [4, 12])
 def test_grain_changes_the_frame_little(deviation: int) -> None:
     grain = np.random.default_rng(1).normal(0, deviation, (SIDE, SIDE))
-    assert_alike(make_frame(clipped(seven() * 0.6 + 60 + grain)), PLAIN, 0.2)
+    assert_alike(normalize(clipped(seven() * 0.6 + 60 + grain)), PLAIN, 0.2)
 
 
 def test_faint_ruling_disappears() -> None:
     page = seven()
     page[::24] = np.minimum(page[::24], 200)
     page[:, ::24] = np.minimum(page[:, ::24], 200)
-    assert_alike(make_frame(page), PLAIN, 0.1)
+    assert_alike(normalize(page), PLAIN, 0.1)
 
 
 def test_ruling_as_dark_as_the_ink_is_taken_away() -> None:
     page = seven()
     page[10::55] = 0
     page[11::55] = 0
-    assert_alike(make_frame(page), PLAIN, 0.25)
+    assert_alike(normalize(page), PLAIN, 0.25)
 
 
 def test_specks_and_a_line_at_the_edge_are_left_out() -> None:
@@ -66,13 +66,13 @@ def test_specks_and_a_line_at_the_edge_are_left_out() -> None:
     page[20:24, 30:34] = 0
     page[200:203, 210:213] = 0
     page[-4:, :] = 0
-    assert_alike(make_frame(page), PLAIN, 0.05)
+    assert_alike(normalize(page), PLAIN, 0.05)
 
 
 def test_a_frame_around_the_digit_is_left_out() -> None:
     page = seven()
     cv2.rectangle(page, (3, 3), (SIDE - 4, SIDE - 4), 0, 3)
-    assert_alike(make_frame(page), PLAIN, 0.05)
+    assert_alike(normalize(page), PLAIN, 0.05)
 
 
 def test_a_digit_of_two_strokes_keeps_both() -> None:
@@ -80,14 +80,14 @@ def test_a_digit_of_two_strokes_keeps_both() -> None:
     cv2.line(page, (90, 60), (70, 140), 0, 10)
     cv2.line(page, (70, 140), (140, 140), 0, 10)
     cv2.line(page, (158, 90), (158, 200), 0, 10)  # the stem of a 4, apart from the rest
-    frame = make_frame(page)
+    frame = normalize(page)
     columns = np.flatnonzero(frame.max(axis=0) > 0.3)
     assert columns[-1] - columns[0] >= 12
 
 
 @pytest.mark.parametrize("pen", [1, 2, 4, 30, 44])
 def test_thin_pens_and_thick_brushes_come_to_the_usual_stroke(pen: int) -> None:
-    frame = make_frame(seven(pen))
+    frame = normalize(seven(pen))
     inked = (frame > 0.5).astype(np.uint8)
     outlines, _ = cv2.findContours(inked, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     width = 2 * inked.sum() / sum(cv2.arcLength(outline, True) for outline in outlines)
@@ -109,7 +109,7 @@ def test_paper_without_ink_is_blank(side: int) -> None:
 
 
 def test_a_canvas_of_many_pixels_gives_the_frame_of_a_small_one() -> None:
-    assert_alike(make_frame(seven(48, side=960, scale=4)), PLAIN, 0.15)
+    assert_alike(normalize(seven(48, side=960, scale=4)), PLAIN, 0.15)
 
 
 @pytest.mark.parametrize("side", [40, 120, 300])

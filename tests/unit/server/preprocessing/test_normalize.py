@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digits_server.preprocessing.normalize import make_frame, make_frames
+from digits_server.preprocessing.normalize import normalize, normalize_batch
 
 Gray = NDArray[np.uint8]
 
@@ -20,7 +20,7 @@ def center_of_mass(frame: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def test_a_frame_is_28_by_28_floats_from_0_to_1_with_ink_at_1() -> None:
-    frame = make_frame(ring())
+    frame = normalize(ring())
     assert frame.shape == (28, 28)
     assert frame.dtype == np.float32
     assert frame.min() == 0
@@ -28,24 +28,24 @@ def test_a_frame_is_28_by_28_floats_from_0_to_1_with_ink_at_1() -> None:
 
 
 def test_dark_on_light_and_light_on_dark_give_the_same_frame() -> None:
-    np.testing.assert_allclose(make_frame(ring()), make_frame(255 - ring()), atol=0.02)
+    np.testing.assert_allclose(normalize(ring()), normalize(255 - ring()), atol=0.02)
 
 
 def test_pale_ink_on_gray_paper_gives_nearly_the_frame_of_black_on_white() -> None:
     pale = (ring().astype(np.float32) * 0.3 + 120).astype(np.uint8)
-    np.testing.assert_allclose(make_frame(pale), make_frame(ring()), atol=0.1)
+    np.testing.assert_allclose(normalize(pale), normalize(ring()), atol=0.1)
 
 
 @pytest.mark.parametrize(("x", "y"), [(60, 60), (140, 60), (100, 140), (58, 141)])
 def test_a_digit_anywhere_comes_to_the_middle(x: int, y: int) -> None:
-    frame = make_frame(ring(x=x, y=y))
+    frame = normalize(ring(x=x, y=y))
     assert center_of_mass(frame) == pytest.approx((14, 14), abs=0.6)
-    np.testing.assert_allclose(frame, make_frame(ring()), atol=0.25)
+    np.testing.assert_allclose(frame, normalize(ring()), atol=0.25)
 
 
 @pytest.mark.parametrize("radius", [12, 30, 85])
 def test_ink_of_any_size_is_fitted_to_the_box_of_20(radius: int) -> None:
-    frame = make_frame(ring(radius=radius, pen=max(2, radius // 4)))
+    frame = normalize(ring(radius=radius, pen=max(2, radius // 4)))
     rows = np.flatnonzero(frame.max(axis=1) > 0.1)
     assert 19 <= rows[-1] - rows[0] + 1 <= 20
 
@@ -53,7 +53,7 @@ def test_ink_of_any_size_is_fitted_to_the_box_of_20(radius: int) -> None:
 def test_proportions_are_kept() -> None:
     bar = np.full((200, 200), 255, np.uint8)
     bar[40:160, 90:110] = 0
-    frame = make_frame(bar)
+    frame = normalize(bar)
     columns = np.flatnonzero(frame.max(axis=0) > 0.1)
     assert 3 <= len(columns) <= 5
 
@@ -62,20 +62,20 @@ def test_an_image_that_meets_the_recipe_is_left_as_it_is() -> None:
     image = np.zeros((28, 28), np.uint8)
     image[4:24, 10:18] = 200
     image[8:20, 12:16] = 37
-    np.testing.assert_array_equal(make_frame(image), image.astype(np.float32) / 255)
+    np.testing.assert_array_equal(normalize(image), image.astype(np.float32) / 255)
 
 
 @pytest.mark.parametrize("level", [0, 1, 127, 254, 255])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (28, 28), (300, 200)])
 def test_an_image_of_one_level_is_blank(level: int, shape: tuple[int, int]) -> None:
-    assert not make_frame(np.full(shape, level, np.uint8)).any()
+    assert not normalize(np.full(shape, level, np.uint8)).any()
 
 
 @pytest.mark.parametrize("shape", [(1, 7), (7, 1), (2, 2), (3, 400), (400, 3), (28, 28)])
 def test_rubbish_of_any_shape_gives_a_frame(shape: tuple[int, int]) -> None:
     random = np.random.default_rng(1)
     for _ in range(20):
-        frame = make_frame(random.integers(0, 256, shape, dtype=np.uint8))
+        frame = normalize(random.integers(0, 256, shape, dtype=np.uint8))
         assert frame.shape == (28, 28)
         assert np.isfinite(frame).all()
         assert frame.min() >= 0
@@ -86,7 +86,7 @@ def test_rubbish_of_any_shape_gives_a_frame(shape: tuple[int, int]) -> None:
 def test_a_very_narrow_stroke_is_no_trouble(width: int) -> None:
     image = np.full((300, 300), 255, np.uint8)
     image[20:280, 150 : 150 + width] = 0
-    frame = make_frame(image)
+    frame = normalize(image)
     assert frame.any()
     assert center_of_mass(frame) == pytest.approx((14, 14), abs=0.6)
 
@@ -94,7 +94,7 @@ def test_a_very_narrow_stroke_is_no_trouble(width: int) -> None:
 def test_a_read_only_image_is_accepted() -> None:
     image = ring()
     image.flags.writeable = False
-    assert make_frame(image).any()
+    assert normalize(image).any()
 
 
 def test_many_frames_are_what_each_would_be_alone() -> None:
@@ -103,6 +103,6 @@ def test_many_frames_are_what_each_would_be_alone() -> None:
     off_centre = np.roll(small, 5, axis=1)
     of_all_kinds = [ring(), small, off_centre, np.zeros((28, 28), np.uint8), ring(60, radius=20)]
     for grays in (of_all_kinds, [small], [small, small[:, ::-1]], [ring()]):
-        together = make_frames(grays)
+        together = normalize_batch(grays)
         assert together.dtype == np.float32
-        np.testing.assert_array_equal(together, np.stack([make_frame(gray) for gray in grays]))
+        np.testing.assert_array_equal(together, np.stack([normalize(gray) for gray in grays]))
