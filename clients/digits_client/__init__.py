@@ -12,6 +12,7 @@ from .aio import AsyncClient
 from .client import Client
 from .errors import (
     AccessError,
+    CredentialFileError,
     DeadlineError,
     DigitsError,
     InvalidImageError,
@@ -26,6 +27,7 @@ __all__ = [
     "AccessError",
     "AsyncClient",
     "Client",
+    "CredentialFileError",
     "DeadlineError",
     "DigitsError",
     "FileResult",

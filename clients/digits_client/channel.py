@@ -13,7 +13,7 @@ import grpc
 from digits.v1 import recognizer_pb2 as pb
 
 from . import addresses
-from .errors import AccessError
+from .errors import CredentialFileError
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 DEFAULT_TIMEOUT_SECONDS: Final = 10.0
@@ -88,11 +88,11 @@ def tls_credentials(
         client_key: Its key, as PEM.
 
     Raises:
-        AccessError: A file cannot be read, or is not PEM, or a certificate is without its key
-            or with another's.
+        CredentialFileError: A file cannot be read or is not PEM, or a certificate and a key
+            do not match, or one of them is missing.
     """
     if (client_cert is None) != (client_key is None):
-        raise AccessError("a client's certificate and its key belong together")
+        raise CredentialFileError("a client's certificate and its key belong together")
     if tls_ca is None and client_cert is None:
         return None
     authorities, key, cert = (
@@ -111,7 +111,7 @@ def _pem(path: FilePath | None, kind: str) -> bytes | None:
     content = _content(path)
     # gRPC itself would only say so in its log, and each call would then fail to connect.
     if not re.search(rb"-----BEGIN [A-Z ]*" + kind.encode() + b"-----", content):
-        raise AccessError(f"{os.fspath(path)} holds no {kind.lower()} in PEM form")
+        raise CredentialFileError(f"{os.fspath(path)} holds no {kind.lower()} in PEM form")
     return content
 
 
@@ -121,7 +121,7 @@ def _check_pair(cert: FilePath, key: FilePath) -> None:
         # A password, or else a key that has one would be asked for at the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(cert, key, password="")
     except (OSError, ValueError) as error:  # SSLError is an OSError
-        raise AccessError(
+        raise CredentialFileError(
             f"{os.fspath(cert)} and {os.fspath(key)} are no certificate and its key"
         ) from error
 
@@ -136,13 +136,13 @@ def token_metadata(token_file: FilePath | None) -> Metadata:
     """Return what shows the token in a file to the server; read anew, since tokens change.
 
     Raises:
-        AccessError: The file cannot be read, or is empty.
+        CredentialFileError: The file cannot be read, or is empty.
     """
     if token_file is None:
         return ()
     token = _content(token_file).strip().decode("utf-8", "replace")
     if not token or not token.isascii() or not token.isprintable():
-        raise AccessError(f"{os.fspath(token_file)} holds no token")
+        raise CredentialFileError(f"{os.fspath(token_file)} holds no token")
     return (("authorization", f"Bearer {token}"),)
 
 
@@ -150,4 +150,4 @@ def _content(path: FilePath) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise AccessError(f"{os.fspath(path)} cannot be read: {error.strerror}") from error
+        raise CredentialFileError(f"{os.fspath(path)} cannot be read: {error.strerror}") from error

@@ -66,7 +66,8 @@ class Client:
             timeout_seconds: The deadline of each call that is given none of its own.
 
         Raises:
-            AccessError: A file cannot be read or is not PEM, or a certificate is without its key.
+            CredentialFileError: A file cannot be read or is not PEM, or a certificate is without
+                its key.
             ValueError: The address is a list with names in it, or one that does not fit TLS.
         """
         self._twin = functools.partial(

@@ -5,7 +5,8 @@
     ├── UnavailableError     no server answers, or it is going away; try again later
     ├── OverloadedError      the server has too much to do; try again after a while
     ├── DeadlineError        no answer in time
-    ├── AccessError          the server wants a token, or another one; or ours cannot be read
+    ├── AccessError          the server denies access: a token is missing or wrong
+    │   └── CredentialFileError   a certificate, key or token file here cannot be used
     └── ServerFailureError   anything else, with the status code
 
 Only this module turns statuses into errors.
@@ -44,7 +45,11 @@ class DeadlineError(DigitsError):
 
 
 class AccessError(DigitsError):
-    """The server does not let the caller in, or what would let it in cannot be read here."""
+    """The server denies access to this caller."""
+
+
+class CredentialFileError(AccessError):
+    """A certificate, key or token file cannot be read, or does not hold what it should."""
 
 
 class ServerFailureError(DigitsError):

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -23,7 +24,7 @@ from .api.inference_servicer import INFERENCE_SERVICE, InferenceServicer
 from .api.interceptors import CallInterceptor
 from .api.recognizer_servicer import RecognizerServicer, ServiceLimits
 from .api.transport import bind, make_server
-from .exposure import warn_if_open
+from .errors import ServerError
 from .inference.admission import Admission, AdmissionLimits
 from .inference.batcher import Batcher
 from .inference.recognizer import Recognizer
@@ -31,7 +32,9 @@ from .inference.threads import image_threads
 from .models.postprocess import Prediction
 from .ops.admin import admin_port
 from .ops.health import HealthServicer
+from .ops.logs import log_ready
 from .ops.metrics import Metrics
+from .ops.parent_process import notify_ready
 from .ops.port_mux import LOOPBACK
 from .ops.shutdown import watch_for_the_end
 from .preprocessing.decode import ImageLimits
@@ -198,35 +201,38 @@ def _telemetry(settings: Settings, metrics: Metrics) -> "Telemetry | None":
     return start(SERVICES, metrics.registry)
 
 
-async def serve(
-    settings: Settings,
-    *,
-    until_stdin_ends: bool = False,
-    notify_ready: Callable[[str | None], None] | None = None,
-) -> None:
-    """Load the best model, serve it, and drain when SIGTERM or SIGINT comes.
+def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool = False) -> int:
+    """Serve in this process until SIGTERM or SIGINT, then drain.
 
-    A second signal ends the process at once. SIGHUP looks for models at once.
+    A second signal ends the process at once. SIGHUP looks for new models at once.
 
     Args:
-        settings: All of them.
-        until_stdin_ends: Also drain when standard input ends, so that a server which
-            belongs to another process does not outlive it.
-        notify_ready: For a worker: called once it serves, with the address of its admin
-            port, instead of a line in the log.
+        settings: All settings.
+        has_parent: Whether the server belongs to another process: it then reports there when
+            it is ready, and also drains when standard input ends.
+        is_worker: Whether the parent is the supervisor, which shares the port among workers
+            and logs in place of them.
 
-    Raises:
-        ServerError: No model can be served or an address not listened on.
+    Returns:
+        The exit status: 0, or 1 if the server could not start, which is printed.
     """
+    try:
+        asyncio.run(_serve(settings, has_parent=has_parent, is_worker=is_worker))
+    except ServerError as error:
+        print(f"digits-server: {error}", file=sys.stderr)  # noqa: T201 - the command's output
+        return 1
+    return 0
+
+
+async def _serve(settings: Settings, *, has_parent: bool, is_worker: bool) -> None:
     stopping, reloading = asyncio.Event(), asyncio.Event()
-    watch_for_the_end(stopping, until_stdin_ends=until_stdin_ends)
+    watch_for_the_end(stopping, until_stdin_ends=has_parent)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.set)
     metrics = Metrics()
     watcher = models.ModelWatcher(
         settings.models_dir, settings.model_version, settings.threads, metrics
     )
     model = await watcher.first()
-    is_worker = notify_ready is not None
     async with running(settings, model, metrics, is_worker=is_worker) as server:
 
         def show(better: models.LoadedModel | None) -> None:
@@ -234,19 +240,12 @@ async def serve(
 
         show(None)
         following = asyncio.create_task(watcher.follow(settings.poll_seconds, reloading, show))
-        if notify_ready is not None:
-            notify_ready(server.admin_address)
-        else:
-            _say_it_is_ready(settings, server)
+        if not is_worker:
+            log_ready(settings, server.address, server.admin_address)
+        if has_parent:
+            notify_ready(server.address, server.admin_address)
         await stopping.wait()
         logger.info("stopping")
         following.cancel()
         await server.drain(settings.drain_seconds, settings.grace_seconds)
     logger.info("stopped")
-
-
-def _say_it_is_ready(settings: Settings, server: Server) -> None:
-    warn_if_open(settings, server.address)
-    if server.admin_address:
-        logger.info("health and metrics on %s", server.admin_address)
-    logger.info("ready on %s", server.address)

@@ -1,11 +1,10 @@
 """The command ``digits-server``: serve, and ask a server for its health."""
 
 import argparse
-import asyncio
 import importlib.metadata
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings, SettingsError
@@ -46,37 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .ops.logs import configure
 
     configure(settings.log_level, settings.log_format)
-    return run_server(settings, until_stdin_ends=parsed.until_stdin_ends)
+    if settings.workers > 1:
+        # Neither gRPC nor the model runtime is loaded in the supervisor.
+        from .workers.supervisor import run_supervisor
 
+        return run_supervisor(settings, has_parent=parsed.until_stdin_ends)
+    from .app import run_server
 
-def run_server(
-    settings: Settings,
-    *,
-    until_stdin_ends: bool,
-    notify_ready: Callable[[str | None], None] | None = None,
-) -> int:
-    """Serve until it is asked to end, and return the exit status.
-
-    Args:
-        settings: All of them.
-        until_stdin_ends: Whether the end of standard input asks for it too.
-        notify_ready: For a worker, see ``app.serve``.
-    """
-    from .errors import ServerError
-
-    try:
-        # The server's modules load the model runtime and gRPC: a supervisor does without them.
-        if settings.workers > 1:
-            from .workers.supervisor import supervise
-
-            return asyncio.run(supervise(settings, until_stdin_ends=until_stdin_ends))
-        from .app import serve
-
-        asyncio.run(serve(settings, until_stdin_ends=until_stdin_ends, notify_ready=notify_ready))
-    except ServerError as error:
-        print(f"digits-server: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_server(settings, has_parent=parsed.until_stdin_ends)
 
 
 def healthcheck(parsed: argparse.Namespace) -> int:
@@ -124,7 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--until-stdin-ends",
         action="store_true",
-        help="also end when standard input does: for a server that belongs to another process",
+        help="for a server that belongs to another process: report the address on standard output "
+        "when ready, and end when standard input ends",
     )
     commands = parser.add_subparsers(dest="command", metavar="[COMMAND]")
     check = commands.add_parser(

@@ -47,7 +47,7 @@ def open_channel(server: ServerOptions) -> grpc.aio.Channel:
     """Return a connection of its own, on which nothing is tried again: each failure counts.
 
     Raises:
-        AccessError: A file of TLS cannot be read or is not PEM.
+        CredentialFileError: A TLS file cannot be read or is not PEM.
     """
     credentials = tls_credentials(server.tls_ca, server.client_cert, server.client_key)
     target, all_options = target_and_options(server.address, has_tls=credentials is not None)
@@ -75,7 +75,7 @@ def asker(
         timeout_seconds: The deadline of each call.
 
     Raises:
-        AccessError: The token cannot be read.
+        CredentialFileError: The token cannot be read.
     """
     method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_path(kind))
     metadata = token_metadata(server.token_file)
@@ -96,7 +96,7 @@ def stream_opener(channel: grpc.aio.Channel, server: ServerOptions) -> Callable[
     """Return what opens a stream.
 
     Raises:
-        AccessError: The token cannot be read.
+        CredentialFileError: The token cannot be read.
     """
     method: grpc.aio.StreamStreamMultiCallable[bytes, pb.StreamingRecognizeResponse] = (
         channel.stream_stream(

@@ -5,7 +5,7 @@ import itertools
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from digits_client.errors import InvalidImageError
 from digits_client.images import MAX_BATCH_BYTES, MAX_BATCH_IMAGES
@@ -13,10 +13,7 @@ from digits_client.results import FileResult, Limits
 from digits_client.sources import Item
 
 from .prefetch import Prefetcher
-from .retry import GIVE_UP_SECONDS, RetryingClient
-
-if TYPE_CHECKING:
-    from digits_client.aio import AsyncClient
+from .retry import GIVE_UP_SECONDS, BatchClient, RetryingClient
 
 # Enough that the server works while answers are written and files are read.
 MESSAGES_IN_FLIGHT: Final = 4
@@ -27,7 +24,7 @@ _BYTES_BESIDE: Final = 2**12
 
 
 async def recognize_items(
-    client: "AsyncClient",
+    client: BatchClient,
     items: Iterable[Item],
     *,
     give_up_seconds: float = GIVE_UP_SECONDS,

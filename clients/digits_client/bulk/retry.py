@@ -10,8 +10,8 @@ no access, not known to the server     never
 import asyncio
 import random
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
 
 import grpc
 
@@ -24,10 +24,7 @@ from digits_client.errors import (
     ServerFailureError,
     UnavailableError,
 )
-from digits_client.results import Prediction
-
-if TYPE_CHECKING:
-    from digits_client.aio import AsyncClient
+from digits_client.results import Model, Prediction
 
 GIVE_UP_SECONDS: Final = 60.0
 """Without an answer to any message, by default."""
@@ -41,7 +38,19 @@ _LONGEST_WAIT_SECONDS: Final = 5.0
 _FAULT_TRIES: Final = 3
 _NEVER_AGAIN: Final = frozenset({grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND})
 
-Answers = list[Prediction | DigitsError]
+Results = list[Prediction | DigitsError]
+
+
+class BatchClient(Protocol):
+    """What a bulk run needs of a client; ``AsyncClient`` is one."""
+
+    async def recognize_batch(
+        self, images: Iterable[bytes], *, timeout_seconds: float | None = None
+    ) -> Results:
+        """Return the prediction or the error of each image, in order."""
+
+    async def model(self) -> Model:
+        """Return the server's model and its limits."""
 
 
 class RetryingClient:
@@ -51,7 +60,7 @@ class RetryingClient:
     has come back do not all come at once.
     """
 
-    def __init__(self, client: "AsyncClient", give_up_seconds: float = GIVE_UP_SECONDS) -> None:
+    def __init__(self, client: BatchClient, give_up_seconds: float = GIVE_UP_SECONDS) -> None:
         """Prepare to ask.
 
         Args:
@@ -62,7 +71,7 @@ class RetryingClient:
         self._give_up_seconds = give_up_seconds
         self._answered_at = time.monotonic()
 
-    async def recognize(self, images: Sequence[bytes]) -> Answers:
+    async def recognize(self, images: Sequence[bytes]) -> Results:
         """Return the answer to each image: its prediction, or the error that it alone has.
 
         Args:
@@ -73,7 +82,7 @@ class RetryingClient:
         """
         return await self._recognize(images, time.monotonic()) if images else []
 
-    async def _recognize(self, images: Sequence[bytes], asked_at: float) -> Answers:
+    async def _recognize(self, images: Sequence[bytes], asked_at: float) -> Results:
         tries = 0
         while True:
             tries += 1
@@ -103,7 +112,7 @@ class RetryingClient:
 
     async def _by_halves(
         self, images: Sequence[bytes], asked_at: float, error: DigitsError
-    ) -> Answers:
+    ) -> Results:
         if len(images) == 1:
             return [error]
         middle = len(images) // 2

@@ -10,6 +10,7 @@ import grpc
 
 from digits_client.errors import (
     AccessError,
+    CredentialFileError,
     DeadlineError,
     DigitsError,
     InvalidImageError,
@@ -47,10 +48,6 @@ _CAUSES: Final = (
 )
 
 
-# What is said of a file that ought to let the caller in, and cannot (channel.py).
-_OF_OUR_OWN_FILES: Final = ("cannot be read", "holds no ", "are no certificate", "belong together")
-
-
 def diagnose(error: DigitsError, address: str, *, was_there: bool = False) -> str:
     """Return why the server at an address cannot be used, and what to do, in a sentence.
 
@@ -73,7 +70,7 @@ def diagnose(error: DigitsError, address: str, *, was_there: bool = False) -> st
                 if part in text:
                     return meaning.format(address=address)
             return f"The server at {address} cannot be reached: {said}."
-        case AccessError() if any(part in text for part in _OF_OUR_OWN_FILES):
+        case CredentialFileError():
             return f"{said}."
         case AccessError():
             return f"The server at {address} lets nobody in without its token: {said}."
@@ -81,7 +78,7 @@ def diagnose(error: DigitsError, address: str, *, was_there: bool = False) -> st
             return f"The server at {address} does not answer."
         case InvalidImageError():
             return f"The image cannot be recognized: {said}."
-        case OverloadedError() if "larger than max" in text:
+        case OverloadedError(retry_after_seconds=None):
             return f"The image is larger than what the server at {address} takes."
         case OverloadedError():
             return f"The server at {address} has too much to do."

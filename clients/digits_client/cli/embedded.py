@@ -5,8 +5,8 @@ The client does not import the server, which would bring the model runtime along
 
 import contextlib
 import importlib.util
+import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -24,26 +24,37 @@ _NOT_FOR_IT: Final = {
     f"DIGITS_{name}"
     for name in ("TLS_CERT", "TLS_KEY", "TLS_CLIENT_CA", "TOKENS_FILE", "ADMIN_PORT", "LOG_FORMAT")
 }
-_READY: Final = re.compile(r"ready on (\S+)")
+# After a server that did not start has closed its output, the rest of its log follows.
+_LOG_SECONDS: Final = 5.0
 
 
-class _Log:
-    """Reads a server's log to its end, so that it never blocks, and finds the address in it."""
+class _Output:
+    """Reads the output of a starting server to its end, so that the server never blocks.
 
-    def __init__(self, lines: IO[str]) -> None:
+    Standard output carries one line of JSON when the server is ready; standard error is its log.
+    """
+
+    def __init__(self, report: IO[str], log: IO[str]) -> None:
         self.address: str | None = None
-        self.last: deque[str] = deque(maxlen=3)
-        self.known = threading.Event()
+        """``host:port`` once the server is ready; None if it never was."""
+        self.last_lines: deque[str] = deque(maxlen=3)
+        """The end of the log."""
+        self.is_known = threading.Event()
         """Set when the server is ready, or will never be."""
-        threading.Thread(target=self._read, args=(lines,), daemon=True).start()
+        self._reading_log = threading.Thread(target=self._read_log, args=(log,), daemon=True)
+        self._reading_log.start()
+        threading.Thread(target=self._read_report, args=(report,), daemon=True).start()
 
-    def _read(self, lines: IO[str]) -> None:
-        for line in lines:
-            self.last.append(line.strip())
-            if self.address is None and (found := _READY.search(line)):
-                self.address = found[1]
-                self.known.set()
-        self.known.set()
+    def _read_log(self, log: IO[str]) -> None:
+        self.last_lines.extend(line.strip() for line in log)
+
+    def _read_report(self, report: IO[str]) -> None:
+        line = report.readline()
+        if line:
+            self.address = json.loads(line)["address"]
+        else:
+            self._reading_log.join(_LOG_SECONDS)  # the reason is in its last lines
+        self.is_known.set()
 
 
 @contextlib.contextmanager
@@ -64,22 +75,23 @@ def embedded_server() -> Iterator[str]:
         )
     command = [sys.executable, "-m", "digits_server", "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen(  # noqa: S603 - our own module by our own interpreter
-        [*command, "--until-stdin-ends", "--log-level", "info"],
+        [*command, "--until-stdin-ends"],
         stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={name: value for name, value in os.environ.items() if name not in _NOT_FOR_IT},
         text=True,
         start_new_session=True,  # Ctrl-C is the client's to act on
     )
     with process:
-        assert process.stdin is not None and process.stderr is not None  # noqa: S101, PT018 - pipes
-        log = _Log(process.stderr)
+        assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 - pipes
+        output = _Output(process.stdout, process.stderr)
         try:
-            log.known.wait(START_SECONDS)
-            if log.address is None:
-                said = " / ".join(log.last) or "nothing"
-                raise UnavailableError(f"the embedded server did not start; it said: {said}")
-            yield log.address
+            output.is_known.wait(START_SECONDS)
+            if output.address is None:
+                log = " / ".join(output.last_lines) or "empty"
+                raise UnavailableError(f"the embedded server did not start; end of its log: {log}")
+            yield output.address
         finally:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()

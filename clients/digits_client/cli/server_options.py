@@ -69,7 +69,7 @@ class ServerOptions:
         """Return a client of the server.
 
         Raises:
-            AccessError: A file of TLS cannot be read or is not PEM.
+            CredentialFileError: A TLS file cannot be read or is not PEM.
         """
         files = {name: getattr(self, name) for name in _FILES}
         return AsyncClient(self.address, **files)

@@ -10,7 +10,12 @@ from typing import Any, Final
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from digits_server.settings import Settings
+
+logger = logging.getLogger("digits_server")
+
 _OWN_ATTRIBUTES: Final = frozenset(RESERVED_ATTRS) | {"color_message"}
+_LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _SEPARATORS: Final = frozenset(" ='\"")
 
 
@@ -29,6 +34,26 @@ def configure(level: str, log_format: str, worker: int | None = None) -> None:
     handler.setFormatter(_Json() if log_format == "json" else _Console())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
+
+
+def log_ready(settings: Settings, address: str, admin_address: str | None) -> None:
+    """Log that the server is ready, and warn where it is reachable without token or TLS.
+
+    Args:
+        settings: All settings.
+        address: ``host:port`` as bound.
+        admin_address: The same for the admin port; None without one.
+    """
+    if settings.host not in _LOOPBACK_HOSTS:
+        if settings.tokens_file is None and settings.tls_client_ca is None:
+            logger.warning(
+                "authentication is disabled: anyone who can reach %s can use it", address
+            )
+        if settings.tls_cert is None:
+            logger.warning("TLS is disabled: traffic to %s is unencrypted", address)
+    if admin_address:
+        logger.info("health and metrics on %s", admin_address)
+    logger.info("ready on %s", address)
 
 
 def _name_worker(worker: int, record: logging.LogRecord) -> bool:

@@ -5,9 +5,12 @@ import contextlib
 import dataclasses
 import logging
 import signal
+import sys
 from contextlib import AbstractAsyncContextManager
 
-from digits_server.exposure import warn_if_open
+from digits_server.errors import ServerError
+from digits_server.ops.logs import log_ready
+from digits_server.ops.parent_process import notify_ready
 from digits_server.ops.shutdown import watch_for_the_end
 from digits_server.settings import Settings
 
@@ -17,24 +20,26 @@ from .worker import Worker
 logger = logging.getLogger(__name__)
 
 
-async def supervise(settings: Settings, *, until_stdin_ends: bool = False) -> int:
-    """Serve by several processes until SIGTERM or SIGINT comes, and have them drain then.
+def run_supervisor(settings: Settings, *, has_parent: bool = False) -> int:
+    """Serve with several processes until SIGTERM or SIGINT, then let them drain.
 
     Args:
-        settings: All of them; each worker's limits are its own.
-        until_stdin_ends: Also end when standard input does.
+        settings: All settings; limits apply to each worker separately.
+        has_parent: Whether the server belongs to another process: it then reports there when
+            it is ready, and also drains when standard input ends.
 
     Returns:
-        The exit status: 1 if a worker could not be started, which has then said why, else 0.
-
-    Raises:
-        BindError: An address is in use or not ours.
+        The exit status: 0, or 1 if the port or a worker could not start; the reason is printed.
     """
-    with claimed_port(settings) as port:
-        return await _serve(dataclasses.replace(settings, port=port), until_stdin_ends)
+    try:
+        with claimed_port(settings) as port:
+            return asyncio.run(_supervise(dataclasses.replace(settings, port=port), has_parent))
+    except ServerError as error:
+        print(f"digits-server: {error}", file=sys.stderr)  # noqa: T201 - the command's output
+        return 1
 
 
-async def _serve(settings: Settings, until_stdin_ends: bool) -> int:
+async def _supervise(settings: Settings, has_parent: bool) -> int:
     of_each = dataclasses.replace(
         settings, workers=1, admin_port=None if settings.admin_port is None else 0
     )
@@ -49,15 +54,14 @@ async def _serve(settings: Settings, until_stdin_ends: bool) -> int:
         for worker in crew:
             worker.look_for_models()
 
-    watch_for_the_end(stopping, until_stdin_ends=until_stdin_ends, before_ending_at_once=kill_all)
+    watch_for_the_end(stopping, until_stdin_ends=has_parent, before_ending_at_once=kill_all)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, look_for_models)
     async with _admin_port(settings, crew) as admin_address:
         has_started = await _start(crew)
         if has_started:
-            warn_if_open(settings, settings.address)
-            if admin_address:
-                logger.info("health and metrics on %s", admin_address)
-            logger.info("ready on %s", settings.address)
+            log_ready(settings, settings.address, admin_address)
+            if has_parent:
+                notify_ready(settings.address, admin_address)
             keeping = [asyncio.create_task(worker.keep_running()) for worker in crew]
             await stopping.wait()
             logger.info("stopping")

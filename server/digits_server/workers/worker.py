@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import signal
 import sys
@@ -59,13 +60,13 @@ class Worker:
         if self._ending.is_set():
             self._close_stdin()
         assert process.stdout is not None  # noqa: S101 - a pipe
-        said = (await process.stdout.readline()).decode()
-        if not said:
+        report = await process.stdout.readline()
+        if not report:
             ending = await self.ended()
             logger.error("worker %d ended %s before it served", self.number, ending)
             return False
-        port = said.strip()
-        self.admin_port = int(port) if port else None
+        admin_address = json.loads(report)["admin_address"]
+        self.admin_port = int(admin_address.rpartition(":")[2]) if admin_address else None
         self.is_serving = True
         logger.info("worker %d serves as process %d", self.number, process.pid)
         return True

@@ -13,6 +13,7 @@ from digits_server.settings import Settings
 from digits_server.workers.worker import Worker
 
 PATIENCE_SECONDS = 30
+REPORT_READY = """print('{"admin_address": null}', flush=True)"""
 
 
 def worker_that_runs(program: str) -> Worker:
@@ -47,7 +48,7 @@ def warnings() -> Iterator[asyncio.Queue[str]]:
 async def test_one_that_dies_again_and_again_is_started_after_longer_and_longer_pauses(
     warnings: asyncio.Queue[str],
 ) -> None:
-    worker = worker_that_runs("print(flush=True); exit(3)")
+    worker = worker_that_runs(f"{REPORT_READY}; exit(3)")
     async with kept_running(worker), asyncio.timeout(PATIENCE_SECONDS):
         for pause in ("0", "0.5", "1"):
             warning = f"worker 0 ended with status 3; it is started anew in {pause} s"
@@ -58,7 +59,7 @@ async def test_one_that_had_served_for_long_is_started_anew_at_once(
     monkeypatch: pytest.MonkeyPatch, warnings: asyncio.Queue[str]
 ) -> None:
     monkeypatch.setattr("digits_server.workers.worker._STEADY_SECONDS", 0)
-    worker = worker_that_runs("print(flush=True); exit(3)")
+    worker = worker_that_runs(f"{REPORT_READY}; exit(3)")
     async with kept_running(worker), asyncio.timeout(PATIENCE_SECONDS):
         for _ in range(3):
             assert (await warnings.get()).endswith("anew in 0 s")
@@ -67,7 +68,7 @@ async def test_one_that_had_served_for_long_is_started_anew_at_once(
 async def test_one_that_is_told_to_end_sees_its_input_end_and_is_not_replaced(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    worker = worker_that_runs("import sys; print(flush=True); sys.stdin.read(); exit(3)")
+    worker = worker_that_runs(f"import sys; {REPORT_READY}; sys.stdin.read(); exit(3)")
     async with kept_running(worker):
         assert worker.is_serving
         worker.end()
@@ -78,7 +79,7 @@ async def test_one_that_is_told_to_end_sees_its_input_end_and_is_not_replaced(
 
 
 async def test_one_that_is_told_to_end_while_it_starts_ends_too() -> None:
-    worker = worker_that_runs("import sys; sys.stdin.read(); print(flush=True)")
+    worker = worker_that_runs(f"import sys; sys.stdin.read(); {REPORT_READY}")
     worker.end()
     assert await worker.start()
     assert await worker.ended() == "with status 0"
