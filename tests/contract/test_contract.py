@@ -1,3 +1,5 @@
+"""The contract keeps its names and numbers, and the committed modules match the protos."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +18,7 @@ GENERATOR = ROOT / "scripts" / "gen_protos.py"
 SERVICE = pb.DESCRIPTOR.services_by_name["RecognizerService"]
 
 
-def test_committed_modules_equal_fresh_ones(tmp_path: Path) -> None:
+def test_committed_modules_equal_generated_ones(tmp_path: Path) -> None:
     subprocess.run([sys.executable, GENERATOR, "--out", tmp_path], check=True)
     fresh = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.py*"))
     assert len(fresh) == 4 * len(list(PROTOS.rglob("*.proto")))
@@ -32,10 +34,10 @@ def test_the_protos_pass_the_lint() -> None:
     ("right", "wrong", "rule"),
     [
         ("VERDICT_BLANK", "BLANK", "BLANK"),
-        ("  // The model that answers now.\n", "", "comment"),
+        ("  // The model that is currently served.\n", "", "comment"),
     ],
 )
-def test_the_lint_finds_a_broken_rule(tmp_path: Path, right: str, wrong: str, rule: str) -> None:
+def test_the_lint_reports_a_broken_rule(tmp_path: Path, right: str, wrong: str, rule: str) -> None:
     folder = tmp_path / "protos" / "digits" / "v1"
     folder.mkdir(parents=True)
     (tmp_path / "scripts").mkdir()
@@ -50,7 +52,7 @@ def test_the_lint_finds_a_broken_rule(tmp_path: Path, right: str, wrong: str, ru
     assert rule in result.stdout + result.stderr
 
 
-def test_the_modules_are_imported_by_their_path() -> None:
+def test_the_import_path_of_a_module_is_its_file_path() -> None:
     assert Path(str(pb.__file__)) == PROTOS / "digits/v1/recognizer_pb2.py"
     assert hasattr(pb_grpc, "RecognizerServiceStub")
 
@@ -130,7 +132,7 @@ def test_a_message_keeps_its_fields(message: str) -> None:
         assert found[name].type == getattr(FieldDescriptor, f"TYPE_{kind}")
 
 
-def test_lists_stay_lists_and_what_may_be_unset_can_be_told_from_zero() -> None:
+def test_repeated_fields_stay_repeated_and_an_unset_digit_differs_from_zero() -> None:
     found = {
         f"{message.name}.{field.name}"
         for message in pb.DESCRIPTOR.message_types_by_name.values()
@@ -161,6 +163,6 @@ def test_the_verdicts_keep_their_numbers() -> None:
 
 
 @pytest.mark.parametrize("message", ["StreamingRecognizeResponse", "RecognizeResult"])
-def test_an_error_in_a_response_is_a_status_of_google(message: str) -> None:
+def test_an_error_in_a_response_is_a_google_rpc_status(message: str) -> None:
     field = pb.DESCRIPTOR.message_types_by_name[message].fields_by_name["error"]
     assert field.message_type is status_pb2.Status.DESCRIPTOR

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol is not ours: its clients need each name and number as it is."""
+"""The Open Inference Protocol is not ours: its clients depend on every name and number."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -113,7 +113,7 @@ def messages(found: Mapping[str, Descriptor]) -> Iterator[Descriptor]:
             yield from messages(message.nested_types_by_name)
 
 
-def test_the_messages_are_those_of_the_protocol_and_no_more() -> None:
+def test_the_messages_match_the_protocol_exactly() -> None:
     found = {
         message.full_name.removeprefix("inference."): {
             field.name: (field.number, kind_of(field)) for field in message.fields

@@ -28,17 +28,17 @@ if _version_not_supported:
 class RecognizerServiceStub:
     """Recognizes handwritten digits in images.
 
-    Every RPC may end with these statuses, besides those named at each:
-    UNAVAILABLE         the server is starting, draining or gone; try again, elsewhere or later.
-    RESOURCE_EXHAUSTED  the server has as much work as it accepts, or the message is larger than
-    `Limits.max_message_bytes`. google.rpc.RetryInfo in the details marks the
-    former, and says when to try again.
-    DEADLINE_EXCEEDED   the caller's deadline passed; work not begun by then is not done.
+    Every RPC may end with these statuses, in addition to those listed for each RPC:
+    UNAVAILABLE         the server is starting, draining or gone; retry later or elsewhere.
+    RESOURCE_EXHAUSTED  the server is overloaded and rejected the call, or the message is larger
+    than `Limits.max_message_bytes`. In the former case the details contain
+    google.rpc.RetryInfo with the delay after which to retry.
+    DEADLINE_EXCEEDED   the caller's deadline passed; work not started by then is not done.
     INTERNAL            a fault of the server. The message carries no detail; the server's log
     has it under the request id, which is in the trailing metadata
     `x-request-id`.
-    An INVALID_ARGUMENT names the field at fault, and the limit if one was passed, in its message
-    and in google.rpc.BadRequest in its details.
+    The message of an INVALID_ARGUMENT names the invalid field, and the limit if one was exceeded;
+    so does google.rpc.BadRequest in its details.
     """
 
     def __init__(self, channel):
@@ -72,26 +72,26 @@ class RecognizerServiceStub:
 class RecognizerServiceServicer:
     """Recognizes handwritten digits in images.
 
-    Every RPC may end with these statuses, besides those named at each:
-    UNAVAILABLE         the server is starting, draining or gone; try again, elsewhere or later.
-    RESOURCE_EXHAUSTED  the server has as much work as it accepts, or the message is larger than
-    `Limits.max_message_bytes`. google.rpc.RetryInfo in the details marks the
-    former, and says when to try again.
-    DEADLINE_EXCEEDED   the caller's deadline passed; work not begun by then is not done.
+    Every RPC may end with these statuses, in addition to those listed for each RPC:
+    UNAVAILABLE         the server is starting, draining or gone; retry later or elsewhere.
+    RESOURCE_EXHAUSTED  the server is overloaded and rejected the call, or the message is larger
+    than `Limits.max_message_bytes`. In the former case the details contain
+    google.rpc.RetryInfo with the delay after which to retry.
+    DEADLINE_EXCEEDED   the caller's deadline passed; work not started by then is not done.
     INTERNAL            a fault of the server. The message carries no detail; the server's log
     has it under the request id, which is in the trailing metadata
     `x-request-id`.
-    An INVALID_ARGUMENT names the field at fault, and the limit if one was passed, in its message
-    and in google.rpc.BadRequest in its details.
+    The message of an INVALID_ARGUMENT names the invalid field, and the limit if one was exceeded;
+    so does google.rpc.BadRequest in its details.
     """
 
     def Recognize(self, request, context):
         """Recognizes one image.
 
         Statuses:
-        INVALID_ARGUMENT  the image is unset, empty, not one of the formats, truncated, of no pixels,
-        past a limit, or its raw data is not width * height bytes.
-        A blank image is no error: its prediction has the verdict VERDICT_BLANK.
+        INVALID_ARGUMENT  the image is unset, empty, truncated, without pixels, not in one of the
+        formats, above a limit, or its raw data is not width * height bytes.
+        A blank image is not an error: its prediction has the verdict VERDICT_BLANK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,9 +100,9 @@ class RecognizerServiceServicer:
     def StreamingRecognize(self, request_iterator, context):
         """Recognizes a drawing while it is drawn, one image after another.
 
-        Each request is answered by one response with its sequence, in the order of the requests.
-        An image that cannot be recognized is an error in its response, and the stream goes on.
-        A request that a newer one has overtaken may be answered as superseded, without predictions.
+        Each request gets one response with its sequence, in the order of the requests. An image that
+        cannot be recognized is an error in its response, and the stream continues. A request that a
+        newer one has overtaken may get a response marked as superseded, without predictions.
         A stream without requests ends with OK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -112,8 +112,8 @@ class RecognizerServiceServicer:
     def RecognizeBatch(self, request, context):
         """Recognizes many images in one call, which is the fastest way for more than a few.
 
-        The results are as many as the images, in the same order. An image that cannot be recognized
-        is an error in its own result and leaves its neighbours alone.
+        The response has one result for each image, in the same order. An image that cannot be
+        recognized is an error in its own result and does not affect the others.
 
         Statuses:
         INVALID_ARGUMENT  there are no images, or more than `Limits.max_batch_images`.
@@ -123,7 +123,7 @@ class RecognizerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """Tells which model answers, and what the server accepts.
+        """Returns the model that is served, and the limits of the server.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -163,17 +163,17 @@ def add_RecognizerServiceServicer_to_server(servicer, server):
 class RecognizerService:
     """Recognizes handwritten digits in images.
 
-    Every RPC may end with these statuses, besides those named at each:
-    UNAVAILABLE         the server is starting, draining or gone; try again, elsewhere or later.
-    RESOURCE_EXHAUSTED  the server has as much work as it accepts, or the message is larger than
-    `Limits.max_message_bytes`. google.rpc.RetryInfo in the details marks the
-    former, and says when to try again.
-    DEADLINE_EXCEEDED   the caller's deadline passed; work not begun by then is not done.
+    Every RPC may end with these statuses, in addition to those listed for each RPC:
+    UNAVAILABLE         the server is starting, draining or gone; retry later or elsewhere.
+    RESOURCE_EXHAUSTED  the server is overloaded and rejected the call, or the message is larger
+    than `Limits.max_message_bytes`. In the former case the details contain
+    google.rpc.RetryInfo with the delay after which to retry.
+    DEADLINE_EXCEEDED   the caller's deadline passed; work not started by then is not done.
     INTERNAL            a fault of the server. The message carries no detail; the server's log
     has it under the request id, which is in the trailing metadata
     `x-request-id`.
-    An INVALID_ARGUMENT names the field at fault, and the limit if one was passed, in its message
-    and in google.rpc.BadRequest in its details.
+    The message of an INVALID_ARGUMENT names the invalid field, and the limit if one was exceeded;
+    so does google.rpc.BadRequest in its details.
     """
 
     @staticmethod

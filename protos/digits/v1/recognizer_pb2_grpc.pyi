@@ -3,8 +3,8 @@
 isort:skip_file
 The contract of digits: a service that recognizes handwritten digits.
 
-Fields are only ever added. A client may ignore what it does not know, and a
-server reads what an older client leaves out as the default that is named here.
+Fields are only ever added. A client may ignore fields that it does not know, and a server
+treats a field that an older client does not set as the default documented here.
 """
 
 from collections import abc as _abc
@@ -33,17 +33,17 @@ GRPC_VERSION: str
 class RecognizerServiceStub:
     """Recognizes handwritten digits in images.
 
-    Every RPC may end with these statuses, besides those named at each:
-      UNAVAILABLE         the server is starting, draining or gone; try again, elsewhere or later.
-      RESOURCE_EXHAUSTED  the server has as much work as it accepts, or the message is larger than
-                          `Limits.max_message_bytes`. google.rpc.RetryInfo in the details marks the
-                          former, and says when to try again.
-      DEADLINE_EXCEEDED   the caller's deadline passed; work not begun by then is not done.
+    Every RPC may end with these statuses, in addition to those listed for each RPC:
+      UNAVAILABLE         the server is starting, draining or gone; retry later or elsewhere.
+      RESOURCE_EXHAUSTED  the server is overloaded and rejected the call, or the message is larger
+                          than `Limits.max_message_bytes`. In the former case the details contain
+                          google.rpc.RetryInfo with the delay after which to retry.
+      DEADLINE_EXCEEDED   the caller's deadline passed; work not started by then is not done.
       INTERNAL            a fault of the server. The message carries no detail; the server's log
                           has it under the request id, which is in the trailing metadata
                           `x-request-id`.
-    An INVALID_ARGUMENT names the field at fault, and the limit if one was passed, in its message
-    and in google.rpc.BadRequest in its details.
+    The message of an INVALID_ARGUMENT names the invalid field, and the limit if one was exceeded;
+    so does google.rpc.BadRequest in its details.
     """
 
     @_typing.overload
@@ -54,45 +54,45 @@ class RecognizerServiceStub:
     """Recognizes one image.
 
     Statuses:
-      INVALID_ARGUMENT  the image is unset, empty, not one of the formats, truncated, of no pixels,
-                        past a limit, or its raw data is not width * height bytes.
-    A blank image is no error: its prediction has the verdict VERDICT_BLANK.
+      INVALID_ARGUMENT  the image is unset, empty, truncated, without pixels, not in one of the
+                        formats, above a limit, or its raw data is not width * height bytes.
+    A blank image is not an error: its prediction has the verdict VERDICT_BLANK.
     """
     StreamingRecognize: _grpc.StreamStreamMultiCallable[_recognizer_pb2.StreamingRecognizeRequest, _recognizer_pb2.StreamingRecognizeResponse]
     """Recognizes a drawing while it is drawn, one image after another.
 
-    Each request is answered by one response with its sequence, in the order of the requests.
-    An image that cannot be recognized is an error in its response, and the stream goes on.
-    A request that a newer one has overtaken may be answered as superseded, without predictions.
+    Each request gets one response with its sequence, in the order of the requests. An image that
+    cannot be recognized is an error in its response, and the stream continues. A request that a
+    newer one has overtaken may get a response marked as superseded, without predictions.
     A stream without requests ends with OK.
     """
     RecognizeBatch: _grpc.UnaryUnaryMultiCallable[_recognizer_pb2.RecognizeBatchRequest, _recognizer_pb2.RecognizeBatchResponse]
     """Recognizes many images in one call, which is the fastest way for more than a few.
 
-    The results are as many as the images, in the same order. An image that cannot be recognized
-    is an error in its own result and leaves its neighbours alone.
+    The response has one result for each image, in the same order. An image that cannot be
+    recognized is an error in its own result and does not affect the others.
 
     Statuses:
       INVALID_ARGUMENT  there are no images, or more than `Limits.max_batch_images`.
     """
     GetModel: _grpc.UnaryUnaryMultiCallable[_recognizer_pb2.GetModelRequest, _recognizer_pb2.GetModelResponse]
-    """Tells which model answers, and what the server accepts."""
+    """Returns the model that is served, and the limits of the server."""
 
 @_typing.type_check_only
 class RecognizerServiceAsyncStub(RecognizerServiceStub):
     """Recognizes handwritten digits in images.
 
-    Every RPC may end with these statuses, besides those named at each:
-      UNAVAILABLE         the server is starting, draining or gone; try again, elsewhere or later.
-      RESOURCE_EXHAUSTED  the server has as much work as it accepts, or the message is larger than
-                          `Limits.max_message_bytes`. google.rpc.RetryInfo in the details marks the
-                          former, and says when to try again.
-      DEADLINE_EXCEEDED   the caller's deadline passed; work not begun by then is not done.
+    Every RPC may end with these statuses, in addition to those listed for each RPC:
+      UNAVAILABLE         the server is starting, draining or gone; retry later or elsewhere.
+      RESOURCE_EXHAUSTED  the server is overloaded and rejected the call, or the message is larger
+                          than `Limits.max_message_bytes`. In the former case the details contain
+                          google.rpc.RetryInfo with the delay after which to retry.
+      DEADLINE_EXCEEDED   the caller's deadline passed; work not started by then is not done.
       INTERNAL            a fault of the server. The message carries no detail; the server's log
                           has it under the request id, which is in the trailing metadata
                           `x-request-id`.
-    An INVALID_ARGUMENT names the field at fault, and the limit if one was passed, in its message
-    and in google.rpc.BadRequest in its details.
+    The message of an INVALID_ARGUMENT names the invalid field, and the limit if one was exceeded;
+    so does google.rpc.BadRequest in its details.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -100,44 +100,44 @@ class RecognizerServiceAsyncStub(RecognizerServiceStub):
     """Recognizes one image.
 
     Statuses:
-      INVALID_ARGUMENT  the image is unset, empty, not one of the formats, truncated, of no pixels,
-                        past a limit, or its raw data is not width * height bytes.
-    A blank image is no error: its prediction has the verdict VERDICT_BLANK.
+      INVALID_ARGUMENT  the image is unset, empty, truncated, without pixels, not in one of the
+                        formats, above a limit, or its raw data is not width * height bytes.
+    A blank image is not an error: its prediction has the verdict VERDICT_BLANK.
     """
     StreamingRecognize: _aio.StreamStreamMultiCallable[_recognizer_pb2.StreamingRecognizeRequest, _recognizer_pb2.StreamingRecognizeResponse]  # type: ignore[assignment]
     """Recognizes a drawing while it is drawn, one image after another.
 
-    Each request is answered by one response with its sequence, in the order of the requests.
-    An image that cannot be recognized is an error in its response, and the stream goes on.
-    A request that a newer one has overtaken may be answered as superseded, without predictions.
+    Each request gets one response with its sequence, in the order of the requests. An image that
+    cannot be recognized is an error in its response, and the stream continues. A request that a
+    newer one has overtaken may get a response marked as superseded, without predictions.
     A stream without requests ends with OK.
     """
     RecognizeBatch: _aio.UnaryUnaryMultiCallable[_recognizer_pb2.RecognizeBatchRequest, _recognizer_pb2.RecognizeBatchResponse]  # type: ignore[assignment]
     """Recognizes many images in one call, which is the fastest way for more than a few.
 
-    The results are as many as the images, in the same order. An image that cannot be recognized
-    is an error in its own result and leaves its neighbours alone.
+    The response has one result for each image, in the same order. An image that cannot be
+    recognized is an error in its own result and does not affect the others.
 
     Statuses:
       INVALID_ARGUMENT  there are no images, or more than `Limits.max_batch_images`.
     """
     GetModel: _aio.UnaryUnaryMultiCallable[_recognizer_pb2.GetModelRequest, _recognizer_pb2.GetModelResponse]  # type: ignore[assignment]
-    """Tells which model answers, and what the server accepts."""
+    """Returns the model that is served, and the limits of the server."""
 
 class RecognizerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Recognizes handwritten digits in images.
 
-    Every RPC may end with these statuses, besides those named at each:
-      UNAVAILABLE         the server is starting, draining or gone; try again, elsewhere or later.
-      RESOURCE_EXHAUSTED  the server has as much work as it accepts, or the message is larger than
-                          `Limits.max_message_bytes`. google.rpc.RetryInfo in the details marks the
-                          former, and says when to try again.
-      DEADLINE_EXCEEDED   the caller's deadline passed; work not begun by then is not done.
+    Every RPC may end with these statuses, in addition to those listed for each RPC:
+      UNAVAILABLE         the server is starting, draining or gone; retry later or elsewhere.
+      RESOURCE_EXHAUSTED  the server is overloaded and rejected the call, or the message is larger
+                          than `Limits.max_message_bytes`. In the former case the details contain
+                          google.rpc.RetryInfo with the delay after which to retry.
+      DEADLINE_EXCEEDED   the caller's deadline passed; work not started by then is not done.
       INTERNAL            a fault of the server. The message carries no detail; the server's log
                           has it under the request id, which is in the trailing metadata
                           `x-request-id`.
-    An INVALID_ARGUMENT names the field at fault, and the limit if one was passed, in its message
-    and in google.rpc.BadRequest in its details.
+    The message of an INVALID_ARGUMENT names the invalid field, and the limit if one was exceeded;
+    so does google.rpc.BadRequest in its details.
     """
 
     @_abc_1.abstractmethod
@@ -149,9 +149,9 @@ class RecognizerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Recognizes one image.
 
         Statuses:
-          INVALID_ARGUMENT  the image is unset, empty, not one of the formats, truncated, of no pixels,
-                            past a limit, or its raw data is not width * height bytes.
-        A blank image is no error: its prediction has the verdict VERDICT_BLANK.
+          INVALID_ARGUMENT  the image is unset, empty, truncated, without pixels, not in one of the
+                            formats, above a limit, or its raw data is not width * height bytes.
+        A blank image is not an error: its prediction has the verdict VERDICT_BLANK.
         """
 
     @_abc_1.abstractmethod
@@ -162,9 +162,9 @@ class RecognizerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_recognizer_pb2.StreamingRecognizeResponse], _abc.AsyncIterator[_recognizer_pb2.StreamingRecognizeResponse]]:
         """Recognizes a drawing while it is drawn, one image after another.
 
-        Each request is answered by one response with its sequence, in the order of the requests.
-        An image that cannot be recognized is an error in its response, and the stream goes on.
-        A request that a newer one has overtaken may be answered as superseded, without predictions.
+        Each request gets one response with its sequence, in the order of the requests. An image that
+        cannot be recognized is an error in its response, and the stream continues. A request that a
+        newer one has overtaken may get a response marked as superseded, without predictions.
         A stream without requests ends with OK.
         """
 
@@ -176,8 +176,8 @@ class RecognizerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_recognizer_pb2.RecognizeBatchResponse, _abc.Awaitable[_recognizer_pb2.RecognizeBatchResponse]]:
         """Recognizes many images in one call, which is the fastest way for more than a few.
 
-        The results are as many as the images, in the same order. An image that cannot be recognized
-        is an error in its own result and leaves its neighbours alone.
+        The response has one result for each image, in the same order. An image that cannot be
+        recognized is an error in its own result and does not affect the others.
 
         Statuses:
           INVALID_ARGUMENT  there are no images, or more than `Limits.max_batch_images`.
@@ -189,6 +189,6 @@ class RecognizerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _recognizer_pb2.GetModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_recognizer_pb2.GetModelResponse, _abc.Awaitable[_recognizer_pb2.GetModelResponse]]:
-        """Tells which model answers, and what the server accepts."""
+        """Returns the model that is served, and the limits of the server."""
 
 def add_RecognizerServiceServicer_to_server(servicer: RecognizerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,10 +26,10 @@ if _version_not_supported:
 
 
 class GRPCInferenceServiceStub:
-    """Answers clients that know inference servers in general, and nothing of digits.
+    """Serves clients that know inference servers in general, but not digits.
 
-    Every RPC may end with the statuses that are named at `digits.v1.RecognizerService`, with the
-    same details. An INVALID_ARGUMENT names the field at fault.
+    Every RPC may end with the statuses listed for `digits.v1.RecognizerService`, with the same
+    details. An INVALID_ARGUMENT names the invalid field.
     """
 
     def __init__(self, channel):
@@ -71,48 +71,48 @@ class GRPCInferenceServiceStub:
 
 
 class GRPCInferenceServiceServicer:
-    """Answers clients that know inference servers in general, and nothing of digits.
+    """Serves clients that know inference servers in general, but not digits.
 
-    Every RPC may end with the statuses that are named at `digits.v1.RecognizerService`, with the
-    same details. An INVALID_ARGUMENT names the field at fault.
+    Every RPC may end with the statuses listed for `digits.v1.RecognizerService`, with the same
+    details. An INVALID_ARGUMENT names the invalid field.
     """
 
     def ServerLive(self, request, context):
-        """Tells whether the server answers at all.
+        """Returns whether the server is alive.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ServerReady(self, request, context):
-        """Tells whether the server welcomes calls: not while it starts or drains.
+        """Returns whether the server accepts calls, which it does not while it starts or drains.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ModelReady(self, request, context):
-        """Tells whether a model can be asked.
+        """Returns whether a model is ready.
 
         Statuses:
-        NOT_FOUND  no such model, or not in that version.
+        NOT_FOUND  the server has no such model, or not in that version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ServerMetadata(self, request, context):
-        """Tells what server this is.
+        """Returns the name and version of the server.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ModelMetadata(self, request, context):
-        """Tells what a model takes and gives.
+        """Returns the inputs and outputs of a model.
 
         Statuses:
-        NOT_FOUND  no such model, or not in that version.
+        NOT_FOUND  the server has no such model, or not in that version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,9 +122,9 @@ class GRPCInferenceServiceServicer:
         """Recognizes the images of a tensor.
 
         Statuses:
-        NOT_FOUND         no such model, or not in that version.
-        INVALID_ARGUMENT  a tensor's name, datatype, shape or contents is not as told above, or there
-        are too many images.
+        NOT_FOUND         the server has no such model, or not in that version.
+        INVALID_ARGUMENT  a tensor's name, datatype, shape or contents differ from the description
+        above, or there are too many images.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,10 +172,10 @@ def add_GRPCInferenceServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class GRPCInferenceService:
-    """Answers clients that know inference servers in general, and nothing of digits.
+    """Serves clients that know inference servers in general, but not digits.
 
-    Every RPC may end with the statuses that are named at `digits.v1.RecognizerService`, with the
-    same details. An INVALID_ARGUMENT names the field at fault.
+    Every RPC may end with the statuses listed for `digits.v1.RecognizerService`, with the same
+    details. An INVALID_ARGUMENT names the invalid field.
     """
 
     @staticmethod

@@ -3,21 +3,21 @@
 isort:skip_file
 The Open Inference Protocol, version 2: the gRPC service that clients of Triton and KServe call.
 
-Names, numbers and types are the protocol's and are not ours to choose; the package is `inference`
-because that is what those clients call. What is written here of models and tensors is what this
-server does with them. Of the protocol's extensions there are none: the fields of one are ignored.
+Names, numbers and types are defined by the protocol; the package is `inference` because those
+clients call it so. The comments on models and tensors describe this server. It implements no
+extension of the protocol and ignores their fields.
 
 Protocol: https://github.com/kserve/open-inference-protocol
 
-There is one model, `digits`:
+The server has one model, `digits`:
   input  `images`         UINT8 or FP32, [N, 28, 28], [N, 784], [N, 28, 28, 1] or [N, 1, 28, 28]:
                           N gray images, dark on light or light on dark, N from 1 to the limit
                           `max_batch_images`. UINT8 is 0 to 255. FP32 is finite and 0 to 255, or
                           0 to 1 if the largest value of the whole tensor is at most 1.
-  output `probabilities`  FP32, [N, 10]: how likely each image is a 0, a 1, ... a 9, given that it
-                          is a digit. All ten are 0 for an image without ink.
-  output `digit`          INT64, [N]: 0 to 9, or -1 where there is no ink, or ink that the model
-                          does not take for a digit.
+  output `probabilities`  FP32, [N, 10]: the probability of each digit 0 to 9, given that the
+                          image is a digit. All ten are 0 for an image without ink.
+  output `digit`          INT64, [N]: 0 to 9, or -1 for an image without ink, or with ink that the
+                          model does not classify as a digit.
 """
 
 from collections import abc as _abc
@@ -44,10 +44,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class GRPCInferenceServiceStub:
-    """Answers clients that know inference servers in general, and nothing of digits.
+    """Serves clients that know inference servers in general, but not digits.
 
-    Every RPC may end with the statuses that are named at `digits.v1.RecognizerService`, with the
-    same details. An INVALID_ARGUMENT names the field at fault.
+    Every RPC may end with the statuses listed for `digits.v1.RecognizerService`, with the same
+    details. An INVALID_ARGUMENT names the invalid field.
     """
 
     @_typing.overload
@@ -55,73 +55,73 @@ class GRPCInferenceServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> GRPCInferenceServiceAsyncStub: ...
     ServerLive: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ServerLiveRequest, _inference_pb2.ServerLiveResponse]
-    """Tells whether the server answers at all."""
+    """Returns whether the server is alive."""
     ServerReady: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ServerReadyRequest, _inference_pb2.ServerReadyResponse]
-    """Tells whether the server welcomes calls: not while it starts or drains."""
+    """Returns whether the server accepts calls, which it does not while it starts or drains."""
     ModelReady: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ModelReadyRequest, _inference_pb2.ModelReadyResponse]
-    """Tells whether a model can be asked.
+    """Returns whether a model is ready.
 
     Statuses:
-      NOT_FOUND  no such model, or not in that version.
+      NOT_FOUND  the server has no such model, or not in that version.
     """
     ServerMetadata: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ServerMetadataRequest, _inference_pb2.ServerMetadataResponse]
-    """Tells what server this is."""
+    """Returns the name and version of the server."""
     ModelMetadata: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ModelMetadataRequest, _inference_pb2.ModelMetadataResponse]
-    """Tells what a model takes and gives.
+    """Returns the inputs and outputs of a model.
 
     Statuses:
-      NOT_FOUND  no such model, or not in that version.
+      NOT_FOUND  the server has no such model, or not in that version.
     """
     ModelInfer: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ModelInferRequest, _inference_pb2.ModelInferResponse]
     """Recognizes the images of a tensor.
 
     Statuses:
-      NOT_FOUND         no such model, or not in that version.
-      INVALID_ARGUMENT  a tensor's name, datatype, shape or contents is not as told above, or there
-                        are too many images.
+      NOT_FOUND         the server has no such model, or not in that version.
+      INVALID_ARGUMENT  a tensor's name, datatype, shape or contents differ from the description
+                        above, or there are too many images.
     """
 
 @_typing.type_check_only
 class GRPCInferenceServiceAsyncStub(GRPCInferenceServiceStub):
-    """Answers clients that know inference servers in general, and nothing of digits.
+    """Serves clients that know inference servers in general, but not digits.
 
-    Every RPC may end with the statuses that are named at `digits.v1.RecognizerService`, with the
-    same details. An INVALID_ARGUMENT names the field at fault.
+    Every RPC may end with the statuses listed for `digits.v1.RecognizerService`, with the same
+    details. An INVALID_ARGUMENT names the invalid field.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ServerLive: _aio.UnaryUnaryMultiCallable[_inference_pb2.ServerLiveRequest, _inference_pb2.ServerLiveResponse]  # type: ignore[assignment]
-    """Tells whether the server answers at all."""
+    """Returns whether the server is alive."""
     ServerReady: _aio.UnaryUnaryMultiCallable[_inference_pb2.ServerReadyRequest, _inference_pb2.ServerReadyResponse]  # type: ignore[assignment]
-    """Tells whether the server welcomes calls: not while it starts or drains."""
+    """Returns whether the server accepts calls, which it does not while it starts or drains."""
     ModelReady: _aio.UnaryUnaryMultiCallable[_inference_pb2.ModelReadyRequest, _inference_pb2.ModelReadyResponse]  # type: ignore[assignment]
-    """Tells whether a model can be asked.
+    """Returns whether a model is ready.
 
     Statuses:
-      NOT_FOUND  no such model, or not in that version.
+      NOT_FOUND  the server has no such model, or not in that version.
     """
     ServerMetadata: _aio.UnaryUnaryMultiCallable[_inference_pb2.ServerMetadataRequest, _inference_pb2.ServerMetadataResponse]  # type: ignore[assignment]
-    """Tells what server this is."""
+    """Returns the name and version of the server."""
     ModelMetadata: _aio.UnaryUnaryMultiCallable[_inference_pb2.ModelMetadataRequest, _inference_pb2.ModelMetadataResponse]  # type: ignore[assignment]
-    """Tells what a model takes and gives.
+    """Returns the inputs and outputs of a model.
 
     Statuses:
-      NOT_FOUND  no such model, or not in that version.
+      NOT_FOUND  the server has no such model, or not in that version.
     """
     ModelInfer: _aio.UnaryUnaryMultiCallable[_inference_pb2.ModelInferRequest, _inference_pb2.ModelInferResponse]  # type: ignore[assignment]
     """Recognizes the images of a tensor.
 
     Statuses:
-      NOT_FOUND         no such model, or not in that version.
-      INVALID_ARGUMENT  a tensor's name, datatype, shape or contents is not as told above, or there
-                        are too many images.
+      NOT_FOUND         the server has no such model, or not in that version.
+      INVALID_ARGUMENT  a tensor's name, datatype, shape or contents differ from the description
+                        above, or there are too many images.
     """
 
 class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Answers clients that know inference servers in general, and nothing of digits.
+    """Serves clients that know inference servers in general, but not digits.
 
-    Every RPC may end with the statuses that are named at `digits.v1.RecognizerService`, with the
-    same details. An INVALID_ARGUMENT names the field at fault.
+    Every RPC may end with the statuses listed for `digits.v1.RecognizerService`, with the same
+    details. An INVALID_ARGUMENT names the invalid field.
     """
 
     @_abc_1.abstractmethod
@@ -130,7 +130,7 @@ class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.ServerLiveRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ServerLiveResponse, _abc.Awaitable[_inference_pb2.ServerLiveResponse]]:
-        """Tells whether the server answers at all."""
+        """Returns whether the server is alive."""
 
     @_abc_1.abstractmethod
     def ServerReady(
@@ -138,7 +138,7 @@ class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.ServerReadyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ServerReadyResponse, _abc.Awaitable[_inference_pb2.ServerReadyResponse]]:
-        """Tells whether the server welcomes calls: not while it starts or drains."""
+        """Returns whether the server accepts calls, which it does not while it starts or drains."""
 
     @_abc_1.abstractmethod
     def ModelReady(
@@ -146,10 +146,10 @@ class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.ModelReadyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ModelReadyResponse, _abc.Awaitable[_inference_pb2.ModelReadyResponse]]:
-        """Tells whether a model can be asked.
+        """Returns whether a model is ready.
 
         Statuses:
-          NOT_FOUND  no such model, or not in that version.
+          NOT_FOUND  the server has no such model, or not in that version.
         """
 
     @_abc_1.abstractmethod
@@ -158,7 +158,7 @@ class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.ServerMetadataRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ServerMetadataResponse, _abc.Awaitable[_inference_pb2.ServerMetadataResponse]]:
-        """Tells what server this is."""
+        """Returns the name and version of the server."""
 
     @_abc_1.abstractmethod
     def ModelMetadata(
@@ -166,10 +166,10 @@ class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.ModelMetadataRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ModelMetadataResponse, _abc.Awaitable[_inference_pb2.ModelMetadataResponse]]:
-        """Tells what a model takes and gives.
+        """Returns the inputs and outputs of a model.
 
         Statuses:
-          NOT_FOUND  no such model, or not in that version.
+          NOT_FOUND  the server has no such model, or not in that version.
         """
 
     @_abc_1.abstractmethod
@@ -181,9 +181,9 @@ class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         """Recognizes the images of a tensor.
 
         Statuses:
-          NOT_FOUND         no such model, or not in that version.
-          INVALID_ARGUMENT  a tensor's name, datatype, shape or contents is not as told above, or there
-                            are too many images.
+          NOT_FOUND         the server has no such model, or not in that version.
+          INVALID_ARGUMENT  a tensor's name, datatype, shape or contents differ from the description
+                            above, or there are too many images.
         """
 
 def add_GRPCInferenceServiceServicer_to_server(servicer: GRPCInferenceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
