@@ -1,57 +1,65 @@
 # On a fresh machine, `make demo` and `make test` are all that is needed.
-# The virtual environment is made by the first and kept up to date by pyproject.toml.
+# The first target creates the virtual environment; a newer pyproject.toml updates it.
 
-# The first Python that the project runs on; PYTHON=... names another.
+# The first supported Python found; PYTHON=... names another.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
 	then echo $$python; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
-# The clients of Triton want an older protobuf than ours, and so an environment of their own.
+# Test files run in two processes: enough for two cores, and each starts servers of its own.
+PARALLEL := --numprocesses 2 --dist loadfile
+# Triton's clients need an older protobuf than ours, and therefore a separate environment.
 TRITON_VENV := .venv-triton
-# Ray is heavy, and only one job needs it.
+# Ray is large, and only one job needs it.
 RAY_VENV := .venv-ray
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto measure measure-recognition measure-window benchmarks container-test xvfb services clean
+.PHONY: help demo test unit test-deploy check format proto measure measure-recognition measure-window benchmarks container-test xvfb services clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
 
-demo: $(VENV)/.server ## start the server and classify the sample drawings, and MNIST where it is at hand
+demo: $(VENV)/.server ## start the server; classify the sample drawings, and MNIST if available
 	@$(BIN)/python -m scripts.demo
 
-test: $(VENV)/.dev $(TRITON_VENV)/.installed $(RAY_VENV)/.installed xvfb services ## run all tests; those of the window on a display of their own
-	@$(BIN)/python -m pytest
+test: $(VENV)/.dev xvfb ## run the tests of server, clients and training
+	@$(BIN)/python -m pytest $(PARALLEL)
 
-check: $(VENV)/.dev ## format, lint, types, proto lint: says what is wrong, changes nothing
+unit: $(VENV)/.dev ## run the unit tests only, in under a minute
+	@$(BIN)/python -m pytest $(PARALLEL) tests/unit
+
+test-deploy: $(VENV)/.dev $(TRITON_VENV)/.installed $(RAY_VENV)/.installed services ## run the tests that need Ray, Prometheus, HAProxy, Envoy, namespaces or Triton's client
+	@$(BIN)/python -m pytest tests/deploy
+
+check: $(VENV)/.dev ## check format, lint, types and protos; change nothing
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/python -m scripts.gen_protos --lint
 	$(BIN)/hadolint server/Dockerfile
 
-format: $(VENV)/.dev ## put the code into its form
+format: $(VENV)/.dev ## format the code and apply automatic fixes
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-proto: $(VENV)/.dev ## make the committed modules from the protos
+proto: $(VENV)/.dev ## generate the committed modules from the protos
 	$(BIN)/python -m scripts.gen_protos
 
-measure: $(VENV)/.dev ## measure start, memory and throughput, as the documents quote them
+measure: $(VENV)/.dev ## measure start time, memory and throughput
 	$(BIN)/python -m benchmarks.end_to_end.server
 
-measure-recognition: $(VENV)/.dev ## measure accuracy on every set of images at hand, through the server
+measure-recognition: $(VENV)/.dev ## measure accuracy on every available set of images, through the server
 	$(BIN)/python -m benchmarks.end_to_end.recognition
 
-measure-window: $(VENV)/.dev xvfb ## replay recorded strokes in the window: right answers and latency
+measure-window: $(VENV)/.dev xvfb ## replay recorded strokes in the window: accuracy and latency
 	@$(BIN)/python -m benchmarks.end_to_end.window
 
-benchmarks: $(VENV)/.dev ## measure all that docs/performance.md tells, and draw it; 40 minutes on a quiet machine
+benchmarks: $(VENV)/.dev ## measure everything in docs/performance.md and draw its charts; 40 minutes on a quiet machine
 	@$(call debian,h2load,nghttp2-client,the benchmarks)
 	@$(BIN)/python -m benchmarks
 
-container-test: $(VENV)/.dev ## build both images, start the server, classify the samples through it, see it drain
+container-test: $(VENV)/.dev ## build both images, start the server, classify the samples through it, drain it
 	@command -v docker >/dev/null && docker info >/dev/null 2>&1 || command -v podman >/dev/null || \
 	{ command -v buildah >/dev/null && command -v debootstrap >/dev/null; } || \
 	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq && \
@@ -61,25 +69,25 @@ container-test: $(VENV)/.dev ## build both images, start the server, classify th
 xvfb:
 	@$(call debian,Xvfb,xvfb,the tests of the window)
 
-# Where systemd runs, Debian would start these as services: there they are only named.
+# Under systemd, Debian would start these as services: there they are only named, not installed.
 services:
 	@$(call debian,prometheus,$(if $(wildcard /run/systemd/system),,prometheus),the tests of the alerts)
 	@$(call debian,haproxy,$(if $(wildcard /run/systemd/system),,haproxy),the tests behind HAProxy)
 	@$(call debian,ip,iproute2,the tests with several hosts)
 
-# $(call debian,command,package to install where that may be,what needs it)
+# $(call debian,command,package to install if possible,what needs it)
 define debian
 command -v $(1) >/dev/null || if [ -n "$(2)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	echo "Installing $(2), for $(3) ..."; \
 	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2); } >/dev/null 2>&1 || true; fi; \
-	command -v $(1) >/dev/null || echo "$(1) is not here: $(3) are skipped; on Debian: apt-get install $(1)"
+	command -v $(1) >/dev/null || echo "$(1) is not installed: $(3) are skipped; on Debian: apt-get install $(if $(2),$(2),$(1))"
 endef
 
-clean: ## remove what was made here, but for trained models
+clean: ## remove everything that was built here, except trained models
 	rm -rf $(VENV) $(TRITON_VENV) $(RAY_VENV) build dist .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is required; name one: make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
 $(VENV)/.server: $(VENV)/bin/python pyproject.toml
@@ -96,10 +104,10 @@ $(TRITON_VENV)/.installed: | $(VENV)/bin/python
 	@echo "Installing tritonclient into $(TRITON_VENV) ..."
 	@{ $(BIN)/python -m venv $(TRITON_VENV) && $(TRITON_VENV)/bin/python -m pip install --quiet \
 	--disable-pip-version-check 'tritonclient[grpc]>=2.60,<3' 'pillow>=11' && touch $@; } || \
-	{ rm -rf $(TRITON_VENV); echo "tritonclient cannot be had: its tests are skipped" >&2; }
+	{ rm -rf $(TRITON_VENV); echo "tritonclient cannot be installed: its tests are skipped" >&2; }
 
 $(RAY_VENV)/.installed: | $(VENV)/bin/python
 	@echo "Installing digits[ray] into $(RAY_VENV), 0.9 GB ..."
 	@{ $(BIN)/python -m venv $(RAY_VENV) && $(RAY_VENV)/bin/python -m pip install --quiet \
 	--disable-pip-version-check --editable '.[ray]' && touch $@; } || \
-	{ rm -rf $(RAY_VENV); echo "Ray cannot be had: its tests are skipped" >&2; }
+	{ rm -rf $(RAY_VENV); echo "Ray cannot be installed: its tests are skipped" >&2; }
