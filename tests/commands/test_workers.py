@@ -273,7 +273,7 @@ def test_what_keeps_workers_from_serving_is_said_once_and_ends_the_server(run: "
     done = run("digits_server", "--port", "0", "--workers", "2", "--models-dir", "samples/odd")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("digits-server: ") == 1
-    assert done.stderr.startswith("digits-server: samples/odd holds no model")
+    assert done.stderr.startswith("digits-server: samples/odd contains no models")
     assert "ready on" not in done.stderr
 
 
