@@ -36,7 +36,7 @@ from .ops.logs import log_ready
 from .ops.metrics import Metrics
 from .ops.parent_process import notify_ready
 from .ops.port_mux import LOOPBACK
-from .ops.shutdown import watch_for_the_end
+from .ops.shutdown import install_shutdown_handlers
 from .preprocessing.decode import ImageLimits
 from .settings import Settings
 
@@ -226,7 +226,7 @@ def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool 
 
 async def _serve(settings: Settings, *, has_parent: bool, is_worker: bool) -> None:
     stopping, reloading = asyncio.Event(), asyncio.Event()
-    watch_for_the_end(stopping, until_stdin_ends=has_parent)
+    install_shutdown_handlers(stopping, until_stdin_ends=has_parent)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.set)
     metrics = Metrics()
     watcher = models.ModelWatcher(

@@ -197,7 +197,7 @@ def test_all_processes_of_a_service_may_get_the_signal(start_crew: StartCrew) ->
     _, log = crew.server.process.communicate(timeout=PATIENCE_SECONDS)
     assert crew.server.process.returncode == 0
     assert log.count("digits_server.app: stopped") == 2
-    assert "anew" not in log
+    assert "restarting" not in log
 
 
 def test_a_signal_after_the_end_of_standard_input_is_not_a_second_one(
