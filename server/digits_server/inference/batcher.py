@@ -44,8 +44,8 @@ class Batcher(Generic[Image, Output]):
     not limit the queue, because admission does. Requests that were cancelled or whose deadline
     has passed are dropped before they reach the model.
 
-    A request names its model, and each call goes to one model: a request that arrived under one
-    version is answered by it, even if another version is served meanwhile.
+    A request names its model, and each call goes to one model. A request therefore gets its
+    predictions from the version that was served when it arrived.
 
     There is one collector task and one model thread. Not thread-safe: call it from the event
     loop only.

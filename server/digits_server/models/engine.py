@@ -58,16 +58,16 @@ class LiteRtEngine:
         self._output = self._interpreters[1].get_output_details()[0]["index"]
         self.warm_up_seconds = {size: self._warm_up(size) for size in BATCH_SIZES}
         """Duration of the first call of each batch size."""
-        began = time.perf_counter()
+        start = time.perf_counter()
         self._run(1, _blank_frames(1))
-        self.image_seconds = time.perf_counter() - began
+        self.image_seconds = time.perf_counter() - start
 
     def _warm_up(self, size: int) -> float:
-        began = time.perf_counter()
+        start = time.perf_counter()
         probs = self.predict(_blank_frames(size))
         if probs.shape not in ((size, DIGIT_COUNT), (size, DIGIT_COUNT + 1)):
             raise ModelError("its output is not ten or eleven probabilities")
-        return time.perf_counter() - began
+        return time.perf_counter() - start
 
     def predict(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (N, 10) or (N, 11) calibrated probabilities for (N, 28, 28) frames in 0..1."""

@@ -20,7 +20,7 @@ class Verdict(enum.Enum):
 
 
 class Prediction(NamedTuple):
-    """What the model says of one image."""
+    """A model's prediction for one image."""
 
     verdict: Verdict
     digit: int | None

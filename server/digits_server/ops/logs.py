@@ -25,7 +25,7 @@ def configure(level: str, log_format: str, worker: int | None = None) -> None:
     Args:
         level: DEBUG, INFO, WARNING or ERROR.
         log_format: ``json`` for one object per line, ``console`` for readable lines. Both
-            include ``extra``, as fields or as ``key=value``.
+            include the fields of ``extra``, as JSON fields or as ``key=value``.
         worker: The number of this process among those that share a port, added to each entry;
             None for a server of one process.
     """

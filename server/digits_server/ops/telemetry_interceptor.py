@@ -1,8 +1,8 @@
-"""Spans and durations of calls, as an interceptor.
+"""An interceptor that records spans and durations of calls.
 
-What is recorded follows OpenTelemetry's semantic conventions for RPC.
+Both follow OpenTelemetry's semantic conventions for RPC.
 
-There are two alternatives, which were tested with grpcio 1.85 and lack something:
+Two existing packages were tested with grpcio 1.85 and found lacking:
 
 - ``opentelemetry-instrumentation-grpc`` 0.66b2 has no metrics, gives calls that were cancelled or
   expired the status OK, and logs two tracebacks when a client leaves a stream while a response is
