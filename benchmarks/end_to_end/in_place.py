@@ -44,7 +44,7 @@ async def serve(way: str) -> None:
     settings = replace(Settings(), port=0)
     metrics = Metrics()
     watcher = models.ModelWatcher(settings.models_dir, 0, settings.threads, metrics)
-    async with app.running(settings, await watcher.first(), metrics) as server:
+    async with app.running(settings, await watcher.load_first(), metrics) as server:
         print(server.address, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 

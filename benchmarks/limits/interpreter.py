@@ -105,7 +105,7 @@ async def _service() -> AsyncIterator[tuple[Answer, Answer]]:
     newest = max(models.versions(SHIPPED_MODELS))
     model = models.LoadedModel(Manifest.read(SHIPPED_MODELS / str(newest)), _NoEngine())
     admission = Admission(AdmissionLimits(10**6, 2**30, 1, 60), metrics)
-    batcher: Batcher[models.Image, Prediction] = Batcher(metrics)
+    batcher: Batcher[models.ImageOrFrame, Prediction] = Batcher(metrics)
     with ThreadPoolExecutor(1) as decoding:
         recognizer = Recognizer(model, batcher, decoding, admission, metrics)
         limits = ServiceLimits(requests.LIMITS, requests.MANY, 2**24)

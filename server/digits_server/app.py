@@ -36,7 +36,7 @@ from .ops.logs import log_ready
 from .ops.metrics import Metrics
 from .ops.parent_process import notify_ready
 from .ops.port_mux import LOOPBACK
-from .ops.shutdown import watch_for_the_end
+from .ops.shutdown import install_shutdown_handlers
 from .preprocessing.decode import ImageLimits
 from .settings import Settings
 
@@ -138,7 +138,7 @@ async def running(
         settings.max_wait_seconds,
     )
     admission = Admission(room, metrics)
-    batcher: Batcher[models.Image, Prediction] = Batcher(metrics)
+    batcher: Batcher[models.ImageOrFrame, Prediction] = Batcher(metrics)
     # An image is one thread's: OpenCV's own would double the time that a small one takes of the
     # cores, make none faster, and be more threads than were asked for.
     cv2.setNumThreads(1)
@@ -226,20 +226,20 @@ def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool 
 
 async def _serve(settings: Settings, *, has_parent: bool, is_worker: bool) -> None:
     stopping, reloading = asyncio.Event(), asyncio.Event()
-    watch_for_the_end(stopping, until_stdin_ends=has_parent)
+    install_shutdown_handlers(stopping, until_stdin_ends=has_parent)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.set)
     metrics = Metrics()
     watcher = models.ModelWatcher(
         settings.models_dir, settings.model_version, settings.threads, metrics
     )
-    model = await watcher.first()
+    model = await watcher.load_first()
     async with running(settings, model, metrics, is_worker=is_worker) as server:
 
         def show(better: models.LoadedModel | None) -> None:
             server.show_models(better, watcher.rejected)
 
         show(None)
-        following = asyncio.create_task(watcher.follow(settings.poll_seconds, reloading, show))
+        following = asyncio.create_task(watcher.watch(settings.poll_seconds, reloading, show))
         if not is_worker:
             log_ready(settings, server.address, server.admin_address)
         if has_parent:

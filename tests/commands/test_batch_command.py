@@ -105,7 +105,7 @@ def test_a_server_that_cannot_be_reached_exits_3_with_one_line(run: "Run") -> No
 def test_an_embedded_server_that_cannot_start_exits_3_and_says_why(run: "Run") -> None:
     done = run(BATCH, "samples", DIGITS_MODELS_DIR="samples/odd")
     assert (done.returncode, done.stdout) == (3, "")
-    assert "samples/odd holds no model" in done.stderr
+    assert "samples/odd contains no models" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

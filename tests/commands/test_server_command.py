@@ -94,7 +94,8 @@ def test_a_folder_without_models_exits_1_with_one_line(run: "Run") -> None:
     done = run("digits_server", "--port", "0", "--models-dir", "samples/odd")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "digits-server: samples/odd holds no model: no folder in it is named by a number\n"
+        "digits-server: samples/odd contains no models: "
+        "none of its folders is named by a version number\n"
     )
 
 

@@ -115,7 +115,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, metrics: "_MethodMetrics", _: object, context: grpc.aio.ServicerContext[Any, Any]
     ) -> NoReturn:
         """Turn a call away by the shortest way: under load there are many."""
-        error = self._admission.refusal()
+        error = self._admission.rejection()
         metrics.ended(error.code)
         code = grpc.StatusCode[error.code]
         trailers = _trailers(error, _request_id(context), pushes_back=self._pushes_back)

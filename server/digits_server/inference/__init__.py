@@ -1,1 +1,1 @@
-"""Admission, batching, and the use case that joins them: recognize some images."""
+"""Admission, batching, and the recognizer that combines them."""

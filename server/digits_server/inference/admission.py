@@ -1,4 +1,4 @@
-"""How much is taken in at once: the one bound on everything that waits."""
+"""Admission: the one limit on everything that waits in the server."""
 
 import time
 from collections.abc import Iterator
@@ -9,136 +9,142 @@ from typing import Final
 from digits_server.errors import OverloadedError
 from digits_server.ops.metrics import Metrics
 
-LEAST_RETRY_SECONDS: Final = 0.05
-# Of how many images the pace is the mean of, about.
-_PACE_IMAGES: Final = 200
+MIN_RETRY_SECONDS: Final = 0.05
+# The time per image is averaged over about this many images.
+_AVERAGED_IMAGES: Final = 200
 
 
 @dataclass(frozen=True)
 class AdmissionLimits:
-    """What may be in hand at once."""
+    """Limits on what may be in flight at once."""
 
     image_count: int
     byte_count: int
     stream_count: int
     wait_seconds: float
-    """That the last of the images in hand may be expected to wait."""
+    """Longest expected wait of the last image in flight."""
 
 
 class Admission:
-    """Counts what is in hand, from arrival to answer, and turns away what is too much.
+    """Admits or rejects requests by the work already in flight.
 
-    Nothing waits to be admitted: a request has room at once, or its caller is told when to
-    try again. One that is larger than all the room is admitted when nothing else is in hand.
+    A request never queues for admission: it is admitted at once, or rejected with a delay
+    after which to retry. A request larger than a limit is admitted only when nothing else
+    is in flight.
 
-    A count of images says little of how long they wait, since photographs take a hundred
-    times as long as frames. So the pace is measured, in seconds an image while there is
-    work, and what is expected to wait too long by it has no room either.
+    The number of images predicts the wait poorly, because a photo takes a hundred times as
+    long as a 28x28 image. The class therefore tracks the average time per image and rejects
+    requests when the expected wait exceeds the limit.
 
-    Belongs to the event loop.
+    Not thread-safe: call it from the event loop only.
     """
 
-    def __init__(self, room: AdmissionLimits, metrics: Metrics) -> None:
-        self._room = room
+    def __init__(self, limits: AdmissionLimits, metrics: Metrics) -> None:
+        self._limits = limits
         self._image_count = 0
         self._byte_count = 0
         self._stream_count = 0
         self._seconds_per_image = 0.0
-        self._paced_from = 0.0
-        self._shed = {
-            limit: metrics.shed.labels(limit) for limit in ("images", "bytes", "wait", "streams")
+        self._measured_from = 0.0
+        self._rejected_requests = {
+            limit: metrics.rejected_requests.labels(limit)
+            for limit in ("images", "bytes", "wait", "streams")
         }
-        metrics.images_in_hand.set_function(lambda: self._image_count)
+        metrics.images_in_flight.set_function(lambda: self._image_count)
 
     @property
     def expected_wait_seconds(self) -> float:
-        """How long an image that came now would wait for those in hand."""
+        """Time that an image arriving now would wait for the images in flight."""
         return self._image_count * self._seconds_per_image
 
     @property
     def image_count(self) -> int:
-        """How many images are in hand."""
+        """Number of images in flight."""
         return self._image_count
 
     @property
     def is_full(self) -> bool:
-        """Whether not a single image more has room."""
-        return self._exceeded(1, 0) is not None
+        """Whether even a single further image would be rejected."""
+        return self._exceeded_limit(1, 0) is not None
 
     @contextmanager
     def admit(self, image_count: int, byte_count: int) -> Iterator[bool]:
-        """Hold room for a request; gives whether it is alone.
+        """Count a request as in flight for as long as the context lasts.
+
+        Yields:
+            Whether no other request was in flight when this one was admitted.
 
         Raises:
-            OverloadedError: There is no room.
+            OverloadedError: The request exceeds a limit.
         """
         is_alone = self._image_count == 0
-        exceeded = self._exceeded(image_count, byte_count)
-        if exceeded is not None:
-            raise self.refusal(exceeded)
+        limit = self._exceeded_limit(image_count, byte_count)
+        if limit is not None:
+            raise self.rejection(limit)
         if is_alone:
-            self._paced_from = time.perf_counter()
-        self._hold(image_count, byte_count)
+            self._measured_from = time.perf_counter()
+        self._add(image_count, byte_count)
         try:
             yield is_alone
-            self._pace(image_count)
+            self._update_average(image_count)
         finally:
-            self._hold(-image_count, -byte_count)
+            self._add(-image_count, -byte_count)
 
     @contextmanager
     def admit_stream(self) -> Iterator[None]:
-        """Hold room for a stream, until it ends.
+        """Count a stream as open for as long as the context lasts.
 
         Raises:
-            OverloadedError: There is no room.
+            OverloadedError: Too many streams are open.
         """
-        if self._stream_count >= self._room.stream_count:
-            raise self.refusal("streams")
+        if self._stream_count >= self._limits.stream_count:
+            raise self.rejection("streams")
         self._stream_count += 1
         try:
             yield
         finally:
             self._stream_count -= 1
 
-    def refusal(self, limit: str | None = None) -> OverloadedError:
-        """Return the error for a request that has no room, and count it.
+    def rejection(self, limit: str | None = None) -> OverloadedError:
+        """Return the error for a rejected request, and count the rejection.
 
         Args:
-            limit: What is full; None for what a single image finds full.
+            limit: The limit that the request exceeds; None for the limit that a single further
+                image exceeds.
         """
-        limit = limit or self._exceeded(1, 0) or "images"
-        self._shed[limit].inc()
-        what, count, most = {
-            "images": ("images wait", self._image_count, self._room.image_count),
-            "bytes": ("bytes of images wait", self._byte_count, self._room.byte_count),
-            "streams": ("streams are open", self._stream_count, self._room.stream_count),
-            "wait": (
-                "seconds are to wait",
-                round(self.expected_wait_seconds, 2),
-                self._room.wait_seconds,
-            ),
+        limit = limit or self._exceeded_limit(1, 0) or "images"
+        self._rejected_requests[limit].inc()
+        wait_seconds = self.expected_wait_seconds
+        reason = {
+            "images": f"{self._image_count} images are in flight; "
+            f"the limit is {self._limits.image_count}",
+            "bytes": f"{self._byte_count} bytes of images are in flight; "
+            f"the limit is {self._limits.byte_count}",
+            "streams": f"{self._stream_count} streams are open; "
+            f"the limit is {self._limits.stream_count}",
+            "wait": f"estimated wait of {round(wait_seconds, 2):g} s exceeds "
+            f"the {self._limits.wait_seconds:g} s limit",
         }[limit]
-        retry_after_seconds = round(max(self.expected_wait_seconds, LEAST_RETRY_SECONDS), 2)
-        return OverloadedError(f"{count} {what} and at most {most} may", retry_after_seconds)
+        return OverloadedError(reason, round(max(wait_seconds, MIN_RETRY_SECONDS), 2))
 
-    def _pace(self, image_count: int) -> None:
+    def _update_average(self, image_count: int) -> None:
         now = time.perf_counter()
-        pace = (now - self._paced_from) / image_count
-        self._paced_from = now
-        share = image_count / (image_count + _PACE_IMAGES)
-        self._seconds_per_image += (pace - self._seconds_per_image) * share
+        seconds_per_image = (now - self._measured_from) / image_count
+        self._measured_from = now
+        share = image_count / (image_count + _AVERAGED_IMAGES)
+        self._seconds_per_image += (seconds_per_image - self._seconds_per_image) * share
 
-    def _exceeded(self, image_count: int, byte_count: int) -> str | None:
+    def _exceeded_limit(self, image_count: int, byte_count: int) -> str | None:
         if self._image_count == 0:
             return None
-        if self._image_count + image_count > self._room.image_count:
+        if self._image_count + image_count > self._limits.image_count:
             return "images"
-        if self._byte_count + byte_count > self._room.byte_count:
+        if self._byte_count + byte_count > self._limits.byte_count:
             return "bytes"
-        if self.expected_wait_seconds > self._room.wait_seconds:
+        if self.expected_wait_seconds > self._limits.wait_seconds:
             return "wait"
         return None
 
-    def _hold(self, image_count: int, byte_count: int) -> None:
+    def _add(self, image_count: int, byte_count: int) -> None:
         self._image_count += image_count
         self._byte_count += byte_count

@@ -1,4 +1,4 @@
-"""Many waiting callers, one call of the model."""
+"""Combining the images of many waiting callers into one call of the model."""
 
 import asyncio
 import math
@@ -12,174 +12,176 @@ from digits_server.ops.metrics import Metrics
 
 from .threads import image_threads
 
-# The most images that are handed to the model in one call, unless a single caller
-# brings more. Larger calls are no faster an image and make those behind them wait.
-MAX_GATHERED: Final = 256
+# The most images in one call of the model, unless a single request has more. Larger calls are no
+# faster per image, and make the requests behind them wait.
+MAX_CALL_IMAGES: Final = 256
 
 Image = TypeVar("Image")
 Image_contra = TypeVar("Image_contra", contravariant=True)
-Answer = TypeVar("Answer")
-Answer_co = TypeVar("Answer_co", covariant=True)
+Output = TypeVar("Output")
+Output_co = TypeVar("Output_co", covariant=True)
 
 
-class Model(Protocol[Image_contra, Answer_co]):
-    """What is asked. Not thread-safe: one thread calls it."""
+class Model(Protocol[Image_contra, Output_co]):
+    """A model to batch for. Not thread-safe: one thread calls it."""
 
-    def predict(self, images: Sequence[Image_contra], /) -> Sequence[Answer_co]:
-        """Return the answer to each image, in their order."""
+    def predict(self, images: Sequence[Image_contra], /) -> Sequence[Output_co]:
+        """Return one output per image, in their order."""
 
 
-class _Work(NamedTuple, Generic[Image, Answer]):
+class _Request(NamedTuple, Generic[Image, Output]):
     images: Sequence[Image]
-    model: Model[Image, Answer]
-    deadline: float  # of the loop's clock
-    arrived: float  # of time.perf_counter
-    answers: asyncio.Future[Sequence[Answer]]
+    model: Model[Image, Output]
+    deadline: float  # on the event loop's clock
+    arrival: float  # on the clock of time.perf_counter
+    outputs: asyncio.Future[Sequence[Output]]
 
 
-class Batcher(Generic[Image, Answer]):
-    """Gathers images while the model works, and hands it what has gathered when it is free.
+class Batcher(Generic[Image, Output]):
+    """Queues requests while the model is busy, and passes them on together when it is free.
 
-    No time is waited for more work to come: a lone caller is answered at once. How much may
-    wait is not decided here but where requests are admitted. Work whose caller has gone, or
-    whose deadline has passed, is dropped before the model sees it.
+    The batcher never delays a request to wait for more: a lone request runs at once. It does
+    not limit the queue, because admission does. Requests that were cancelled or whose deadline
+    has passed are dropped before they reach the model.
 
-    Work names its model, and one call is of one model: whoever came under one version is
-    answered by it, also when another is served meanwhile.
+    A request names its model, and each call goes to one model. A request therefore gets its
+    predictions from the version that was served when it arrived.
 
-    One collector task and one model thread. Everything else belongs to the event loop.
+    There is one collector task and one model thread. Not thread-safe: call it from the event
+    loop only.
     """
 
     def __init__(self, metrics: Metrics) -> None:
-        """Prepare; ``start`` begins."""
+        """Create a batcher that does nothing until ``start``."""
         self._metrics = metrics
-        self._flushed = {
-            reason: metrics.batch_images.labels(reason)
-            for reason in ("idle", "gathered", "full", "swap", "alone")
+        self._batch_images = {
+            flush: metrics.batch_images.labels(flush)
+            for flush in ("idle", "gathered", "full", "swap", "alone")
         }
-        self._waiting: deque[_Work[Image, Answer]] = deque()
-        self._arrived = asyncio.Event()
+        self._queue: deque[_Request[Image, Output]] = deque()
+        self._has_arrived = asyncio.Event()
         self._is_busy = False
         self._thread = image_threads(1, "model")
         self._collector: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to answer. Called within the event loop."""
+        """Start to process requests. Called within the event loop."""
         self._collector = asyncio.create_task(self._collect(), name="batcher")
 
     async def stop(self) -> None:
-        """End the collector and the model thread; whoever still waits is cancelled."""
+        """Stop the collector and the model thread, and cancel the requests that still wait."""
         if self._collector is not None:
             self._collector.cancel()
             await asyncio.gather(self._collector, return_exceptions=True)
-        for work in self._waiting:
-            work.answers.cancel()
-        self._waiting.clear()
-        # The model's last call takes milliseconds; the loop is not held for it.
+        for request in self._queue:
+            request.outputs.cancel()
+        self._queue.clear()
+        # The model's last call may take milliseconds, which must not block the event loop.
         await asyncio.to_thread(self._thread.shutdown)
 
     async def predict(
-        self, images: Sequence[Image], model: Model[Image, Answer], deadline: float = math.inf
-    ) -> Sequence[Answer]:
-        """Return the model's answers to at least one image, in their order.
+        self, images: Sequence[Image], model: Model[Image, Output], deadline: float = math.inf
+    ) -> Sequence[Output]:
+        """Return the model's outputs for at least one image, in their order.
 
         Args:
-            images: As the model takes them.
-            model: Which is asked.
-            deadline: Of the event loop's clock; after it nobody waits for the answers.
+            images: Images as the model takes them.
+            model: The model to call.
+            deadline: Time on the event loop's clock after which the caller no longer waits.
 
         Raises:
             ExpiredError: The deadline passed before the model was free.
         """
-        answers: asyncio.Future[Sequence[Answer]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Work(images, model, deadline, time.perf_counter(), answers))
-        self._arrived.set()
-        return await answers
+        outputs: asyncio.Future[Sequence[Output]] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Request(images, model, deadline, time.perf_counter(), outputs))
+        self._has_arrived.set()
+        return await outputs
 
     def predict_in_place(
-        self, images: Sequence[Image], model: Model[Image, Answer]
-    ) -> Sequence[Answer] | None:
-        """Return the answers at once, or None where the model is at work.
+        self, images: Sequence[Image], model: Model[Image, Output]
+    ) -> Sequence[Output] | None:
+        """Call the model in the event loop's thread, or return None if the model is busy.
 
-        For a caller who is alone: the way to the model's thread and back takes longer than
-        a small model does. The event loop stands still meanwhile.
+        Meant for a single caller: the way to the model's thread and back takes longer than a
+        small model does. The call blocks the event loop.
         """
-        if self._is_busy or self._waiting:
+        if self._is_busy or self._queue:
             return None
-        self._flushed["alone"].observe(len(images))
+        self._batch_images["alone"].observe(len(images))
         with self._metrics.model_seconds.time():
             return model.predict(images)
 
     async def _collect(self) -> None:
         was_busy = False
         while True:
-            if not self._waiting:
+            if not self._queue:
                 was_busy = False
-                self._arrived.clear()
-                await self._arrived.wait()
-            gathered, reason = self._gather()
-            if gathered:
-                self._flushed["idle" if reason == "gathered" and not was_busy else reason].observe(
-                    sum(len(work.images) for work in gathered)
-                )
+                self._has_arrived.clear()
+                await self._has_arrived.wait()
+            batch, flush = self._next_batch()
+            if batch:
+                if flush == "gathered" and not was_busy:
+                    flush = "idle"
+                self._batch_images[flush].observe(sum(len(request.images) for request in batch))
                 self._is_busy = True
                 try:
-                    await self._answer(gathered)
+                    await self._call_model(batch)
                 finally:
                     self._is_busy = False
                 was_busy = True
 
-    def _gather(self) -> tuple[list[_Work[Image, Answer]], str]:
-        """Take the oldest work, up to the largest call, and say what ended the taking."""
-        gathered: list[_Work[Image, Answer]] = []
+    def _next_batch(self) -> tuple[list[_Request[Image, Output]], str]:
+        """Take the oldest requests for one call, and return them with what limited the batch."""
+        batch: list[_Request[Image, Output]] = []
         count = 0
-        now, began = asyncio.get_running_loop().time(), time.perf_counter()
-        while self._waiting:
-            work = self._waiting[0]
-            if gathered and work.model is not gathered[0].model:
-                return gathered, "swap"
-            if gathered and count + len(work.images) > MAX_GATHERED:
-                return gathered, "full"
-            self._waiting.popleft()
-            if self._is_wanted(work, now):
-                self._metrics.queue_wait_seconds.observe(began - work.arrived)
-                gathered.append(work)
-                count += len(work.images)
-        return gathered, "gathered"
+        now, start = asyncio.get_running_loop().time(), time.perf_counter()
+        while self._queue:
+            request = self._queue[0]
+            if batch and request.model is not batch[0].model:
+                return batch, "swap"
+            if batch and count + len(request.images) > MAX_CALL_IMAGES:
+                return batch, "full"
+            self._queue.popleft()
+            if not self._drop_if_done(request, now):
+                self._metrics.queue_wait_seconds.observe(start - request.arrival)
+                batch.append(request)
+                count += len(request.images)
+        return batch, "gathered"
 
-    def _is_wanted(self, work: _Work[Image, Answer], now: float) -> bool:
-        if now >= work.deadline:
-            self._metrics.dropped.labels("expired").inc(len(work.images))
-            if not work.answers.done():
-                work.answers.set_exception(ExpiredError("the deadline passed in the queue"))
-            return False
-        if work.answers.done():
-            self._metrics.dropped.labels("cancelled").inc(len(work.images))
-            return False
-        return True
+    def _drop_if_done(self, request: _Request[Image, Output], now: float) -> bool:
+        """Return whether a request has expired or was cancelled, and count it if so."""
+        if now >= request.deadline:
+            self._metrics.dropped.labels("expired").inc(len(request.images))
+            if not request.outputs.done():
+                request.outputs.set_exception(ExpiredError("the deadline passed in the queue"))
+            return True
+        if request.outputs.done():
+            self._metrics.dropped.labels("cancelled").inc(len(request.images))
+            return True
+        return False
 
-    async def _answer(self, gathered: list[_Work[Image, Answer]]) -> None:
-        images = [image for work in gathered for image in work.images]
+    async def _call_model(self, batch: list[_Request[Image, Output]]) -> None:
+        images = [image for request in batch for image in request.images]
         loop = asyncio.get_running_loop()
         try:
             with self._metrics.model_seconds.time():
-                answers = await loop.run_in_executor(
-                    self._thread, gathered[0].model.predict, images
+                outputs = await loop.run_in_executor(self._thread, batch[0].model.predict, images)
+            if len(outputs) != len(images):
+                raise RuntimeError(
+                    f"the model returned {len(outputs)} outputs for {len(images)} images"
                 )
-            if len(answers) != len(images):
-                raise RuntimeError(f"the model gave {len(answers)} answers to {len(images)} images")
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is these callers' answer
-            for work in gathered:
-                if not work.answers.done():
-                    work.answers.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - any error goes to the callers of this batch
+            for request in batch:
+                if not request.outputs.done():
+                    request.outputs.set_exception(error)
             return
         except asyncio.CancelledError:
-            for work in gathered:
-                work.answers.cancel()
+            for request in batch:
+                request.outputs.cancel()
             raise
-        begin = 0
-        for work in gathered:
-            end = begin + len(work.images)
-            if not work.answers.done():
-                work.answers.set_result(answers[begin:end])
-            begin = end
+        start = 0
+        for request in batch:
+            end = start + len(request.images)
+            if not request.outputs.done():
+                request.outputs.set_result(outputs[start:end])
+            start = end

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits_server.errors import InvalidArgumentError, ServerError
-from digits_server.models import Image, LoadedModel, Manifest
+from digits_server.models import ImageOrFrame, LoadedModel, Manifest
 from digits_server.models.postprocess import Prediction, Verdict
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.normalize import normalize_batch
@@ -48,7 +48,7 @@ class Recognizer:
     def __init__(
         self,
         model: LoadedModel,
-        batcher: Batcher[Image, Prediction],
+        batcher: Batcher[ImageOrFrame, Prediction],
         decoding: ThreadPoolExecutor,
         admission: Admission,
         metrics: Metrics,

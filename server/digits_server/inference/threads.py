@@ -1,4 +1,4 @@
-"""Threads that work on images, which step back behind the one that takes the calls."""
+"""Threads for image work, which yield to the thread that handles calls."""
 
 import os
 import sys
@@ -6,16 +6,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-# The least there is. On one core at three times what it can do, the event loop otherwise gets
-# to calls seconds after they came, to turn them away "at once"; two steps cost images.
+# The smallest step. Without it, on one core at three times its capacity, the event loop handles
+# calls seconds after they arrive, and so rejects them late. Two steps would slow down the images.
 _NICENESS: Final = 1
 
 
 def image_threads(count: int, name: str) -> ThreadPoolExecutor:
     """Return threads that leave the core to the event loop when both want it."""
-    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_step_back)
+    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_lower_priority)
 
 
-def _step_back() -> None:
-    if sys.platform == "linux":  # where a thread has a niceness of its own
+def _lower_priority() -> None:
+    if sys.platform == "linux":  # where each thread has its own niceness
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -1,12 +1,12 @@
-"""Model folders: what they say of themselves, and how one is found, checked and loaded.
+"""Model folders: their manifests, and how a model is found, checked and loaded.
 
     <models dir>/<version>/manifest.json
     <models dir>/<version>/model.tflite
 
-A version is a whole number above 0, and its folder is never changed once it is there.
+A version is a positive integer. Its folder never changes once it exists.
 """
 
-from .loaded import Image, LoadedModel
+from .loaded import ImageOrFrame, LoadedModel
 from .manifest import LABELS, MANIFEST_FILE, MODEL_FILE, Manifest, sha256
 from .registry import load_folder, versions
 from .watcher import ModelWatcher
@@ -15,7 +15,7 @@ __all__ = [
     "LABELS",
     "MANIFEST_FILE",
     "MODEL_FILE",
-    "Image",
+    "ImageOrFrame",
     "LoadedModel",
     "Manifest",
     "ModelWatcher",

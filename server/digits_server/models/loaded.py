@@ -1,4 +1,4 @@
-"""A model that answers: from images of a frame's size, or any other, to predictions."""
+"""A loaded model: predictions for gray images of any size, and for frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,51 +11,52 @@ from digits_server.preprocessing.normalize import normalize_batch
 
 from .engine import Engine
 from .manifest import Manifest
-from .postprocess import Prediction, blank, to_predictions
+from .postprocess import Prediction, blank_prediction, to_predictions
 
-Gray: TypeAlias = NDArray[np.uint8]
-"""(H, W), still to be framed."""
-Image: TypeAlias = Gray | NDArray[np.float32]
-"""A gray image, or a (28, 28) frame in 0..1."""
+GrayImage: TypeAlias = NDArray[np.uint8]
+"""(H, W), not yet normalized to a frame."""
+Frame: TypeAlias = NDArray[np.float32]
+"""(28, 28) in 0..1."""
+ImageOrFrame: TypeAlias = GrayImage | Frame
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that has been checked, warmed and tried."""
+    """A model that has been checked, warmed up and self-tested."""
 
     manifest: Manifest
     engine: Engine
 
-    def predict(self, images: Sequence[Image]) -> list[Prediction]:
-        """Return the answer to each of at least one image.
+    def predict(self, images: Sequence[ImageOrFrame]) -> list[Prediction]:
+        """Return the prediction for each of at least one image.
 
-        They are worked on together, which costs each of many less than it costs alone.
-        The engine is not asked about those without ink.
+        Many images together take less time per image than a single one. Frames without ink are
+        not passed to the engine.
         """
-        frames = _frames_of(images)
-        version, threshold = self.manifest.version, self.manifest.rejection_threshold
+        frames = _to_frames(images)
         has_ink = np.asarray(frames.any(axis=(1, 2)))
-        inked = frames if has_ink.all() else frames[has_ink]
-        answers = (
-            to_predictions(inked, self.engine.predict(inked), threshold, version)
-            if len(inked)
-            else []
-        )
-        if len(answers) == len(frames):
-            return answers
-        of_inked = iter(answers)
+        if has_ink.all():
+            return self._predict_inked(frames)
+        inked_predictions = iter(self._predict_inked(frames[has_ink]) if has_ink.any() else ())
         return [
-            next(of_inked) if inks else blank(frame, version)
-            for frame, inks in zip(frames, has_ink, strict=True)
+            next(inked_predictions) if is_inked else blank_prediction(frame, self.manifest.version)
+            for frame, is_inked in zip(frames, has_ink, strict=True)
         ]
 
+    def _predict_inked(self, frames: NDArray[np.float32]) -> list[Prediction]:
+        probs = self.engine.predict(frames)
+        return to_predictions(
+            frames, probs, self.manifest.rejection_threshold, self.manifest.version
+        )
 
-def _frames_of(images: Sequence[Image]) -> NDArray[np.float32]:
-    grays = [cast("Gray", image) for image in images if image.dtype == np.uint8]
+
+def _to_frames(images: Sequence[ImageOrFrame]) -> NDArray[np.float32]:
+    """Return images as (N, 28, 28) frames; those that are frames already stay unchanged."""
+    grays = [cast("GrayImage", image) for image in images if image.dtype == np.uint8]
     if not grays:
         return np.stack(images)
-    made = normalize_batch(grays)
+    normalized = normalize_batch(grays)
     if len(grays) == len(images):
-        return made
-    of_grays = iter(made)
-    return np.stack([next(of_grays) if image.dtype == np.uint8 else image for image in images])
+        return normalized
+    remaining = iter(normalized)
+    return np.stack([next(remaining) if image.dtype == np.uint8 else image for image in images])

@@ -1,4 +1,4 @@
-"""What a model folder says of itself."""
+"""The manifest of a model folder."""
 
 import dataclasses
 import hashlib
@@ -19,28 +19,28 @@ class Manifest:
     """The content of ``manifest.json``."""
 
     version: str
-    """A whole number above 0 in decimal digits: the folder's name."""
+    """A positive integer in decimal digits, equal to the folder's name."""
 
     frame_recipe: str
     """The ``FRAME_RECIPE`` that the model was trained with."""
 
     labels: tuple[str, ...]
-    """What each of its outputs stands for."""
+    """The digits in the order of the outputs: "0" to "9"."""
 
     temperature: float
-    """By which the logits are divided before the softmax; above 0."""
+    """Divisor of the logits before the softmax; above 0."""
 
     rejection_threshold: float
-    """The least probability, 0 to 1, of the likeliest digit at which the ink counts as it.
+    """Minimum probability of the top digit for the verdict DIGIT, 0 to 1.
 
-    Of all that the model tells apart, what is no digit included, where it knows that.
+    The probability is over all of the model's classes, including "not a digit" if it has that.
     """
 
     metrics: dict[str, float]
-    """Measured when it was exported: ``mnist_test_accuracy`` and others, shares of 1."""
+    """Measured at export: ``mnist_test_accuracy`` and others, as shares of 1."""
 
     training: dict[str, Any]
-    """How it was trained: command, commit, data checksums, settings with the seed."""
+    """The training: command, commit, data checksums, settings with the seed."""
 
     files: dict[str, str]
     """The SHA-256 of each other file in the folder."""
@@ -50,31 +50,33 @@ class Manifest:
         """Read and check a folder's manifest, and its files against their checksums.
 
         Raises:
-            ModelError: The manifest is missing, not JSON, has other fields than these or
-                values out of their range, or a file is missing or altered.
+            ModelError: The manifest is missing, is not JSON, or has unknown or missing fields
+                or a value out of range; or a file is missing or altered.
         """
         try:
             values = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
             manifest = cls(**(values | {"labels": tuple(values["labels"])}))
             manifest._check_values(folder.name)
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ModelError(f"{folder / MANIFEST_FILE} is not a manifest: {error}") from error
+            raise ModelError(
+                f"{folder / MANIFEST_FILE} is not a valid manifest: {error}"
+            ) from error
         for name in manifest.files:
-            manifest.content(folder, name)
+            manifest.read_file(folder, name)
         return manifest
 
-    def content(self, folder: Path, name: str) -> bytes:
-        """Return what is in one of the folder's files.
+    def read_file(self, folder: Path, name: str) -> bytes:
+        """Return the content of one of the folder's files.
 
         Raises:
-            ModelError: The file is missing, or altered.
+            ModelError: The file is missing or altered.
         """
         try:
             content = (folder / name).read_bytes()
         except OSError as error:
             raise ModelError(f"{folder / name} cannot be read: {error.strerror}") from error
         if hashlib.sha256(content).hexdigest() != self.files[name]:
-            raise ModelError(f"{folder / name} is not the file that its manifest names")
+            raise ModelError(f"{folder / name} does not match the checksum in its manifest")
         return content
 
     def write(self, folder: Path) -> None:
@@ -84,22 +86,22 @@ class Manifest:
 
     def _check_values(self, folder_name: str) -> None:
         if self.version != folder_name:
-            raise ValueError(f"version {self.version!r} is in the folder {folder_name!r}")
+            raise ValueError(f"version {self.version!r} does not match the folder {folder_name!r}")
         if self.labels != LABELS:
             raise ValueError(f"labels are {self.labels}, not the ten digits")
         if not self.temperature > 0:
             raise ValueError(f"temperature {self.temperature} is not above 0")
         if not 0 <= self.rejection_threshold <= 1:
             raise ValueError(f"rejection_threshold {self.rejection_threshold} is not in 0..1")
-        for name in ("metrics", "files"):  # a list would pass for either until it is used
+        for name in ("metrics", "files"):  # a list would fail only when it is used
             if not isinstance(getattr(self, name), dict):
-                raise TypeError(f"{name} are not an object")
+                raise TypeError(f"{name} is not an object")
         if "mnist_test_accuracy" not in self.metrics:
-            raise ValueError("metrics have no mnist_test_accuracy")
+            raise ValueError("metrics has no mnist_test_accuracy")
         if not 0 <= self.metrics["mnist_test_accuracy"] <= 1:
             raise ValueError("mnist_test_accuracy is not in 0..1")
         if MODEL_FILE not in self.files:
-            raise ValueError(f"files have no {MODEL_FILE}")
+            raise ValueError(f"files has no {MODEL_FILE}")
 
 
 def sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Finding a model folder, and loading it only if it is whole and fit to serve."""
+"""Finding model folders, and loading one only if it is complete and fit to serve."""
 
 import logging
 import time
@@ -18,14 +18,14 @@ from .manifest import MODEL_FILE, Manifest
 logger = logging.getLogger(__name__)
 
 SELF_TEST_IMAGES: Final = Path(__file__).parent.parent / "self_test_images"
-# Half of ten plain drawings is far above the one that chance gives, and below what the
-# weakest network that is worth comparing with gives.
-TRIAL_PASS_COUNT: Final = 5
-_TRIAL_LIMITS: Final = ImageLimits(max_bytes=2**20, max_pixels=2**20)
+# Half of the ten images is far more than the one expected by chance, and less than the weakest
+# network worth a comparison recognizes.
+SELF_TEST_PASS_COUNT: Final = 5
+_SELF_TEST_LIMITS: Final = ImageLimits(max_bytes=2**20, max_pixels=2**20)
 
 
 def versions(models_dir: Path) -> list[int]:
-    """Return the versions in a folder of models, the highest first.
+    """Return the versions in a models folder, highest first.
 
     Raises:
         ModelError: The folder cannot be read.
@@ -38,45 +38,49 @@ def versions(models_dir: Path) -> list[int]:
 
 
 def load_folder(folder: Path, threads: int) -> LoadedModel:
-    """Load one model folder: checksums, frame recipe, every batch size, a trial.
+    """Load a model folder: check files and frame recipe, warm up every batch size, self-test.
+
+    Args:
+        folder: Folder of one version.
+        threads: Number of threads that one call of the model may use.
 
     Raises:
-        ModelError: It is incomplete, altered, made for another frame recipe, not a
-            LiteRT model of the right shapes, or it does not know plain digits.
+        ModelError: The folder is incomplete or altered, was made for another frame recipe, is
+            not a LiteRT model of the right shapes, or fails the self-test.
     """
     manifest = Manifest.read(folder)
     if manifest.frame_recipe != FRAME_RECIPE:
         raise ModelError(
-            f"{folder} was trained on frames of the recipe {manifest.frame_recipe!r}; "
-            f"this server makes {FRAME_RECIPE!r}"
+            f"{folder} was trained with the frame recipe {manifest.frame_recipe!r}; "
+            f"this server uses {FRAME_RECIPE!r}"
         )
-    # What is checked is what is loaded, whatever becomes of the file meanwhile.
-    began = time.perf_counter()
-    content = manifest.content(folder, MODEL_FILE)
+    start = time.perf_counter()
+    # The bytes that are checked are the bytes that are loaded, even if the file changes meanwhile.
+    content = manifest.read_file(folder, MODEL_FILE)
     try:
         engine = LiteRtEngine(content, threads, manifest.temperature)
-        _try(engine)
+        _self_test(engine)
     except ModelError as error:
         raise ModelError(f"{folder / MODEL_FILE} cannot be served: {error}") from error
     logger.info(
-        "model %s loaded and tried in %.0f ms; the first call of each batch size took %s",
+        "model %s loaded and self-tested in %.0f ms; first call of each batch size: %s",
         manifest.version,
-        (time.perf_counter() - began) * 1000,
-        ", ".join(f"{size}: {took * 1000:.1f} ms" for size, took in engine.warm_up_seconds.items()),
+        (time.perf_counter() - start) * 1000,
+        ", ".join(f"{size}: {s * 1000:.1f} ms" for size, s in engine.warm_up_seconds.items()),
     )
     return LoadedModel(manifest, engine)
 
 
-def _try(engine: Engine) -> None:
-    """Ask for ten digits whose answers are known, to catch weights that are not a model's."""
+def _self_test(engine: Engine) -> None:
+    """Check that a model recognizes plain digits, to detect weights that are not a model's."""
     frames = [
-        normalize(decode((SELF_TEST_IMAGES / f"{digit}.png").read_bytes(), _TRIAL_LIMITS))
+        normalize(decode((SELF_TEST_IMAGES / f"{digit}.png").read_bytes(), _SELF_TEST_LIMITS))
         for digit in range(10)
     ]
-    answers = engine.predict(np.stack(frames))[:, :DIGIT_COUNT].argmax(axis=1)
-    right_count = int((answers == np.arange(10)).sum())
-    if right_count < TRIAL_PASS_COUNT:
-        raise ModelError(f"it knows {right_count} of 10 plain digits")
+    digits = engine.predict(np.stack(frames))[:, :DIGIT_COUNT].argmax(axis=1)
+    correct_count = int((digits == np.arange(10)).sum())
+    if correct_count < SELF_TEST_PASS_COUNT:
+        raise ModelError(f"it recognizes only {correct_count} of the 10 self-test images")
 
 
 def _is_version(name: str) -> bool:

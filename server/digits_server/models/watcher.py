@@ -1,4 +1,4 @@
-"""Following a folder of models: a better version is served as soon as it is there and good."""
+"""Watching a models folder, to serve a better version as soon as it appears."""
 
 import asyncio
 import contextlib
@@ -14,137 +14,140 @@ from .registry import load_folder, versions
 
 logger = logging.getLogger(__name__)
 
-# Of the files in a folder: name, size, time of change. Another one means that somebody
-# has worked on it, as when the rest of a copy has come.
+# Name, size and modification time of each file in a folder. A different signature means that the
+# folder has changed, for example because the rest of a copy has arrived.
 _Signature = tuple[tuple[str, int, int], ...]
 
 
 class ModelWatcher:
-    """Keeps the best version of a folder of models loaded.
+    """Keeps the best version in a models folder loaded.
 
-    The best is the highest that can be served, or the one that is asked for. A version is
-    loaded, warmed and tried beside the one that is served, and replaces it only if it is
-    good; a bad one is left alone until its folder changes. Where the folder of the served
-    version is removed, the best of those that are left replaces it.
+    The best version is the highest that can be served, or the pinned one. A version is loaded,
+    warmed up and self-tested while the served one stays in use, and replaces it only if it is
+    good. A rejected version is not loaded again until its folder changes. If the folder of the
+    served version is removed, the best remaining version replaces it.
 
-    Belongs to the event loop; the loading happens in a thread.
+    Not thread-safe: call it from the event loop only. Models are loaded in a thread.
     """
 
     def __init__(
         self,
         models_dir: Path,
-        wanted: int,
+        pinned_version: int,
         threads: int,
         metrics: Metrics,
     ) -> None:
-        """Prepare; nothing is loaded yet.
+        """Create a watcher that has loaded nothing yet.
 
         Args:
-            models_dir: Holds a folder for each version.
-            wanted: The only version to serve; 0 for the highest.
-            threads: That one call of a model may use.
-            metrics: Told of each folder that is tried.
+            models_dir: Folder with one folder per version.
+            pinned_version: The only version to serve; 0 for the highest.
+            threads: Number of threads that one call of a model may use.
+            metrics: Metrics in which loads and rejected versions are counted.
         """
         self._models_dir = models_dir
-        self._wanted = wanted
+        self._pinned_version = pinned_version
         self._threads = threads
         self._metrics = metrics
         self._served: LoadedModel | None = None
         self._rejected: dict[int, tuple[_Signature, str]] = {}
-        self._looking = asyncio.Lock()
-        self._complaint = ""
+        self._check_lock = asyncio.Lock()
+        self._last_problem = ""
 
     @property
     def rejected(self) -> dict[str, str]:
         """The versions in the folder that cannot be served, each with the reason."""
         return {str(version): reason for version, (_, reason) in self._rejected.items()}
 
-    async def first(self) -> LoadedModel:
-        """Return the best model that is there.
+    async def load_first(self) -> LoadedModel:
+        """Return the best model in the folder.
 
         Raises:
             ModelError: None can be served.
         """
-        model = await self.look()
+        model = await self.check()
         if model is None:
-            raise ModelError(f"the best model of {self._models_dir} is served already")
+            raise ModelError(f"the best model of {self._models_dir} is already served")
         return model
 
-    async def look(self, *, again: bool = False) -> LoadedModel | None:
-        """Look once; return what is better than what was returned before, if anything is.
+    async def check(self, *, retry_rejected: bool = False) -> LoadedModel | None:
+        """Check the folder once, and return a model that is to replace the served one, if any.
 
         Args:
-            again: Whether also to try what was rejected and has not changed since.
+            retry_rejected: Whether to load rejected versions again although they are unchanged.
 
         Raises:
-            ModelError: Nothing is served and nothing can be.
+            ModelError: No model is served and none can be.
         """
-        async with self._looking:
-            if again:
+        async with self._check_lock:
+            if retry_rejected:
                 self._rejected.clear()
-            better = await asyncio.to_thread(self._better)
+            better = await asyncio.to_thread(self._load_better)
             self._metrics.rejected_models.set(len(self._rejected))
             if better is not None:
                 self._served = better
             return better
 
-    async def follow(
+    async def watch(
         self,
         poll_seconds: float,
-        asked: asyncio.Event,
-        show: Callable[[LoadedModel | None], None],
+        check_now: asyncio.Event,
+        on_check: Callable[[LoadedModel | None], None],
     ) -> None:
-        """Look again and again, until cancelled; what goes wrong is logged.
+        """Check the folder periodically until cancelled. Errors are logged.
 
         Args:
-            poll_seconds: Between two looks; 0 for looks only when asked.
-            asked: Set to have a look at once, also at what was rejected.
-            show: Called in the event loop after each look, with what is to be served now.
+            poll_seconds: Time between two checks; 0 to check only on ``check_now``.
+            check_now: Set to check at once and to load rejected versions again.
+            on_check: Called in the event loop after each check, with a model that is to replace
+                the served one, if any.
         """
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(poll_seconds or None):
-                    await asked.wait()
-            again = asked.is_set()
-            asked.clear()
+                    await check_now.wait()
+            retry_rejected = check_now.is_set()
+            check_now.clear()
             try:
-                show(await self.look(again=again))
+                on_check(await self.check(retry_rejected=retry_rejected))
             except Exception:
-                logger.exception("looking for models in %s failed", self._models_dir)
+                logger.exception("checking %s for models failed", self._models_dir)
 
-    # From here on in a thread, one at a time.
+    # The methods below run in a thread, one at a time.
 
-    def _better(self) -> LoadedModel | None:
+    def _load_better(self) -> LoadedModel | None:
         try:
             found = versions(self._models_dir)
         except ModelError as error:
-            self._complain(str(error))
+            self._report_problem(str(error))
             return None
         self._rejected = {
-            version: reason for version, reason in self._rejected.items() if version in found
+            version: rejection for version, rejection in self._rejected.items() if version in found
         }
-        candidates = [version for version in found if self._wanted in (0, version)]
+        candidates = [version for version in found if self._pinned_version in (0, version)]
         for version in candidates:
             if self._served is not None and self._served.manifest.version == str(version):
-                self._complaint = ""
+                self._last_problem = ""
                 return None
-            loaded = self._loaded(version)
-            if loaded is not None:
-                self._complaint = ""
-                return loaded
+            model = self._load(version)
+            if model is not None:
+                self._last_problem = ""
+                return model
         if self._rejected:
-            reasons = "; ".join(reason for _, reason in self._rejected.values())
-            self._complain(reasons)
+            self._report_problem("; ".join(reason for _, reason in self._rejected.values()))
         elif not found:
-            self._complain(
-                f"{self._models_dir} holds no model: no folder in it is named by a number"
+            self._report_problem(
+                f"{self._models_dir} contains no models: "
+                "none of its folders is named by a version number"
             )
         else:
-            have = ", ".join(map(str, found))
-            self._complain(f"{self._models_dir} has no version {self._wanted}; it has {have}")
+            self._report_problem(
+                f"{self._models_dir} has no version {self._pinned_version}; "
+                f"it has {', '.join(map(str, found))}"
+            )
         return None
 
-    def _loaded(self, version: int) -> LoadedModel | None:
+    def _load(self, version: int) -> LoadedModel | None:
         folder = self._models_dir / str(version)
         signature = _signature(folder)
         if version in self._rejected and self._rejected[version][0] == signature:
@@ -154,26 +157,26 @@ class ModelWatcher:
         except ModelError as error:
             self._rejected[version] = (signature, str(error))
             self._metrics.model_loads.labels("rejected").inc()
-            logger.warning("model %d is not served: %s", version, error)
+            logger.warning("model %d is rejected: %s", version, error)
             return None
         self._rejected.pop(version, None)
         self._metrics.model_loads.labels("loaded").inc()
         return model
 
-    def _complain(self, complaint: str) -> None:
-        """Say that there is nothing to serve; what is served goes on being served."""
+    def _report_problem(self, problem: str) -> None:
+        """Raise a ModelError if no model is served; otherwise log the problem once."""
         if self._served is None:
-            raise ModelError(complaint)
-        if complaint != self._complaint:  # once, and not at every look
-            self._complaint = complaint
+            raise ModelError(problem)
+        if problem != self._last_problem:
+            self._last_problem = problem
             version = self._served.manifest.version
-            logger.warning("model %s is served from memory: %s", version, complaint)
+            logger.warning("model %s is still served from memory: %s", version, problem)
 
 
 def _signature(folder: Path) -> _Signature:
     try:
         files = sorted(folder.iterdir())
         stats = [(file.name, file.stat()) for file in files]
-    except OSError:  # it is being removed, or renamed
+    except OSError:  # the folder is being removed or renamed
         return ()
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)

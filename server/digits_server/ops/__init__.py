@@ -1,1 +1,1 @@
-"""What operators use: health, metrics, logs, traces, the admin port, and shutdown."""
+"""Interfaces for operators: health, metrics, logs, traces, the admin port, and shutdown."""

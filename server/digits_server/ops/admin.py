@@ -1,6 +1,6 @@
-"""A plaintext port for probes and Prometheus: gRPC health and HTTP behind one number.
+"""A plaintext port for probes and Prometheus: gRPC health and HTTP on one port.
 
-Over gRPC it answers ``grpc.health.v1.Health`` as the main port does; over HTTP the pages of
+gRPC serves ``grpc.health.v1.Health`` as on the main port; HTTP serves the pages of
 ``admin_pages.py``.
 """
 
@@ -14,29 +14,29 @@ from grpc_health.v1 import health_pb2_grpc
 from .admin_pages import Readiness, http_pages
 from .health import HealthServicer
 from .metrics import Metrics
-from .port_mux import LOOPBACK, switched_port
+from .port_mux import LOOPBACK, multiplexed_port
 
-Details = Callable[[], dict[str, Any]]
+GetDetails = Callable[[], dict[str, Any]]
 
 
 @contextlib.asynccontextmanager
 async def admin_port(
-    host: str, port: int, health: HealthServicer, metrics: Metrics, details: Details
+    host: str, port: int, health: HealthServicer, metrics: Metrics, get_details: GetDetails
 ) -> AsyncIterator[str]:
-    """Serve the port for as long as the context lasts.
+    """Serve the admin port for as long as the context lasts.
 
     Args:
-        host: To listen on.
-        port: 0 takes a free one.
-        health: What gRPC answers by, and /readyz.
-        metrics: What /metrics shows.
-        details: Makes what /readyz says of the models; called in another thread.
+        host: Host to listen on.
+        port: Port to listen on; 0 for a free one.
+        health: Health that gRPC and /readyz report.
+        metrics: Metrics for /metrics.
+        get_details: Returns the details of the models for /readyz; called in another thread.
 
     Yields:
         ``host:port`` as bound.
 
     Raises:
-        BindError: The address is in use or not ours.
+        BindError: The address is in use or not an address of this machine.
     """
     grpc_server = grpc.aio.server()
     health_pb2_grpc.add_HealthServicer_to_server(health, grpc_server)
@@ -45,9 +45,9 @@ async def admin_port(
     try:
         async with (
             http_pages(
-                metrics.registry, lambda: Readiness(health.is_ready, details())
+                metrics.registry, lambda: Readiness(health.is_ready, get_details())
             ) as http_port,
-            switched_port(host, port, lambda: grpc_port, http_port) as address,
+            multiplexed_port(host, port, lambda: grpc_port, http_port) as address,
         ):
             yield address
     finally:

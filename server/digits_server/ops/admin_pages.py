@@ -1,8 +1,8 @@
-"""What the admin port answers over HTTP.
+"""The HTTP pages of the admin port.
 
-GET    /metrics    Prometheus, in the format that the caller accepts
-GET    /livez      200 while it is alive, else 503
-GET    /readyz     200 or 503, with what there is to tell as JSON
+GET    /metrics    Prometheus metrics, in the format that the client accepts
+GET    /livez      200 while the server is alive, else 503
+GET    /readyz     200 while the server is ready, else 503; details as JSON
 """
 
 import asyncio
@@ -17,40 +17,40 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from .port_mux import FIRST_BYTES_SECONDS, LOOPBACK
+from .port_mux import FIRST_BYTES_TIMEOUT_SECONDS, LOOPBACK
 
 
 @dataclass(frozen=True)
 class Readiness:
-    """Whether calls are welcome, and what else /readyz tells."""
+    """The content of /readyz."""
 
     is_ready: bool
     details: dict[str, Any]
 
     @property
     def status(self) -> str:
-        """The word of gRPC's health service for it."""
+        """The readiness as a status name of gRPC's health service."""
         return "SERVING" if self.is_ready else "NOT_SERVING"
 
 
 @contextlib.asynccontextmanager
 async def http_pages(
     registry: CollectorRegistry,
-    readiness: Callable[[], Readiness],
+    get_readiness: Callable[[], Readiness],
     is_alive: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[int]:
-    """Answer on a free loopback port, in threads, for as long as the context lasts.
+    """Serve the pages on a free loopback port for as long as the context lasts.
 
     Args:
-        registry: What /metrics shows.
-        readiness: What /readyz shows.
-        is_alive: What /livez says.
+        registry: Metrics for /metrics.
+        get_readiness: Returns the content of /readyz; called in another thread, as is_alive.
+        is_alive: Returns whether /livez reports 200.
 
     Yields:
         The port.
     """
-    pages = _wsgi(registry, readiness, is_alive)
-    server = make_server(LOOPBACK, 0, pages, ThreadingWSGIServer, _Quiet)
+    app = _wsgi_app(registry, get_readiness, is_alive)
+    server = make_server(LOOPBACK, 0, app, ThreadingWSGIServer, _QuietRequestHandler)
     thread = threading.Thread(target=server.serve_forever, name="admin http", daemon=True)
     thread.start()
     try:
@@ -60,48 +60,52 @@ async def http_pages(
         server.server_close()
 
 
-class _Quiet(WSGIRequestHandler):
-    """Logs no request: probes come every few seconds."""
+class _QuietRequestHandler(WSGIRequestHandler):
+    """Logs no requests, because probes come every few seconds."""
 
-    timeout = FIRST_BYTES_SECONDS
+    timeout = FIRST_BYTES_TIMEOUT_SECONDS
 
     def log_message(self, *_: object) -> None:
         pass
 
 
-def _wsgi(
+def _wsgi_app(
     registry: CollectorRegistry,
-    readiness: Callable[[], Readiness],
+    get_readiness: Callable[[], Readiness],
     is_alive: Callable[[], bool],
 ) -> Any:
-    show_metrics = make_wsgi_app(registry)
+    metrics_app = make_wsgi_app(registry)
 
-    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
-            return _text(start_response, "405 Method Not Allowed", "only GET is answered\n")
+            return _respond(start_response, "405 Method Not Allowed", "only GET is supported\n")
         match environ["PATH_INFO"]:
             case "/metrics":
-                shown: Iterable[bytes] = show_metrics(environ, start_response)
-                return shown
+                page: Iterable[bytes] = metrics_app(environ, start_response)
+                return page
             case "/livez":
                 if is_alive():
-                    return _text(start_response, "200 OK", "alive\n")
-                return _text(start_response, "503 Service Unavailable", "not alive\n")
+                    return _respond(start_response, "200 OK", "alive\n")
+                return _respond(start_response, "503 Service Unavailable", "not alive\n")
             case "/readyz":
-                now = readiness()
-                content = json.dumps({"status": now.status, **now.details}, indent=2) + "\n"
-                line = "200 OK" if now.is_ready else "503 Service Unavailable"
-                return _text(start_response, line, content, "application/json")
+                readiness = get_readiness()
+                fields = {"status": readiness.status, **readiness.details}
+                status = "200 OK" if readiness.is_ready else "503 Service Unavailable"
+                content = json.dumps(fields, indent=2) + "\n"
+                return _respond(start_response, status, content, "application/json")
             case _:
-                return _text(start_response, "404 Not Found", "/metrics, /livez, /readyz\n")
+                return _respond(start_response, "404 Not Found", "/metrics, /livez, /readyz\n")
 
-    return answer
+    return app
 
 
-def _text(
-    start_response: Callable[..., Any], line: str, content: str, kind: str = "text/plain"
+def _respond(
+    start_response: Callable[..., Any], status: str, content: str, media_type: str = "text/plain"
 ) -> Iterable[bytes]:
     body = content.encode()
-    headers = [("Content-Type", f"{kind}; charset=utf-8"), ("Content-Length", str(len(body)))]
-    start_response(line, headers)
+    headers = [
+        ("Content-Type", f"{media_type}; charset=utf-8"),
+        ("Content-Length", str(len(body))),
+    ]
+    start_response(status, headers)
     return [body]

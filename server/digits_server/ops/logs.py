@@ -1,4 +1,4 @@
-"""The log on standard error: lines for people, or JSON for machines."""
+"""The log on standard error: readable lines, or JSON for log collectors."""
 
 import functools
 import json
@@ -14,35 +14,36 @@ from digits_server.settings import Settings
 
 logger = logging.getLogger("digits_server")
 
-_OWN_ATTRIBUTES: Final = frozenset(RESERVED_ATTRS) | {"color_message"}
+_STANDARD_ATTRIBUTES: Final = frozenset(RESERVED_ATTRS) | {"color_message"}
 _LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _SEPARATORS: Final = frozenset(" ='\"")
 
 
 def configure(level: str, log_format: str, worker: int | None = None) -> None:
-    """Send all that is logged to standard error, and Python's warnings too.
+    """Send all log records and Python's warnings to standard error.
 
     Args:
         level: DEBUG, INFO, WARNING or ERROR.
-        log_format: ``json`` for an object a line, ``console`` for lines to read. Either has
-            what was given as ``extra``, as fields or as ``key=value``.
-        worker: The number of this process among those that share a port; each entry has it.
+        log_format: ``json`` for one object per line, ``console`` for readable lines. Both
+            include the fields of ``extra``, as JSON fields or as ``key=value``.
+        worker: The number of this process among those that share a port, added to each entry;
+            None for a server of one process.
     """
     handler = logging.StreamHandler(sys.stderr)
     if worker is not None:
-        handler.addFilter(functools.partial(_name_worker, worker))
-    handler.setFormatter(_Json() if log_format == "json" else _Console())
+        handler.addFilter(functools.partial(_add_worker, worker))
+    handler.setFormatter(_JsonLineFormatter() if log_format == "json" else _ConsoleFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
 
 
 def log_ready(settings: Settings, address: str, admin_address: str | None) -> None:
-    """Log that the server is ready, and warn where it is reachable without token or TLS.
+    """Log that the server is ready, and warn if it can be reached without a token or TLS.
 
     Args:
         settings: All settings.
         address: ``host:port`` as bound.
-        admin_address: The same for the admin port; None without one.
+        admin_address: ``host:port`` of the admin port; None without one.
     """
     if settings.host not in _LOOPBACK_HOSTS:
         if settings.tokens_file is None and settings.tls_client_ca is None:
@@ -56,19 +57,19 @@ def log_ready(settings: Settings, address: str, admin_address: str | None) -> No
     logger.info("ready on %s", address)
 
 
-def _name_worker(worker: int, record: logging.LogRecord) -> bool:
+def _add_worker(worker: int, record: logging.LogRecord) -> bool:
     record.worker = worker
     return True
 
 
-class _Json(JsonFormatter):
+class _JsonLineFormatter(JsonFormatter):
     def __init__(self) -> None:
         super().__init__(
             "{levelname}{name}{message}",
             style="{",
             rename_fields={"levelname": "level", "name": "logger", "exc_info": "exception"},
             json_default=_text,
-            # NaN and Infinity are no JSON, and some readers give up on them.
+            # NaN and Infinity are not valid JSON, and some parsers fail on them.
             json_serializer=functools.partial(json.dumps, allow_nan=False),
         )
 
@@ -78,32 +79,32 @@ class _Json(JsonFormatter):
         record: logging.LogRecord,
         message_dict: dict[str, object],
     ) -> None:
-        log_data["time"] = _time(record)  # comes first in the line
+        log_data["time"] = _time(record)  # the first field of the line
         super().add_fields(log_data, record, message_dict)
-        # What was given as ``extra`` does not pass for these.
+        # Fields of ``extra`` must not replace these.
         log_data.update(time=_time(record), level=record.levelname, logger=record.name)
 
     def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
         try:
             return super().jsonify_log_record(log_data)
-        except (TypeError, ValueError):  # a cycle, a key that is no text, NaN
-            plain = {name: _text(value) for name, value in log_data.items()}
-            return super().jsonify_log_record(plain)
+        except (TypeError, ValueError):  # a cycle, a key that is not a string, NaN
+            texts = {name: _text(value) for name, value in log_data.items()}
+            return super().jsonify_log_record(texts)
 
 
-class _Console(logging.Formatter):
+class _ConsoleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         message = _on_one_line(record.getMessage())
         line = f"{_time(record)} {record.levelname:<7} {record.name}: {message}"
         fields = {
-            name: value for name, value in vars(record).items() if name not in _OWN_ATTRIBUTES
+            name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES
         }
         line += "".join(f" {_word(name)}={_word(value)}" for name, value in fields.items())
-        below = [self.formatException(record.exc_info)] if record.exc_info else []
-        below += [record.stack_info] if record.stack_info else []
-        # Indented, so that the text of an exception cannot pass for another entry.
+        details = [self.formatException(record.exc_info)] if record.exc_info else []
+        details += [record.stack_info] if record.stack_info else []
+        # Indented, so that the text of an exception cannot look like another entry.
         return line + "".join(
-            f"\n  {_on_one_line(part)}" for text in below for part in text.splitlines()
+            f"\n  {_on_one_line(part)}" for text in details for part in text.splitlines()
         )
 
 
@@ -113,7 +114,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _on_one_line(text: str) -> str:
-    """Return a text in which nothing begins a line that could be taken for another entry."""
+    """Escape line breaks and control characters, so that a text cannot look like another entry."""
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in text
     )
@@ -128,5 +129,5 @@ def _word(value: object) -> str:
 def _text(value: object) -> str:
     try:
         return str(value)
-    except Exception:  # noqa: BLE001  whatever it is, the rest of the line is worth having
-        return f"<a {type(value).__name__} that has no text>"
+    except Exception:  # noqa: BLE001 - the rest of the line is still useful
+        return f"<{type(value).__name__} without text>"

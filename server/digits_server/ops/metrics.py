@@ -1,4 +1,4 @@
-"""What the server counts of itself, for Prometheus. Each metric is declared here, once."""
+"""The server's metrics for Prometheus. Every metric is declared here."""
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,7 +16,7 @@ _IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Metrics:
-    """The metrics of one server, in a registry of their own."""
+    """The metrics of one server, in their own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -24,94 +24,96 @@ class Metrics:
             collector(registry=self.registry)
         self.calls = Counter(
             "digits_calls",
-            "Calls that ended, by method and status code.",
+            "Finished calls, by method and status code.",
             ["method", "code"],
             registry=self.registry,
         )
         self.call_seconds = Histogram(
             "digits_call_seconds",
-            "From the request's arrival to the end of the call; of a stream, its whole life.",
+            "Duration of calls, from the arrival of the request to the end; of streams, their"
+            " whole lifetime.",
             ["method"],
             buckets=_SECONDS,
             registry=self.registry,
         )
         self.calls_in_flight = Gauge(
             "digits_calls_in_flight",
-            "Calls that have begun and not ended.",
+            "Calls that have started and not finished.",
             ["method"],
             registry=self.registry,
         )
-        self.images_in_hand = Gauge(
+        self.images_in_flight = Gauge(
             "digits_images_in_hand",
-            "Images that were accepted and have no answer yet.",
+            "Images in flight: admitted and not yet finished.",
             registry=self.registry,
         )
         self.framing_seconds = Histogram(
             "digits_framing_seconds",
-            "Decoding and framing all images of a request, the wait for a thread included."
-            " A small raw image alone is framed in the model's call.",
+            "Time to decode and frame all images of a request, including the wait for a thread."
+            " A single small raw image is framed in the call of the model and not counted here.",
             buckets=_SECONDS,
             registry=self.registry,
         )
         self.queue_wait_seconds = Histogram(
             "digits_queue_wait_seconds",
-            "From framed, or its arrival, to the model's beginning, of each request.",
+            "Time each request waits in the batch queue.",
             buckets=_SECONDS,
             registry=self.registry,
         )
         self.model_seconds = Histogram(
             "digits_model_seconds",
-            "One call of the model, with framing and judging what gathered for it.",
+            "Duration of one call of the model, including the verdicts and the framing of small"
+            " raw images.",
             buckets=_MODEL_SECONDS,
             registry=self.registry,
         )
         self.batch_images = Histogram(
             "digits_batch_images",
-            "Images in one call of the model, by what made it go: idle (the model was free),"
-            " gathered (all that had come while it worked), full (as many as a call takes),"
-            " swap (what follows is for another version), alone (a single image was answered"
-            " in place).",
+            "Images in one call of the model, by what limited the batch: idle (the model was free),"
+            " gathered (all images that arrived while it was busy), full (the maximum batch size),"
+            " swap (the next request is for another version), alone (a single image, without"
+            " the queue).",
             ["flush"],
             buckets=_IMAGES,
             registry=self.registry,
         )
-        self.shed = Counter(
+        self.rejected_requests = Counter(
             "digits_shed_requests",
-            "Requests turned away by a limit: images, bytes, wait, streams.",
+            "Requests rejected because of a limit: images, bytes, wait, streams.",
             ["limit"],
             registry=self.registry,
         )
         self.unauthenticated = Counter(
             "digits_unauthenticated_calls",
-            "Calls that showed no token, or none that is known. They are in no other metric.",
+            "Calls without a valid token. No other metric counts them.",
             registry=self.registry,
         )
         self.dropped = Counter(
             "digits_dropped_images",
-            "Images that never reached the model: expired (deadline) or cancelled (caller).",
+            "Images dropped before the model: expired (deadline) or cancelled (caller).",
             ["reason"],
             registry=self.registry,
         )
         self.verdicts = Counter(
             "digits_verdicts",
-            "Images answered: digit, not_a_digit, blank, or invalid.",
+            "Finished images by verdict: digit, not_a_digit, blank, or invalid.",
             ["verdict"],
             registry=self.registry,
         )
         self.model_version = Gauge(
-            "digits_model_version", "The version that answers.", registry=self.registry
+            "digits_model_version", "The model version that is served.", registry=self.registry
         )
         self.model_loads = Counter(
             "digits_model_loads",
-            "Model folders that were tried: loaded or rejected.",
+            "Attempts to load a model folder, by result: loaded or rejected.",
             ["result"],
             registry=self.registry,
         )
         self.rejected_models = Gauge(
             "digits_rejected_model_versions",
-            "Versions that are in the models folder and cannot be served.",
+            "Versions in the models folder that cannot be served.",
             registry=self.registry,
         )
         self.ready = Gauge(
-            "digits_ready", "1 while the server says SERVING, else 0.", registry=self.registry
+            "digits_ready", "1 while the server reports SERVING, else 0.", registry=self.registry
         )

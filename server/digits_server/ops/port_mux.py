@@ -1,7 +1,7 @@
-"""One port for two protocols: a connection is handed on by its first bytes.
+"""One port for gRPC and HTTP: each connection is forwarded by its first bytes.
 
-One that begins like HTTP/2 goes to a gRPC server, any other to an HTTP server; both listen on
-loopback ports of their own.
+A connection that starts like HTTP/2 goes to a gRPC server, any other to an HTTP server. Both
+servers listen on loopback ports.
 """
 
 import asyncio
@@ -12,58 +12,58 @@ from typing import Final
 from digits_server.errors import BindError
 
 LOOPBACK: Final = "127.0.0.1"
-FIRST_BYTES_SECONDS: Final = 10.0
-_HTTP2_BEGINNING: Final = b"PRI "
-_MOST_CONNECTIONS: Final = 64
-_PIECE_BYTES: Final = 2**16
+FIRST_BYTES_TIMEOUT_SECONDS: Final = 10.0
+_HTTP2_START: Final = b"PRI "  # of the connection preface, RFC 9113
+_MAX_CONNECTIONS: Final = 64
+_CHUNK_BYTES: Final = 2**16
 
-PortNow = Callable[[], int | None]
-"""Tells a loopback port for a connection that has come, in a thread; None for nowhere."""
+GetPort = Callable[[], int | None]
+"""Returns the loopback port for a new connection, or None to close it; called in a thread."""
 
 
 @contextlib.asynccontextmanager
-async def switched_port(
-    host: str, port: int, grpc_port: PortNow, http_port: int
+async def multiplexed_port(
+    host: str, port: int, get_grpc_port: GetPort, http_port: int
 ) -> AsyncIterator[str]:
-    """Serve the port for as long as the context lasts.
+    """Forward the connections of a port for as long as the context lasts.
 
     Args:
-        host: To listen on.
-        port: 0 takes a free one.
-        grpc_port: Where connections that speak HTTP/2 go.
-        http_port: Where others go.
+        host: Host to listen on.
+        port: Port to listen on; 0 for a free one.
+        get_grpc_port: Returns the port to which HTTP/2 connections are forwarded.
+        http_port: Port to which all other connections are forwarded.
 
     Yields:
         ``host:port`` as bound.
 
     Raises:
-        BindError: The address is in use or not ours.
+        BindError: The address is in use or not an address of this machine.
     """
-    switch = _Switch(grpc_port, http_port)
+    mux = _PortMux(get_grpc_port, http_port)
     try:
-        listening = await asyncio.start_server(switch.connected, host, port)
+        server = await asyncio.start_server(mux.accept, host, port)
     except OSError as error:
         raise BindError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     try:
-        async with listening:
-            yield "{}:{}".format(*listening.sockets[0].getsockname()[:2])
+        async with server:
+            yield "{}:{}".format(*server.sockets[0].getsockname()[:2])
     finally:
-        switch.close()
+        mux.close()
 
 
-class _Switch:
-    """Hands connections on, by their first bytes."""
+class _PortMux:
+    """Forwards connections by their first bytes, a limited number at once."""
 
-    def __init__(self, grpc_port: PortNow, http_port: int) -> None:
-        self._grpc_port = grpc_port
+    def __init__(self, get_grpc_port: GetPort, http_port: int) -> None:
+        self._get_grpc_port = get_grpc_port
         self._http_port = http_port
         self._connections: set[asyncio.Task[None]] = set()
 
-    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._connections) >= _MOST_CONNECTIONS:
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._connections) >= _MAX_CONNECTIONS:
             writer.close()
             return
-        task = asyncio.ensure_future(self._serve(reader, writer))
+        task = asyncio.ensure_future(self._forward(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
 
@@ -71,26 +71,24 @@ class _Switch:
         for task in self._connections:
             task.cancel()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # The other end may go at any time, and it is of no interest how.
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # The client may disconnect at any time, in any way.
         with contextlib.closing(writer), contextlib.suppress(OSError, EOFError, TimeoutError):
-            async with asyncio.timeout(FIRST_BYTES_SECONDS):
-                first = await reader.readexactly(len(_HTTP2_BEGINNING))
+            async with asyncio.timeout(FIRST_BYTES_TIMEOUT_SECONDS):
+                first_bytes = await reader.readexactly(len(_HTTP2_START))
             port: int | None = self._http_port
-            if first == _HTTP2_BEGINNING:
-                port = await asyncio.to_thread(self._grpc_port)
+            if first_bytes == _HTTP2_START:
+                port = await asyncio.to_thread(self._get_grpc_port)
             if port is None:
                 return
-            behind_reader, behind_writer = await asyncio.open_connection(LOOPBACK, port)
-            with contextlib.closing(behind_writer):
-                behind_writer.write(first)
-                await asyncio.gather(
-                    _pass_on(reader, behind_writer), _pass_on(behind_reader, writer)
-                )
+            server_reader, server_writer = await asyncio.open_connection(LOOPBACK, port)
+            with contextlib.closing(server_writer):
+                server_writer.write(first_bytes)
+                await asyncio.gather(_copy(reader, server_writer), _copy(server_reader, writer))
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while piece := await reader.read(_PIECE_BYTES):
-        writer.write(piece)
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while chunk := await reader.read(_CHUNK_BYTES):
+        writer.write(chunk)
         await writer.drain()
     writer.write_eof()

@@ -1,1 +1,1 @@
-"""From encoded or raw images to normalized (28, 28) frames."""
+"""The way from encoded or raw images to normalized (28, 28) frames."""

@@ -1,4 +1,4 @@
-"""From what a caller sent to gray pixels, with the limits checked before the work."""
+"""Decoding images to gray pixels, with the limits checked before the work."""
 
 import io
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from digits_server.errors import InvalidArgumentError
 
-from .fast_png import plain_size, read_plain
+from .fast_png import decode_fast_png, fast_png_size
 
-# Everything else that Pillow could open stays shut: each format is code that reads
-# a stranger's bytes.
+# Pillow knows many more formats. They stay disabled, because each is more code that parses
+# untrusted bytes.
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 
 _ENCODED: Final = "image.encoded"
@@ -22,10 +22,10 @@ _FORMAT_NAMES: Final = "PNG, JPEG, WebP, BMP, GIF or TIFF"
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """The largest image that is accepted."""
+    """Limits on the size of one image."""
 
     max_bytes: int
-    """Of the encoded image."""
+    """Size of the encoded image."""
 
     max_pixels: int
     """Width times height once decoded."""
@@ -34,15 +34,16 @@ class ImageLimits:
 def decode(encoded: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
     """Decode a PNG, JPEG, WebP, BMP, GIF (first frame) or TIFF (first page).
 
-    An EXIF orientation is applied, colour becomes luminance, 16 bits become 8, and
-    what is transparent becomes paper: white under dark ink and black under light ink.
+    EXIF orientation is applied, color becomes luminance, and 16 bits become 8. Transparent
+    pixels become paper: white under dark ink, black under light ink.
 
     Returns:
-        (H, W) uint8, 0 black and 255 white.
+        (H, W) uint8, from 0 for black to 255 for white.
 
     Raises:
-        InvalidArgumentError: Not such an image, truncated, of no pixels, or past a limit.
-            The size is read from the header: nothing is decoded that is too large.
+        InvalidArgumentError: The image has another format, is truncated or empty, or exceeds
+            a limit. The size is read from the header, so that an image that is too large is
+            never decoded.
     """
     if not encoded:
         raise InvalidArgumentError(_ENCODED, "is empty")
@@ -50,16 +51,16 @@ def decode(encoded: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
         raise InvalidArgumentError(
             _ENCODED, f"has {len(encoded)} bytes; at most {limits.max_bytes} are accepted"
         )
-    plain = plain_size(encoded)
-    if plain is not None and min(plain) > 0:
-        _check_size(_ENCODED, *plain, limits)
-        pixels = read_plain(encoded)
+    size = fast_png_size(encoded)
+    if size is not None and min(size) > 0:
+        _check_size(_ENCODED, *size, limits)
+        pixels = decode_fast_png(encoded)
         if pixels is not None:
             return pixels
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             _check_size(_ENCODED, image.width, image.height, limits)
-            return _gray(ImageOps.exif_transpose(image))
+            return _to_gray(ImageOps.exif_transpose(image))
     except InvalidArgumentError:
         raise
     except UnidentifiedImageError:
@@ -71,8 +72,8 @@ def decode(encoded: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
     except MemoryError:
         raise
     except Exception as error:
-        # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error and more
-        # at bytes that lie about themselves. Whichever it is, the bytes are at fault.
+        # Pillow raises OSError, SyntaxError, ValueError, struct.error and more for
+        # inconsistent bytes. Whichever it is, the image is at fault.
         raise InvalidArgumentError(_ENCODED, "is truncated or corrupt") from error
 
 
@@ -83,12 +84,12 @@ def from_raw(width: int, height: int, data: bytes, limits: ImageLimits) -> NDArr
         (height, width) uint8, read-only.
 
     Raises:
-        InvalidArgumentError: A side is 0, the pixels pass the limit, or ``data`` is not
-            width * height bytes.
+        InvalidArgumentError: A side is 0, the image exceeds the pixel limit, or ``data``
+            does not have width * height bytes.
     """
     for side, length in (("width", width), ("height", height)):
         if length == 0:
-            raise InvalidArgumentError(f"image.raw.{side}", "is 0; at least 1 is needed")
+            raise InvalidArgumentError(f"image.raw.{side}", "is 0; it must be at least 1")
     _check_size("image.raw", width, height, limits)
     if len(data) != width * height:
         raise InvalidArgumentError(
@@ -100,7 +101,7 @@ def from_raw(width: int, height: int, data: bytes, limits: ImageLimits) -> NDArr
 
 def _check_size(name: str, width: int, height: int, limits: ImageLimits) -> None:
     if width < 1 or height < 1:
-        raise InvalidArgumentError(name, f"has no pixels: it is {width} x {height}")
+        raise InvalidArgumentError(name, f"has no pixels: its size is {width} x {height}")
     if width * height > limits.max_pixels:
         raise InvalidArgumentError(
             name,
@@ -109,26 +110,30 @@ def _check_size(name: str, width: int, height: int, limits: ImageLimits) -> None
         )
 
 
-def _gray(image: Image.Image) -> NDArray[np.uint8]:
+def _to_gray(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode.startswith(("I", "F")):
-        return _gray_of_deep(np.asarray(image))
+        return _reduce_to_8_bits(np.asarray(image))
     if image.has_transparency_data:
-        return _gray_on_paper(image)
+        return _compose_on_paper(image)
     if image.mode == "LAB":
         return np.asarray(image.getchannel("L"))
     return np.asarray(image.convert("L"))
 
 
-def _gray_of_deep(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Reduce 16-bit, 32-bit and floating-point gray to 8 bits, by the range they use."""
+def _reduce_to_8_bits(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Reduce 16-bit, 32-bit and floating-point gray to 8 bits.
+
+    16-bit pixels are scaled by their full range, the others by the range that they use.
+    """
     values = np.nan_to_num(pixels.astype(np.float64))
-    full = next((top for top in (1.0, 255.0, 65_535.0) if values.max() <= top), values.max())
+    white = next((level for level in (1.0, 255.0, 65_535.0) if values.max() <= level), values.max())
     if pixels.dtype.kind == "u":  # 16 bits, in either byte order
-        full = 65_535.0
-    return np.asarray(np.clip(values / full, 0, 1) * 255 + 0.5, np.uint8)
+        white = 65_535.0
+    return np.asarray(np.clip(values / white, 0, 1) * 255 + 0.5, np.uint8)
 
 
-def _gray_on_paper(image: Image.Image) -> NDArray[np.uint8]:
+def _compose_on_paper(image: Image.Image) -> NDArray[np.uint8]:
+    """Put an image with transparency on white or black paper, whichever contrasts with its ink."""
     gray_alpha = np.asarray(image.convert("RGBA").convert("LA"), np.float32)  # (H, W, 2)
     gray, alpha = gray_alpha[..., 0], gray_alpha[..., 1] / 255
     opacity = float(alpha.sum())

@@ -1,5 +1,5 @@
-"""Several processes that serve on one port, and the one that starts and ends them.
+"""Several processes that serve on one port, and the supervisor that starts and stops them.
 
-The supervisor loads neither gRPC nor a model: it is small, and has nothing that a process that
-it starts could inherit in a bad state.
+The supervisor loads neither gRPC nor a model. It stays small, and has no state that a process it
+starts could inherit broken.
 """

@@ -1,4 +1,7 @@
-"""A worker: ``python -m digits_server.workers NUMBER FLAG...``, started by the supervisor."""
+"""The process of a worker, started by the supervisor.
+
+python -m digits_server.workers NUMBER FLAG...
+"""
 
 import argparse
 import os
@@ -10,7 +13,7 @@ from digits_server.settings import Settings
 
 
 def main(number: int, flags: list[str]) -> int:
-    """Serve, and return the exit status."""
+    """Serve as a worker, and return the exit status."""
     parser = argparse.ArgumentParser()
     Settings.add_flags(parser)
     settings = Settings.resolve(parser.parse_args(flags), os.environ)

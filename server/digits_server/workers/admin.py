@@ -1,9 +1,9 @@
-"""The admin port of all workers: it asks the admin port of each.
+"""The admin port of a server with workers, which combines the admin pages of its workers.
 
-Metrics are those of every worker, each with the label ``worker``: a counter that begins anew
-with a new process is one that Prometheus knows how to read, which a sum would not be. The server
-is ready, and alive, as long as one worker is: the others are being replaced, and callers reach
-that one. Health over gRPC is a worker's own answer.
+Each metric appears once per worker, with the label ``worker``. Metrics are not summed, because
+Prometheus handles a counter that restarts at 0 with its process, but not a sum that drops by a
+part. The server is ready, and alive, as long as one worker is: the others are being replaced, and
+clients reach that one. Health checks over gRPC are forwarded to one worker.
 """
 
 import contextlib
@@ -19,118 +19,120 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from digits_server.ops.admin_pages import Readiness, http_pages
-from digits_server.ops.port_mux import LOOPBACK, switched_port
+from digits_server.ops.port_mux import LOOPBACK, multiplexed_port
 
 from .worker import Worker
 
-_OPEN_METRICS: Final = {"Accept": "application/openmetrics-text; version=1.0.0"}
-# A worker that has nothing to say for so long is left out.
-_ANSWER_SECONDS: Final = 2.0
+_ACCEPT_OPEN_METRICS: Final = {"Accept": "application/openmetrics-text; version=1.0.0"}
+# A worker that takes longer to respond is left out.
+_PAGE_TIMEOUT_SECONDS: Final = 2.0
 
 
 @contextlib.asynccontextmanager
-async def workers_admin_port(host: str, port: int, crew: Sequence[Worker]) -> AsyncIterator[str]:
-    """Serve the port for as long as the context lasts.
+async def workers_admin_port(host: str, port: int, workers: Sequence[Worker]) -> AsyncIterator[str]:
+    """Serve the combined admin port for as long as the context lasts.
 
     Args:
-        host: To listen on.
-        port: 0 takes a free one.
-        crew: Who is asked.
+        host: Host to listen on.
+        port: Port to listen on; 0 for a free one.
+        workers: At least one worker, each with its own admin port while it serves.
 
     Yields:
         ``host:port`` as bound.
 
     Raises:
-        BindError: The address is in use or not ours.
+        BindError: The address is in use or not an address of this machine.
     """
-    with ThreadPoolExecutor(len(crew), thread_name_prefix="asking") as threads:
-        asked = _Crew(crew, threads)
+    with ThreadPoolExecutor(len(workers), thread_name_prefix="worker pages") as threads:
+        combined = _CombinedWorkers(workers, threads)
         registry = CollectorRegistry()
-        registry.register(asked)
+        registry.register(combined)
         async with (
-            http_pages(registry, asked.readiness, asked.is_alive) as http_port,
-            switched_port(host, port, asked.grpc_port, http_port) as address,
+            http_pages(registry, combined.readiness, combined.is_alive) as http_port,
+            multiplexed_port(host, port, combined.grpc_port, http_port) as address,
         ):
             yield address
 
 
-class _Answer(NamedTuple):
-    """What a worker answered."""
+class _Page(NamedTuple):
+    """A page of one worker."""
 
-    number: str
+    worker: str
+    """The worker's number."""
     port: int
-    page: str
+    """The worker's admin port."""
+    content: str
 
 
-class _Crew(Collector):
-    """What all workers say, put together."""
+class _CombinedWorkers(Collector):
+    """The metrics, readiness and liveness of all workers, combined."""
 
-    def __init__(self, crew: Sequence[Worker], threads: ThreadPoolExecutor) -> None:
-        self._crew = crew
+    def __init__(self, workers: Sequence[Worker], threads: ThreadPoolExecutor) -> None:
+        self._workers = workers
         self._threads = threads
 
     def describe(self) -> Iterable[Metric]:
-        """Tell nothing beforehand: there may be no worker yet."""
+        """Return no metrics in advance, because there may be no worker yet."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Return the metrics of all."""
-        together: dict[str, Metric] = {}
-        for number, _, page in self._ask("/metrics"):
-            for family in text_string_to_metric_families(page):  # type: ignore[no-untyped-call]
-                same = together.setdefault(
+        """Return the metrics of all workers."""
+        combined: dict[str, Metric] = {}
+        for page in self._fetch("/metrics"):
+            for family in text_string_to_metric_families(page.content):  # type: ignore[no-untyped-call]
+                metric = combined.setdefault(
                     family.name,
                     Metric(family.name, family.documentation, family.type, family.unit),
                 )
-                same.samples += [
-                    sample._replace(labels=sample.labels | {"worker": number})
+                metric.samples += [
+                    sample._replace(labels=sample.labels | {"worker": page.worker})
                     for sample in family.samples
                 ]
-        return together.values()
+        return combined.values()
 
     def readiness(self) -> Readiness:
-        """Return what the first that is ready says of the models, and what each says."""
-        told = {number: json.loads(page) for number, _, page in self._ask("/readyz")}
-        ready = [each for each in told.values() if _is_ready(each)]
+        """Return the details of the first ready worker, and those of each worker."""
+        workers = {page.worker: json.loads(page.content) for page in self._fetch("/readyz")}
+        ready = [fields for fields in workers.values() if _is_ready(fields)]
         details = (
             {key: value for key, value in ready[0].items() if key != "status"} if ready else {}
         )
-        return Readiness(bool(ready), {**details, "workers": told})
+        return Readiness(bool(ready), {**details, "workers": workers})
 
     def is_alive(self) -> bool:
-        """Return whether one answers."""
-        return bool(self._ask("/livez"))
+        """Return whether any worker responds."""
+        return bool(self._fetch("/livez"))
 
     def grpc_port(self) -> int | None:
-        """Return where one answers gRPC, if one does; where one is ready, if one is."""
-        answers = self._ask("/readyz")
-        ready = [answer for answer in answers if _is_ready(json.loads(answer.page))]
-        return next((answer.port for answer in ready + answers), None)
+        """Return the admin port of a ready worker, else of one that responds, else None."""
+        pages = self._fetch("/readyz")
+        ready = [page for page in pages if _is_ready(json.loads(page.content))]
+        return next((page.port for page in ready + pages), None)
 
-    def _ask(self, path: str) -> list[_Answer]:
-        """Return the page of each that answers."""
-        asked = [
-            (str(worker.number), worker.admin_port)
-            for worker in self._crew
+    def _fetch(self, path: str) -> list[_Page]:
+        """Return a page of each worker that responds."""
+        ports = {
+            str(worker.number): worker.admin_port
+            for worker in self._workers
             if worker.admin_port is not None
-        ]
-        pages = self._threads.map(lambda worker: _page(worker[1], path), asked)
+        }
+        contents = self._threads.map(lambda port: _get(port, path), ports.values())
         return [
-            _Answer(number, port, page)
-            for (number, port), page in zip(asked, pages, strict=True)
-            if page is not None
+            _Page(worker, port, content)
+            for (worker, port), content in zip(ports.items(), contents, strict=True)
+            if content is not None
         ]
 
 
-def _is_ready(told: dict[str, Any]) -> bool:
-    return bool(told["status"] == "SERVING")
+def _is_ready(fields: dict[str, Any]) -> bool:
+    return bool(fields["status"] == "SERVING")
 
 
-def _page(port: int, path: str) -> str | None:
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=_ANSWER_SECONDS)
+def _get(port: int, path: str) -> str | None:
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=_PAGE_TIMEOUT_SECONDS)
     with contextlib.closing(connection):
         try:
-            connection.request("GET", path, headers=_OPEN_METRICS)
+            connection.request("GET", path, headers=_ACCEPT_OPEN_METRICS)
             return connection.getresponse().read().decode()
         except (OSError, http.client.HTTPException):
             return None

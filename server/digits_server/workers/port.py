@@ -1,4 +1,4 @@
-"""Holding a port for several processes, and for nobody else."""
+"""Claiming a port for several processes, and for no one else."""
 
 import contextlib
 import errno
@@ -10,21 +10,21 @@ from digits_server.errors import BindError
 from digits_server.settings import Settings
 
 _WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
-_NOT_OF_THIS_MACHINE: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+_NOT_LOCAL: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 @contextlib.contextmanager
 def claimed_port(settings: Settings) -> Iterator[int]:
-    """Keep the settings' port for as long as the context lasts.
+    """Claim the port of the settings for as long as the context lasts.
 
-    Sockets of this user's that are set to share (SO_REUSEPORT) can be bound to it meanwhile.
-    All others are refused, also while no worker listens.
+    Meanwhile, sockets of the same user that share the port (SO_REUSEPORT) can be bound to it.
+    All others are refused, even while no worker listens.
 
     Yields:
-        The port: with 0 in the settings, one that was free.
+        The port; if it is 0 in the settings, a free one.
 
     Raises:
-        BindError: Somebody has the port, sharing it or not, or the host is not this machine.
+        BindError: The port is in use, shared or not, or the host is not this machine.
     """
     with contextlib.ExitStack() as claims:
         try:
@@ -37,41 +37,42 @@ def claimed_port(settings: Settings) -> Iterator[int]:
 
 
 def _claim_all(host: str, port: int, claims: contextlib.ExitStack) -> int:
-    """Claim a port of all addresses behind a name that this machine has."""
+    """Claim a port on all local addresses of a host name."""
     addresses = _addresses(host)
     if not port:
-        # Bound until it is claimed, so that nobody else is given this number meanwhile.
+        # Stays bound until it is claimed, so that no other program is given this port meanwhile.
         with _bound(*addresses[0], 0) as free:
             return _claim_all(host, free.getsockname()[1], claims)
-    missing = []
+    errors = []
     for family, address in addresses:
         try:
             claims.enter_context(_claim(family, address, port))
         except OSError as error:
-            if error.errno not in _NOT_OF_THIS_MACHINE:
+            if error.errno not in _NOT_LOCAL:
                 raise
-            missing.append(error)
-    if len(missing) == len(addresses):
-        raise missing[0]
+            errors.append(error)
+    if len(errors) == len(addresses):
+        raise errors[0]
     return port
 
 
 def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
     if host in _WILDCARDS:
-        # As gRPC does: one socket for both kinds of addresses, where there are both.
+        # Like gRPC: one socket for IPv6 and IPv4 where the system supports it.
         if socket.has_dualstack_ipv6():
             return [(socket.AF_INET6, "::")]
-        return [(socket.AF_INET, "0.0.0.0")]  # noqa: S104 - the operator asks for it
+        return [(socket.AF_INET, "0.0.0.0")]  # noqa: S104 - requested by the operator
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys((family, str(where[0])) for family, _, _, _, where in found))
+    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
 
 
 def _claim(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
     claim = _bound(family, address, port)
     try:
-        # Of several that are bound like this, the kernel lets one listen. That one then refuses
-        # to be bound beside, but for those that share, and listens no more: it would get
-        # connections that it does not serve. It stays bound.
+        # Of several sockets bound like this one, the kernel lets only one listen. Having listened,
+        # this socket changes its options so that only sockets that share can be bound next to it.
+        # It then stops listening, or it would receive connections that it does not serve, and
+        # stays bound.
         claim.listen()
         claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -85,8 +86,8 @@ def _claim(family: socket.AddressFamily, address: str, port: int) -> socket.sock
 def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # Connections of an earlier server, which may linger for a minute, do not matter. Not
-        # SO_REUSEPORT: somebody else's that shares is to be noticed.
+        # SO_REUSEADDR ignores connections of an earlier server, which may linger for a minute.
+        # SO_REUSEPORT is not set, so that another program that shares the port is detected.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             only_v6 = address not in _WILDCARDS

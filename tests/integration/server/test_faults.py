@@ -59,7 +59,7 @@ async def test_a_full_queue_turns_away_at_once_and_says_when_to_try_again(
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await started.stub.RecognizeBatch(batch, timeout=5)
         assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert "2 images wait and at most 3 may" in (caught.value.details() or "")
+        assert "2 images are in flight; the limit is 3" in (caught.value.details() or "")
         trailers = dict(caught.value.trailing_metadata() or ())
         if transport != "native":  # which sends no metadata of gRPC's own
             assert int(trailers["grpc-retry-pushback-ms"]) > 0

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from digits_server.ops.admin_pages import Readiness, http_pages
 from digits_server.ops.metrics import Metrics
-from digits_server.workers.admin import _Crew, workers_admin_port
+from digits_server.workers.admin import _CombinedWorkers, workers_admin_port
 
 LOOPBACK = "127.0.0.1"
 READY = Readiness(True, {"model_version": "4", "rejected_versions": {}})
@@ -91,7 +91,7 @@ async def test_it_is_ready_as_long_as_one_is_and_tells_of_each() -> None:
 async def test_a_worker_that_is_gone_or_does_not_answer_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("digits_server.workers.admin._ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("digits_server.workers.admin._PAGE_TIMEOUT_SECONDS", 0.2)
     connected: list[asyncio.StreamWriter] = []
     silent = await asyncio.start_server(lambda _, writer: connected.append(writer), LOOPBACK, 0)
     async with silent, worker(0, Metrics()) as first:
@@ -119,7 +119,7 @@ async def test_grpc_is_handed_on_to_a_worker_that_is_ready_or_else_to_any() -> N
         worker(1, Metrics(), lambda: states[1]) as second,
     ):
         with ThreadPoolExecutor(2) as threads:
-            crew = _Crew([first, second], threads)
+            crew = _CombinedWorkers([first, second], threads)
             assert await asyncio.to_thread(crew.grpc_port) == first.admin_port
             states[0] = unready
             assert await asyncio.to_thread(crew.grpc_port) == second.admin_port

@@ -125,7 +125,9 @@ def test_a_network_that_does_not_know_plain_digits_is_refused_and_leaves_nothing
 ) -> None:
     untaught = keras.models.clone_model(linear)  # with fresh weights
     untaught.save(tmp_path / "untaught.keras")
-    with pytest.raises(TrainingError, match=r"would not load it: .* knows \d of 10 plain digits$"):
+    with pytest.raises(
+        TrainingError, match=r"would not load it: .* recognizes only \d of the 10 self-test images$"
+    ):
         export(tmp_path / "untaught.keras", drawings, models_dir, None)
     assert list(models_dir.iterdir()) == []
 

@@ -1,9 +1,9 @@
-"""How much is in hand at once."""
+"""Admission by the images, bytes and streams in flight and by the expected wait."""
 
 import pytest
 
 from digits_server.errors import OverloadedError
-from digits_server.inference.admission import LEAST_RETRY_SECONDS, Admission, AdmissionLimits
+from digits_server.inference.admission import MIN_RETRY_SECONDS, Admission, AdmissionLimits
 from digits_server.ops.metrics import Metrics
 
 
@@ -19,17 +19,19 @@ def admission(metrics: Metrics) -> Admission:
     )
 
 
-def test_what_has_no_room_is_refused_with_a_time_to_try_again(admission: Admission) -> None:
+def test_a_request_above_the_image_limit_is_rejected_with_a_delay_for_the_retry(
+    admission: Admission,
+) -> None:
     with admission.admit(3, 10):
         assert not admission.is_full
         with (
             pytest.raises(
-                OverloadedError, match=r"3 images wait and at most 4 may; .* s$"
+                OverloadedError, match=r"3 images are in flight; the limit is 4; .* s$"
             ) as error,
             admission.admit(2, 10),
         ):
             pass
-        assert error.value.retry_after_seconds >= LEAST_RETRY_SECONDS
+        assert error.value.retry_after_seconds >= MIN_RETRY_SECONDS
         with admission.admit(1, 10):
             assert admission.is_full
     assert not admission.is_full
@@ -37,17 +39,19 @@ def test_what_has_no_room_is_refused_with_a_time_to_try_again(admission: Admissi
         pass
 
 
-def test_bytes_have_a_limit_of_their_own(admission: Admission, metrics: Metrics) -> None:
+def test_bytes_are_limited_too(admission: Admission, metrics: Metrics) -> None:
     with (
         admission.admit(1, 990),
-        pytest.raises(OverloadedError, match="990 bytes of images wait and at most 1000 may"),
+        pytest.raises(
+            OverloadedError, match="990 bytes of images are in flight; the limit is 1000"
+        ),
         admission.admit(1, 11),
     ):
         pass
     assert metrics.registry.get_sample_value("digits_shed_requests_total", {"limit": "bytes"}) == 1
 
 
-def test_one_that_is_larger_than_all_the_room_is_admitted_when_nothing_is_in_hand(
+def test_a_request_above_the_limits_is_admitted_when_nothing_is_in_flight(
     admission: Admission,
 ) -> None:
     with admission.admit(100, 10**6) as is_alone:
@@ -56,7 +60,7 @@ def test_one_that_is_larger_than_all_the_room_is_admitted_when_nothing_is_in_han
             pass
 
 
-def test_room_comes_back_also_after_a_failure(admission: Admission, metrics: Metrics) -> None:
+def test_a_failed_request_is_no_longer_in_flight(admission: Admission, metrics: Metrics) -> None:
     with pytest.raises(RuntimeError), admission.admit(4, 1000):
         raise RuntimeError
     with admission.admit(1, 1) as is_alone:
@@ -66,11 +70,11 @@ def test_room_comes_back_also_after_a_failure(admission: Admission, metrics: Met
     assert metrics.registry.get_sample_value("digits_images_in_hand") == 0
 
 
-def test_so_many_streams_may_be_open(admission: Admission) -> None:
+def test_the_number_of_open_streams_is_limited(admission: Admission) -> None:
     with (
         admission.admit_stream(),
         admission.admit_stream(),
-        pytest.raises(OverloadedError, match="2 streams are open and at most 2 may"),
+        pytest.raises(OverloadedError, match="2 streams are open; the limit is 2"),
         admission.admit_stream(),
     ):
         pass
@@ -78,13 +82,13 @@ def test_so_many_streams_may_be_open(admission: Admission) -> None:
         pass
 
 
-def test_what_would_wait_too_long_by_the_pace_so_far_has_no_room(
+def test_a_request_is_rejected_when_the_expected_wait_exceeds_the_limit(
     metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
     monkeypatch.setattr("digits_server.inference.admission.time.perf_counter", lambda: now)
     admission = Admission(AdmissionLimits(1000, 10**6, 1, wait_seconds=1.0), metrics)
-    for _ in range(2000):  # a tenth of a second an image
+    for _ in range(2000):  # 0.1 s per image
         with admission.admit(1, 1):
             now += 0.1
     with admission.admit(9, 9):
@@ -93,7 +97,9 @@ def test_what_would_wait_too_long_by_the_pace_so_far_has_no_room(
         with admission.admit(2, 2):
             assert admission.is_full
             with (
-                pytest.raises(OverloadedError, match=r"1\.1 seconds are to wait .* 1\.0") as caught,
+                pytest.raises(
+                    OverloadedError, match=r"estimated wait of 1\.1 s exceeds the 1 s"
+                ) as caught,
                 admission.admit(1, 1),
             ):
                 pass

@@ -16,18 +16,18 @@ from digits_server.settings import SHIPPED_MODELS
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the shipped model, to be spoiled."""
+    """A copy of the shipped model that tests may damage."""
     [version] = models.versions(SHIPPED_MODELS)
     return Path(shutil.copytree(SHIPPED_MODELS / str(version), tmp_path / str(version)))
 
 
-def rewrite(folder: Path, **changes: object) -> None:
+def rewrite_manifest(folder: Path, **changes: object) -> None:
     manifest = models.Manifest.read(folder)
     dataclasses.replace(manifest, **changes).write(folder)  # type: ignore[arg-type]
 
 
 def best(models_dir: Path, version: int = 0) -> models.LoadedModel:
-    return asyncio.run(models.ModelWatcher(models_dir, version, 1, Metrics()).first())
+    return asyncio.run(models.ModelWatcher(models_dir, version, 1, Metrics()).load_first())
 
 
 def test_the_shipped_model_loads(folder: Path) -> None:
@@ -36,40 +36,38 @@ def test_the_shipped_model_loads(folder: Path) -> None:
     assert model.manifest.metrics["mnist_test_accuracy"] >= 0.995
 
 
-def test_the_highest_version_wins_and_a_named_one_is_taken(folder: Path) -> None:
+def test_the_highest_or_the_pinned_version_is_loaded(folder: Path) -> None:
     for name in ("9", "10", "011", "x", "-3", "0"):
         shutil.copytree(folder, folder.parent / name)
     assert models.versions(folder.parent) == [10, 9, int(folder.name)]
-    rewrite_to = folder.parent / "10"
-    text = (rewrite_to / models.MANIFEST_FILE).read_text()
-    (rewrite_to / models.MANIFEST_FILE).write_text(
-        text.replace(f'"version": "{folder.name}"', '"version": "10"')
-    )
+    manifest = folder.parent / "10" / models.MANIFEST_FILE
+    text = manifest.read_text()
+    manifest.write_text(text.replace(f'"version": "{folder.name}"', '"version": "10"'))
     assert best(folder.parent).manifest.version == "10"
     assert best(folder.parent, int(folder.name)).manifest.version == folder.name
 
 
-@pytest.mark.parametrize(("version", "says"), [(0, "holds no model"), (5, "holds no model")])
-def test_a_folder_without_models_is_refused(tmp_path: Path, version: int, says: str) -> None:
-    with pytest.raises(ModelError, match=says):
+@pytest.mark.parametrize("version", [0, 5])
+def test_a_folder_without_models_is_an_error(tmp_path: Path, version: int) -> None:
+    with pytest.raises(ModelError, match="contains no models"):
         best(tmp_path, version)
 
 
-def test_a_missing_folder_and_a_missing_version_are_refused(folder: Path) -> None:
+def test_a_missing_folder_and_a_missing_version_are_errors(folder: Path) -> None:
     with pytest.raises(ModelError, match="cannot be read"):
         best(folder / "nowhere")
     with pytest.raises(ModelError, match=f"has no version 77; it has {folder.name}"):
         best(folder.parent, 77)
 
 
-def test_an_altered_model_is_refused(folder: Path) -> None:
+def test_an_altered_model_is_rejected(folder: Path) -> None:
     with (folder / models.MODEL_FILE).open("ab") as file:
         file.write(b"x")
-    with pytest.raises(ModelError, match="is not the file that its manifest names"):
+    with pytest.raises(ModelError, match="does not match the checksum in its manifest"):
         models.load_folder(folder, threads=1)
 
 
-def test_a_half_copied_model_is_refused(folder: Path) -> None:
+def test_a_half_copied_model_is_rejected(folder: Path) -> None:
     data = (folder / models.MODEL_FILE).read_bytes()
     (folder / models.MODEL_FILE).write_bytes(data[: len(data) // 2])
     with pytest.raises(ModelError):
@@ -79,11 +77,11 @@ def test_a_half_copied_model_is_refused(folder: Path) -> None:
         models.load_folder(folder, threads=1)
 
 
-def test_a_torn_manifest_is_refused(folder: Path) -> None:
+def test_an_invalid_manifest_is_rejected(folder: Path) -> None:
     text = (folder / models.MANIFEST_FILE).read_text()
     for broken in ("", text[:100], "[]", "{}", text.replace("temperature", "warmth")):
         (folder / models.MANIFEST_FILE).write_text(broken)
-        with pytest.raises(ModelError, match="is not a manifest"):
+        with pytest.raises(ModelError, match="is not a valid manifest"):
             models.load_folder(folder, threads=1)
 
 
@@ -102,22 +100,22 @@ def test_a_torn_manifest_is_refused(folder: Path) -> None:
         {"files": {}},
     ],
 )
-def test_a_manifest_with_a_value_out_of_range_is_refused(
+def test_a_manifest_with_an_invalid_value_is_rejected(
     folder: Path, changes: dict[str, object]
 ) -> None:
-    rewrite(folder, **changes)
-    with pytest.raises(ModelError, match="is not a manifest"):
+    rewrite_manifest(folder, **changes)
+    with pytest.raises(ModelError, match="is not a valid manifest"):
         models.load_folder(folder, threads=1)
 
 
-def test_a_model_for_other_frames_is_refused(folder: Path) -> None:
-    rewrite(folder, frame_recipe="other/1")
+def test_a_model_for_another_frame_recipe_is_rejected(folder: Path) -> None:
+    rewrite_manifest(folder, frame_recipe="other/1")
     with pytest.raises(ModelError, match="recipe 'other/1'"):
         models.load_folder(folder, threads=1)
 
 
-def test_a_file_that_is_no_model_is_refused(folder: Path) -> None:
-    (folder / models.MODEL_FILE).write_bytes(b"no model" * 100)
+def test_a_file_that_is_not_a_model_is_rejected(folder: Path) -> None:
+    (folder / models.MODEL_FILE).write_bytes(b"not a model" * 100)
     rewrite_checksum(folder)
     with pytest.raises(ModelError, match="is not a LiteRT model"):
         models.load_folder(folder, threads=1)
@@ -129,12 +127,12 @@ def rewrite_checksum(folder: Path) -> None:
     (folder / models.MANIFEST_FILE).write_text(json.dumps(values))
 
 
-def test_a_model_that_knows_no_plain_digits_is_refused(
+def test_a_model_that_fails_the_self_test_is_rejected(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def always_zero(_: LiteRtEngine, frames: np.ndarray) -> np.ndarray:
         return np.eye(10, dtype=np.float32)[np.zeros(len(frames), int)]
 
     monkeypatch.setattr(LiteRtEngine, "predict", always_zero)
-    with pytest.raises(ModelError, match="knows 1 of 10 plain digits"):
+    with pytest.raises(ModelError, match="recognizes only 1 of the 10 self-test images"):
         models.load_folder(folder, threads=1)

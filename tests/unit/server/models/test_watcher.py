@@ -1,4 +1,4 @@
-"""Which version of a folder of models is served, whatever happens to the folder."""
+"""The version that is served from a models folder, whatever happens to the folder."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from digits_server.models import ModelWatcher
 from digits_server.ops.metrics import Metrics
 from digits_server.settings import SHIPPED_MODELS
 
-Add = Callable[[int], Path]
+AddModel = Callable[[int], Path]
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def models_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def add(models_dir: Path) -> Add:
-    """Copy the shipped model as another version."""
+def add_model(models_dir: Path) -> AddModel:
+    """Return a function that adds a copy of the shipped model as another version."""
     shipped = SHIPPED_MODELS / str(models.versions(SHIPPED_MODELS)[0])
 
-    def copy(version: int) -> Path:
+    def add(version: int) -> Path:
         folder = models_dir / str(version)
         part = models_dir / f"{version}.part"
         shutil.copytree(shipped, part)
@@ -38,7 +38,7 @@ def add(models_dir: Path) -> Add:
         part.rename(folder)
         return folder
 
-    return copy
+    return add
 
 
 @pytest.fixture
@@ -51,147 +51,156 @@ def watcher(models_dir: Path, metrics: Metrics) -> ModelWatcher:
     return ModelWatcher(models_dir, 0, 1, metrics)
 
 
-async def look(watcher: ModelWatcher, *, again: bool = False) -> str | None:
-    model = await watcher.look(again=again)
+async def check(watcher: ModelWatcher, *, retry_rejected: bool = False) -> str | None:
+    """Return the version that replaces the served one, if any."""
+    model = await watcher.check(retry_rejected=retry_rejected)
     return model.manifest.version if model else None
 
 
-async def test_a_higher_version_is_served_and_a_lower_one_is_not(
-    watcher: ModelWatcher, add: Add
+async def test_a_higher_version_replaces_the_served_one_and_a_lower_one_does_not(
+    watcher: ModelWatcher, add_model: AddModel
 ) -> None:
-    add(5)
-    assert (await watcher.first()).manifest.version == "5"
-    assert await look(watcher) is None
-    add(4)
-    assert await look(watcher) is None
-    add(12)
-    assert await look(watcher) == "12"
+    add_model(5)
+    assert (await watcher.load_first()).manifest.version == "5"
+    assert await check(watcher) is None
+    add_model(4)
+    assert await check(watcher) is None
+    add_model(12)
+    assert await check(watcher) == "12"
     assert watcher.rejected == {}
 
 
-async def test_removing_the_served_version_rolls_back(watcher: ModelWatcher, add: Add) -> None:
-    add(5)
-    newest = add(6)
-    assert (await watcher.first()).manifest.version == "6"
-    shutil.rmtree(newest)
-    assert await look(watcher) == "5"
-    assert await look(watcher) is None
-
-
-@pytest.mark.parametrize("harm", ["corrupted", "half copied", "no manifest", "wrong recipe"])
-async def test_a_bad_version_is_kept_out_until_it_is_mended(
-    watcher: ModelWatcher, add: Add, metrics: Metrics, harm: str, caplog: pytest.LogCaptureFixture
+async def test_removing_the_served_version_rolls_back(
+    watcher: ModelWatcher, add_model: AddModel
 ) -> None:
-    add(5)
-    await watcher.first()
-    bad = add(6)
+    add_model(5)
+    newest = add_model(6)
+    assert (await watcher.load_first()).manifest.version == "6"
+    shutil.rmtree(newest)
+    assert await check(watcher) == "5"
+    assert await check(watcher) is None
+
+
+@pytest.mark.parametrize("damage", ["corrupted", "half copied", "no manifest", "wrong recipe"])
+async def test_a_bad_version_is_rejected_until_it_is_repaired(
+    watcher: ModelWatcher,
+    add_model: AddModel,
+    metrics: Metrics,
+    damage: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    add_model(5)
+    await watcher.load_first()
+    bad = add_model(6)
     model, manifest = bad / models.MODEL_FILE, bad / models.MANIFEST_FILE
-    whole, said = model.read_bytes(), manifest.read_text()
-    match harm:
+    model_content, manifest_text = model.read_bytes(), manifest.read_text()
+    match damage:
         case "corrupted":
-            model.write_bytes(whole[:-1] + b"x")
+            model.write_bytes(model_content[:-1] + b"x")
         case "half copied":
-            model.write_bytes(whole[: len(whole) // 2])
+            model.write_bytes(model_content[: len(model_content) // 2])
         case "no manifest":
             manifest.unlink()
         case "wrong recipe":
-            manifest.write_text(said.replace('"frame_recipe": "', '"frame_recipe": "other-'))
+            manifest.write_text(
+                manifest_text.replace('"frame_recipe": "', '"frame_recipe": "other-')
+            )
     for _ in range(3):
-        assert await look(watcher) is None
+        assert await check(watcher) is None
     assert list(watcher.rejected) == ["6"]
     assert metrics.registry.get_sample_value("digits_rejected_model_versions") == 1
-    # Tried once, and not at every look.
+    # Loaded once, and not at every check.
     assert (
         metrics.registry.get_sample_value("digits_model_loads_total", {"result": "rejected"}) == 1
     )
-    assert len([record for record in caplog.records if "is not served" in record.message]) == 1
-    model.write_bytes(whole)
-    manifest.write_text(said)
-    assert await look(watcher) == "6"
+    assert len([record for record in caplog.records if "is rejected" in record.message]) == 1
+    model.write_bytes(model_content)
+    manifest.write_text(manifest_text)
+    assert await check(watcher) == "6"
     assert watcher.rejected == {}
 
 
-async def test_a_bad_version_is_passed_over_from_the_beginning(
-    watcher: ModelWatcher, add: Add
+async def test_a_bad_version_is_skipped_at_the_start(
+    watcher: ModelWatcher, add_model: AddModel
 ) -> None:
-    add(5)
-    (add(6) / models.MODEL_FILE).unlink()
-    assert (await watcher.first()).manifest.version == "5"
+    add_model(5)
+    (add_model(6) / models.MODEL_FILE).unlink()
+    assert (await watcher.load_first()).manifest.version == "5"
     assert "cannot be read" in watcher.rejected["6"]
 
 
-async def test_asked_again_it_tries_what_it_had_rejected(
-    watcher: ModelWatcher, add: Add, metrics: Metrics
+async def test_rejected_versions_can_be_loaded_again_on_request(
+    watcher: ModelWatcher, add_model: AddModel, metrics: Metrics
 ) -> None:
-    add(5)
-    (add(6) / models.MODEL_FILE).unlink()
-    await watcher.first()
-    assert await look(watcher, again=True) is None
+    add_model(5)
+    (add_model(6) / models.MODEL_FILE).unlink()
+    await watcher.load_first()
+    assert await check(watcher, retry_rejected=True) is None
     assert (
         metrics.registry.get_sample_value("digits_model_loads_total", {"result": "rejected"}) == 2
     )
 
 
-async def test_only_the_wanted_version_is_served(
-    models_dir: Path, add: Add, metrics: Metrics
+async def test_only_the_pinned_version_is_served(
+    models_dir: Path, add_model: AddModel, metrics: Metrics
 ) -> None:
     watcher = ModelWatcher(models_dir, 5, 1, metrics)
-    with pytest.raises(ModelError, match="holds no model"):
-        await watcher.first()
-    add(6)
+    with pytest.raises(ModelError, match="contains no models"):
+        await watcher.load_first()
+    add_model(6)
     with pytest.raises(ModelError, match="has no version 5; it has 6"):
-        await watcher.first()
-    add(5)
-    assert (await watcher.first()).manifest.version == "5"
-    add(7)
-    assert await look(watcher) is None
+        await watcher.load_first()
+    add_model(5)
+    assert (await watcher.load_first()).manifest.version == "5"
+    add_model(7)
+    assert await check(watcher) is None
 
 
-async def test_without_any_folder_the_served_one_goes_on_and_that_is_said_once(
-    watcher: ModelWatcher, add: Add, models_dir: Path, caplog: pytest.LogCaptureFixture
+async def test_a_removed_models_folder_is_logged_once_while_the_model_stays_served(
+    watcher: ModelWatcher, add_model: AddModel, models_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    add(5)
-    await watcher.first()
+    add_model(5)
+    await watcher.load_first()
     shutil.rmtree(models_dir)
     for _ in range(3):
-        assert await look(watcher) is None
+        assert await check(watcher) is None
     assert len([record for record in caplog.records if "from memory" in record.message]) == 1
 
 
-async def test_following_shows_what_is_better_at_once_when_asked(
-    watcher: ModelWatcher, add: Add
+async def test_watching_loads_a_better_version_at_once_on_request(
+    watcher: ModelWatcher, add_model: AddModel
 ) -> None:
-    add(5)
-    await watcher.first()
-    asked, shown = asyncio.Event(), asyncio.Queue[models.LoadedModel | None]()
-    following = asyncio.create_task(watcher.follow(0, asked, shown.put_nowait))
-    add(6)
-    asked.set()
-    better = await shown.get()
+    add_model(5)
+    await watcher.load_first()
+    check_now, results = asyncio.Event(), asyncio.Queue[models.LoadedModel | None]()
+    watching = asyncio.create_task(watcher.watch(0, check_now, results.put_nowait))
+    add_model(6)
+    check_now.set()
+    better = await results.get()
     assert better is not None
     assert better.manifest.version == "6"
-    asked.set()
-    assert await shown.get() is None
-    following.cancel()
+    check_now.set()
+    assert await results.get() is None
+    watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
-        await following
+        await watching
 
 
-async def test_following_goes_on_by_itself_and_outlives_a_failure(
-    watcher: ModelWatcher, add: Add
+async def test_watching_continues_by_itself_and_after_an_error(
+    watcher: ModelWatcher, add_model: AddModel
 ) -> None:
-    add(5)
-    await watcher.first()
-    shown = asyncio.Queue[models.LoadedModel | None]()
+    add_model(5)
+    await watcher.load_first()
+    results = asyncio.Queue[models.LoadedModel | None]()
 
-    def show(model: models.LoadedModel | None) -> None:
-        shown.put_nowait(model)
-        if shown.qsize() == 1:
-            raise RuntimeError("the first is dropped")
+    def on_check(model: models.LoadedModel | None) -> None:
+        results.put_nowait(model)
+        if results.qsize() == 1:
+            raise RuntimeError("on_check failed")
 
-    following = asyncio.create_task(watcher.follow(0.001, asyncio.Event(), show))
-    assert await shown.get() is None
-    assert await shown.get() is None
-    following.cancel()
+    watching = asyncio.create_task(watcher.watch(0.001, asyncio.Event(), on_check))
+    assert await results.get() is None
+    assert await results.get() is None
+    watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
-        await following
+        await watching

@@ -1,4 +1,4 @@
-"""What stands in the log, for people and for machines."""
+"""The log: readable lines and JSON."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from digits_server.ops import logs
 
 
 @pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
+def restore_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -22,18 +22,18 @@ def as_before() -> Iterator[None]:
     logging.captureWarnings(False)
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> str:
-    captured: str = capsys.readouterr().err
-    return captured
+def log_text(capsys: pytest.CaptureFixture[str]) -> str:
+    text: str = capsys.readouterr().err
+    return text
 
 
-def test_json_has_an_object_a_line_with_all_that_was_given(
+def test_json_has_one_object_per_line_with_all_fields(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("INFO", "json")
     fields = {"request_id": "a-1", "duration_ms": 1.25, "odd": object}
     logging.getLogger("digits.x").info("one\ntwo %s", "three", extra=fields)
-    [line] = said(capsys).splitlines()
+    [line] = log_text(capsys).splitlines()
     entry = json.loads(line)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.pop("time"))
     assert entry.pop("odd")
@@ -46,33 +46,33 @@ def test_json_has_an_object_a_line_with_all_that_was_given(
     }
 
 
-def test_an_exception_is_in_the_same_object(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exception_is_part_of_the_json_object(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO", "json")
     try:
         raise ValueError("broken")
     except ValueError:
         logging.getLogger("digits.x").exception("failed")
-    [line] = said(capsys).splitlines()
+    [line] = log_text(capsys).splitlines()
     assert "ValueError: broken" in json.loads(line)["exception"]
 
 
-def test_a_line_for_people_has_what_was_given_behind_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_console_line_ends_with_the_extra_fields(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO", "console")
     fields = {"request_id": "a-1", "method": "two words", "empty": ""}
-    logging.getLogger("digits.x").warning("it is so", extra=fields)
+    logging.getLogger("digits.x").warning("the message", extra=fields)
     assert re.fullmatch(
-        r"\S+Z WARNING digits\.x: it is so request_id=a-1 method='two words' empty=''\n",
-        said(capsys),
+        r"\S+Z WARNING digits\.x: the message request_id=a-1 method='two words' empty=''\n",
+        log_text(capsys),
     )
 
 
-def test_nobody_can_forge_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_cannot_forge_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO", "console")
     logging.getLogger("x").info("a\n2026 INFO forged\x1b[0m", extra={"id": "b\nforged"})
-    assert len(said(capsys).splitlines()) == 1
+    assert len(log_text(capsys).splitlines()) == 1
 
 
-def test_the_text_of_an_exception_cannot_forge_a_line_either(
+def test_the_text_of_an_exception_cannot_forge_a_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("INFO", "console")
@@ -80,49 +80,49 @@ def test_the_text_of_an_exception_cannot_forge_a_line_either(
         raise ValueError("broken\n2026-11-23T00:00:00.000Z INFO    x: forged\x1b[0m")
     except ValueError:
         logging.getLogger("x").exception("failed")
-    first, *below = said(capsys).splitlines()
+    first, *traceback = log_text(capsys).splitlines()
     assert first.endswith("x: failed")
-    assert any("ValueError: broken" in line for line in below)
-    assert all(line.startswith("  ") and line.isprintable() for line in below)
+    assert any("ValueError: broken" in line for line in traceback)
+    assert all(line.startswith("  ") and line.isprintable() for line in traceback)
 
 
-def test_the_stack_stands_below_when_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_requested_stack_follows_the_line(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO", "console")
     logging.getLogger("x").info("here", stack_info=True)
-    assert "  Stack (most recent call last):" in said(capsys).splitlines()
+    assert "  Stack (most recent call last):" in log_text(capsys).splitlines()
 
 
-def test_names_and_values_that_could_be_taken_for_others_are_quoted(
+def test_ambiguous_names_and_values_are_quoted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("INFO", "console")
     logging.getLogger("x").info("m", extra={"a\nb": "c d", "e": "f=g", "h": '"'})
-    assert said(capsys).endswith(" 'a\\nb'='c d' e='f=g' h='\"'\n")
+    assert log_text(capsys).endswith(" 'a\\nb'='c d' e='f=g' h='\"'\n")
 
 
-class Textless:
-    """Has no text."""
+class WithoutText:
+    """Raises when it is converted to text."""
 
     def __str__(self) -> str:
         raise RuntimeError("no text")
 
 
 def cycle() -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    made["itself"] = made
-    return made
+    cyclic: dict[str, Any] = {}
+    cyclic["itself"] = cyclic
+    return cyclic
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
 @pytest.mark.parametrize(
-    "value", [Textless(), cycle(), {(1, 2): 3}, float("nan"), b"\xff", "\ud800", "\u2028\x85"]
+    "value", [WithoutText(), cycle(), {(1, 2): 3}, float("nan"), b"\xff", "\ud800", "\u2028\x85"]
 )
 def test_no_value_breaks_a_line(
     capsys: pytest.CaptureFixture[str], log_format: str, value: object
 ) -> None:
     logs.configure("INFO", log_format)
     logging.getLogger("digits.x").info("message", extra={"value": value, "request_id": "a-1"})
-    [line] = said(capsys).splitlines()
+    [line] = log_text(capsys).splitlines()
     assert "digits.x" in line
     assert "message" in line
     assert "a-1" in line
@@ -130,37 +130,37 @@ def test_no_value_breaks_a_line(
         assert "value" in json.loads(line, parse_constant=pytest.fail)
 
 
-def test_what_is_given_does_not_pass_for_the_lines_own_fields(
+def test_extra_fields_do_not_replace_the_standard_fields(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("INFO", "json")
     fields = {"time": "never", "level": "NONE", "logger": "nobody"}
     logging.getLogger("digits.x").info("message", extra=fields)
-    entry = json.loads(said(capsys))
+    entry = json.loads(log_text(capsys))
     assert entry["time"].startswith("20")
     assert (entry["level"], entry["logger"]) == ("INFO", "digits.x")
 
 
 @pytest.mark.parametrize("name", ["asyncio", "grpc", "concurrent.futures"])
-def test_the_loggers_of_others_go_the_same_way(
+def test_loggers_of_libraries_use_the_same_format(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     logs.configure("INFO", "json")
-    logging.getLogger(name).warning("of theirs")
-    assert json.loads(said(capsys))["logger"] == name
+    logging.getLogger(name).warning("library message")
+    assert json.loads(log_text(capsys))["logger"] == name
 
 
-def test_warnings_go_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_use_the_same_format(capsys: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         logs.configure("INFO", "json")
-        warnings.warn("this goes away", FutureWarning, stacklevel=1)
+        warnings.warn("this is deprecated", FutureWarning, stacklevel=1)
         logging.captureWarnings(False)
-    [line] = said(capsys).splitlines()
-    assert "FutureWarning: this goes away" in json.loads(line)["message"]
+    [line] = log_text(capsys).splitlines()
+    assert "FutureWarning: this is deprecated" in json.loads(line)["message"]
 
 
-def test_below_its_level_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages_below_the_level_are_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("WARNING", "console")
     logging.getLogger("x").info("not this")
-    assert said(capsys) == ""
+    assert log_text(capsys) == ""

@@ -1,4 +1,4 @@
-"""The short way to the pixels of a plain PNG, beside Pillow's."""
+"""The fast path for plain PNG files, compared with Pillow."""
 
 import io
 import random
@@ -13,7 +13,7 @@ from PIL import Image
 
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.decode import ImageLimits, decode
-from digits_server.preprocessing.fast_png import plain_size, read_plain
+from digits_server.preprocessing.fast_png import decode_fast_png, fast_png_size
 
 LIMITS = ImageLimits(2**20, 2**20)
 
@@ -23,102 +23,101 @@ def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
 
 
-def png(width: int, height: int, *pieces: bytes, kind: bytes = b"\x08\0\0\0\0") -> bytes:
+def png(width: int, height: int, *data_chunks: bytes) -> bytes:
     return (
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">II", width, height) + kind)
-        + b"".join(chunk(b"IDAT", piece) for piece in pieces)
+        + chunk(b"IHDR", struct.pack(">II", width, height) + b"\x08\0\0\0\0")
+        + b"".join(chunk(b"IDAT", data) for data in data_chunks)
         + chunk(b"IEND", b"")
     )
 
 
-def saved(image: Image.Image, **how: object) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "PNG", **how)
-    return out.getvalue()
+def encode(image: Image.Image, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", **options)
+    return buffer.getvalue()
 
 
 GRAY = Image.fromarray(np.arange(28 * 28, dtype=np.uint32).astype(np.uint8).reshape(28, 28))
 
 
-def test_a_gray_png_goes_the_short_way_and_is_what_was_saved() -> None:
-    encoded = saved(GRAY)
-    assert plain_size(encoded) == (28, 28)
+def test_a_plain_gray_png_takes_the_fast_path_and_decodes_to_the_original_pixels() -> None:
+    encoded = encode(GRAY)
+    assert fast_png_size(encoded) == (28, 28)
     np.testing.assert_array_equal(decode(encoded, LIMITS), np.asarray(GRAY))
 
 
 @pytest.mark.parametrize(
     "encoded",
     [
-        saved(GRAY.convert("RGB")),
-        saved(GRAY.convert("P")),
-        saved(GRAY.convert("1")),
-        saved(GRAY.convert("LA")),
-        saved(GRAY, transparency=3),
-        saved(GRAY, dpi=(300, 300)),
-        saved(GRAY)[:-1],
-        saved(GRAY) + b"\0",
-        saved(GRAY).replace(b"IDAT", b"IDAX"),
+        encode(GRAY.convert("RGB")),
+        encode(GRAY.convert("P")),
+        encode(GRAY.convert("1")),
+        encode(GRAY.convert("LA")),
+        encode(GRAY, transparency=3),
+        encode(GRAY, dpi=(300, 300)),
+        encode(GRAY)[:-1],
+        encode(GRAY) + b"\0",
+        encode(GRAY).replace(b"IDAT", b"IDAX"),
         b"",
         b"GIF89a",
         png(2, 2, *[b""] * 300, zlib.compress(bytes(6))),
     ],
 )
-def test_all_else_is_left_to_pillow(encoded: bytes) -> None:
-    assert plain_size(encoded) is None
+def test_any_other_image_is_left_to_pillow(encoded: bytes) -> None:
+    assert fast_png_size(encoded) is None
 
 
-def test_each_byte_that_is_damaged_is_noticed() -> None:
-    encoded = saved(GRAY.crop((0, 0, 4, 4)))
-    for at in range(len(encoded)):
+def test_damage_to_any_byte_is_detected() -> None:
+    encoded = encode(GRAY.crop((0, 0, 4, 4)))
+    for position in range(len(encoded)):
         damaged = bytearray(encoded)
-        damaged[at] ^= 0x10
-        assert plain_size(bytes(damaged)) is None
+        damaged[position] ^= 0x10
+        assert fast_png_size(bytes(damaged)) is None
 
 
-def test_a_size_past_the_limit_is_refused_before_it_is_read() -> None:
+def test_an_image_above_the_pixel_limit_is_rejected_before_it_is_decoded() -> None:
     with pytest.raises(InvalidArgumentError, match="2000 x 2000 = 4000000 pixels"):
-        decode(png(2000, 2000, b"nothing"), LIMITS)
+        decode(png(2000, 2000, b"not compressed pixels"), LIMITS)
 
 
-def test_what_opencv_will_not_take_goes_to_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+def test_a_png_that_opencv_rejects_is_decoded_by_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reject(*_: object) -> None:
         raise cv2.error("too wide")
 
-    monkeypatch.setattr(cv2, "imdecode", refuse)
-    np.testing.assert_array_equal(decode(saved(GRAY), LIMITS), np.asarray(GRAY))
+    monkeypatch.setattr(cv2, "imdecode", reject)
+    np.testing.assert_array_equal(decode(encode(GRAY), LIMITS), np.asarray(GRAY))
 
 
 Damage = Callable[[bytes, random.Random], bytes]
 DAMAGES: dict[str, Damage] = {
     "none": lambda rows, _: zlib.compress(rows),
-    "cut": lambda rows, chance: zlib.compress(rows)[: chance.randrange(len(rows))],
-    "short": lambda rows, chance: zlib.compress(rows[: chance.randrange(len(rows))]),
-    "long": lambda rows, chance: zlib.compress(rows + chance.randbytes(9)),
-    "flipped": lambda rows, chance: _flipped(zlib.compress(rows), chance),
-    "no such filter": lambda rows, _: zlib.compress(b"\x07" + rows[1:]),
+    "cut": lambda rows, rng: zlib.compress(rows)[: rng.randrange(len(rows))],
+    "short": lambda rows, rng: zlib.compress(rows[: rng.randrange(len(rows))]),
+    "long": lambda rows, rng: zlib.compress(rows + rng.randbytes(9)),
+    "flipped": lambda rows, rng: flip_a_bit(zlib.compress(rows), rng),
+    "unknown filter": lambda rows, _: zlib.compress(b"\x07" + rows[1:]),
 }
 
 
-def _flipped(content: bytes, chance: random.Random) -> bytes:
-    at = chance.randrange(len(content))
-    return content[:at] + bytes([content[at] ^ 1 << chance.randrange(8)]) + content[at + 1 :]
+def flip_a_bit(content: bytes, rng: random.Random) -> bytes:
+    damaged = bytearray(content)
+    damaged[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+    return bytes(damaged)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_with_fitting_checksums_is_never_read_otherwise_than_by_pillow(
+def test_damage_with_matching_checksums_is_rejected_or_decoded_as_by_pillow(
     damage: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    chance = random.Random(damage)
+    rng = random.Random(damage)
     for _ in range(60):
-        width, height = chance.randint(1, 24), chance.randint(1, 24)
-        rows = b"".join(
-            bytes([chance.randrange(5)]) + chance.randbytes(width) for _ in range(height)
-        )
-        encoded = png(width, height, DAMAGES[damage](rows, chance))
-        assert plain_size(encoded) == (width, height)
-        pixels = read_plain(encoded)
+        width, height = rng.randint(1, 24), rng.randint(1, 24)
+        rows = b"".join(bytes([rng.randrange(5)]) + rng.randbytes(width) for _ in range(height))
+        encoded = png(width, height, DAMAGES[damage](rows, rng))
+        assert fast_png_size(encoded) == (width, height)
+        pixels = decode_fast_png(encoded)
         if pixels is not None:
             with Image.open(io.BytesIO(encoded)) as image:
                 np.testing.assert_array_equal(pixels, np.asarray(image))
-    capfd.readouterr()  # libpng says what it finds
+    capfd.readouterr()  # drops the warnings that libpng prints

@@ -1,4 +1,4 @@
-"""Any bytes and any pixels: a frame, or a word on what is wrong with them."""
+"""Any bytes and any pixels give a frame or an InvalidArgumentError."""
 
 import contextlib
 import random
@@ -17,7 +17,7 @@ from scripts import fuzz
 
 LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2**16)
 SEEDS = fuzz.seed_images()
-tried = settings(max_examples=300, deadline=None, derandomize=True)
+fuzz_settings = settings(max_examples=300, deadline=None, derandomize=True)
 
 
 def is_frame(frame: NDArray[np.float32]) -> bool:
@@ -25,38 +25,40 @@ def is_frame(frame: NDArray[np.float32]) -> bool:
     return frame.shape == (28, 28) and frame.dtype == np.float32 and in_range
 
 
-def check(encoded: bytes) -> None:
+def assert_frame_or_error(encoded: bytes) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, of tags that lie
+        warnings.simplefilter("ignore")  # Pillow warns about inconsistent tags
         with contextlib.suppress(InvalidArgumentError):
             assert is_frame(normalize(decode(encoded, LIMITS)))
 
 
-def test_the_seeds_are_images_of_every_kind() -> None:
+def test_every_seed_image_has_ink() -> None:
     for seed in SEEDS:
         assert normalize(decode(seed, LIMITS)).any()
 
 
-@tried
+@fuzz_settings
 @given(st.binary(max_size=200))
-def test_any_bytes(encoded: bytes) -> None:
-    check(encoded)
+def test_any_bytes_give_a_frame_or_an_error(encoded: bytes) -> None:
+    assert_frame_or_error(encoded)
 
 
-@tried
+@fuzz_settings
 @given(st.integers(0, 2**32))
-def test_images_that_are_broken_somewhere(seed: int) -> None:
-    check(fuzz.mutated(SEEDS, random.Random(seed)))
+def test_damaged_images_give_a_frame_or_an_error(seed: int) -> None:
+    assert_frame_or_error(fuzz.mutated(SEEDS, random.Random(seed)))
 
 
-@tried
+@fuzz_settings
 @given(st.integers(0, 2**32), st.integers(0, 2**32), st.binary(max_size=64))
-def test_raw_pixels_of_any_size(width: int, height: int, data: bytes) -> None:
+def test_raw_pixels_of_any_size_give_a_frame_or_an_error(
+    width: int, height: int, data: bytes
+) -> None:
     with contextlib.suppress(InvalidArgumentError):
         assert is_frame(normalize(from_raw(width, height, data, LIMITS)))
 
 
-@settings(tried, max_examples=150)
+@settings(fuzz_settings, max_examples=150)
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=70)))
-def test_any_picture_becomes_a_frame(gray: NDArray[np.uint8]) -> None:
+def test_any_pixels_give_a_frame(gray: NDArray[np.uint8]) -> None:
     assert is_frame(normalize(gray))

@@ -11,82 +11,82 @@ SIDE = 240
 
 
 def seven(pen: int = 12, *, side: int = SIDE, scale: float = 1.0) -> Gray:
-    """Draw a dark 7 on white, in the middle."""
+    """Draw a dark 7 in the middle of a white square."""
     points = np.array([[-50, -70], [50, -70], [-10, 70]]) * scale + side / 2
     canvas = np.full((side, side), 255, np.uint8)
     cv2.polylines(canvas, [points.astype(np.int32)], False, 0, pen, cv2.LINE_AA)
     return np.asarray(canvas, np.uint8)
 
 
-def clipped(image: NDArray[np.floating]) -> Gray:
+def to_gray(image: NDArray[np.floating]) -> Gray:
     return np.asarray(np.clip(image, 0, 255), np.uint8)
 
 
-def assert_alike(frame: NDArray[np.float32], other: NDArray[np.float32], share: float) -> None:
-    """Check that frames differ in no more than a share of their ink."""
+def assert_similar(frame: NDArray[np.float32], other: NDArray[np.float32], share: float) -> None:
+    """Assert that two frames differ by at most a share of their ink."""
     assert np.abs(frame - other).sum() <= share * other.sum()
 
 
 PLAIN = normalize(seven())
 
 
-def test_uneven_light_changes_the_frame_little() -> None:
+def test_uneven_light_hardly_changes_the_frame() -> None:
     slope = np.linspace(0.45, 1, SIDE) * np.linspace(0.8, 1, SIDE)[:, None]
-    assert_alike(normalize(clipped(seven() * 0.8 * slope + 20)), PLAIN, 0.2)
+    assert_similar(normalize(to_gray(seven() * 0.8 * slope + 20)), PLAIN, 0.2)
 
 
-def test_a_shadow_over_half_the_paper_changes_the_frame_little() -> None:
+def test_a_shadow_over_half_the_paper_hardly_changes_the_frame() -> None:
     shadow = np.where(np.arange(SIDE) < SIDE // 2, 0.6, 1.0)
     soft = cv2.GaussianBlur(np.tile(shadow, (SIDE, 1)).astype(np.float32), (0, 0), 12)
-    assert_alike(normalize(clipped(seven() * soft)), PLAIN, 0.3)
+    assert_similar(normalize(to_gray(seven() * soft)), PLAIN, 0.3)
 
 
 @pytest.mark.parametrize("deviation", [4, 12])
-def test_grain_changes_the_frame_little(deviation: int) -> None:
+def test_grain_hardly_changes_the_frame(deviation: int) -> None:
     grain = np.random.default_rng(1).normal(0, deviation, (SIDE, SIDE))
-    assert_alike(normalize(clipped(seven() * 0.6 + 60 + grain)), PLAIN, 0.2)
+    assert_similar(normalize(to_gray(seven() * 0.6 + 60 + grain)), PLAIN, 0.2)
 
 
-def test_faint_ruling_disappears() -> None:
+def test_faint_ruling_is_ignored() -> None:
     page = seven()
     page[::24] = np.minimum(page[::24], 200)
     page[:, ::24] = np.minimum(page[:, ::24], 200)
-    assert_alike(normalize(page), PLAIN, 0.1)
+    assert_similar(normalize(page), PLAIN, 0.1)
 
 
-def test_ruling_as_dark_as_the_ink_is_taken_away() -> None:
+def test_ruling_as_dark_as_the_ink_is_removed() -> None:
     page = seven()
     page[10::55] = 0
     page[11::55] = 0
-    assert_alike(normalize(page), PLAIN, 0.25)
+    assert_similar(normalize(page), PLAIN, 0.25)
 
 
-def test_specks_and_a_line_at_the_edge_are_left_out() -> None:
+def test_specks_and_a_line_at_the_edge_are_ignored() -> None:
     page = seven()
     page[20:24, 30:34] = 0
     page[200:203, 210:213] = 0
     page[-4:, :] = 0
-    assert_alike(normalize(page), PLAIN, 0.05)
+    assert_similar(normalize(page), PLAIN, 0.05)
 
 
-def test_a_frame_around_the_digit_is_left_out() -> None:
+def test_a_border_around_the_digit_is_ignored() -> None:
     page = seven()
     cv2.rectangle(page, (3, 3), (SIDE - 4, SIDE - 4), 0, 3)
-    assert_alike(normalize(page), PLAIN, 0.05)
+    assert_similar(normalize(page), PLAIN, 0.05)
 
 
-def test_a_digit_of_two_strokes_keeps_both() -> None:
+def test_a_digit_of_two_separate_strokes_keeps_both() -> None:
     page = np.full((SIDE, SIDE), 255, np.uint8)
     cv2.line(page, (90, 60), (70, 140), 0, 10)
     cv2.line(page, (70, 140), (140, 140), 0, 10)
-    cv2.line(page, (158, 90), (158, 200), 0, 10)  # the stem of a 4, apart from the rest
+    cv2.line(page, (158, 90), (158, 200), 0, 10)  # the stem of a 4, separate from the rest
     frame = normalize(page)
     columns = np.flatnonzero(frame.max(axis=0) > 0.3)
     assert columns[-1] - columns[0] >= 12
 
 
 @pytest.mark.parametrize("pen", [1, 2, 4, 30, 44])
-def test_thin_pens_and_thick_brushes_come_to_the_usual_stroke(pen: int) -> None:
+def test_thin_and_thick_strokes_are_adjusted_to_the_usual_width(pen: int) -> None:
     frame = normalize(seven(pen))
     inked = (frame > 0.5).astype(np.uint8)
     outlines, _ = cv2.findContours(inked, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
@@ -96,43 +96,43 @@ def test_thin_pens_and_thick_brushes_come_to_the_usual_stroke(pen: int) -> None:
 
 @pytest.mark.parametrize("side", [28, 60, 240, 900])
 def test_paper_without_ink_is_blank(side: int) -> None:
-    random = np.random.default_rng(side)
+    rng = np.random.default_rng(side)
     slope = np.linspace(-1, 1, side)
     for level in (40, 128, 215):
         for page in (
             np.full((side, side), level, np.float64),
-            level + random.normal(0, 3, (side, side)),
-            level + random.normal(0, 10, (side, side)),
-            level + 30 * slope + 20 * slope[:, None] + random.normal(0, 2, (side, side)),
+            level + rng.normal(0, 3, (side, side)),
+            level + rng.normal(0, 10, (side, side)),
+            level + 30 * slope + 20 * slope[:, None] + rng.normal(0, 2, (side, side)),
         ):
-            assert find_ink(clipped(page)) is None
+            assert find_ink(to_gray(page)) is None
 
 
-def test_a_canvas_of_many_pixels_gives_the_frame_of_a_small_one() -> None:
-    assert_alike(normalize(seven(48, side=960, scale=4)), PLAIN, 0.15)
+def test_a_large_canvas_gives_the_frame_of_a_small_one() -> None:
+    assert_similar(normalize(seven(48, side=960, scale=4)), PLAIN, 0.15)
 
 
 @pytest.mark.parametrize("side", [40, 120, 300])
-def test_looking_only_where_it_is_uneven_finds_what_looking_everywhere_does(
+def test_searching_only_pixels_unlike_the_ground_gives_the_result_of_searching_all(
     side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    random = np.random.default_rng(side)
+    rng = np.random.default_rng(side)
     images = []
     for _ in range(40):
         image = np.full((side, side + side // 3), 255, np.uint8)
-        x, y, radius = random.integers(0, side, 3)
+        x, y, radius = rng.integers(0, side, 3)
         cv2.circle(image, (int(x), int(y)), 3 + int(radius) // 4, 0, 1 + side // 30, cv2.LINE_AA)
-        image[random.random(image.shape) < random.choice([0, 0.002])] = 90  # specks
-        if random.random() < 0.3:
+        image[rng.random(image.shape) < rng.choice([0, 0.002])] = 90  # specks
+        if rng.random() < 0.3:
             image[:: max(2, side // 4)] = 100  # ruled
-        images.append(image if random.random() < 0.5 else 255 - image)
-    found = [find_ink(image) for image in images]
+        images.append(image if rng.random() < 0.5 else 255 - image)
+    cropped_results = [find_ink(image) for image in images]
     monkeypatch.setattr(
-        "digits_server.preprocessing.ink._uneven",
+        "digits_server.preprocessing.contrast._box_of_other_levels",
         lambda gray, _: (0, 0, gray.shape[1], gray.shape[0]),
     )
-    for image, part in zip(images, found, strict=True):
-        whole = find_ink(image)
-        assert (whole is None) == (part is None)
-        if whole is not None:
-            np.testing.assert_array_equal(part, whole)
+    for image, cropped_result in zip(images, cropped_results, strict=True):
+        result = find_ink(image)
+        assert (result is None) == (cropped_result is None)
+        if result is not None:
+            np.testing.assert_array_equal(cropped_result, result)

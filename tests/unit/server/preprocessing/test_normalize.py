@@ -37,14 +37,14 @@ def test_pale_ink_on_gray_paper_gives_nearly_the_frame_of_black_on_white() -> No
 
 
 @pytest.mark.parametrize(("x", "y"), [(60, 60), (140, 60), (100, 140), (58, 141)])
-def test_a_digit_anywhere_comes_to_the_middle(x: int, y: int) -> None:
+def test_a_digit_is_centered_wherever_it_is(x: int, y: int) -> None:
     frame = normalize(ring(x=x, y=y))
     assert center_of_mass(frame) == pytest.approx((14, 14), abs=0.6)
     np.testing.assert_allclose(frame, normalize(ring()), atol=0.25)
 
 
 @pytest.mark.parametrize("radius", [12, 30, 85])
-def test_ink_of_any_size_is_fitted_to_the_box_of_20(radius: int) -> None:
+def test_ink_of_any_size_is_scaled_to_the_box_of_20_pixels(radius: int) -> None:
     frame = normalize(ring(radius=radius, pen=max(2, radius // 4)))
     rows = np.flatnonzero(frame.max(axis=1) > 0.1)
     assert 19 <= rows[-1] - rows[0] + 1 <= 20
@@ -58,7 +58,7 @@ def test_proportions_are_kept() -> None:
     assert 3 <= len(columns) <= 5
 
 
-def test_an_image_that_meets_the_recipe_is_left_as_it_is() -> None:
+def test_an_image_that_already_follows_the_recipe_stays_unchanged() -> None:
     image = np.zeros((28, 28), np.uint8)
     image[4:24, 10:18] = 200
     image[8:20, 12:16] = 37
@@ -72,10 +72,10 @@ def test_an_image_of_one_level_is_blank(level: int, shape: tuple[int, int]) -> N
 
 
 @pytest.mark.parametrize("shape", [(1, 7), (7, 1), (2, 2), (3, 400), (400, 3), (28, 28)])
-def test_rubbish_of_any_shape_gives_a_frame(shape: tuple[int, int]) -> None:
-    random = np.random.default_rng(1)
+def test_noise_of_any_shape_gives_a_frame(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(1)
     for _ in range(20):
-        frame = normalize(random.integers(0, 256, shape, dtype=np.uint8))
+        frame = normalize(rng.integers(0, 256, shape, dtype=np.uint8))
         assert frame.shape == (28, 28)
         assert np.isfinite(frame).all()
         assert frame.min() >= 0
@@ -83,7 +83,7 @@ def test_rubbish_of_any_shape_gives_a_frame(shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("width", [1, 2, 3])
-def test_a_very_narrow_stroke_is_no_trouble(width: int) -> None:
+def test_a_very_narrow_stroke_is_centered(width: int) -> None:
     image = np.full((300, 300), 255, np.uint8)
     image[20:280, 150 : 150 + width] = 0
     frame = normalize(image)
@@ -97,12 +97,12 @@ def test_a_read_only_image_is_accepted() -> None:
     assert normalize(image).any()
 
 
-def test_many_frames_are_what_each_would_be_alone() -> None:
+def test_a_batch_gives_the_same_frames_as_single_images() -> None:
     small = np.zeros((28, 28), np.uint8)
-    small[4:24, 12:16] = 200  # a frame as it is
-    off_centre = np.roll(small, 5, axis=1)
-    of_all_kinds = [ring(), small, off_centre, np.zeros((28, 28), np.uint8), ring(60, radius=20)]
-    for grays in (of_all_kinds, [small], [small, small[:, ::-1]], [ring()]):
-        together = normalize_batch(grays)
-        assert together.dtype == np.float32
-        np.testing.assert_array_equal(together, np.stack([normalize(gray) for gray in grays]))
+    small[4:24, 12:16] = 200  # already a frame
+    off_center = np.roll(small, 5, axis=1)
+    all_kinds = [ring(), small, off_center, np.zeros((28, 28), np.uint8), ring(60, radius=20)]
+    for grays in (all_kinds, [small], [small, small[:, ::-1]], [ring()]):
+        frames = normalize_batch(grays)
+        assert frames.dtype == np.float32
+        np.testing.assert_array_equal(frames, np.stack([normalize(gray) for gray in grays]))

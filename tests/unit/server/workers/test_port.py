@@ -1,4 +1,4 @@
-"""A port is claimed for those that share it, and for nobody else."""
+"""A port is claimed for the sockets that share it, and for no others."""
 
 import contextlib
 import socket
@@ -15,7 +15,7 @@ LOOPBACK = "127.0.0.1"
 
 @contextlib.contextmanager
 def listening(port: int, *, shares: bool) -> Iterator[socket.socket]:
-    """Listen as gRPC does."""
+    """Listen like gRPC does."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shares))
@@ -30,7 +30,7 @@ def port_of(listener: socket.socket) -> int:
 
 
 @pytest.mark.parametrize("shares", [True, False])
-def test_a_port_that_somebody_has_is_refused_whether_it_is_shared_or_not(shares: bool) -> None:
+def test_a_port_in_use_cannot_be_claimed_whether_it_is_shared_or_not(shares: bool) -> None:
     with (
         listening(0, shares=shares) as listener,
         pytest.raises(BindError, match=f"{LOOPBACK}:{port_of(listener)}: it is in use"),
@@ -40,7 +40,7 @@ def test_a_port_that_somebody_has_is_refused_whether_it_is_shared_or_not(shares:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "localhost"])
-def test_one_address_of_several_is_enough_to_be_in_use(host: str) -> None:
+def test_a_port_in_use_on_one_of_several_addresses_cannot_be_claimed(host: str) -> None:
     with (
         listening(0, shares=True) as listener,
         pytest.raises(BindError, match="in use"),
@@ -49,7 +49,7 @@ def test_one_address_of_several_is_enough_to_be_in_use(host: str) -> None:
         pass
 
 
-def test_a_claim_is_refused_while_no_worker_listens_yet() -> None:
+def test_a_claimed_port_cannot_be_claimed_again_before_any_worker_listens() -> None:
     with (
         claimed_port(Settings(port=0)) as port,
         pytest.raises(BindError),
@@ -58,7 +58,9 @@ def test_a_claim_is_refused_while_no_worker_listens_yet() -> None:
         pass
 
 
-def test_who_does_not_share_is_refused_before_workers_listen_and_after_they_died() -> None:
+def test_a_socket_that_does_not_share_is_refused_before_workers_listen_and_after_they_died() -> (
+    None
+):
     with claimed_port(Settings(port=0)) as port:
         with pytest.raises(OSError, match="in use"), listening(port, shares=False):
             pass
@@ -68,7 +70,7 @@ def test_who_does_not_share_is_refused_before_workers_listen_and_after_they_died
             pass
 
 
-def test_connections_go_to_the_workers_and_none_to_the_claim() -> None:
+def test_connections_reach_the_workers_and_never_the_claim() -> None:
     with claimed_port(Settings(port=0)) as port:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((LOOPBACK, port))
@@ -78,17 +80,17 @@ def test_connections_go_to_the_workers_and_none_to_the_claim() -> None:
                     worker.accept()[0].close()
 
 
-def test_an_end_leaves_the_port_free_also_where_connections_linger() -> None:
+def test_the_port_is_free_after_the_claim_even_if_connections_linger() -> None:
     with claimed_port(Settings(port=0)) as port, listening(port, shares=True) as worker:
         for _ in range(20):
             with socket.create_connection((LOOPBACK, port)) as client:
-                worker.accept()[0].close()  # it lingers with the one who closes first
+                worker.accept()[0].close()  # the side that closes first keeps it in TIME_WAIT
                 assert client.recv(1) == b""
     with claimed_port(Settings(port=port)) as again:
         assert again == port
 
 
-def test_a_host_that_is_elsewhere_is_refused() -> None:
+def test_a_host_that_is_not_this_machine_is_refused() -> None:
     with (
         pytest.raises(BindError, match="not an address here"),
         claimed_port(Settings(host="192.0.2.1", port=0)),
