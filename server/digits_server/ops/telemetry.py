@@ -22,11 +22,18 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator, Iterable
 from contextlib import AbstractContextManager
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import grpc
 from prometheus_client import CollectorRegistry
 
+from digits_server.api.arity import (
+    Behavior,
+    Continuation,
+    MethodHandler,
+    behavior_of,
+    with_behavior,
+)
 from digits_server.errors import ServerError
 
 
@@ -80,7 +87,6 @@ _SERVER_FAULTS: Final = frozenset(
 )
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 _CallMaker = Callable[[Context], AbstractContextManager[None]]
 
 
@@ -204,9 +210,9 @@ class _TelemetryInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        continuation: Continuation,
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
+    ) -> "MethodHandler | None":
         handler = await continuation(handler_call_details)
         method = handler_call_details.method.removeprefix("/")
         if handler is None or method.partition("/")[0] not in self._services:
@@ -215,18 +221,8 @@ class _TelemetryInterceptor(grpc.aio.ServerInterceptor):
         def call(context: Context) -> AbstractContextManager[None]:
             return self._call(method, context)
 
-        codecs = {
-            "request_deserializer": handler.request_deserializer,
-            "response_serializer": handler.response_serializer,
-        }
-        if handler.unary_unary:
-            behavior = cast("Callable[..., Awaitable[Any]]", handler.unary_unary)
-            return grpc.unary_unary_rpc_method_handler(_unary(behavior, call), **codecs)
-        if handler.stream_stream:
-            return grpc.stream_stream_rpc_method_handler(
-                _stream(handler.stream_stream, call), **codecs
-            )
-        raise NotImplementedError(f"{method} has an arity that no service here uses")
+        wrap = _stream if handler.response_streaming else _unary
+        return with_behavior(handler, wrap(behavior_of(handler), call))
 
     @contextlib.contextmanager
     def _call(self, method: str, context: Context) -> Generator[None, None, None]:
@@ -253,9 +249,7 @@ class _TelemetryInterceptor(grpc.aio.ServerInterceptor):
                 self._durations.record(time.perf_counter() - began, {**attributes, **outcome})
 
 
-def _unary(
-    behavior: Callable[..., Awaitable[Any]], call: _CallMaker
-) -> Callable[..., Awaitable[Any]]:
+def _unary(behavior: Behavior, call: _CallMaker) -> Behavior:
     async def answer(request: Any, context: Context) -> Any:
         with call(context):
             return await behavior(request, context)
@@ -263,7 +257,7 @@ def _unary(
     return answer
 
 
-def _stream(behavior: Callable[..., Any], call: _CallMaker) -> Callable[..., Awaitable[None]]:
+def _stream(behavior: Behavior, call: _CallMaker) -> Behavior:
     # Not a generator, which gRPC leaves to the garbage collector when its caller has gone: the
     # span would end at any time, and in another context than that in which it is the current one.
     async def answer(requests: AsyncIterator[Any], context: Context) -> None:

@@ -62,7 +62,7 @@ async def test_it_has_the_metrics_and_what_they_count(started: Any, image_of: An
 
 async def test_it_tells_of_life_and_readiness_and_bad_models(started: Any) -> None:
     assert await get(started, "/livez") == (200, "alive\n")
-    started.server.show_models(None, {"9": "it is half copied"})
+    started.server.update_models(None, {"9": "it is half copied"})
     code, text = await get(started, "/readyz")
     assert code == 200
     assert json.loads(text) == {

@@ -74,7 +74,7 @@ async def until_no_reader_is_left(started: Any) -> None:
 
 def readers() -> list["asyncio.Task[Any]"]:
     """Return the tasks that read streams ahead."""
-    return [task for task in asyncio.all_tasks() if "_newest" in repr(task.get_coro())]
+    return [task for task in asyncio.all_tasks() if "latest_requests" in repr(task.get_coro())]
 
 
 async def test_a_caller_whose_connection_closes_mid_stream_is_forgotten(

@@ -62,13 +62,13 @@ async def test_watching_ends_with_the_server_and_does_not_hold_it_up(
 
 
 async def test_the_list_tells_of_models_too(running_server: Any, health: Any) -> None:
-    running_server.server.show_models(None, {"8": "it is half copied"})
+    running_server.server.update_models(None, {"8": "it is half copied"})
     statuses = (await health.List(health_pb2.HealthListRequest())).statuses
     assert {name: answer.status for name, answer in statuses.items()} == {
         **dict.fromkeys(("", "readiness", "liveness", *SERVICES), Status.SERVING),
         "model/7": Status.SERVING,
         "model/8": Status.NOT_SERVING,
     }
-    running_server.server.show_models(None, {})
+    running_server.server.update_models(None, {})
     statuses = (await health.List(health_pb2.HealthListRequest())).statuses
     assert "model/8" not in statuses

@@ -131,7 +131,7 @@ async def test_fields_and_parameters_that_are_not_known_are_passed_over(
 
 async def test_too_many_images_are_refused_by_field(run_server: Any, image_of: ImageOf) -> None:
     async with run_server(max_batch_images=2) as started:
-        with pytest.raises(grpc.aio.AioRpcError, match="is of 3 images; 1 to 2") as caught:
+        with pytest.raises(grpc.aio.AioRpcError, match="has 3 images; 1 to 2") as caught:
             await stub_of(started).ModelInfer(request_of(BLANK, BLANK, BLANK))
         assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
         violation = error_details_pb2.BadRequest()
@@ -144,9 +144,9 @@ async def test_too_many_images_are_refused_by_field(run_server: Any, image_of: I
 @pytest.mark.parametrize(
     ("name", "version", "says"),
     [
-        ("other", "", "there is no model 'other'; 'digits' is served"),
-        ("", "", "there is no model ''"),
-        ("digits", "8", "'digits' has no version '8' here; 7 is served"),
+        ("other", "", "model 'other' does not exist; 'digits' is served"),
+        ("", "", "model '' does not exist"),
+        ("digits", "8", "version '8' of 'digits' is not served; version 7 is"),
     ],
 )
 async def test_another_model_or_version_is_not_found(

@@ -8,7 +8,7 @@ from google.rpc import error_details_pb2, status_pb2
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.inference.recognizer import IMAGES_A_JOB
+from digits_server.inference.recognizer import IMAGES_PER_JOB
 
 ImageOf = Callable[[int], pb.Image]
 
@@ -146,9 +146,9 @@ async def test_a_batch_of_many_decoding_jobs_is_answered_in_order(
     running_server: Any, image_of: ImageOf
 ) -> None:
     blank = pb.Image(raw=pb.RawImage(width=2, height=2, data=bytes(4)))
-    images = [image_of(n % 10) for n in range(IMAGES_A_JOB * 3 + 1)]
-    images[IMAGES_A_JOB] = blank
-    images[IMAGES_A_JOB * 2] = pb.Image(encoded=b"no image")
+    images = [image_of(n % 10) for n in range(IMAGES_PER_JOB * 3 + 1)]
+    images[IMAGES_PER_JOB] = blank
+    images[IMAGES_PER_JOB * 2] = pb.Image(encoded=b"no image")
     response = await running_server.stub.RecognizeBatch(pb.RecognizeBatchRequest(images=images))
     answered = [
         "error" if result.HasField("error") else result.predictions[0].digit
@@ -156,7 +156,7 @@ async def test_a_batch_of_many_decoding_jobs_is_answered_in_order(
         if result.HasField("error") or result.predictions[0].verdict == pb.VERDICT_DIGIT
     ]
     expected: list[str | int] = [n % 10 for n in range(len(images))]
-    expected[IMAGES_A_JOB * 2] = "error"
-    del expected[IMAGES_A_JOB]
+    expected[IMAGES_PER_JOB * 2] = "error"
+    del expected[IMAGES_PER_JOB]
     assert answered == expected
-    assert response.results[IMAGES_A_JOB].predictions[0].verdict == pb.VERDICT_BLANK
+    assert response.results[IMAGES_PER_JOB].predictions[0].verdict == pb.VERDICT_BLANK

@@ -86,7 +86,7 @@ async def test_a_sequence_is_measured_by_those_it_overtook_too(
     running_server.engine.free.set()
     _, overtaken, last = [answer async for answer in call]
     assert (overtaken.sequence, overtaken.superseded) == (5, True)
-    assert (last.sequence, last.error.message) == (3, "sequence is 3; it was 5 before")
+    assert (last.sequence, last.error.message) == (3, "sequence is 3; it must be greater than 5")
 
 
 async def test_a_stream_without_requests_ends_well(running_server: Any) -> None:

@@ -101,7 +101,7 @@ async def test_a_new_certificate_is_used_without_a_restart(
         files.key.write_bytes(old_key)  # only one of the two files has come yet
         for _ in range(3):
             assert await version(address, client_credentials(authority)) == "7"
-        kept = [record for record in caplog.records if "kept as it was" in record.getMessage()]
+        kept = [record for record in caplog.records if "stays in use" in record.getMessage()]
         assert len(kept) == 1
         files.key.write_bytes(new_key)
         assert await version(address, client_credentials(successor)) == "7"
@@ -134,7 +134,7 @@ async def test_a_fault_that_comes_again_is_told_again(
             files.cert.write_bytes(content[: len(content) // 2])
             for _ in range(2):
                 assert await version(started.server.address, client_credentials(authority)) == "7"
-            told = [record for record in caplog.records if "kept as it was" in record.getMessage()]
+            told = [record for record in caplog.records if "stays in use" in record.getMessage()]
             assert len(told) == times_told
             files.cert.write_bytes(content)
             assert await version(started.server.address, client_credentials(authority)) == "7"
@@ -156,5 +156,7 @@ def test_files_that_are_no_good_are_named_at_the_start(
 
 def test_a_key_of_another_certificate_is_no_key(files: TlsFiles, authority: trustme.CA) -> None:
     files.key.write_bytes(authority.issue_cert("other").private_key_pem.bytes())
-    with pytest.raises(CredentialsError, match="are no certificate and its key"):
+    with pytest.raises(
+        CredentialsError, match="are not a matching certificate and key in PEM format"
+    ):
         server_credentials(files)

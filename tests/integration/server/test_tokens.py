@@ -9,7 +9,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.api.auth import REFUSAL, TokenInterceptor, Tokens
+from digits_server.api.auth import UNAUTHENTICATED_MESSAGE, TokenInterceptor, Tokens
 from digits_server.errors import CredentialsError
 from digits_server.ops.metrics import Metrics
 
@@ -50,7 +50,7 @@ async def test_nothing_else_lets_in(guarded: Any, metadata: Any) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await guarded.stub.GetModel(pb.GetModelRequest(), metadata=metadata)
     assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
-    assert "a token is needed" in (caught.value.details() or "")
+    assert "a valid token is required" in (caught.value.details() or "")
     assert guarded.count("digits_unauthenticated_calls_total") == 1
 
 
@@ -81,7 +81,7 @@ async def test_a_method_of_any_arity_is_refused_as_one_of_it(tmp_path: Path, ari
             # Of a stream nothing is sent: the refusal does not wait for it.
             call = ask() if arity.startswith("stream") else ask(b"")
             assert await call.code() == grpc.StatusCode.UNAUTHENTICATED
-            assert await call.details() == REFUSAL
+            assert await call.details() == UNAUTHENTICATED_MESSAGE
     finally:
         await server.stop(None)
 
