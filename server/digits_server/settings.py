@@ -119,8 +119,8 @@ class Settings:
         _core_count(),
         _integer(1, 1024),
         "N",
-        "decoding threads, and model threads, per process; default: the cores divided by the "
-        f"workers; this machine has {_core_count()}",
+        "threads per process for decoding, and as many for the model; default: the cores "
+        f"({_core_count()} available) divided by the workers",
     )
     poll_seconds: float = _setting(
         2.0, _seconds, "S", "interval between checks for new versions; 0 checks on SIGHUP only"
@@ -158,7 +158,7 @@ class Settings:
         0.0, _seconds, "S", "time between NOT_SERVING and refusing new calls, on SIGTERM"
     )
     grace_seconds: float = _setting(
-        10.0, _seconds, "S", "time for calls in flight to finish after that"
+        10.0, _seconds, "S", "time for calls in flight to finish before they are cancelled"
     )
     tls_cert: Path | None = _setting(
         None, Path, "FILE", "certificate chain (PEM); enables TLS; default: plaintext"
@@ -190,7 +190,7 @@ class Settings:
         "KIND",
         "none, or otlp to export traces and metrics with OpenTelemetry",
     )
-    log_format: str = _setting("console", _one_of("console", "json"), "FORM", "console or json")
+    log_format: str = _setting("console", _one_of("console", "json"), "FORMAT", "console or json")
     log_level: str = _setting("INFO", _log_level, "LEVEL", "debug, info, warning or error")
 
     @classmethod

@@ -29,7 +29,7 @@ class Tokens:
     """The tokens in a file, one per line, kept as digests.
 
     The file holds several tokens while one replaces another. Empty lines and lines that start
-    with # are ignored. A changed file is read again, at most one second after a change.
+    with # are ignored. Calls check the file for changes, at most once per second.
     """
 
     def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:

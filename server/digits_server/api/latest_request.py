@@ -1,4 +1,4 @@
-"""Latest wins: a stream computes its newest request and skips the requests behind it."""
+"""Latest wins: of the waiting requests of a stream, only the newest is computed."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator

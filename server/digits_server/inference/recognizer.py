@@ -139,7 +139,7 @@ class Recognizer:
                 return error
             predictions: Sequence[Prediction] | None = None
             if is_alone and model.engine.image_seconds <= IN_PLACE_SECONDS:
-                # Let calls that arrived at the same moment be admitted: one batch is faster.
+                # Let calls that have arrived meanwhile be admitted: one batch of all is faster.
                 await asyncio.sleep(0)
                 if self._admission.image_count == 1:
                     predictions = self._batcher.predict_in_place([gray], model)

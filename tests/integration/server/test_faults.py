@@ -101,7 +101,7 @@ async def test_work_whose_deadline_has_passed_never_reaches_the_model(
         await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(2)), timeout=0.1)
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     labels = {"method": "digits.v1.RecognizerService/Recognize", "code": "DEADLINE_EXCEEDED"}
-    while not running_server.count("digits_calls_total", **labels):  # the server notices it, too
+    while not running_server.count("digits_calls_total", **labels):  # by the server's clock, too
         await running_server.stub.GetModel(pb.GetModelRequest())
     running_server.engine.free.set()
     assert (await first).predictions[0].digit == 1
