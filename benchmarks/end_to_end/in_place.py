@@ -23,7 +23,6 @@ import numpy as np
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_server import app, models
-from digits_server.api import recognizer_servicer
 from digits_server.inference import recognizer
 from digits_server.ops.metrics import Metrics
 from digits_server.settings import Settings
@@ -38,7 +37,7 @@ Ask = Callable[[], Awaitable[object]]
 async def serve(way: str) -> None:
     """Serve in one of the ways until standard input ends."""
     if way == "both threads":
-        recognizer_servicer.SMALL_PIXELS = -1  # type: ignore[misc]  # which is what is compared
+        recognizer.SMALL_PIXELS = -1  # type: ignore[misc]  # which is what is compared
     elif way == "model's thread":
         recognizer.IN_PLACE_SECONDS = -1  # type: ignore[misc]
     settings = replace(Settings(), port=0)

@@ -14,7 +14,7 @@ from benchmarks.limits.figures import Figure, ratios
 from benchmarks.limits.serving import RECOGNIZE_BATCH, ours
 from digits.v1 import recognizer_pb2 as pb
 from digits_server import models
-from digits_server.inference.recognizer import IMAGES_A_JOB
+from digits_server.inference.recognizer import IMAGES_PER_JOB
 from digits_server.models.engine import Engine
 from digits_server.preprocessing.normalize import normalize
 from digits_server.settings import SHIPPED_MODELS, Settings
@@ -54,7 +54,7 @@ def measure(rounds: int) -> Iterable[Figure]:
             return answered.calls_per_second * requests.MANY
 
         def whole() -> object:
-            jobs = [png[at : at + IMAGES_A_JOB] for at in range(0, len(png), IMAGES_A_JOB)]
+            jobs = [png[at : at + IMAGES_PER_JOB] for at in range(0, len(png), IMAGES_PER_JOB)]
             framed = [frame for job in pool.map(_framed, jobs) for frame in job]
             return engine.predict(np.stack(framed))
 

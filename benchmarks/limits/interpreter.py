@@ -20,8 +20,9 @@ from benchmarks.limits import requests
 from benchmarks.limits.figures import Figure
 from digits.v1 import recognizer_pb2 as pb
 from digits_server import models
+from digits_server.api.call import ServiceLimits
 from digits_server.api.interceptors import CallInterceptor
-from digits_server.api.recognizer_servicer import RecognizerServicer, ServiceLimits
+from digits_server.api.recognizer_servicer import RecognizerServicer
 from digits_server.inference.admission import Admission, AdmissionLimits
 from digits_server.inference.batcher import Batcher
 from digits_server.inference.recognizer import Recognizer
@@ -107,7 +108,7 @@ async def _service() -> AsyncIterator[tuple[Answer, Answer]]:
     admission = Admission(AdmissionLimits(10**6, 2**30, 1, 60), metrics)
     batcher: Batcher[models.ImageOrFrame, Prediction] = Batcher(metrics)
     with ThreadPoolExecutor(1) as decoding:
-        recognizer = Recognizer(model, batcher, decoding, admission, metrics)
+        recognizer = Recognizer(model, batcher, decoding, admission, metrics, requests.LIMITS)
         limits = ServiceLimits(requests.LIMITS, requests.MANY, 2**24)
         servicer = RecognizerServicer(recognizer, admission, limits)
         interceptor = CallInterceptor(metrics, admission)

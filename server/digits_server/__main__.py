@@ -1,4 +1,4 @@
-"""``python -m digits_server`` is ``digits-server``."""
+"""Runs ``digits-server`` for ``python -m digits_server``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The composition root: every part is made, joined, started and ended here."""
+"""The composition root: creates, connects, starts and stops all parts of the server."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import grpc
@@ -20,9 +20,10 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
 from . import models
 from .api.auth import TokenInterceptor, Tokens
+from .api.call import ServiceLimits
 from .api.inference_servicer import INFERENCE_SERVICE, InferenceServicer
 from .api.interceptors import CallInterceptor
-from .api.recognizer_servicer import RecognizerServicer, ServiceLimits
+from .api.recognizer_servicer import RecognizerServicer
 from .api.transport import bind, make_server
 from .errors import ServerError
 from .inference.admission import Admission, AdmissionLimits
@@ -45,37 +46,38 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SERVICE: str = pb.DESCRIPTOR.services_by_name["RecognizerService"].full_name
-SERVICES = (SERVICE, INFERENCE_SERVICE)
+SERVICE: Final[str] = pb.DESCRIPTOR.services_by_name["RecognizerService"].full_name
+SERVICES: Final = (SERVICE, INFERENCE_SERVICE)
 
 
 class Server:
-    """A running server: its addresses, and the ways to change its model and to end it."""
+    """A running server: its addresses, and how to replace its model and stop it."""
 
     def __init__(
         self,
         server: grpc.aio.Server,
+        address: str,
         health: HealthServicer,
         metrics: Metrics,
         recognizer: Recognizer,
     ) -> None:
-        self.address = ""
-        """``host:port`` as bound: with ``--port 0`` the port that was free."""
+        self.address = address
+        """``host:port`` as bound: for ``--port 0``, the port that was free."""
         self.admin_address: str | None = None
-        """That of the admin port, if there is one."""
+        """``host:port`` of the admin port, if there is one."""
         self._server = server
         self._health = health
         self._metrics = metrics
         self._recognizer = recognizer
         self._rejected: dict[str, str] = {}
-        self.show_models(None, {})
+        self.update_models(None, {})
 
-    def show_models(self, model: models.LoadedModel | None, rejected: dict[str, str]) -> None:
-        """Answer what comes from now on by another model, and tell which cannot be served.
+    def update_models(self, model: models.LoadedModel | None, rejected: dict[str, str]) -> None:
+        """Replace the served model, and report which versions were rejected.
 
         Args:
-            model: None for the one that is served already.
-            rejected: Versions, each with the reason.
+            model: Serves the requests that arrive from now on; None keeps the current model.
+            rejected: The rejected versions, each with the reason.
         """
         if model is not None:
             self._recognizer.model = model
@@ -84,15 +86,15 @@ class Server:
         self._metrics.model_version.set(int(version))
         self._health.set_models(version, rejected)
 
-    def details(self) -> dict[str, Any]:
-        """Return what the admin port tells of the models."""
+    def model_details(self) -> dict[str, Any]:
+        """Return what the admin port reports about the models."""
         return {
             "model_version": self._recognizer.manifest.version,
             "rejected_versions": self._rejected,
         }
 
     def set_ready(self, *, is_ready: bool) -> None:
-        """Say whether calls are welcome."""
+        """Report whether the server is ready for calls."""
         self._health.set_ready(is_ready=is_ready)
         self._metrics.ready.set(is_ready)
 
@@ -100,8 +102,8 @@ class Server:
         """Report NOT_SERVING, wait, refuse new calls, and let those in flight finish.
 
         Args:
-            drain_seconds: For balancers to notice before calls are refused.
-            grace_seconds: Afterwards, what still runs is cancelled.
+            drain_seconds: Time for load balancers to notice before calls are refused.
+            grace_seconds: Time for calls in flight to finish before they are cancelled.
         """
         self.set_ready(is_ready=False)
         await asyncio.sleep(drain_seconds)
@@ -117,104 +119,123 @@ async def running(
     *,
     is_worker: bool = False,
 ) -> AsyncIterator[Server]:
-    """Serve a loaded model for as long as the context lasts; leaving it ends at once.
+    """Run a server until the context exits, which stops it without draining.
 
     Args:
-        settings: All of them.
-        model: To begin with.
-        metrics: To count by.
-        is_worker: Whether it is one of several that share the port, which their supervisor has
-            claimed; the admin port is then for the supervisor alone.
+        settings: All settings.
+        model: The first model to serve.
+        metrics: The server's metrics.
+        is_worker: Whether this is one of several workers on a port that their supervisor has
+            claimed. The admin port is then on loopback, for the supervisor only.
 
     Raises:
-        BindError: An address is in use or not ours.
-        CredentialsError: A certificate or the file of tokens is no good.
-        TransportError: The transport that is asked for is not installed.
+        BindError: An address is in use or not local.
+        CredentialsError: The TLS files or the token file are invalid.
+        TransportError: The selected transport is not installed.
     """
-    room = AdmissionLimits(
-        settings.max_queue_images,
-        settings.max_queue_bytes,
-        settings.max_streams,
-        settings.max_wait_seconds,
-    )
-    admission = Admission(room, metrics)
-    batcher: Batcher[models.ImageOrFrame, Prediction] = Batcher(metrics)
-    # An image is one thread's: OpenCV's own would double the time that a small one takes of the
-    # cores, make none faster, and be more threads than were asked for.
+    # OpenCV's own threads would double the CPU time of a small image, make none faster, and
+    # exceed ``--threads``.
     cv2.setNumThreads(1)
-    decoding = image_threads(settings.threads, "decode")
-    recognizer = Recognizer(model, batcher, decoding, admission, metrics)
     limits = ServiceLimits(
         ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
         settings.max_batch_images,
         settings.max_message_bytes,
     )
+    admission = _admission(settings, metrics)
+    batcher: Batcher[models.ImageOrFrame, Prediction] = Batcher(metrics)
+    decoding = image_threads(settings.threads, "decode")
+    recognizer = Recognizer(model, batcher, decoding, admission, metrics, limits.image)
     health = HealthServicer(SERVICES)
-    interceptors: list[grpc.aio.ServerInterceptor] = []
     telemetry = _telemetry(settings, metrics)
-    if telemetry is not None:
-        interceptors.append(telemetry.interceptor)
-    if settings.tokens_file is not None:
-        interceptors.append(
-            TokenInterceptor(Tokens(settings.tokens_file), {HEALTH_SERVICE}, metrics)
-        )
-    interceptors.append(
-        CallInterceptor(metrics, admission, is_native=settings.transport == "native")
-    )
+    interceptors = _interceptors(settings, telemetry, admission, metrics)
     grpc_server = make_server(settings, interceptors, shares_port=is_worker)
-    pb_grpc.add_RecognizerServiceServicer_to_server(
-        RecognizerServicer(recognizer, admission, limits), grpc_server
-    )
-    inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-        InferenceServicer(recognizer, limits, lambda: health.is_ready), grpc_server
-    )
-    health_pb2_grpc.add_HealthServicer_to_server(health, grpc_server)
-    reflection.enable_server_reflection(
-        (*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), grpc_server
-    )
-    server = Server(grpc_server, health, metrics, recognizer)
-    server.address = bind(grpc_server, settings)
-    async with contextlib.AsyncExitStack() as parts:
+    _add_services(grpc_server, recognizer, admission, limits, health)
+    server = Server(grpc_server, bind(grpc_server, settings), health, metrics, recognizer)
+    async with contextlib.AsyncExitStack() as stack:  # stops the parts in reverse order
         if settings.admin_port is not None:
             admin_host = LOOPBACK if is_worker else settings.host
-            server.admin_address = await parts.enter_async_context(
-                admin_port(admin_host, settings.admin_port, health, metrics, server.details)
+            server.admin_address = await stack.enter_async_context(
+                admin_port(admin_host, settings.admin_port, health, metrics, server.model_details)
             )
         if telemetry is not None:
-            parts.push_async_callback(telemetry.shutdown)
+            stack.push_async_callback(telemetry.shutdown)
         batcher.start()
-        parts.callback(decoding.shutdown, wait=False, cancel_futures=True)
-        parts.push_async_callback(batcher.stop)
+        stack.callback(decoding.shutdown, wait=False, cancel_futures=True)
+        stack.push_async_callback(batcher.stop)
         await grpc_server.start()
-        parts.push_async_callback(grpc_server.stop, 0)
-        parts.callback(health.end)
+        stack.push_async_callback(grpc_server.stop, 0)
+        stack.callback(health.end)
         server.set_ready(is_ready=True)
         yield server
+
+
+def _admission(settings: Settings, metrics: Metrics) -> Admission:
+    limits = AdmissionLimits(
+        settings.max_queue_images,
+        settings.max_queue_bytes,
+        settings.max_streams,
+        settings.max_wait_seconds,
+    )
+    return Admission(limits, metrics)
 
 
 def _telemetry(settings: Settings, metrics: Metrics) -> "Telemetry | None":
     if settings.telemetry == "none":
         return None
-    # It is an extra, and takes its time to load.
+    # An optional extra that is slow to import.
     from .ops.telemetry import start
 
     return start(SERVICES, metrics.registry)
 
 
-def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool = False) -> int:
-    """Serve in this process until SIGTERM or SIGINT, then drain.
+def _interceptors(
+    settings: Settings, telemetry: "Telemetry | None", admission: Admission, metrics: Metrics
+) -> list[grpc.aio.ServerInterceptor]:
+    """Return the interceptors of every call, outermost first."""
+    interceptors: list[grpc.aio.ServerInterceptor] = []
+    if telemetry is not None:
+        interceptors.append(telemetry.interceptor)
+    if settings.tokens_file is not None:
+        tokens = Tokens(settings.tokens_file)
+        interceptors.append(TokenInterceptor(tokens, {HEALTH_SERVICE}, metrics))
+    is_native = settings.transport == "native"
+    interceptors.append(CallInterceptor(metrics, admission, is_native=is_native))
+    return interceptors
 
-    A second signal ends the process at once. SIGHUP looks for new models at once.
+
+def _add_services(
+    server: grpc.aio.Server,
+    recognizer: Recognizer,
+    admission: Admission,
+    limits: ServiceLimits,
+    health: HealthServicer,
+) -> None:
+    pb_grpc.add_RecognizerServiceServicer_to_server(
+        RecognizerServicer(recognizer, admission, limits), server
+    )
+    inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
+        InferenceServicer(recognizer, limits.max_batch_images, lambda: health.is_ready), server
+    )
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    reflection.enable_server_reflection(
+        (*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), server
+    )
+
+
+def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool = False) -> int:
+    """Run a server in this process until SIGTERM or SIGINT, then drain it.
+
+    A second signal ends the process at once. SIGHUP checks for new models.
 
     Args:
         settings: All settings.
-        has_parent: Whether the server belongs to another process: it then reports there when
-            it is ready, and also drains when standard input ends.
-        is_worker: Whether the parent is the supervisor, which shares the port among workers
-            and logs in place of them.
+        has_parent: Whether another process started the server. The server then notifies it
+            when ready, and also drains at the end of standard input.
+        is_worker: Whether the parent is the supervisor of several workers, which shares the
+            port among them and logs that the server is ready.
 
     Returns:
-        The exit status: 0, or 1 if the server could not start, which is printed.
+        The exit status: 0, or 1 if the server could not start, with the reason on standard error.
     """
     try:
         asyncio.run(_serve(settings, has_parent=has_parent, is_worker=is_worker))
@@ -235,17 +256,19 @@ async def _serve(settings: Settings, *, has_parent: bool, is_worker: bool) -> No
     model = await watcher.load_first()
     async with running(settings, model, metrics, is_worker=is_worker) as server:
 
-        def show(better: models.LoadedModel | None) -> None:
-            server.show_models(better, watcher.rejected)
+        def update_models(better: models.LoadedModel | None) -> None:
+            server.update_models(better, watcher.rejected)
 
-        show(None)
-        following = asyncio.create_task(watcher.watch(settings.poll_seconds, reloading, show))
+        update_models(None)
+        watching = asyncio.create_task(
+            watcher.watch(settings.poll_seconds, reloading, update_models)
+        )
         if not is_worker:
             log_ready(settings, server.address, server.admin_address)
         if has_parent:
             notify_ready(server.address, server.admin_address)
         await stopping.wait()
         logger.info("stopping")
-        following.cancel()
+        watching.cancel()
         await server.drain(settings.drain_seconds, settings.grace_seconds)
     logger.info("stopped")

@@ -1,4 +1,4 @@
-"""The command ``digits-server``: serve, and ask a server for its health."""
+"""The command ``digits-server``: runs a server, or checks the health of one."""
 
 import argparse
 import importlib.metadata
@@ -6,19 +6,20 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings, SettingsError
 
-DESCRIPTION = "Serve a model that recognizes handwritten digits, over gRPC."
-EPILOG = """\
+DESCRIPTION: Final = "Run a gRPC server that recognizes handwritten digits."
+EPILOG: Final = """\
 Every flag has an environment variable: --max-queue-images is DIGITS_MAX_QUEUE_IMAGES.
-A flag wins over its variable.
+A flag overrides its variable.
 
-The server is ready when it logs "ready on HOST:PORT"; grpc.health.v1 then says SERVING.
-SIGTERM and SIGINT end it once the calls in flight are answered. It looks for a higher
-version in the models folder every few seconds, and on SIGHUP.
+The server is ready when it logs "ready on HOST:PORT"; grpc.health.v1 then reports SERVING.
+On SIGTERM and SIGINT it finishes the calls in flight and exits. It checks the models folder
+for a higher version every few seconds, and on SIGHUP.
 
-exit status: 0 ended when asked, 1 could not start, 2 wrong usage
+exit status: 0 stopped by a signal, 1 could not start, 2 invalid usage
 
 examples:
   digits-server
@@ -27,7 +28,7 @@ examples:
     --admin-port 9090
   digits-server healthcheck 127.0.0.1:8500
 """
-HEALTHCHECK_TIMEOUT_SECONDS = 3.0
+HEALTHCHECK_TIMEOUT_SECONDS: Final = 3.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     if parsed.command == "healthcheck":
         if (parsed.client_cert is None) != (parsed.client_key is None):
-            parser.error("--client-cert and --client-key belong together")
+            parser.error("--client-cert and --client-key must be set together")
         return healthcheck(parsed)
     try:
         settings = Settings.resolve(parsed, os.environ)
@@ -56,35 +57,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def healthcheck(parsed: argparse.Namespace) -> int:
-    """Ask a server whether it serves; print the answer; return 0 for yes and 1 for no."""
+    """Print the health of a server; return 0 if it is SERVING and 1 otherwise."""
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     address = parsed.address
     try:
-        # As gRPC wants them: authorities, key, certificate.
-        given = (parsed.tls_ca, parsed.client_key, parsed.client_cert)
-        files = [None if file is None else Path(file).read_bytes() for file in given]
+        # In the order of gRPC's arguments.
+        paths = (parsed.tls_ca, parsed.client_key, parsed.client_cert)
+        credentials = [None if path is None else Path(path).read_bytes() for path in paths]
     except OSError as error:
         print(f"digits-server: {error.filename} cannot be read: {error.strerror}", file=sys.stderr)
         return 1
     with (
-        grpc.secure_channel(address, grpc.ssl_channel_credentials(*files))
-        if any(files)
+        grpc.secure_channel(address, grpc.ssl_channel_credentials(*credentials))
+        if any(credentials)
         else grpc.insecure_channel(address)
     ) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
-            answer = stub.Check(
+            response = stub.Check(
                 health_pb2.HealthCheckRequest(service=parsed.service),
                 timeout=HEALTHCHECK_TIMEOUT_SECONDS,
             )
         except grpc.RpcError as error:
             print(f"{address}: {error.code().name}: {error.details()}", file=sys.stderr)
             return 1
-    status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+    status = health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
     print(f"{address}: {status}")
-    return 0 if answer.status == health_pb2.HealthCheckResponse.SERVING else 1
+    return 0 if response.status == health_pb2.HealthCheckResponse.SERVING else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,14 +101,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--until-stdin-ends",
         action="store_true",
-        help="for a server that belongs to another process: report the address on standard output "
-        "when ready, and end when standard input ends",
+        help="for a server started by another program: print the address to standard output when "
+        "ready, and stop at the end of standard input",
     )
     commands = parser.add_subparsers(dest="command", metavar="[COMMAND]")
     check = commands.add_parser(
         "healthcheck",
-        help="ask a server for its health; exit status 0 serving, 1 not",
-        description="Ask a server for its health; exit status 0 serving, 1 not.",
+        help="print the health of a server; exit status 0 if SERVING, else 1",
+        description="Print the health of a server; exit status 0 if SERVING, else 1.",
     )
     check.add_argument(
         "address",
@@ -120,14 +121,14 @@ def _parser() -> argparse.ArgumentParser:
         "--service",
         metavar="NAME",
         default="",
-        help="liveness, readiness or a service's full name; default: the server as a whole",
+        help="liveness, readiness or the full name of a service; default: the whole server",
     )
-    for flag, what in (
-        ("--tls-ca", "ask by TLS, and trust the authorities in this PEM file"),
-        ("--client-cert", "show the certificate in this PEM file"),
-        ("--client-key", "its key, as PEM"),
+    for flag, text in (
+        ("--tls-ca", "CA bundle (PEM) for verifying the server; enables TLS"),
+        ("--client-cert", "client certificate (PEM)"),
+        ("--client-key", "private key (PEM) of the client certificate"),
     ):
-        check.add_argument(flag, metavar="FILE", help=what)
+        check.add_argument(flag, metavar="FILE", help=text)
     return parser
 
 

@@ -1,75 +1,87 @@
-"""What can go wrong in the server.
+"""The server's errors.
 
     ServerError
-    ├── InvalidArgumentError   the caller's request is at fault: INVALID_ARGUMENT
-    ├── NotFoundError          there is no such model or version: NOT_FOUND
+    ├── InvalidArgumentError   the request is invalid: INVALID_ARGUMENT
+    ├── NotFoundError          the model or version is not served: NOT_FOUND
     ├── OverloadedError        a limit is reached: RESOURCE_EXHAUSTED, with RetryInfo
-    ├── ExpiredError           the deadline passed first: DEADLINE_EXCEEDED
-    ├── CredentialsError       a certificate or token file is no good: it does not start
-    ├── BindError              an address cannot be listened on: the server does not start
-    ├── ModelError             a model folder cannot be served: the server does not start
-    └── TransportError         the transport is not installed: the server does not start
+    ├── ExpiredError           the deadline passed: DEADLINE_EXCEEDED
+    ├── CredentialsError       a certificate, key or token file is invalid
+    ├── BindError              an address cannot be bound
+    ├── ModelError             a model folder cannot be served
+    └── TransportError         the transport is not installed
 
-The message of an error that has a code is for the caller: it holds nothing internal.
-Only ``status.py`` turns errors into statuses.
+The first four end a call. The others keep the server from starting.
+
+Callers see the message of an error that has a code, so it contains nothing internal. Only
+``api/status.py`` turns errors into statuses.
 """
 
 from typing import ClassVar
 
 
 class ServerError(Exception):
-    """The root of the tree."""
+    """The base class of all errors."""
 
     code: ClassVar[str] = "INTERNAL"
-    """The name of its gRPC status: a supervisor has errors too, and does without gRPC."""
+    """Name of the gRPC status. A string, because the supervisor does not load gRPC."""
 
 
 class InvalidArgumentError(ServerError):
-    """A field of the request breaks its rule."""
+    """A field of the request is invalid."""
 
     code = "INVALID_ARGUMENT"
 
     def __init__(self, field: str, reason: str) -> None:
-        """Name the field as the request spells it, and what is wrong with it."""
+        """Describe an invalid field.
+
+        Args:
+            field: Path of the field as in the proto, such as ``image.raw.width``.
+            reason: The rest of a sentence that starts with the field, such as ``is 0; ...``.
+        """
         super().__init__(f"{field} {reason}")
         self.field = field
         self.reason = reason
 
 
 class NotFoundError(ServerError):
-    """The caller names something that is not here."""
+    """The request names a model or version that is not served."""
 
     code = "NOT_FOUND"
 
 
 class OverloadedError(ServerError):
-    """The server has as much in hand as it accepts."""
+    """The server has as much work in flight as it accepts."""
 
     code = "RESOURCE_EXHAUSTED"
 
     def __init__(self, reason: str, retry_after_seconds: float) -> None:
-        """Tell what is full, and when to try again."""
-        super().__init__(f"{reason}; try again in {retry_after_seconds:g} s")
+        """Describe a rejection.
+
+        Args:
+            reason: The limit that is reached.
+            retry_after_seconds: How long the caller should wait before it retries.
+        """
+        super().__init__(f"{reason}; retry in {retry_after_seconds:g} s")
         self.retry_after_seconds = retry_after_seconds
 
 
 class ExpiredError(ServerError):
-    """The caller's deadline passed before the work was begun."""
+    """The deadline of the call passed before its work started."""
 
     code = "DEADLINE_EXCEEDED"
 
 
 class BindError(ServerError):
-    """An address cannot be listened on."""
+    """An address cannot be bound."""
 
 
 class CredentialsError(ServerError):
-    """A certificate, key or file of tokens cannot be used."""
+    """A certificate, key or token file cannot be used."""
 
 
 class ModelError(ServerError):
-    """A model folder is missing, incomplete, altered, or not for this server."""
+    """A model folder is missing, incomplete, modified, or made for another server."""
 
 
 class TransportError(ServerError):
-    """The transport that is asked for is not installed."""
+    """The selected transport is not installed."""

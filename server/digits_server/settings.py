@@ -1,4 +1,4 @@
-"""The server's settings: flag, else environment, else default; parsed once."""
+"""The server's settings, each from its flag, its environment variable, or its default."""
 
 import argparse
 import os
@@ -8,28 +8,28 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 50051
-# Pillow itself warns above 89 million pixels and refuses at twice that, whatever we accept.
-MOST_IMAGE_PIXELS = 2**26
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 50051
+# Pillow itself warns above 89 million pixels and refuses at twice that.
+MAX_IMAGE_PIXELS: Final = 2**26
 TRANSPORTS: Final = ("grpc", "native")
-# What the native transport cannot do, so that nobody relies on it: the defaults of these are
-# without effect there, and asking for one is an error.
+# Settings that the native transport does not support. It ignores their defaults, and any other
+# value is an error, so that nobody relies on a protection that does not exist.
 _NOT_NATIVE: Final = {
-    "tls_cert": "speaks no TLS",
-    "tls_key": "speaks no TLS",
-    "tls_client_ca": "speaks no TLS",
+    "tls_cert": "does not support TLS",
+    "tls_key": "does not support TLS",
+    "tls_client_ca": "does not support TLS",
     "max_connections": "does not limit connections",
-    "max_connection_age_seconds": "closes no connection by its age",
+    "max_connection_age_seconds": "does not limit the age of connections",
 }
-SHIPPED_MODELS = Path(__file__).parent / "shipped_models"
+SHIPPED_MODELS: Final = Path(__file__).parent / "shipped_models"
 
 
 class SettingsError(Exception):
-    """A setting has a value that it cannot have; the message names where it was given."""
+    """A setting is invalid; the message names its flag or environment variable."""
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
+def _integer(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         try:
             value = int(text)
@@ -70,19 +70,26 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 def _host(text: str) -> str:
     if not text:
-        raise ValueError("an empty host is no address")
+        raise ValueError("the host must not be empty")
     return text
 
 
-def _flag(parse: Callable[[str], Any], placeholder: str, text: str) -> dict[str, Any]:
-    return {"parse": parse, "metavar": placeholder, "help": text}
+def _setting(default: Any, parse: Callable[[str], Any], placeholder: str, text: str) -> Any:
+    """Return the dataclass field of a setting.
+
+    Args:
+        default: The value without a flag and an environment variable.
+        parse: Returns the value of a text, or raises ValueError.
+        placeholder: Stands for the value in the help.
+        text: The help of the flag.
+    """
+    return field(default=default, metadata={"parse": parse, "metavar": placeholder, "help": text})
 
 
 def _core_count() -> int:
-    """Return the cores that this process may use, which may be fewer than there are.
+    """Return the number of cores that this process may use, possibly fewer than exist.
 
-    Threads beyond them do not only gain nothing: those of the model wait for each other in
-    busy loops.
+    With more threads than cores the model is slower: its threads wait in busy loops.
     """
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
@@ -91,143 +98,104 @@ def _core_count() -> int:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that an operator can set.
+    """All settings of a server.
 
-    The field ``max_queue_images`` has the flag ``--max-queue-images`` and the variable
-    ``DIGITS_MAX_QUEUE_IMAGES``; so for each.
+    Each field has a flag and an environment variable: the field ``max_queue_images`` has
+    ``--max-queue-images`` and ``DIGITS_MAX_QUEUE_IMAGES``.
     """
 
-    host: str = field(default=DEFAULT_HOST, metadata=_flag(_host, "HOST", "address to listen on"))
-    port: int = field(
-        default=DEFAULT_PORT, metadata=_flag(_whole(0, 65_535), "PORT", "port; 0 takes a free one")
+    host: str = _setting(DEFAULT_HOST, _host, "HOST", "address to listen on")
+    port: int = _setting(
+        DEFAULT_PORT, _integer(0, 65_535), "PORT", "port to listen on; 0 picks a free port"
     )
-    models_dir: Path = field(
-        default=SHIPPED_MODELS,
-        metadata=_flag(Path, "DIR", "folder of numbered model folders; default: the shipped one"),
+    models_dir: Path = _setting(
+        SHIPPED_MODELS, Path, "DIR", "folder of numbered model folders; default: the shipped model"
     )
-    model_version: int = field(
-        default=0, metadata=_flag(_whole(0, 2**31), "N", "model version; 0 takes the highest")
+    model_version: int = _setting(
+        0, _integer(0, 2**31), "N", "model version to serve; 0 serves the highest"
     )
-    workers: int = field(
-        default=1, metadata=_flag(_whole(1, 256), "N", "processes that share the port")
+    workers: int = _setting(1, _integer(1, 256), "N", "server processes that share the port")
+    threads: int = _setting(
+        _core_count(),
+        _integer(1, 1024),
+        "N",
+        "threads per process for decoding, and as many for the model; default: the cores "
+        f"({_core_count()} available) divided by the workers",
     )
-    threads: int = field(
-        default=_core_count(),
-        metadata=_flag(
-            _whole(1, 1024),
-            "N",
-            "threads of each process that decode, and threads of its model; default: its share "
-            f"of the cores, {_core_count()} here",
-        ),
+    poll_seconds: float = _setting(
+        2.0, _seconds, "S", "interval between checks for new versions; 0 checks on SIGHUP only"
     )
-    poll_seconds: float = field(
-        default=2.0,
-        metadata=_flag(
-            _seconds, "S", "time between looks for new versions; 0 looks on SIGHUP only"
-        ),
+    max_queue_images: int = _setting(
+        1024, _integer(1, 10**7), "N", "maximum images in flight; more are rejected"
     )
-    max_queue_images: int = field(
-        default=1024,
-        metadata=_flag(_whole(1, 10**7), "N", "images in hand at once; more are turned away"),
+    max_queue_bytes: int = _setting(
+        256 * 2**20, _integer(1, 2**40), "N", "maximum bytes of images in flight; more are rejected"
     )
-    max_queue_bytes: int = field(
-        default=256 * 2**20,
-        metadata=_flag(_whole(1, 2**40), "N", "bytes of images in hand at once"),
+    max_wait_seconds: float = _setting(
+        1.0, _seconds, "S", "maximum expected wait; requests that would wait longer are rejected"
     )
-    max_wait_seconds: float = field(
-        default=1.0,
-        metadata=_flag(_seconds, "S", "expected wait for the images in hand; more are turned away"),
+    max_streams: int = _setting(256, _integer(1, 10**6), "N", "maximum open streams of drawings")
+    max_connections: int = _setting(1024, _integer(1, 10**6), "N", "maximum open connections")
+    max_connection_calls: int = _setting(
+        128, _integer(1, 10**6), "N", "maximum calls in flight per connection; others wait"
     )
-    max_streams: int = field(
-        default=256, metadata=_flag(_whole(1, 10**6), "N", "drawings that are streamed at once")
+    max_connection_age_seconds: float = _setting(
+        1800.0, _seconds, "S", "maximum connection age; clients then reconnect"
     )
-    max_connections: int = field(
-        default=1024, metadata=_flag(_whole(1, 10**6), "N", "connections at once")
+    max_batch_images: int = _setting(
+        256, _integer(1, 65_536), "N", "maximum images in a batch request"
     )
-    max_connection_calls: int = field(
-        default=128,
-        metadata=_flag(_whole(1, 10**6), "N", "calls at once on one connection; others wait"),
+    max_image_bytes: int = _setting(
+        16 * 2**20, _integer(1, 2**31 - 1), "N", "maximum bytes of an encoded image"
     )
-    max_connection_age_seconds: float = field(
-        default=1800.0,
-        metadata=_flag(
-            _seconds, "S", "after which a client has to connect anew, and so finds new servers"
-        ),
+    max_image_pixels: int = _setting(
+        4096 * 4096, _integer(1, MAX_IMAGE_PIXELS), "N", "maximum pixels of a decoded image"
     )
-    max_batch_images: int = field(
-        default=256, metadata=_flag(_whole(1, 65_536), "N", "images in one batch request")
+    max_message_bytes: int = _setting(
+        32 * 2**20, _integer(1024, 2**31 - 1), "N", "maximum bytes of a request message"
     )
-    max_image_bytes: int = field(
-        default=16 * 2**20,
-        metadata=_flag(_whole(1, 2**31 - 1), "N", "bytes of one encoded image"),
+    drain_seconds: float = _setting(
+        0.0, _seconds, "S", "time between NOT_SERVING and refusing new calls, on SIGTERM"
     )
-    max_image_pixels: int = field(
-        default=4096 * 4096,
-        metadata=_flag(_whole(1, MOST_IMAGE_PIXELS), "N", "pixels of one decoded image"),
+    grace_seconds: float = _setting(
+        10.0, _seconds, "S", "time for calls in flight to finish before they are cancelled"
     )
-    max_message_bytes: int = field(
-        default=32 * 2**20,
-        metadata=_flag(_whole(1024, 2**31 - 1), "N", "bytes of one request message"),
+    tls_cert: Path | None = _setting(
+        None, Path, "FILE", "certificate chain (PEM); enables TLS; default: plaintext"
     )
-    drain_seconds: float = field(
-        default=0.0,
-        metadata=_flag(_seconds, "S", "time between NOT_SERVING and refusing calls, on SIGTERM"),
+    tls_key: Path | None = _setting(
+        None, Path, "FILE", "private key (PEM) of the certificate; default: none"
     )
-    grace_seconds: float = field(
-        default=10.0,
-        metadata=_flag(_seconds, "S", "time that calls in flight then have to finish"),
+    tls_client_ca: Path | None = _setting(
+        None, Path, "FILE", "CA bundle (PEM) for verifying client certificates; default: none"
     )
-    tls_cert: Path | None = field(
-        default=None,
-        metadata=_flag(Path, "FILE", "certificate chain as PEM: speak TLS; default: plaintext"),
+    tokens_file: Path | None = _setting(
+        None, Path, "FILE", "file of accepted bearer tokens, one per line; default: none"
     )
-    tls_key: Path | None = field(
-        default=None, metadata=_flag(Path, "FILE", "the certificate's key as PEM; default: none")
+    transport: str = _setting(
+        "grpc",
+        _one_of(*TRANSPORTS),
+        "KIND",
+        "grpc, or native (optional extra): faster for single images, plaintext only",
     )
-    tls_client_ca: Path | None = field(
-        default=None,
-        metadata=_flag(
-            Path, "FILE", "authorities as PEM, one of which has to know a client; default: none"
-        ),
+    admin_port: int | None = _setting(
+        None,
+        _integer(0, 65_535),
+        "PORT",
+        "plaintext port for health and metrics; default: none",
     )
-    tokens_file: Path | None = field(
-        default=None,
-        metadata=_flag(
-            Path, "FILE", "tokens, one a line, one of which is asked for; default: none"
-        ),
+    telemetry: str = _setting(
+        "none",
+        _one_of("none", "otlp"),
+        "KIND",
+        "none, or otlp to export traces and metrics with OpenTelemetry",
     )
-    transport: str = field(
-        default="grpc",
-        metadata=_flag(
-            _one_of(*TRANSPORTS),
-            "KIND",
-            "grpc, or native: faster for single images, plaintext only; an extra",
-        ),
-    )
-    admin_port: int | None = field(
-        default=None,
-        metadata=_flag(
-            _whole(0, 65_535), "PORT", "plaintext port with health and metrics; default: none"
-        ),
-    )
-    telemetry: str = field(
-        default="none",
-        metadata=_flag(
-            _one_of("none", "otlp"),
-            "KIND",
-            "none or otlp: send traces and metrics by OpenTelemetry",
-        ),
-    )
-    log_format: str = field(
-        default="console", metadata=_flag(_one_of("console", "json"), "FORM", "console or json")
-    )
-    log_level: str = field(
-        default="INFO", metadata=_flag(_log_level, "LEVEL", "debug, info, warning or error")
-    )
+    log_format: str = _setting("console", _one_of("console", "json"), "FORMAT", "console or json")
+    log_level: str = _setting("INFO", _log_level, "LEVEL", "debug, info, warning or error")
 
     @classmethod
     def add_flags(cls, parser: argparse.ArgumentParser) -> None:
-        """Give a parser one flag for each setting, with its default in the help."""
+        """Add one flag per setting to a parser; the help states each default."""
         for setting in fields(cls):
             text = setting.metadata["help"]
             if "default" not in text:
@@ -240,12 +208,14 @@ class Settings:
 
     @classmethod
     def resolve(cls, flags: argparse.Namespace, environment: Mapping[str, str]) -> Self:
-        """Parse what the flags and the environment give.
+        """Return the settings that flags and environment variables specify.
 
-        An empty variable counts as not set.
+        Args:
+            flags: Parsed by a parser with the flags that ``add_flags`` adds.
+            environment: Environment variables; an empty one counts as unset.
 
         Raises:
-            SettingsError: A value is wrong; the message names its flag or variable.
+            SettingsError: A value is invalid; the message names its flag or variable.
         """
         values: dict[str, Any] = {}
         for setting in fields(cls):
@@ -268,35 +238,36 @@ class Settings:
 
     @property
     def address(self) -> str:
-        """``host:port``, as gRPC wants it and as people write it."""
+        """``host:port``, with brackets around an IPv6 address."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
     def as_flags(self) -> list[str]:
         """Return the flags that resolve to these settings in the same environment."""
-        left_out = _NOT_NATIVE if self.transport == "native" else ()
-        given = (
+        excluded = _NOT_NATIVE if self.transport == "native" else ()
+        values = (
             (_flag_name(setting), getattr(self, setting.name))
             for setting in fields(self)
-            if setting.name not in left_out
+            if setting.name not in excluded
         )
-        return [f"{flag}={value}" for flag, value in given if value is not None]
+        return [f"{flag}={value}" for flag, value in values if value is not None]
 
     def _check_together(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise SettingsError("--tls-cert and --tls-key belong together")
+            raise SettingsError("--tls-cert and --tls-key must be set together")
         if self.tls_client_ca is not None and self.tls_cert is None:
-            raise SettingsError("--tls-client-ca needs --tls-cert and --tls-key")
+            raise SettingsError("--tls-client-ca requires --tls-cert and --tls-key")
         if self.workers > 1 and not hasattr(socket, "SO_REUSEPORT"):
-            raise SettingsError("--workers: this system lets no two processes share a port")
+            raise SettingsError("--workers: this system cannot share a port between processes")
 
     def _check_transport(self, given: Mapping[str, Any]) -> None:
         if self.transport != "native":
             return
-        for name, what in _NOT_NATIVE.items():
+        for name, limitation in _NOT_NATIVE.items():
             if given.get(name):
+                flag = "--" + name.replace("_", "-")
                 raise SettingsError(
-                    f"--{name.replace('_', '-')}: --transport native {what}; use --transport grpc"
+                    f"{flag}: --transport native {limitation}; use --transport grpc"
                 )
 
 

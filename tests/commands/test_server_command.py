@@ -48,7 +48,7 @@ def test_healthcheck_exits_0_while_it_serves_and_1_when_it_has_gone(
 def test_healthcheck_wants_a_certificate_and_its_key_together(flag: str, run: "Run") -> None:
     done = run("digits_server", "healthcheck", flag, "file.pem")
     assert done.returncode == 2
-    assert "--client-cert and --client-key belong together" in done.stderr
+    assert "--client-cert and --client-key must be set together" in done.stderr
 
 
 def test_healthcheck_names_a_file_that_is_not_there(run: "Run") -> None:
@@ -85,7 +85,7 @@ def test_a_second_server_on_the_same_port_exits_1_with_one_line(
     assert second.returncode == 1
     said = [line for line in second.stderr.splitlines() if line.startswith("digits-server: ")]
     assert said == [
-        f"digits-server: cannot listen on {server.address}: it is in use or not an address here"
+        f"digits-server: cannot listen on {server.address}: the address is in use or not local"
     ]
     assert "Traceback" not in second.stderr
 

@@ -247,7 +247,7 @@ def test_a_port_in_use_is_an_error_however_many_workers_each_has(
     done = run("digits_server", "--port", server.port, "--workers", second)
     assert done.returncode == 1
     assert [line for line in done.stderr.splitlines() if line.startswith("digits-server: ")] == [
-        f"digits-server: cannot listen on {server.address}: it is in use or not an address here"
+        f"digits-server: cannot listen on {server.address}: the address is in use or not local"
     ]
     assert "Traceback" not in done.stderr
 
@@ -258,7 +258,7 @@ def test_a_port_that_another_program_would_share_is_in_use(workers: str, run: "R
         port = other.getsockname()[1]
         done = run("digits_server", "--port", str(port), "--workers", workers)
     assert done.returncode == 1
-    assert "it is in use" in done.stderr
+    assert "the address is in use" in done.stderr
 
 
 def test_an_admin_port_in_use_is_an_error_and_no_worker_is_started(run: "Run") -> None:

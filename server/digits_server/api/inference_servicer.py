@@ -1,6 +1,5 @@
-"""The Open Inference Protocol, for clients that know inference servers and not digits."""
+"""The Open Inference Protocol, for clients of inference servers that do not know ``digits.v1``."""
 
-import functools
 import importlib.metadata
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -11,71 +10,76 @@ from numpy.typing import NDArray
 from digits.inference.v2 import inference_pb2 as pb
 from digits.inference.v2 import inference_pb2_grpc as pb_grpc
 from digits_server.errors import NotFoundError, ServerError
-from digits_server.inference.recognizer import Recognizer, Source
+from digits_server.inference.recognizer import RawImage, Recognizer
 from digits_server.models.engine import DIGIT_COUNT
 from digits_server.models.postprocess import Prediction
-from digits_server.preprocessing.decode import from_raw
 from digits_server.preprocessing.normalize import FRAME_SIZE
 
-from .recognizer_servicer import Context, ServiceLimits, deadline_of
+from .call import Context, deadline_of
 from .tensors import (
     DIGIT,
-    PIXEL_COUNT,
     PROBABILITIES,
     add_output,
-    metadata,
+    quoted,
     read_images,
     read_outputs,
-    shown,
+    tensor_metadata,
 )
 
 INFERENCE_SERVICE: str = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 MODEL_NAME: Final = "digits"
-# As the protocol composes it: what runs the model, and the format that it is stored in.
+# In the protocol's form: the runtime of the model, then its file format.
 PLATFORM: Final = "litert_tflite"
-# In the output ``digit``, of an image that is none.
+# Value of the output ``digit`` for an image whose verdict is not DIGIT.
 NO_DIGIT: Final = -1
 
 
 class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
-    """``inference.GRPCInferenceService``; the proto says what each method promises."""
+    """Implements ``inference.GRPCInferenceService``; the proto documents each method."""
 
     def __init__(
         self,
         recognizer: Recognizer,
-        limits: ServiceLimits,
+        max_batch_images: int,
         is_ready: Callable[[], bool],
         name: str = MODEL_NAME,
     ) -> None:
-        """Serve the recognizer's model under a name, for as long as ``is_ready`` says so."""
+        """Serve the recognizer's model.
+
+        Args:
+            recognizer: Recognizes the images.
+            max_batch_images: Most images in one tensor.
+            is_ready: Returns whether the server is ready for calls.
+            name: Name of the model in requests and responses.
+        """
         self._recognizer = recognizer
-        self._limits = limits
+        self._max_batch_images = max_batch_images
         self._is_ready = is_ready
         self._name = name
 
     async def ServerLive(  # noqa: N802
         self, request: pb.ServerLiveRequest, context: Context
     ) -> pb.ServerLiveResponse:
-        """Tell that the server answers."""
+        """Report that the server is alive."""
         return pb.ServerLiveResponse(live=True)
 
     async def ServerReady(  # noqa: N802
         self, request: pb.ServerReadyRequest, context: Context
     ) -> pb.ServerReadyResponse:
-        """Tell whether calls are welcome."""
+        """Report whether the server is ready for calls."""
         return pb.ServerReadyResponse(ready=self._is_ready())
 
     async def ModelReady(  # noqa: N802
         self, request: pb.ModelReadyRequest, context: Context
     ) -> pb.ModelReadyResponse:
-        """Tell whether the model can be asked."""
+        """Report whether the model is ready for calls."""
         self._check_model(request.name, request.version)
         return pb.ModelReadyResponse(ready=self._is_ready())
 
     async def ServerMetadata(  # noqa: N802
         self, request: pb.ServerMetadataRequest, context: Context
     ) -> pb.ServerMetadataResponse:
-        """Tell the server's name and version."""
+        """Return the server's name and version."""
         return pb.ServerMetadataResponse(
             name="digits-server", version=importlib.metadata.version("digits")
         )
@@ -83,9 +87,9 @@ class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
     async def ModelMetadata(  # noqa: N802
         self, request: pb.ModelMetadataRequest, context: Context
     ) -> pb.ModelMetadataResponse:
-        """Tell what the model takes and gives."""
+        """Return the model's version, inputs and outputs."""
         self._check_model(request.name, request.version)
-        inputs, outputs = metadata()
+        inputs, outputs = tensor_metadata()
         return pb.ModelMetadataResponse(
             name=self._name,
             versions=[self._recognizer.manifest.version],
@@ -99,53 +103,44 @@ class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
     ) -> pb.ModelInferResponse:
         """Recognize the images of a tensor."""
         self._check_model(request.model_name, request.model_version)
-        names = read_outputs(request)
-        images = read_images(request, self._limits.max_batch_images)
-        sources = [
-            Source(
-                functools.partial(
-                    from_raw, FRAME_SIZE, FRAME_SIZE, image.tobytes(), self._limits.image
-                ),
-                byte_count=PIXEL_COUNT,
-                is_small=True,
-            )
-            for image in images
+        output_names = read_outputs(request)
+        images = [
+            RawImage(FRAME_SIZE, FRAME_SIZE, pixels.tobytes())
+            for pixels in read_images(request, self._max_batch_images)
         ]
-        predictions = [
-            _prediction(answer)
-            for answer in await self._recognizer.recognize(sources, deadline_of(context))
-        ]
+        results = await self._recognizer.recognize(images, deadline_of(context))
+        predictions = [_prediction(result) for result in results]
         response = pb.ModelInferResponse(
             model_name=self._name, model_version=predictions[0].model_version, id=request.id
         )
-        values: dict[str, NDArray[Any]] = {
+        outputs: dict[str, NDArray[Any]] = {
             PROBABILITIES: _probabilities(predictions),
             DIGIT: _digits(predictions),
         }
-        for name in names:
-            add_output(response, name, values[name], is_raw=bool(request.raw_input_contents))
+        for name in output_names:
+            add_output(response, name, outputs[name], is_raw=bool(request.raw_input_contents))
         return response
 
     def _check_model(self, name: str, version: str) -> None:
         if name != self._name:
-            raise NotFoundError(f"there is no model {shown(name)}; '{self._name}' is served")
+            raise NotFoundError(f"model {quoted(name)} does not exist; '{self._name}' is served")
         served = self._recognizer.manifest.version
         if version not in ("", served):
             raise NotFoundError(
-                f"'{self._name}' has no version {shown(version)} here; {served} is served"
+                f"version {quoted(version)} of '{self._name}' is not served; version {served} is"
             )
 
 
-def _prediction(answer: Prediction | ServerError) -> Prediction:
-    # The images are one tensor and have one answer: what is wrong with one is wrong with it.
-    if isinstance(answer, ServerError):
-        raise answer
-    return answer
+def _prediction(result: Prediction | ServerError) -> Prediction:
+    # The protocol has no error for one image of a tensor: an invalid image fails the call.
+    if isinstance(result, ServerError):
+        raise result
+    return result
 
 
 def _probabilities(predictions: Sequence[Prediction]) -> NDArray[np.float32]:
-    none = (0.0,) * DIGIT_COUNT
-    return np.array([prediction.probs or none for prediction in predictions], np.float32)
+    zeros = (0.0,) * DIGIT_COUNT  # of a blank image
+    return np.array([prediction.probs or zeros for prediction in predictions], np.float32)
 
 
 def _digits(predictions: Sequence[Prediction]) -> NDArray[np.int64]:

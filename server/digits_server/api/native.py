@@ -1,6 +1,7 @@
-"""pygrpc-native's asyncio server, with answers that are written before connections are closed.
+"""pygrpc-native's asyncio server, changed to send pending responses before it stops.
 
-It is an extra: only ``transport.py`` imports this, and only if it is asked for.
+The package is an optional extra: only ``transport.py`` imports this module, and only for
+``--transport native``.
 """
 
 import time
@@ -8,27 +9,27 @@ from typing import Any, Final
 
 import pygrpc_native.aio
 
-# Its own ``stop`` closes all connections as soon as the last handler is done. What that has
-# answered may still lie in the transport's threads then, and was lost where cores are busy.
-WRITING_SECONDS: Final = 0.5
+# The library closes all connections as soon as the last handler returns. Its threads may still
+# hold responses to send then; on busy cores those were lost.
+FLUSH_SECONDS: Final = 0.5
 
 
 class NativeServer(pygrpc_native.aio.Server):
-    """Ends as grpcio's server does: who was answered in the grace has the answer."""
+    """Stops as grpcio's server does: a call that finishes in the grace gets its response."""
 
     async def stop(self, grace: float | None) -> None:
-        """Refuse new calls, let those in flight finish, let the answers be written, and close.
+        """Refuse new calls, wait for those in flight, send their responses, and close.
 
         Args:
-            grace: Seconds that calls in flight have; without it connections are closed at once.
+            grace: Seconds for calls in flight; 0 or None closes the connections at once.
         """
         if grace:
-            self._front: Any = _LateClosing(self._front)
+            self._front: Any = _DelayedClose(self._front)
         await super().stop(grace)
 
 
-class _LateClosing:
-    """The transport, closed after a while by whichever thread closes it."""
+class _DelayedClose:
+    """The native transport with a delay before it closes; called in a thread."""
 
     def __init__(self, front: Any) -> None:
         self._front = front
@@ -37,5 +38,5 @@ class _LateClosing:
         return getattr(self._front, name)
 
     def close(self) -> None:
-        time.sleep(WRITING_SECONDS)
+        time.sleep(FLUSH_SECONDS)
         self._front.close()

@@ -1,35 +1,22 @@
-"""Between the proto and the domain: nothing but translation."""
+"""Translates between the messages of ``digits.v1`` and the recognizer."""
 
-import asyncio
 import contextlib
-import functools
 import math
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
 from typing import Any, Final
 
-import grpc
 import numpy as np
-from numpy.typing import NDArray
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_server.errors import InvalidArgumentError, ServerError
 from digits_server.inference.admission import Admission
-from digits_server.inference.recognizer import Recognizer, Source
+from digits_server.inference.recognizer import EncodedImage, RawImage, Recognizer
 from digits_server.models.postprocess import Prediction, Verdict
-from digits_server.preprocessing.decode import ImageLimits, decode, from_raw
 
+from .call import Context, ServiceLimits, deadline_of
+from .latest_request import latest_requests
 from .status import to_status
-
-Context = grpc.aio.ServicerContext[Any, Any]
-
-# Requests of a stream that are read ahead of the answer, to find those that were
-# overtaken. Past these, flow control holds the caller back.
-READ_AHEAD_COUNT: Final = 16
-
-# Of raw pixels, which need no decoding: framing as many takes a tenth of a millisecond.
-SMALL_PIXELS: Final = 32 * 32
 
 _VERDICTS: Final = {
     Verdict.DIGIT: pb.VERDICT_DIGIT,
@@ -38,17 +25,8 @@ _VERDICTS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class ServiceLimits:
-    """What the service accepts, as GetModel tells it."""
-
-    image: ImageLimits
-    max_batch_images: int
-    max_message_bytes: int
-
-
 class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
-    """``digits.v1.RecognizerService``; the proto says what each method promises."""
+    """Implements ``digits.v1.RecognizerService``; the proto documents each method."""
 
     def __init__(self, recognizer: Recognizer, admission: Admission, limits: ServiceLimits) -> None:
         self._recognizer = recognizer
@@ -61,63 +39,65 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
         """Recognize one image."""
         prediction = await self._recognize_one(request.image, deadline_of(context))
         response = pb.RecognizeResponse()
-        _add(prediction, response.predictions, request.include_frame)
+        _add_prediction(response.predictions, prediction, request.include_frame)
         return response
 
     async def StreamingRecognize(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.StreamingRecognizeRequest], context: Context
     ) -> AsyncIterator[pb.StreamingRecognizeResponse]:
-        """Recognize a drawing while it is drawn; the newest request that has come is computed."""
+        """Recognize a drawing while it is drawn: the newest request is computed."""
         with self._admission.admit_stream():
-            async with contextlib.aclosing(self._answers(request_iterator)) as answers:
-                async for response in answers:
+            async with contextlib.aclosing(self._responses(request_iterator)) as responses:
+                async for response in responses:
                     yield response
 
-    async def _answers(
+    async def _responses(
         self, requests: AsyncIterator[pb.StreamingRecognizeRequest]
     ) -> AsyncGenerator[pb.StreamingRecognizeResponse, None]:
-        last_sequence = -1
-        async with contextlib.aclosing(_newest(requests)) as newest:
-            async for overtaken, request in newest:
-                for older in overtaken:
-                    yield pb.StreamingRecognizeResponse(sequence=older, superseded=True)
+        highest_sequence = -1
+        async with contextlib.aclosing(latest_requests(requests)) as latest:
+            async for superseded, request in latest:
+                for sequence in superseded:
+                    yield pb.StreamingRecognizeResponse(sequence=sequence, superseded=True)
+                highest_sequence = max([highest_sequence, *superseded])
                 response = pb.StreamingRecognizeResponse(sequence=request.sequence)
-                newest_before = max([last_sequence, *overtaken])
                 try:
-                    if request.sequence <= newest_before:
+                    if request.sequence <= highest_sequence:
                         raise InvalidArgumentError(
-                            "sequence", f"is {request.sequence}; it was {newest_before} before"
+                            "sequence",
+                            f"is {request.sequence}; it must be greater than {highest_sequence}",
                         )
+                    highest_sequence = request.sequence
                     prediction = await self._recognize_one(request.image)
-                    _add(prediction, response.predictions, request.include_frame)
+                    _add_prediction(response.predictions, prediction, request.include_frame)
                 except ServerError as error:
                     response.error.CopyFrom(to_status(error))
-                last_sequence = max(newest_before, request.sequence)
                 yield response
 
     async def RecognizeBatch(  # noqa: N802
         self, request: pb.RecognizeBatchRequest, context: Context
     ) -> pb.RecognizeBatchResponse:
-        """Recognize many images, each for itself."""
-        count, most = len(request.images), self._limits.max_batch_images
-        if not 1 <= count <= most:
-            raise InvalidArgumentError("images", f"has {count} images; 1 to {most} are accepted")
-        answers = await self._recognizer.recognize(
-            [self._source(image) for image in request.images], deadline_of(context)
-        )
+        """Recognize many images; an invalid image has an error in its own result."""
+        count, limit = len(request.images), self._limits.max_batch_images
+        if not 1 <= count <= limit:
+            raise InvalidArgumentError("images", f"has {count} images; 1 to {limit} are accepted")
+        images = [_to_image(message) for message in request.images]
+        include_frame = request.include_frame
+        del request  # ``images`` has copies; keeping both would double the memory in flight
+        results = await self._recognizer.recognize(images, deadline_of(context))
         response = pb.RecognizeBatchResponse()
-        for answer in answers:
-            result = response.results.add()
-            if isinstance(answer, ServerError):
-                result.error.CopyFrom(to_status(answer))
+        for result in results:
+            message = response.results.add()
+            if isinstance(result, ServerError):
+                message.error.CopyFrom(to_status(result))
             else:
-                _add(answer, result.predictions, request.include_frame)
+                _add_prediction(message.predictions, result, include_frame)
         return response
 
     async def GetModel(  # noqa: N802
         self, request: pb.GetModelRequest, context: Context
     ) -> pb.GetModelResponse:
-        """Tell the model and the limits."""
+        """Describe the served model and the limits."""
         manifest = self._recognizer.manifest
         return pb.GetModelResponse(
             model=pb.Model(
@@ -134,29 +114,26 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
             ),
         )
 
-    async def _recognize_one(self, image: pb.Image, deadline: float = math.inf) -> Prediction:
-        [answer] = await self._recognizer.recognize([self._source(image)], deadline)
-        if isinstance(answer, ServerError):
-            raise answer
-        return answer
-
-    def _source(self, image: pb.Image) -> Source:
-        # The length of the bytes is what is asked, and not of the message: it is at hand.
-        byte_count = len(image.encoded) or len(image.raw.data)
-        is_small = not image.encoded and byte_count <= SMALL_PIXELS
-        return Source(functools.partial(_gray, image, self._limits.image), byte_count, is_small)
+    async def _recognize_one(self, message: pb.Image, deadline: float = math.inf) -> Prediction:
+        [result] = await self._recognizer.recognize([_to_image(message)], deadline)
+        if isinstance(result, ServerError):
+            raise result
+        return result
 
 
-def deadline_of(context: Context) -> float:
-    """Return when the caller stops waiting, by the event loop's clock."""
-    remaining_seconds = context.time_remaining()
-    if remaining_seconds is None:
-        return math.inf
-    return asyncio.get_running_loop().time() + remaining_seconds
+def _to_image(message: pb.Image) -> EncodedImage | RawImage | None:
+    match message.WhichOneof("source"):
+        case "encoded":
+            return EncodedImage(message.encoded)
+        case "raw":
+            raw = message.raw
+            return RawImage(raw.width, raw.height, raw.data)
+        case _:
+            return None
 
 
-def _add(prediction: Prediction, messages: Any, include_frame: bool) -> None:
-    """Append a message, made in its place and not made apart and copied."""
+def _add_prediction(messages: Any, prediction: Prediction, include_frame: bool) -> None:
+    # Built in place: appending a finished message would copy it.
     message = messages.add(
         verdict=_VERDICTS[prediction.verdict],
         digit=prediction.digit,
@@ -166,46 +143,3 @@ def _add(prediction: Prediction, messages: Any, include_frame: bool) -> None:
     )
     if include_frame:
         message.frame = np.rint(prediction.frame * 255).astype(np.uint8).tobytes()
-
-
-def _gray(image: pb.Image, limits: ImageLimits) -> NDArray[np.uint8]:
-    match image.WhichOneof("source"):
-        case "encoded":
-            return decode(image.encoded, limits)
-        case "raw":
-            return from_raw(image.raw.width, image.raw.height, image.raw.data, limits)
-        case _:
-            raise InvalidArgumentError("image", "is unset; encoded or raw is needed")
-
-
-async def _newest(
-    requests: AsyncIterator[pb.StreamingRecognizeRequest],
-) -> AsyncGenerator[tuple[list[int], pb.StreamingRecognizeRequest], None]:
-    """Yield the newest request that has come, with the sequences of those it overtook."""
-    ahead: asyncio.Queue[pb.StreamingRecognizeRequest | None] = asyncio.Queue(READ_AHEAD_COUNT)
-
-    async def read() -> None:
-        try:
-            async for request in requests:
-                await ahead.put(request)
-        except Exception:
-            await ahead.put(None)
-            raise
-        await ahead.put(None)
-
-    reader = asyncio.create_task(read())
-    try:
-        ended = False
-        while not ended and (request := await ahead.get()) is not None:
-            overtaken = []
-            while not ahead.empty():
-                following = ahead.get_nowait()
-                if following is None:
-                    ended = True
-                    break
-                overtaken.append(request.sequence)
-                request = following
-            yield overtaken, request
-        await reader
-    finally:
-        reader.cancel()

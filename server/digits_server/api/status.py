@@ -1,4 +1,6 @@
-"""The one place where an error becomes a status."""
+"""The only place where an error becomes a ``google.rpc.Status``."""
+
+from typing import Final
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
@@ -6,12 +8,16 @@ from google.rpc import error_details_pb2, status_pb2
 
 from digits_server.errors import InvalidArgumentError, OverloadedError, ServerError
 
-INTERNAL_MESSAGE = "internal error; the server's log has it under this request id"
-DETAILS_KEY = "grpc-status-details-bin"
+INTERNAL_MESSAGE: Final = "internal error; see the server's log under this request id"
+DETAILS_KEY: Final = "grpc-status-details-bin"
 
 
 def to_status(error: ServerError) -> status_pb2.Status:
-    """Return the status that tells a caller of an error, with its typed details."""
+    """Return the status of an error, with typed details.
+
+    An InvalidArgumentError has ``google.rpc.BadRequest``, an OverloadedError
+    ``google.rpc.RetryInfo``.
+    """
     code: int = grpc.StatusCode[error.code].value[0]
     status = status_pb2.Status(code=code, message=str(error))
     if isinstance(error, InvalidArgumentError):

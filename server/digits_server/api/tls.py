@@ -1,4 +1,4 @@
-"""TLS: certificates that are read anew when their files change."""
+"""TLS credentials that are reloaded when their files change."""
 
 import logging
 import ssl
@@ -16,13 +16,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """Where the server's credentials are, all as PEM."""
+    """Paths of the server's credentials, all in PEM format."""
 
     cert: Path
-    """The certificate, and those that lead to its authority."""
+    """Certificate chain: the server's certificate, then its intermediate certificates."""
     key: Path
     client_ca: Path | None = None
-    """Authorities, one of which has to have signed a client's certificate; None asks for none."""
+    """CA bundle for verifying client certificates; None does not require one."""
 
 
 @dataclass(frozen=True)
@@ -38,62 +38,59 @@ class _Content:
 
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
-    """Return credentials that follow their files: a new connection gets what is there then.
+    """Return credentials that use the current content of the files for each new connection.
 
-    What is there and no good, as while one of two files is replaced, is logged once, and
-    what was good last is used on. Connections that are open stay as they are.
+    If the files become invalid, as while one of two is replaced, the last valid content stays
+    in use and one warning is logged. Open connections are not affected.
 
     Raises:
-        CredentialsError: The files are no good to begin with.
+        CredentialsError: The files are invalid now.
     """
-    following = _Following(files)
+    reloader = _Reloader(files)
     return grpc.dynamic_ssl_server_credentials(
-        following.content.configuration(),
-        following.changed,  # type: ignore[arg-type]  # None, for no change, is missing in the stub
+        reloader.content.configuration(),
+        reloader.changed_configuration,  # type: ignore[arg-type]  # the stub lacks None: unchanged
         files.client_ca is not None,
     )
 
 
-class _Following:
-    """The content of the files, when it was good last. Asked from gRPC's threads."""
+class _Reloader:
+    """Keeps the last valid content of the files. Thread-safe: gRPC calls it from its threads."""
 
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
         self._lock = threading.Lock()
-        self._complaint = ""
+        self._last_warning = ""
         self.content = _read(files)
         _check(files, self.content)
 
-    def changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """Return the configuration if it is another one; asked at each handshake."""
+    def changed_configuration(self) -> grpc.ServerCertificateConfiguration | None:
+        """Return the new configuration, or None if it is unchanged; runs at each handshake."""
         with self._lock:
             try:
-                found = _read(self._files)
-                if found == self.content:
-                    self._complaint = ""  # a fault that comes again later is told again
+                content = _read(self._files)
+                if content == self.content:
+                    self._last_warning = ""  # so that the same problem is logged if it recurs
                     return None
-                _check(self._files, found)
-                if _read(self._files) != found:  # replaced meanwhile: not what was checked
+                _check(self._files, content)
+                if _read(self._files) != content:  # changed since: this content is unchecked
                     return None
             except CredentialsError as error:
-                if self._complaint_is_new(str(error)):
-                    logger.warning("the certificate is kept as it was: %s", error)
+                if str(error) != self._last_warning:
+                    logger.warning("the previous certificate stays in use: %s", error)
+                self._last_warning = str(error)
                 return None
-            self.content, self._complaint = found, ""
-            logger.info("the certificate in %s is used from now on", self._files.cert)
-            return found.configuration()
-
-    def _complaint_is_new(self, complaint: str) -> bool:
-        is_new, self._complaint = complaint != self._complaint, complaint
-        return is_new
+            self.content, self._last_warning = content, ""
+            logger.info("now using the certificate in %s", self._files.cert)
+            return content.configuration()
 
 
 def _read(files: TlsFiles) -> _Content:
-    client_ca = None if files.client_ca is None else _bytes(files.client_ca)
-    return _Content(_bytes(files.cert), _bytes(files.key), client_ca)
+    client_ca = None if files.client_ca is None else _read_bytes(files.client_ca)
+    return _Content(_read_bytes(files.cert), _read_bytes(files.key), client_ca)
 
 
-def _bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
@@ -101,22 +98,22 @@ def _bytes(path: Path) -> bytes:
 
 
 def _check(files: TlsFiles, content: _Content) -> None:
-    """Try the files as OpenSSL would use them: gRPC itself says nothing of what is wrong."""
+    """Load the files with OpenSSL, because gRPC does not report what is wrong with them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _attempt(
+    _try_to_load(
         lambda: context.load_cert_chain(files.cert, files.key, password=""),
-        f"{files.cert} and {files.key} are no certificate and its key in PEM form",
+        f"{files.cert} and {files.key} are not a matching certificate and key in PEM format",
     )
     if content.client_ca is not None:
         authorities = content.client_ca.decode("ascii", "replace")
-        _attempt(
+        _try_to_load(
             lambda: context.load_verify_locations(cadata=authorities),
-            f"{files.client_ca} holds no authorities in PEM form",
+            f"{files.client_ca} contains no CA certificates in PEM format",
         )
 
 
-def _attempt(load: Callable[[], object], complaint: str) -> None:
+def _try_to_load(load: Callable[[], object], message: str) -> None:
     try:
         load()
     except (OSError, ValueError) as error:  # SSLError is an OSError
-        raise CredentialsError(complaint) from error
+        raise CredentialsError(message) from error

@@ -1,9 +1,10 @@
-"""Which gRPC server answers: that of grpcio, or the optional native one. Chosen here only."""
+"""Creates the gRPC server: grpcio's, or the optional native one. Only this module chooses."""
 
 import dataclasses
 import logging
 import math
 from collections.abc import Sequence
+from typing import Final
 
 import grpc
 
@@ -14,26 +15,26 @@ from .tls import TlsFiles, server_credentials
 
 logger = logging.getLogger(__name__)
 
-_MILLISECONDS = 1000
-_NEVER = 2**31 - 1
-# Clients may ask whether a connection lives, but not more often than this.
-_LEAST_PING_SECONDS = 10
-_KEEPALIVE_SECONDS = 60
-_KEEPALIVE_TIMEOUT_SECONDS = 20
+_MS_PER_SECOND: Final = 1000
+_NEVER_MS: Final = 2**31 - 1
+# The shortest interval at which a client may send keepalive pings.
+_MIN_PING_SECONDS: Final = 10
+_KEEPALIVE_SECONDS: Final = 60
+_KEEPALIVE_TIMEOUT_SECONDS: Final = 20
 
 
 def make_server(
     settings: Settings, interceptors: Sequence[grpc.aio.ServerInterceptor], *, shares_port: bool
 ) -> grpc.aio.Server:
-    """Return a server without services, not bound yet.
+    """Return a server without services that is not bound yet.
 
     Args:
-        settings: All of them.
-        interceptors: Around every call, the first outermost.
+        settings: All settings.
+        interceptors: The interceptors of every call, outermost first.
         shares_port: Whether other processes may listen on the same port.
 
     Raises:
-        TransportError: The native transport is asked for and not installed.
+        TransportError: The native transport is selected but not installed.
     """
     if settings.transport == "native":
         return _native_server(settings, interceptors, shares_port=shares_port)
@@ -44,11 +45,11 @@ def make_server(
 
 
 def bind(server: grpc.aio.Server, settings: Settings) -> str:
-    """Listen, with TLS where there is a certificate, and return the address as bound.
+    """Bind a server to its address, with TLS if a certificate is set; return the bound address.
 
     Raises:
-        BindError: The address is in use or not ours.
-        CredentialsError: The certificate is no good.
+        BindError: The address is in use or not local.
+        CredentialsError: The TLS files are invalid.
     """
     try:
         if settings.tls_cert is not None and settings.tls_key is not None:
@@ -59,7 +60,7 @@ def bind(server: grpc.aio.Server, settings: Settings) -> str:
     except RuntimeError:
         bound = 0
     if not bound:
-        raise BindError(f"cannot listen on {settings.address}: it is in use or not an address here")
+        raise BindError(f"cannot listen on {settings.address}: the address is in use or not local")
     return dataclasses.replace(settings, port=bound).address
 
 
@@ -67,14 +68,14 @@ def _native_server(
     settings: Settings, interceptors: Sequence[grpc.aio.ServerInterceptor], *, shares_port: bool
 ) -> grpc.aio.Server:
     try:
-        from .native import NativeServer  # by an extra
+        from .native import NativeServer  # needs an optional extra
     except ImportError as error:
         raise TransportError(
-            "--transport native is not installed: pip install 'digits[fast]'"
+            "--transport native is not installed; run: pip install 'digits[fast]'"
         ) from error
     logger.info(
-        "the native transport limits no connections, ends none by age and speaks no TLS: it is for "
-        "callers that are trusted"
+        "the native transport has no TLS and no limits on the number and age of connections: "
+        "use it for trusted callers only"
     )
     return NativeServer(
         interceptors=interceptors, options=_common_options(settings, shares_port=shares_port)
@@ -83,27 +84,27 @@ def _native_server(
 
 def _common_options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
     return [
-        # Two servers on one port is an error, not a secret.
+        # gRPC shares ports by default; a port that is in use has to be an error.
         ("grpc.so_reuseport", int(shares_port)),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", -1),
         ("grpc.max_concurrent_streams", settings.max_connection_calls),
-        ("grpc.keepalive_time_ms", _KEEPALIVE_SECONDS * _MILLISECONDS),
-        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_SECONDS * _MILLISECONDS),
+        ("grpc.keepalive_time_ms", _KEEPALIVE_SECONDS * _MS_PER_SECOND),
+        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_SECONDS * _MS_PER_SECOND),
     ]
 
 
 def _grpcio_options(settings: Settings) -> list[tuple[str, int]]:
-    age_ms = int(settings.max_connection_age_seconds * _MILLISECONDS)
+    age_ms = int(settings.max_connection_age_seconds * _MS_PER_SECOND)
     return [
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
-        # Calls that the event loop has not come to yet wait in gRPC: not for long either. They
-        # are cancelled then, which tells callers less than our own refusal: it is the last resort.
+        # Calls that the event loop has not accepted yet wait inside gRPC, which cancels them
+        # after this time. That is the last resort: unlike a rejection, it has no retry delay.
         (
             "grpc.server_max_unrequested_time_in_server",
             max(1, math.ceil(2 * settings.max_wait_seconds)),
         ),
-        ("grpc.max_connection_age_ms", age_ms or _NEVER),
-        ("grpc.max_connection_age_grace_ms", int(settings.grace_seconds * _MILLISECONDS)),
-        ("grpc.http2.min_ping_interval_without_data_ms", _LEAST_PING_SECONDS * _MILLISECONDS),
+        ("grpc.max_connection_age_ms", age_ms or _NEVER_MS),
+        ("grpc.max_connection_age_grace_ms", int(settings.grace_seconds * _MS_PER_SECOND)),
+        ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_SECONDS * _MS_PER_SECOND),
     ]

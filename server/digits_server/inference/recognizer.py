@@ -1,12 +1,13 @@
-"""Recognizing images: room, decoding and framing, the model. Knows no proto and no gRPC."""
+"""Recognizes images: admission, decoding, normalization and the model. Independent of gRPC."""
 
 import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,34 +16,48 @@ from digits_server.errors import InvalidArgumentError, ServerError
 from digits_server.models import ImageOrFrame, LoadedModel, Manifest
 from digits_server.models.postprocess import Prediction, Verdict
 from digits_server.ops.metrics import Metrics
+from digits_server.preprocessing.decode import ImageLimits, decode, from_raw
 from digits_server.preprocessing.normalize import normalize_batch
 
 from .admission import Admission
 from .batcher import Batcher
 
-# Below this many images a thread costs more than it gives: of those that are decoded, and of
-# those that need no decoding.
-IMAGES_A_JOB: Final = 16
-SMALL_IMAGES_A_JOB: Final = 64
-# Of the model, for one image: above this the event loop is not held for it.
+# With fewer images, handing them to another thread costs more than it gains.
+IMAGES_PER_JOB: Final = 16
+SMALL_IMAGES_PER_JOB: Final = 64
+# Up to this many raw pixels are small: decoding and normalizing them takes a tenth of a
+# millisecond, less than handing them to another thread.
+SMALL_PIXELS: Final = 32 * 32
+# A model that takes longer than this for one image never blocks the event loop for it.
 IN_PLACE_SECONDS: Final = 0.0005
 
 
-class Source(NamedTuple):
-    """An image that is not decoded yet."""
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """An image file."""
 
-    gray: Callable[[], NDArray[np.uint8]]
-    """Decodes it; called in a decoding thread unless small; raises InvalidArgumentError."""
-    byte_count: int
-    """That it holds until it is decoded."""
-    is_small: bool = False
-    """Whether decoding and framing it takes less than handing it to another thread."""
+    content: bytes
+    """In one of the formats that ``preprocessing.decode`` accepts."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawImage:
+    """Gray pixels that need no decoding."""
+
+    width: int
+    height: int
+    pixels: bytes
+    """Row by row from the top left, one byte per pixel, 0 black and 255 white."""
+
+
+SourceImage: TypeAlias = EncodedImage | RawImage | None
+"""An image as the caller sent it, not checked yet; None if the caller left it out."""
 
 
 class Recognizer:
-    """Answers by the model that is served, which may be exchanged at any time.
+    """Recognizes images with the served model, which can be replaced at any time.
 
-    A request is answered whole by the model that was served when it came.
+    A request is recognized completely by the model that was served when it arrived.
     """
 
     def __init__(
@@ -52,100 +67,141 @@ class Recognizer:
         decoding: ThreadPoolExecutor,
         admission: Admission,
         metrics: Metrics,
+        limits: ImageLimits,
     ) -> None:
+        """Recognize with a model.
+
+        Args:
+            model: The first model to serve.
+            batcher: Runs the model.
+            decoding: Threads that decode and normalize images.
+            admission: Admits or rejects each request.
+            metrics: Counts verdicts, dropped and invalid images.
+            limits: The largest image to accept.
+        """
         self.model = model
-        """The model that is served; assign another to exchange it."""
+        """The served model; assign another one to replace it."""
         self._batcher = batcher
         self._decoding = decoding
         self._admission = admission
         self._metrics = metrics
+        self._limits = limits
         self._verdicts = {verdict: metrics.verdicts.labels(verdict.value) for verdict in Verdict}
         self._invalid = metrics.verdicts.labels("invalid")
 
     @property
     def manifest(self) -> Manifest:
-        """Of the model that is served."""
+        """The manifest of the served model."""
         return self.model.manifest
 
     async def recognize(
-        self, sources: Sequence[Source], deadline: float = math.inf
+        self, images: Sequence[SourceImage], deadline: float = math.inf
     ) -> list[Prediction | ServerError]:
-        """Recognize images; the answers are in the order of the sources.
-
-        An image that cannot be read is an InvalidArgumentError in its place.
+        """Recognize at least one image.
 
         Args:
-            sources: The images.
-            deadline: Of the event loop's clock; after it nobody waits for the answers.
+            images: The images of one request.
+            deadline: Time on the event loop's clock when the caller stops waiting.
+
+        Returns:
+            One result per image, in their order. The result of an invalid image is an
+            InvalidArgumentError.
 
         Raises:
-            OverloadedError: There is no room; none was recognized.
+            OverloadedError: The request was rejected; no image was recognized.
             ExpiredError: The deadline passed before the model was free.
         """
-        if len(sources) == 1 and sources[0].is_small:
-            return [await self._recognize_small(sources[0], deadline)]
+        if len(images) == 1 and _is_small(images[0]):
+            return [await self._recognize_small(images[0], deadline)]
         model = self.model
-        byte_count = sum(source.byte_count for source in sources)
-        with self._admission.admit(len(sources), byte_count):
-            began = time.perf_counter()
-            framed = await self._frame_all(sources, deadline)
-            self._metrics.framing_seconds.observe(time.perf_counter() - began)
+        with self._admission.admit(len(images), sum(map(_byte_count, images))):
+            start = time.perf_counter()
+            framed = await self._make_frames(images, deadline)
+            self._metrics.framing_seconds.observe(time.perf_counter() - start)
             frames = [frame for frame in framed if not isinstance(frame, ServerError)]
             predictions = await self._batcher.predict(frames, model, deadline) if frames else ()
         for verdict, count in Counter(prediction.verdict for prediction in predictions).items():
             self._verdicts[verdict].inc(count)
         self._invalid.inc(len(framed) - len(frames))
-        following = iter(predictions)
-        return [frame if isinstance(frame, ServerError) else next(following) for frame in framed]
+        remaining = iter(predictions)
+        return [frame if isinstance(frame, ServerError) else next(remaining) for frame in framed]
 
     async def _recognize_small(
-        self, source: Source, deadline: float
+        self, image: SourceImage, deadline: float
     ) -> Prediction | InvalidArgumentError:
-        """Recognize an image that is framed together with others that come meanwhile."""
+        """Recognize one image without a decoding thread: the model's call normalizes it."""
         model = self.model
-        with self._admission.admit(1, source.byte_count) as is_alone:
+        with self._admission.admit(1, _byte_count(image)) as is_alone:
             try:
-                image = source.gray()
+                gray = _decode(image, self._limits)
             except InvalidArgumentError as error:
                 self._invalid.inc()
                 return error
             predictions: Sequence[Prediction] | None = None
             if is_alone and model.engine.image_seconds <= IN_PLACE_SECONDS:
-                # Whoever came at the same moment is seen then: they are better answered together.
+                # Let calls that have arrived meanwhile be admitted: one batch of all is faster.
                 await asyncio.sleep(0)
                 if self._admission.image_count == 1:
-                    predictions = self._batcher.predict_in_place([image], model)
+                    predictions = self._batcher.predict_in_place([gray], model)
             if predictions is None:
-                predictions = await self._batcher.predict([image], model, deadline)
+                predictions = await self._batcher.predict([gray], model, deadline)
         [prediction] = predictions
         self._verdicts[prediction.verdict].inc()
         return prediction
 
-    async def _frame_all(
-        self, sources: Sequence[Source], deadline: float
+    async def _make_frames(
+        self, images: Sequence[SourceImage], deadline: float
     ) -> list[NDArray[np.float32] | InvalidArgumentError]:
+        """Decode and normalize images in threads."""
         loop = asyncio.get_running_loop()
-        are_small = all(source.is_small for source in sources)
-        size = SMALL_IMAGES_A_JOB if are_small else IMAGES_A_JOB
+        size = SMALL_IMAGES_PER_JOB if all(map(_is_small, images)) else IMAGES_PER_JOB
         jobs = [
-            loop.run_in_executor(self._decoding, _frame_some, sources[at : at + size])
-            for at in range(0, len(sources), size)
+            loop.run_in_executor(
+                self._decoding, _frames_of, images[start : start + size], self._limits
+            )
+            for start in range(0, len(images), size)
         ]
         try:
             return [frame for job in await asyncio.gather(*jobs) for frame in job]
-        except asyncio.CancelledError:  # jobs that had not begun are cancelled too
+        except asyncio.CancelledError:  # which also cancels the jobs that have not started
             reason = "expired" if loop.time() >= deadline else "cancelled"
-            self._metrics.dropped.labels(reason).inc(len(sources))
+            self._metrics.dropped.labels(reason).inc(len(images))
             raise
 
 
-def _frame_some(sources: Sequence[Source]) -> list[NDArray[np.float32] | InvalidArgumentError]:
-    grays: list[NDArray[np.uint8] | InvalidArgumentError] = []
-    for source in sources:
+def _byte_count(image: SourceImage) -> int:
+    match image:
+        case EncodedImage():
+            return len(image.content)
+        case RawImage():
+            return len(image.pixels)
+        case None:
+            return 0
+
+
+def _is_small(image: SourceImage) -> bool:
+    return not isinstance(image, EncodedImage) and _byte_count(image) <= SMALL_PIXELS
+
+
+def _decode(image: SourceImage, limits: ImageLimits) -> NDArray[np.uint8]:
+    match image:
+        case EncodedImage():
+            return decode(image.content, limits)
+        case RawImage():
+            return from_raw(image.width, image.height, image.pixels, limits)
+        case None:
+            raise InvalidArgumentError("image", "is unset; encoded or raw is required")
+
+
+def _frames_of(
+    images: Sequence[SourceImage], limits: ImageLimits
+) -> list[NDArray[np.float32] | InvalidArgumentError]:
+    decoded: list[NDArray[np.uint8] | InvalidArgumentError] = []
+    for image in images:
         try:
-            grays.append(source.gray())
+            decoded.append(_decode(image, limits))
         except InvalidArgumentError as error:
-            grays.append(error)
-    images = [gray for gray in grays if not isinstance(gray, InvalidArgumentError)]
-    frames = iter(normalize_batch(images) if images else ())
-    return [gray if isinstance(gray, InvalidArgumentError) else next(frames) for gray in grays]
+            decoded.append(error)
+    grays = [gray for gray in decoded if not isinstance(gray, InvalidArgumentError)]
+    frames = iter(normalize_batch(grays) if grays else ())
+    return [gray if isinstance(gray, InvalidArgumentError) else next(frames) for gray in decoded]

@@ -15,12 +15,20 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator
 from contextlib import AbstractContextManager
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import grpc
 from opentelemetry.metrics import Histogram, Meter
 from opentelemetry.propagate import extract
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
+
+from digits_server.api.arity import (
+    Behavior,
+    Continuation,
+    MethodHandler,
+    behavior_of,
+    with_behavior,
+)
 
 # The buckets that the conventions recommend, and finer ones below: most calls take a few
 # milliseconds.
@@ -42,7 +50,6 @@ _SERVER_FAULTS: Final = frozenset(
 )
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 _MeasureCall = Callable[[Context], AbstractContextManager[None]]
 
 
@@ -68,9 +75,9 @@ class TelemetryInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        continuation: Continuation,
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
+    ) -> "MethodHandler | None":
         """Return the handler of a method, wrapped if its calls are recorded."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method.removeprefix("/")
@@ -80,18 +87,8 @@ class TelemetryInterceptor(grpc.aio.ServerInterceptor):
         def measure_call(context: Context) -> AbstractContextManager[None]:
             return self._measure_call(method, context)
 
-        codecs = {
-            "request_deserializer": handler.request_deserializer,
-            "response_serializer": handler.response_serializer,
-        }
-        if handler.unary_unary:
-            behavior = cast("Callable[..., Awaitable[Any]]", handler.unary_unary)
-            return grpc.unary_unary_rpc_method_handler(_unary(behavior, measure_call), **codecs)
-        if handler.stream_stream:
-            return grpc.stream_stream_rpc_method_handler(
-                _stream(handler.stream_stream, measure_call), **codecs
-            )
-        raise NotImplementedError(f"{method} has an arity that no service here uses")
+        wrap = _stream if handler.response_streaming else _unary
+        return with_behavior(handler, wrap(behavior_of(handler), measure_call))
 
     @contextlib.contextmanager
     def _measure_call(self, method: str, context: Context) -> Generator[None, None, None]:
@@ -118,9 +115,7 @@ class TelemetryInterceptor(grpc.aio.ServerInterceptor):
                 self._durations.record(time.perf_counter() - start, {**attributes, **outcome})
 
 
-def _unary(
-    behavior: Callable[..., Awaitable[Any]], measure_call: _MeasureCall
-) -> Callable[..., Awaitable[Any]]:
+def _unary(behavior: Behavior, measure_call: _MeasureCall) -> Behavior:
     async def respond(request: Any, context: Context) -> Any:
         with measure_call(context):
             return await behavior(request, context)
@@ -128,9 +123,7 @@ def _unary(
     return respond
 
 
-def _stream(
-    behavior: Callable[..., Any], measure_call: _MeasureCall
-) -> Callable[..., Awaitable[None]]:
+def _stream(behavior: Behavior, measure_call: _MeasureCall) -> Behavior:
     # This is not a generator, because gRPC leaves a generator whose client has left to the garbage
     # collector. The span would end at any time, and in a context where it is not the current one.
     async def respond(requests: AsyncIterator[Any], context: Context) -> None:

@@ -31,7 +31,7 @@ def claimed_port(settings: Settings) -> Iterator[int]:
             port = _claim_all(settings.host, settings.port, claims)
         except OSError as error:
             raise BindError(
-                f"cannot listen on {settings.address}: it is in use or not an address here"
+                f"cannot listen on {settings.address}: the address is in use or not local"
             ) from error
         yield port
 

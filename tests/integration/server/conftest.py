@@ -1,4 +1,4 @@
-"""A real server on a free port, with a model whose answers are known and can be held back."""
+"""A real server on a free port, with a fake model whose predictions tests can delay."""
 
 import math
 import threading
@@ -22,20 +22,20 @@ from digits_server.settings import TRANSPORTS, Settings
 
 
 class FakeEngine:
-    """Answers the digit that an image's ink stands for; waits while it is held."""
+    """Recognizes the images of ``image_of``; blocks while ``free`` is clear."""
 
-    image_seconds = math.inf  # never in place of the model's thread: it may be held
+    image_seconds = math.inf  # never runs on the event loop, which it would block
 
     def __init__(self) -> None:
         self.calls: list[int] = []
-        """How many frames each call had."""
+        """The number of frames in each call."""
         self.entered = threading.Semaphore(0)
-        """Released at each call."""
+        """Released once per call."""
         self.free = threading.Event()
         self.free.set()
         self.error: Exception | None = None
         self.not_a_digit: float | None = None
-        """The probability of an eleventh class, if there is one."""
+        """Probability of the class "not a digit", if the model has it."""
 
     def predict(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         self.calls.append(len(frames))
@@ -45,9 +45,9 @@ class FakeEngine:
             raise self.error
         probs = np.full((len(frames), 10), 0.01, np.float32)
         if self.not_a_digit is not None:
-            rest = np.full((len(frames), 1), self.not_a_digit, np.float32)
-            probs = np.concatenate((probs * (1 - rest), rest), axis=1)
-        # ``image_of`` draws a bar as many pixels high as the digit plus one.
+            other = np.full((len(frames), 1), self.not_a_digit, np.float32)
+            probs = np.concatenate((probs * (1 - other), other), axis=1)
+        # ``image_of`` draws a bar of digit + 1 pixels in height.
         heights = (frames > 0.5).any(axis=2).sum(axis=1)
         probs[np.arange(len(frames)), (heights - 1) % 10] *= 91
         return probs
@@ -87,13 +87,13 @@ def manifest() -> Manifest:
 
 @pytest.fixture(params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> str:
-    """Each of them in turn; a test of what one of them lacks parametrizes it itself."""
+    """Run the test with each transport; a test for one of them overrides this fixture."""
     return str(request.param)
 
 
 @pytest.fixture
 def run_server(manifest: Manifest, transport: str) -> RunServer:
-    """Start a server; settings by keyword."""
+    """Start a server; keyword arguments are settings."""
 
     @asynccontextmanager
     async def run(**changes: object) -> AsyncIterator[Running]:
@@ -124,7 +124,7 @@ async def running_server(run_server: RunServer) -> AsyncIterator[Running]:
 
 @pytest.fixture
 def image_of() -> Callable[[int], pb.Image]:
-    """Make an image that the fake takes for a digit: a frame that is left as it is."""
+    """Draw an image of a digit for the fake model; normalization leaves it unchanged."""
 
     def make(digit: int) -> pb.Image:
         gray = np.zeros((28, 28), np.uint8)

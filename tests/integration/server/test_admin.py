@@ -39,15 +39,15 @@ async def get(started: Any, path: str, **headers: str) -> tuple[int, str]:
     return await asyncio.to_thread(fetch)
 
 
-async def test_grpc_asks_it_for_health(started: Any) -> None:
+async def test_it_serves_grpc_health(started: Any) -> None:
     async with grpc.aio.insecure_channel(started.server.admin_address) as channel:
         health = health_pb2_grpc.HealthStub(channel)
         for name in ("", "liveness", "readiness"):
-            answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
-            assert answer.status == Status.SERVING
+            response = await health.Check(health_pb2.HealthCheckRequest(service=name))
+            assert response.status == Status.SERVING
 
 
-async def test_it_has_the_metrics_and_what_they_count(started: Any, image_of: Any) -> None:
+async def test_it_serves_the_metrics(started: Any, image_of: Any) -> None:
     for digit in (1, 2):
         await started.stub.Recognize(pb.RecognizeRequest(image=image_of(digit)))
     code, text = await get(started, "/metrics")
@@ -60,15 +60,15 @@ async def test_it_has_the_metrics_and_what_they_count(started: Any, image_of: An
     assert text.endswith("# EOF\n")
 
 
-async def test_it_tells_of_life_and_readiness_and_bad_models(started: Any) -> None:
+async def test_it_serves_liveness_and_readiness_with_rejected_models(started: Any) -> None:
     assert await get(started, "/livez") == (200, "alive\n")
-    started.server.show_models(None, {"9": "it is half copied"})
+    started.server.update_models(None, {"9": "it is incomplete"})
     code, text = await get(started, "/readyz")
     assert code == 200
     assert json.loads(text) == {
         "status": "SERVING",
         "model_version": "7",
-        "rejected_versions": {"9": "it is half copied"},
+        "rejected_versions": {"9": "it is incomplete"},
     }
     started.server.set_ready(is_ready=False)
     code, text = await get(started, "/readyz")
@@ -77,7 +77,7 @@ async def test_it_tells_of_life_and_readiness_and_bad_models(started: Any) -> No
     assert (await get(started, "/other"))[0] == 404
 
 
-async def test_who_says_nothing_or_nonsense_or_goes_harms_nobody(started: Any) -> None:
+async def test_silent_invalid_and_closed_connections_do_not_affect_others(started: Any) -> None:
     host, port = started.server.admin_address.rsplit(":", 1)
     silent = [await asyncio.open_connection(host, int(port)) for _ in range(20)]
     for _, writer in silent[:10]:
@@ -90,7 +90,7 @@ async def test_who_says_nothing_or_nonsense_or_goes_harms_nobody(started: Any) -
             await writer.wait_closed()
 
 
-async def test_of_connections_there_are_only_so_many(started: Any) -> None:
+async def test_connections_above_the_limit_are_closed(started: Any) -> None:
     host, port = started.server.admin_address.rsplit(":", 1)
     many = [await asyncio.open_connection(host, int(port)) for _ in range(100)]
     refused = [reader for reader, _ in many[64:]]

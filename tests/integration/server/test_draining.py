@@ -1,4 +1,4 @@
-"""From NOT_SERVING to the last call in flight, and addresses that cannot be listened on."""
+"""Draining from NOT_SERVING to the last call in flight, and binding addresses."""
 
 import asyncio
 import socket
@@ -19,7 +19,7 @@ Status = health_pb2.HealthCheckResponse
 
 
 async def hold(started: Any, image: pb.Image) -> Any:
-    """Begin a call and keep it in the model."""
+    """Start a call and block it in the model."""
     started.engine.free.clear()
     call = started.stub.Recognize(pb.RecognizeRequest(image=image))
     await asyncio.to_thread(started.engine.entered.acquire)
@@ -27,15 +27,15 @@ async def hold(started: Any, image: pb.Image) -> Any:
 
 
 async def until_refused(started: Any) -> None:
-    """Ask until the server takes no more calls."""
+    """Make calls until the server refuses them."""
     code = grpc.StatusCode.OK
     while code != grpc.StatusCode.UNAVAILABLE:
         try:
             await started.stub.GetModel(pb.GetModelRequest(), timeout=2)
         except grpc.aio.AioRpcError as error:
             code = error.code()
-            # gRPC itself cancels a call that comes in the very moment of the stop, or
-            # leaves it lying until its deadline.
+            # gRPC itself cancels a call that arrives while it stops, or leaves it pending
+            # until its deadline.
             assert code in (
                 grpc.StatusCode.UNAVAILABLE,
                 grpc.StatusCode.CANCELLED,
@@ -44,7 +44,7 @@ async def until_refused(started: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["", SERVICE])
-async def test_before_it_refuses_calls_it_reports_not_serving_and_still_answers(
+async def test_a_draining_server_reports_not_serving_and_still_accepts_calls(
     running_server: Any, image_of: ImageOf, name: str
 ) -> None:
     health = health_pb2_grpc.HealthStub(running_server.channel)
@@ -60,7 +60,7 @@ async def test_before_it_refuses_calls_it_reports_not_serving_and_still_answers(
     draining.cancel()
 
 
-async def test_new_calls_are_refused_while_those_in_flight_are_answered(
+async def test_after_draining_new_calls_are_refused_and_those_in_flight_finish(
     running_server: Any, image_of: ImageOf
 ) -> None:
     working = await hold(running_server, image_of(5))
@@ -72,11 +72,11 @@ async def test_new_calls_are_refused_while_those_in_flight_are_answered(
     await draining
 
 
-async def test_large_answers_are_written_before_the_connections_are_closed(
+async def test_large_responses_are_sent_before_the_connections_are_closed(
     run_server: Any, image_of: ImageOf
 ) -> None:
     request = pb.RecognizeBatchRequest(images=[image_of(7)] * 256, include_frame=True)
-    # A caller that takes them in many small pieces.
+    # A caller that receives the responses in many small pieces.
     options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 4096)]
     async with (
         run_server(max_queue_images=8 * 256) as started,
@@ -95,7 +95,7 @@ async def test_large_answers_are_written_before_the_connections_are_closed(
         await draining
 
 
-async def test_what_still_runs_when_the_grace_is_over_is_cut_off(
+async def test_calls_that_outlast_the_grace_period_are_cancelled(
     running_server: Any, image_of: ImageOf
 ) -> None:
     working = await hold(running_server, image_of(5))
@@ -106,19 +106,17 @@ async def test_what_still_runs_when_the_grace_is_over_is_cut_off(
     assert await working.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
-async def test_an_address_of_another_machine_cannot_be_listened_on(run_server: Any) -> None:
+async def test_an_address_of_another_machine_cannot_be_bound(run_server: Any) -> None:
     with pytest.raises(BindError, match=r"cannot listen on 192\.0\.2\.1:0"):
         async with run_server(host="192.0.2.1"):
             pass
 
 
-async def test_an_address_of_ipv6_is_listened_on_and_shown_in_brackets(
-    run_server: Any, image_of: ImageOf
-) -> None:
+async def test_an_ipv6_address_is_shown_in_brackets(run_server: Any, image_of: ImageOf) -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError as error:
-        pytest.skip(f"no IPv6 here: {error}")
+        pytest.skip(f"this machine has no IPv6: {error}")
     async with run_server(host="::1") as started:
         assert started.server.address.startswith("[::1]:")
         response = await started.stub.Recognize(pb.RecognizeRequest(image=image_of(1)))

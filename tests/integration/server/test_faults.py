@@ -1,3 +1,5 @@
+"""Faults and limits: internal errors, rejected calls and expired deadlines."""
+
 import asyncio
 import logging
 from collections.abc import Callable
@@ -12,10 +14,10 @@ from digits.v1 import recognizer_pb2 as pb
 ImageOf = Callable[[int], pb.Image]
 
 
-async def test_a_fault_is_internal_without_its_text_and_is_logged_under_the_request_id(
+async def test_an_exception_is_internal_without_its_text_and_is_logged_under_the_request_id(
     running_server: Any, image_of: ImageOf, caplog: pytest.LogCaptureFixture
 ) -> None:
-    running_server.engine.error = RuntimeError("the secret of the house")
+    running_server.engine.error = RuntimeError("the secret")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await running_server.stub.Recognize(
             pb.RecognizeRequest(image=image_of(1)), metadata=(("x-request-id", "mine-17"),)
@@ -31,7 +33,7 @@ async def test_a_fault_is_internal_without_its_text_and_is_logged_under_the_requ
 
 
 @pytest.mark.parametrize(("sent", "kept"), [("abc-1:2/3", True), ("two words", False), ("", False)])
-async def test_a_request_id_is_returned_or_made(
+async def test_a_request_id_is_returned_or_generated(
     running_server: Any, image_of: ImageOf, sent: str, kept: bool
 ) -> None:
     call = running_server.stub.Recognize(
@@ -43,12 +45,12 @@ async def test_a_request_id_is_returned_or_made(
     assert len(returned) >= 9
 
 
-async def in_hand(started: Any) -> float:
-    await started.stub.GetModel(pb.GetModelRequest())  # the server's loop has turned
+async def images_in_flight(started: Any) -> float:
+    await started.stub.GetModel(pb.GetModelRequest())  # let the server's event loop run
     return float(started.count("digits_images_in_hand"))
 
 
-async def test_a_full_queue_turns_away_at_once_and_says_when_to_try_again(
+async def test_a_full_server_rejects_calls_at_once_and_states_when_to_retry(
     run_server: Any, image_of: ImageOf, transport: str
 ) -> None:
     async with run_server(max_queue_images=3) as started:
@@ -61,15 +63,15 @@ async def test_a_full_queue_turns_away_at_once_and_says_when_to_try_again(
         assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "2 images are in flight; the limit is 3" in (caught.value.details() or "")
         trailers = dict(caught.value.trailing_metadata() or ())
-        if transport != "native":  # which sends no metadata of gRPC's own
+        if transport != "native":  # which drops gRPC's own trailing metadata
             assert int(trailers["grpc-retry-pushback-ms"]) > 0
         working = started.stub.Recognize(pb.RecognizeRequest(image=image_of(1)))
-        while await in_hand(started) < 3:
+        while await images_in_flight(started) < 3:
             pass
-        # Full to the last: turned away before the message is read, broken as it is.
-        refused = started.channel.unary_unary("/digits.v1.RecognizerService/Recognize")
+        # Full: the call is rejected before its message is read, even an invalid one.
+        recognize = started.channel.unary_unary("/digits.v1.RecognizerService/Recognize")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await refused(b"\xff no message", timeout=5)
+            await recognize(b"\xff not a message", timeout=5)
         assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
         assert (await started.stub.GetModel(pb.GetModelRequest())).model.version == "7"
         status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
@@ -81,7 +83,7 @@ async def test_a_full_queue_turns_away_at_once_and_says_when_to_try_again(
         assert len((await waiting).results) == 2
 
 
-async def test_a_message_past_the_limit_is_refused(run_server: Any) -> None:
+async def test_a_message_above_the_limit_is_rejected(run_server: Any) -> None:
     async with run_server(max_message_bytes=2000) as started:
         image = pb.Image(encoded=b"x" * 4000)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -98,8 +100,8 @@ async def test_work_whose_deadline_has_passed_never_reaches_the_model(
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(2)), timeout=0.1)
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    ended = {"method": "digits.v1.RecognizerService/Recognize", "code": "DEADLINE_EXCEEDED"}
-    while not running_server.count("digits_calls_total", **ended):  # by the server's own clock
+    labels = {"method": "digits.v1.RecognizerService/Recognize", "code": "DEADLINE_EXCEEDED"}
+    while not running_server.count("digits_calls_total", **labels):  # by the server's clock, too
         await running_server.stub.GetModel(pb.GetModelRequest())
     running_server.engine.free.set()
     assert (await first).predictions[0].digit == 1

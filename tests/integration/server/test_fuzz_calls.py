@@ -1,4 +1,4 @@
-"""Messages that are wrong somewhere, or none at all: always a proper status, and life goes on."""
+"""Mutated messages always get a proper status and do not affect later calls."""
 
 import random
 from collections import Counter
@@ -13,7 +13,7 @@ SEEDS = fuzz.seed_images()
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_broken_messages_to_every_method(
+async def test_mutated_messages_to_every_method_have_proper_statuses(
     running_server: Any, image_of: Any, seed: int
 ) -> None:
     chance = random.Random(seed)

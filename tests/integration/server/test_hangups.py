@@ -1,4 +1,4 @@
-"""Callers that leave in the middle, and faults in a stream: the server is none the worse."""
+"""Callers that disconnect mid-call, and errors in a stream: the server recovers."""
 
 import asyncio
 import gc
@@ -17,11 +17,11 @@ ImageOf = Callable[[int], pb.Image]
 
 
 @pytest.fixture(autouse=True)
-async def unhandled() -> AsyncIterator[list[dict[str, Any]]]:
-    """Whatever the event loop finds that nobody awaited; the test fails if it is anything."""
+async def unhandled() -> AsyncIterator[None]:
+    """Collect exceptions that nobody handled; any of them fails the test."""
     found: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: found.append(context))
-    yield found
+    yield
     gc.collect()
     assert not found
 
@@ -33,32 +33,32 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
-    """Released once for each call that has joined the queue of the model."""
-    joined = asyncio.Semaphore(0)
+def queued(monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
+    """Released once for each call that joins the model's queue."""
+    queued = asyncio.Semaphore(0)
     predict = Batcher.predict
 
-    async def counted(*args: Any) -> Any:
-        joined.release()
-        return await predict(*args)  # joins before it waits for anything
+    async def counting_predict(*args: Any) -> Any:
+        queued.release()
+        return await predict(*args)  # joins the queue before its first await
 
-    monkeypatch.setattr(Batcher, "predict", counted)
-    return joined
+    monkeypatch.setattr(Batcher, "predict", counting_predict)
+    return queued
 
 
 def request(sequence: int, image: pb.Image) -> pb.StreamingRecognizeRequest:
     return pb.StreamingRecognizeRequest(sequence=sequence, image=image)
 
 
-async def until_logged(started: Any, log: pytest.LogCaptureFixture, text: str) -> None:
-    while not any(record.__dict__.get("code") == text for record in log.records):
+async def until_logged(started: Any, log: pytest.LogCaptureFixture, code: str) -> None:
+    while not any(record.__dict__.get("code") == code for record in log.records):
         await started.stub.GetModel(pb.GetModelRequest())
 
 
 async def until_the_stream_has_ended(
     started: Any, log: pytest.LogCaptureFixture, transport: str
 ) -> None:
-    # The native transport may tell of the end of the requests before it tells of the leaving.
+    # The native transport may report the end of the requests before the cancellation.
     codes = {"CANCELLED", "OK"} if transport == "native" else {"CANCELLED"}
     while not any(
         record.__dict__.get("code") in codes and "Streaming" in record.__dict__["method"]
@@ -73,11 +73,11 @@ async def until_no_reader_is_left(started: Any) -> None:
 
 
 def readers() -> list["asyncio.Task[Any]"]:
-    """Return the tasks that read streams ahead."""
-    return [task for task in asyncio.all_tasks() if "_newest" in repr(task.get_coro())]
+    """Return the tasks that read ahead in streams."""
+    return [task for task in asyncio.all_tasks() if "latest_requests" in repr(task.get_coro())]
 
 
-async def test_a_caller_whose_connection_closes_mid_stream_is_forgotten(
+async def test_closing_the_connection_mid_stream_ends_the_stream_and_its_reader(
     running_server: Any, image_of: ImageOf, log: pytest.LogCaptureFixture, transport: str
 ) -> None:
     running_server.engine.free.clear()
@@ -93,7 +93,7 @@ async def test_a_caller_whose_connection_closes_mid_stream_is_forgotten(
     await until_no_reader_is_left(running_server)
 
 
-async def test_a_caller_who_leaves_between_two_requests_is_forgotten(
+async def test_cancelling_between_two_requests_ends_the_stream_and_its_reader(
     running_server: Any, image_of: ImageOf, log: pytest.LogCaptureFixture, transport: str
 ) -> None:
     call = running_server.stub.StreamingRecognize()
@@ -105,11 +105,11 @@ async def test_a_caller_who_leaves_between_two_requests_is_forgotten(
     await until_no_reader_is_left(running_server)
 
 
-async def test_a_cancelled_call_never_reaches_the_model_and_leaves_the_others_alone(
+async def test_a_cancelled_call_never_reaches_the_model_and_does_not_affect_others(
     running_server: Any,
     image_of: ImageOf,
     log: pytest.LogCaptureFixture,
-    asked: asyncio.Semaphore,
+    queued: asyncio.Semaphore,
 ) -> None:
     running_server.engine.free.clear()
     first = running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(1)))
@@ -119,19 +119,19 @@ async def test_a_cancelled_call_never_reaches_the_model_and_leaves_the_others_al
         for digit in (2, 3, 4)
     ]
     for _ in (first, *calls):
-        await asked.acquire()
+        await queued.acquire()
     calls[1].cancel()
     await until_logged(running_server, log, "CANCELLED")
     running_server.engine.free.set()
-    answers = [await call for call in (first, calls[0], calls[2])]
-    assert [answer.predictions[0].digit for answer in answers] == [1, 2, 4]
+    responses = [await call for call in (first, calls[0], calls[2])]
+    assert [response.predictions[0].digit for response in responses] == [1, 2, 4]
     assert sum(running_server.engine.calls) == 3
 
 
-async def test_a_fault_ends_a_stream_as_internal_without_its_text(
+async def test_an_exception_ends_a_stream_as_internal_without_its_text(
     running_server: Any, image_of: ImageOf
 ) -> None:
-    running_server.engine.error = RuntimeError("the secret of the house")
+    running_server.engine.error = RuntimeError("the secret")
     call = running_server.stub.StreamingRecognize(metadata=(("x-request-id", "mine-18"),))
     await call.write(request(1, image_of(1)))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -142,7 +142,7 @@ async def test_a_fault_ends_a_stream_as_internal_without_its_text(
     await until_no_reader_is_left(running_server)
 
 
-async def test_a_full_queue_is_an_error_in_its_response_and_the_stream_goes_on(
+async def test_a_full_server_is_an_error_in_the_response_and_the_stream_continues(
     run_server: Any, image_of: ImageOf
 ) -> None:
     async with run_server(max_queue_images=1) as started:

@@ -1,4 +1,4 @@
-"""The standard health service: Check, Watch, List, liveness, and what it says of models."""
+"""The standard health service: Check, Watch, List, liveness and models."""
 
 import asyncio
 from typing import Any
@@ -12,7 +12,7 @@ from digits_server.app import SERVICES
 Status = health_pb2.HealthCheckResponse
 
 
-def ask(name: str) -> health_pb2.HealthCheckRequest:
+def request_for(name: str) -> health_pb2.HealthCheckRequest:
     return health_pb2.HealthCheckRequest(service=name)
 
 
@@ -23,35 +23,33 @@ def health(running_server: Any) -> Any:
 
 @pytest.mark.parametrize("name", ["", "readiness", "liveness", *SERVICES])
 async def test_every_name_is_serving(health: Any, name: str) -> None:
-    assert (await health.Check(ask(name))).status == Status.SERVING
+    assert (await health.Check(request_for(name))).status == Status.SERVING
 
 
-async def test_a_name_that_is_not_known_is_not_found_and_watched_as_unknown(health: Any) -> None:
+async def test_an_unknown_name_is_not_found_by_check_and_unknown_to_watch(health: Any) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await health.Check(ask("no.such.Service"))
+        await health.Check(request_for("no.such.Service"))
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
-    watch = health.Watch(ask("no.such.Service"))
+    watch = health.Watch(request_for("no.such.Service"))
     assert (await watch.read()).status == Status.SERVICE_UNKNOWN
     watch.cancel()
 
 
-async def test_while_draining_the_process_is_alive_and_not_ready(
-    running_server: Any, health: Any
-) -> None:
+async def test_a_draining_server_is_alive_and_not_ready(running_server: Any, health: Any) -> None:
     draining = asyncio.create_task(running_server.server.drain(3600, 0))
-    watch = health.Watch(ask(""))
+    watch = health.Watch(request_for(""))
     while (await watch.read()).status != Status.NOT_SERVING:
         pass
-    assert (await health.Check(ask("readiness"))).status == Status.NOT_SERVING
-    assert (await health.Check(ask("liveness"))).status == Status.SERVING
+    assert (await health.Check(request_for("readiness"))).status == Status.NOT_SERVING
+    assert (await health.Check(request_for("liveness"))).status == Status.SERVING
     assert running_server.count("digits_ready") == 0
     draining.cancel()
 
 
-async def test_watching_ends_with_the_server_and_does_not_hold_it_up(
+async def test_a_watch_ends_with_the_server_and_does_not_delay_its_stop(
     running_server: Any, health: Any
 ) -> None:
-    watch = health.Watch(ask(""))
+    watch = health.Watch(request_for(""))
     assert (await watch.read()).status == Status.SERVING
     async with asyncio.timeout(10):
         await running_server.server.drain(0, 3600)
@@ -61,14 +59,16 @@ async def test_watching_ends_with_the_server_and_does_not_hold_it_up(
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
-async def test_the_list_tells_of_models_too(running_server: Any, health: Any) -> None:
-    running_server.server.show_models(None, {"8": "it is half copied"})
+async def test_the_list_includes_served_and_rejected_models(
+    running_server: Any, health: Any
+) -> None:
+    running_server.server.update_models(None, {"8": "it is incomplete"})
     statuses = (await health.List(health_pb2.HealthListRequest())).statuses
-    assert {name: answer.status for name, answer in statuses.items()} == {
+    assert {name: response.status for name, response in statuses.items()} == {
         **dict.fromkeys(("", "readiness", "liveness", *SERVICES), Status.SERVING),
         "model/7": Status.SERVING,
         "model/8": Status.NOT_SERVING,
     }
-    running_server.server.show_models(None, {})
+    running_server.server.update_models(None, {})
     statuses = (await health.List(health_pb2.HealthListRequest())).statuses
     assert "model/8" not in statuses

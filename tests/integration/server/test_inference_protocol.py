@@ -1,4 +1,4 @@
-"""The Open Inference Protocol beside our own service, on the same port."""
+"""The Open Inference Protocol, served on the same port as ``digits.v1``."""
 
 import asyncio
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def request_of(*images: bytes, **fields: Any) -> oip.ModelInferRequest:
 
 
 def array_of(response: oip.ModelInferResponse, name: str) -> np.ndarray:
-    """Read a raw output as clients do: by the place that its name has."""
+    """Read a raw output as clients do, by the index of its name."""
     index = [tensor.name for tensor in response.outputs].index(name)
     tensor = response.outputs[index]
     dtype = {"FP32": "<f4", "INT64": "<i8"}[tensor.datatype]
@@ -46,7 +46,7 @@ def details_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
     return status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
 
 
-async def test_images_are_answered_with_their_digits_in_order(
+async def test_the_outputs_have_the_digits_of_the_images_in_order(
     running_server: Any, image_of: ImageOf
 ) -> None:
     images = [image_of(digit).raw.data for digit in range(10)]
@@ -59,26 +59,24 @@ async def test_images_are_answered_with_their_digits_in_order(
     assert probabilities.sum(axis=1) == pytest.approx([1] * 10)
 
 
-async def test_typed_contents_are_answered_in_typed_contents(
-    running_server: Any, image_of: ImageOf
-) -> None:
+async def test_typed_inputs_have_typed_outputs(running_server: Any, image_of: ImageOf) -> None:
     pixels = image_of(4).raw.data
     request = request_of(pixels)
     del request.raw_input_contents[:]
     request.inputs[0].contents.uint_contents.extend(pixels)
-    as_bytes = await stub_of(running_server).ModelInfer(request)
+    from_integers = await stub_of(running_server).ModelInfer(request)
     request.inputs[0].datatype = "FP32"
     request.inputs[0].contents.Clear()
     request.inputs[0].contents.fp32_contents.extend(pixel / 255 for pixel in pixels)
-    as_floats = await stub_of(running_server).ModelInfer(request)
-    assert as_bytes == as_floats
-    assert not as_bytes.raw_output_contents
-    probabilities, digit = as_bytes.outputs
+    from_floats = await stub_of(running_server).ModelInfer(request)
+    assert from_integers == from_floats
+    assert not from_integers.raw_output_contents
+    probabilities, digit = from_integers.outputs
     assert [*digit.contents.int64_contents] == [4]
     assert probabilities.contents.fp32_contents[4] == pytest.approx(0.91)
 
 
-async def test_both_services_answer_an_image_alike_in_either_polarity(
+async def test_both_services_agree_on_dark_and_light_ink(
     running_server: Any, image_of: ImageOf
 ) -> None:
     light = image_of(6).raw.data
@@ -98,18 +96,18 @@ async def test_both_services_answer_an_image_alike_in_either_polarity(
     ]
 
 
-async def test_what_is_no_digit_is_minus_one(running_server: Any, image_of: ImageOf) -> None:
+async def test_a_verdict_other_than_digit_is_minus_one(
+    running_server: Any, image_of: ImageOf
+) -> None:
     running_server.engine.not_a_digit = 0.6
     response = await stub_of(running_server).ModelInfer(request_of(BLANK, image_of(4).raw.data))
     assert array_of(response, "digit").tolist() == [-1, -1]
-    of_blank, of_ink = array_of(response, "probabilities")
-    assert not of_blank.any()
-    assert of_ink[4] == pytest.approx(0.91)
+    blank, not_a_digit = array_of(response, "probabilities")
+    assert not blank.any()
+    assert not_a_digit[4] == pytest.approx(0.91)
 
 
-async def test_only_the_outputs_that_are_named_are_sent(
-    running_server: Any, image_of: ImageOf
-) -> None:
+async def test_only_requested_outputs_are_returned(running_server: Any, image_of: ImageOf) -> None:
     request = request_of(image_of(2).raw.data)
     request.outputs.add(name="digit")
     response = await stub_of(running_server).ModelInfer(request)
@@ -118,20 +116,22 @@ async def test_only_the_outputs_that_are_named_are_sent(
     assert array_of(response, "digit").tolist() == [2]
 
 
-async def test_fields_and_parameters_that_are_not_known_are_passed_over(
+async def test_unknown_fields_and_parameters_are_ignored(
     running_server: Any, image_of: ImageOf
 ) -> None:
     request = request_of(image_of(2).raw.data)
     request.parameters["priority"].uint64_param = 1
-    # Field 99, a varint: of a protocol that has gone on.
+    # Field 99, a varint, as a later version of the protocol might have.
     request.MergeFromString(b"\x98\x06\x01")
     response = await stub_of(running_server).ModelInfer(request)
     assert array_of(response, "digit").tolist() == [2]
 
 
-async def test_too_many_images_are_refused_by_field(run_server: Any, image_of: ImageOf) -> None:
+async def test_too_many_images_are_an_error_with_the_field(
+    run_server: Any, image_of: ImageOf
+) -> None:
     async with run_server(max_batch_images=2) as started:
-        with pytest.raises(grpc.aio.AioRpcError, match="is of 3 images; 1 to 2") as caught:
+        with pytest.raises(grpc.aio.AioRpcError, match="has 3 images; 1 to 2") as caught:
             await stub_of(started).ModelInfer(request_of(BLANK, BLANK, BLANK))
         assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
         violation = error_details_pb2.BadRequest()
@@ -142,15 +142,15 @@ async def test_too_many_images_are_refused_by_field(run_server: Any, image_of: I
 
 
 @pytest.mark.parametrize(
-    ("name", "version", "says"),
+    ("name", "version", "message"),
     [
-        ("other", "", "there is no model 'other'; 'digits' is served"),
-        ("", "", "there is no model ''"),
-        ("digits", "8", "'digits' has no version '8' here; 7 is served"),
+        ("other", "", "model 'other' does not exist; 'digits' is served"),
+        ("", "", "model '' does not exist"),
+        ("digits", "8", "version '8' of 'digits' is not served; version 7 is"),
     ],
 )
 async def test_another_model_or_version_is_not_found(
-    running_server: Any, name: str, version: str, says: str
+    running_server: Any, name: str, version: str, message: str
 ) -> None:
     stub = stub_of(running_server)
     request = request_of(BLANK)
@@ -160,14 +160,14 @@ async def test_another_model_or_version_is_not_found(
         stub.ModelReady(oip.ModelReadyRequest(name=name, version=version)),
         stub.ModelMetadata(oip.ModelMetadataRequest(name=name, version=version)),
     ):
-        with pytest.raises(grpc.aio.AioRpcError, match=says) as caught:
+        with pytest.raises(grpc.aio.AioRpcError, match=message) as caught:
             await call
         assert caught.value.code() == grpc.StatusCode.NOT_FOUND
         assert details_of(caught.value).code == grpc.StatusCode.NOT_FOUND.value[0]
 
 
 @pytest.mark.parametrize("version", ["", SERVED])
-async def test_the_served_version_may_be_named_or_left_open(
+async def test_naming_the_served_version_is_optional(
     running_server: Any, image_of: ImageOf, version: str
 ) -> None:
     stub = stub_of(running_server)
@@ -178,7 +178,7 @@ async def test_the_served_version_may_be_named_or_left_open(
     assert [*metadata.versions] == [SERVED]
 
 
-async def test_the_metadata_tell_the_tensors(running_server: Any) -> None:
+async def test_the_metadata_describes_the_tensors(running_server: Any) -> None:
     stub = stub_of(running_server)
     model = await stub.ModelMetadata(oip.ModelMetadataRequest(name="digits"))
     assert (model.name, model.platform) == ("digits", "litert_tflite")
@@ -197,7 +197,7 @@ async def test_the_metadata_tell_the_tensors(running_server: Any) -> None:
     assert not server.extensions
 
 
-async def test_it_is_ready_until_it_drains_and_live_for_as_long_as_it_answers(
+async def test_a_draining_server_is_live_and_not_ready(
     running_server: Any,
 ) -> None:
     stub = stub_of(running_server)
@@ -216,7 +216,7 @@ async def test_it_is_ready_until_it_drains_and_live_for_as_long_as_it_answers(
     draining.cancel()
 
 
-async def test_a_server_without_room_says_so_as_it_does_to_its_own_clients(
+async def test_a_full_server_rejects_calls_with_a_retry_delay(
     run_server: Any, image_of: ImageOf
 ) -> None:
     async with run_server(max_queue_images=1) as started:
@@ -234,8 +234,10 @@ async def test_a_server_without_room_says_so_as_it_does_to_its_own_clients(
         assert array_of(await working, "digit").tolist() == [3]
 
 
-async def test_a_fault_is_internal_without_its_text(running_server: Any, image_of: ImageOf) -> None:
-    running_server.engine.error = RuntimeError("the secret of the house")
+async def test_an_exception_is_internal_without_its_text(
+    running_server: Any, image_of: ImageOf
+) -> None:
+    running_server.engine.error = RuntimeError("the secret")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub_of(running_server).ModelInfer(request_of(image_of(1).raw.data))
     assert caught.value.code() == grpc.StatusCode.INTERNAL

@@ -1,3 +1,5 @@
+"""A server from its first health check to its last call."""
+
 import asyncio
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +18,7 @@ Status = health_pb2.HealthCheckResponse
 
 
 @pytest.mark.parametrize("name", ["", SERVICE])
-async def test_a_running_server_is_serving_by_check_and_by_watch(
+async def test_a_running_server_is_serving_in_check_and_watch(
     running_server: Any, name: str
 ) -> None:
     health = health_pb2_grpc.HealthStub(running_server.channel)
@@ -27,7 +29,7 @@ async def test_a_running_server_is_serving_by_check_and_by_watch(
     watch.cancel()
 
 
-async def test_an_unknown_service_has_no_health(running_server: Any) -> None:
+async def test_the_health_of_an_unknown_service_is_not_found(running_server: Any) -> None:
     health = health_pb2_grpc.HealthStub(running_server.channel)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await health.Check(health_pb2.HealthCheckRequest(service="other"))
@@ -44,7 +46,7 @@ async def test_reflection_lists_the_services(running_server: Any) -> None:
     await call.done_writing()
 
 
-async def test_a_port_in_use_is_an_error_and_not_shared(
+async def test_a_port_in_use_is_an_error_and_is_not_shared(
     running_server: Any, run_server: Any
 ) -> None:
     port = int(running_server.server.address.rpartition(":")[2])
@@ -53,7 +55,7 @@ async def test_a_port_in_use_is_an_error_and_not_shared(
             pass
 
 
-async def test_draining_reports_not_serving_and_finishes_what_is_in_flight(
+async def test_draining_reports_not_serving_and_finishes_the_calls_in_flight(
     running_server: Any, image_of: ImageOf
 ) -> None:
     health = health_pb2_grpc.HealthStub(running_server.channel)

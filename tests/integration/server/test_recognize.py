@@ -1,3 +1,5 @@
+"""Recognize, RecognizeBatch and GetModel."""
+
 import io
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +10,7 @@ from google.rpc import error_details_pb2, status_pb2
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.inference.recognizer import IMAGES_A_JOB
+from digits_server.inference.recognizer import IMAGES_PER_JOB
 
 ImageOf = Callable[[int], pb.Image]
 
@@ -21,7 +23,9 @@ def violation_of(error: grpc.aio.AioRpcError) -> error_details_pb2.BadRequest.Fi
     return bad_request.field_violations[0]
 
 
-async def test_an_image_is_answered_with_its_digit(running_server: Any, image_of: ImageOf) -> None:
+async def test_the_prediction_has_the_digit_of_the_image(
+    running_server: Any, image_of: ImageOf
+) -> None:
     response = await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(4)))
     [prediction] = response.predictions
     assert prediction.verdict == pb.VERDICT_DIGIT
@@ -32,15 +36,13 @@ async def test_an_image_is_answered_with_its_digit(running_server: Any, image_of
     assert prediction.frame == b""
 
 
-async def test_the_frame_comes_back_when_it_is_asked_for(
-    running_server: Any, image_of: ImageOf
-) -> None:
+async def test_the_frame_is_returned_on_request(running_server: Any, image_of: ImageOf) -> None:
     request = pb.RecognizeRequest(image=image_of(4), include_frame=True)
     response = await running_server.stub.Recognize(request)
     assert response.predictions[0].frame == request.image.raw.data
 
 
-async def test_a_blank_image_is_a_verdict_and_not_an_error(running_server: Any) -> None:
+async def test_a_blank_image_has_a_verdict_and_is_not_an_error(running_server: Any) -> None:
     blank = io.BytesIO()
     Image.new("L", (200, 200), 255).save(blank, "PNG")
     request = pb.RecognizeRequest(image=pb.Image(encoded=blank.getvalue()))
@@ -52,7 +54,7 @@ async def test_a_blank_image_is_a_verdict_and_not_an_error(running_server: Any) 
 
 
 @pytest.mark.parametrize(
-    ("image", "field", "says"),
+    ("image", "field", "message"),
     [
         (pb.Image(), "image", "is unset"),
         (pb.Image(encoded=b""), "image.encoded", "is empty"),
@@ -64,36 +66,36 @@ async def test_a_blank_image_is_a_verdict_and_not_an_error(running_server: Any) 
         (pb.Image(raw=pb.RawImage(width=2**31, height=2**31)), "image.raw", "at most 2500"),
     ],
 )
-async def test_a_bad_image_is_refused_by_field_and_limit_and_the_server_goes_on(
-    run_server: Any, image_of: ImageOf, image: pb.Image, field: str, says: str
+async def test_an_invalid_image_is_an_error_with_field_and_limit_and_the_next_one_is_recognized(
+    run_server: Any, image_of: ImageOf, image: pb.Image, field: str, message: str
 ) -> None:
     async with run_server(max_image_bytes=4000, max_image_pixels=2500) as started:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await started.stub.Recognize(pb.RecognizeRequest(image=image))
         assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-        assert says in (caught.value.details() or "")
+        assert message in (caught.value.details() or "")
         assert violation_of(caught.value).field == field
         response = await started.stub.Recognize(pb.RecognizeRequest(image=image_of(1)))
         assert response.predictions[0].digit == 1
 
 
-async def test_a_batch_is_answered_in_order_and_a_bad_image_spoils_only_its_own_place(
+async def test_the_results_of_a_batch_are_in_order_and_an_invalid_image_affects_only_its_own(
     running_server: Any, image_of: ImageOf
 ) -> None:
     images = [image_of(digit) for digit in range(10)]
     images[3] = pb.Image(encoded=b"no image")
     response = await running_server.stub.RecognizeBatch(pb.RecognizeBatchRequest(images=images))
-    answered = [
+    results = [
         "error" if result.HasField("error") else result.predictions[0].digit
         for result in response.results
     ]
-    assert answered == [0, 1, 2, "error", 4, 5, 6, 7, 8, 9]
+    assert results == [0, 1, 2, "error", 4, 5, 6, 7, 8, 9]
     assert response.results[3].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
     assert not response.results[3].predictions
 
 
 @pytest.mark.parametrize("count", [0, 6])
-async def test_a_batch_of_no_images_or_too_many_is_refused(
+async def test_a_batch_of_no_or_too_many_images_is_an_error(
     run_server: Any, image_of: ImageOf, count: int
 ) -> None:
     async with run_server(max_batch_images=5) as started:
@@ -104,7 +106,7 @@ async def test_a_batch_of_no_images_or_too_many_is_refused(
         assert violation_of(caught.value).field == "images"
 
 
-async def test_the_model_and_the_limits_are_told(run_server: Any) -> None:
+async def test_get_model_returns_the_model_and_the_limits(run_server: Any) -> None:
     async with run_server(max_image_bytes=1, max_image_pixels=2, max_batch_images=3) as started:
         response = await started.stub.GetModel(pb.GetModelRequest())
     assert response.model.version == "7"
@@ -115,22 +117,22 @@ async def test_the_model_and_the_limits_are_told(run_server: Any) -> None:
     assert (limits.max_image_bytes, limits.max_image_pixels, limits.max_batch_images) == (1, 2, 3)
 
 
-async def test_a_model_that_knows_what_is_no_digit_says_so(
+async def test_a_model_with_a_class_for_not_a_digit_uses_it_for_the_verdict(
     running_server: Any, image_of: ImageOf
 ) -> None:
-    for share, verdict in ((0.1, pb.VERDICT_DIGIT), (0.6, pb.VERDICT_NOT_A_DIGIT)):
-        running_server.engine.not_a_digit = share
+    for probability, verdict in ((0.1, pb.VERDICT_DIGIT), (0.6, pb.VERDICT_NOT_A_DIGIT)):
+        running_server.engine.not_a_digit = probability
         response = await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(4)))
         [prediction] = response.predictions
         assert prediction.verdict == verdict
         assert prediction.HasField("digit") is (verdict == pb.VERDICT_DIGIT)
-        # The ten are those of a digit, given that it is one.
+        # The ten probabilities are conditional on the image being a digit.
         assert len(prediction.probabilities) == 10
         assert sum(prediction.probabilities) == pytest.approx(1)
         assert prediction.confidence == pytest.approx(0.91)
 
 
-async def test_ink_that_no_digit_explains_is_not_a_digit(
+async def test_ink_below_the_rejection_threshold_is_not_a_digit(
     run_server: Any, image_of: ImageOf, manifest: Any
 ) -> None:
     object.__setattr__(manifest, "rejection_threshold", 0.95)
@@ -142,21 +144,21 @@ async def test_ink_that_no_digit_explains_is_not_a_digit(
     assert len(prediction.probabilities) == 10
 
 
-async def test_a_batch_of_many_decoding_jobs_is_answered_in_order(
+async def test_the_results_of_several_decoding_jobs_are_in_order(
     running_server: Any, image_of: ImageOf
 ) -> None:
     blank = pb.Image(raw=pb.RawImage(width=2, height=2, data=bytes(4)))
-    images = [image_of(n % 10) for n in range(IMAGES_A_JOB * 3 + 1)]
-    images[IMAGES_A_JOB] = blank
-    images[IMAGES_A_JOB * 2] = pb.Image(encoded=b"no image")
+    images = [image_of(n % 10) for n in range(IMAGES_PER_JOB * 3 + 1)]
+    images[IMAGES_PER_JOB] = blank
+    images[IMAGES_PER_JOB * 2] = pb.Image(encoded=b"no image")
     response = await running_server.stub.RecognizeBatch(pb.RecognizeBatchRequest(images=images))
-    answered = [
+    results = [
         "error" if result.HasField("error") else result.predictions[0].digit
         for result in response.results
         if result.HasField("error") or result.predictions[0].verdict == pb.VERDICT_DIGIT
     ]
     expected: list[str | int] = [n % 10 for n in range(len(images))]
-    expected[IMAGES_A_JOB * 2] = "error"
-    del expected[IMAGES_A_JOB]
-    assert answered == expected
-    assert response.results[IMAGES_A_JOB].predictions[0].verdict == pb.VERDICT_BLANK
+    expected[IMAGES_PER_JOB * 2] = "error"
+    del expected[IMAGES_PER_JOB]
+    assert results == expected
+    assert response.results[IMAGES_PER_JOB].predictions[0].verdict == pb.VERDICT_BLANK

@@ -1,3 +1,5 @@
+"""StreamingRecognize: responses, errors and superseded requests."""
+
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -14,7 +16,7 @@ def request(sequence: int, image: pb.Image) -> pb.StreamingRecognizeRequest:
     return pb.StreamingRecognizeRequest(sequence=sequence, image=image)
 
 
-async def test_each_request_is_answered_by_its_sequence(
+async def test_each_request_has_a_response_with_its_sequence(
     running_server: Any, image_of: ImageOf
 ) -> None:
     call = running_server.stub.StreamingRecognize()
@@ -27,7 +29,7 @@ async def test_each_request_is_answered_by_its_sequence(
     assert await call.read() is grpc.aio.EOF
 
 
-async def test_a_bad_image_is_an_error_in_its_response_and_the_stream_goes_on(
+async def test_an_invalid_image_is_an_error_in_its_response_and_the_stream_continues(
     running_server: Any, image_of: ImageOf
 ) -> None:
     call = running_server.stub.StreamingRecognize()
@@ -40,28 +42,28 @@ async def test_a_bad_image_is_an_error_in_its_response_and_the_stream_goes_on(
     await call.done_writing()
 
 
-async def test_a_request_that_newer_ones_overtake_is_answered_as_superseded(
+async def test_a_request_behind_newer_ones_is_superseded(
     running_server: Any, image_of: ImageOf
 ) -> None:
     running_server.engine.free.clear()
     call = running_server.stub.StreamingRecognize()
     await call.write(request(1, image_of(1)))
-    # The model has begun with the first, so that all the others wait behind it.
+    # The model is busy with the first request, so the others queue behind it.
     await asyncio.to_thread(running_server.engine.entered.acquire)
     for sequence in (2, 3, 4):
         await call.write(request(sequence, image_of(sequence)))
     await call.done_writing()
-    # All three have been read when a call behind them on the connection is answered.
+    # The server has read all three before it responds to a later call on the connection.
     await running_server.stub.GetModel(pb.GetModelRequest())
     running_server.engine.free.set()
-    answers = [answer async for answer in call]
-    assert [answer.sequence for answer in answers] == [1, 2, 3, 4]
-    assert [answer.superseded for answer in answers] == [False, True, True, False]
-    assert answers[-1].predictions[0].digit == 4
+    responses = [response async for response in call]
+    assert [response.sequence for response in responses] == [1, 2, 3, 4]
+    assert [response.superseded for response in responses] == [False, True, True, False]
+    assert responses[-1].predictions[0].digit == 4
     assert running_server.engine.calls == [1, 1]
 
 
-async def test_a_sequence_that_does_not_grow_is_an_error_in_its_response(
+async def test_a_sequence_that_does_not_increase_is_an_error_in_its_response(
     running_server: Any, image_of: ImageOf
 ) -> None:
     call = running_server.stub.StreamingRecognize()
@@ -72,7 +74,7 @@ async def test_a_sequence_that_does_not_grow_is_an_error_in_its_response(
     await call.done_writing()
 
 
-async def test_a_sequence_is_measured_by_those_it_overtook_too(
+async def test_a_sequence_must_also_exceed_those_of_superseded_requests(
     running_server: Any, image_of: ImageOf
 ) -> None:
     running_server.engine.free.clear()
@@ -84,29 +86,29 @@ async def test_a_sequence_is_measured_by_those_it_overtook_too(
     await call.done_writing()
     await running_server.stub.GetModel(pb.GetModelRequest())
     running_server.engine.free.set()
-    _, overtaken, last = [answer async for answer in call]
-    assert (overtaken.sequence, overtaken.superseded) == (5, True)
-    assert (last.sequence, last.error.message) == (3, "sequence is 3; it was 5 before")
+    _, superseded, last = [response async for response in call]
+    assert (superseded.sequence, superseded.superseded) == (5, True)
+    assert (last.sequence, last.error.message) == (3, "sequence is 3; it must be greater than 5")
 
 
-async def test_a_stream_without_requests_ends_well(running_server: Any) -> None:
+async def test_a_stream_without_requests_ends_with_ok(running_server: Any) -> None:
     call = running_server.stub.StreamingRecognize()
     await call.done_writing()
-    assert [answer async for answer in call] == []
+    assert [response async for response in call] == []
     assert (await call.code()).name == "OK"
 
 
-async def test_a_caller_who_closes_early_still_gets_the_answers(
+async def test_a_caller_that_half_closes_still_gets_the_responses(
     running_server: Any, image_of: ImageOf
 ) -> None:
-    async def one() -> AsyncIterator[pb.StreamingRecognizeRequest]:
+    async def requests() -> AsyncIterator[pb.StreamingRecognizeRequest]:
         yield request(1, image_of(6))
 
-    answers = [answer async for answer in running_server.stub.StreamingRecognize(one())]
-    assert [answer.predictions[0].digit for answer in answers] == [6]
+    call = running_server.stub.StreamingRecognize(requests())
+    assert [response.predictions[0].digit async for response in call] == [6]
 
 
-async def test_a_caller_who_vanishes_mid_stream_leaves_the_server_well(
+async def test_a_caller_that_cancels_mid_stream_does_not_affect_later_calls(
     running_server: Any, image_of: ImageOf
 ) -> None:
     running_server.engine.free.clear()

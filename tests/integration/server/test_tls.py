@@ -1,4 +1,4 @@
-"""TLS: who connects, with what, and what a changed certificate does."""
+"""TLS: which clients can connect, and what a changed certificate does."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from digits_server.errors import CredentialsError
 
 @pytest.fixture
 def transport() -> str:
-    """The native one speaks no TLS."""
+    """The native transport does not support TLS."""
     return "grpc"
 
 
@@ -38,11 +38,11 @@ def issue(files: TlsFiles, authority: trustme.CA) -> None:
     files.cert.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
 
 
-def client_credentials(authority: trustme.CA, by: trustme.CA | None = None) -> Any:
-    """Trust an authority; show a certificate that ``by`` has signed."""
-    if by is None:
+def client_credentials(authority: trustme.CA, issuer: trustme.CA | None = None) -> Any:
+    """Return credentials that trust an authority, with a client certificate of an issuer."""
+    if issuer is None:
         return grpc.ssl_channel_credentials(authority.cert_pem.bytes())
-    issued = by.issue_cert("client@digits")
+    issued = issuer.issue_cert("client@digits")
     return grpc.ssl_channel_credentials(
         authority.cert_pem.bytes(),
         issued.private_key_pem.bytes(),
@@ -51,41 +51,41 @@ def client_credentials(authority: trustme.CA, by: trustme.CA | None = None) -> A
 
 
 async def version(address: str, credentials: Any) -> str:
-    # A pool of its own: otherwise gRPC takes the connection that is open already.
+    # Its own pool: otherwise gRPC reuses an open connection.
     options = [("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.secure_channel(address, credentials, options) as channel:
         stub = pb_grpc.RecognizerServiceStub(channel)
         return str((await stub.GetModel(pb.GetModelRequest(), timeout=5)).model.version)
 
 
-async def refusal(address: str, credentials: Any) -> grpc.StatusCode:
+async def failure_code(address: str, credentials: Any) -> grpc.StatusCode:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await version(address, credentials)
     return caught.value.code()
 
 
-async def test_only_who_trusts_the_certificate_and_speaks_tls_gets_through(
+async def test_a_client_needs_tls_and_has_to_trust_the_certificate(
     run_server: Any, files: TlsFiles, authority: trustme.CA
 ) -> None:
     async with run_server(tls_cert=files.cert, tls_key=files.key) as started:
         assert await version(started.server.address, client_credentials(authority)) == "7"
         stranger = client_credentials(trustme.CA())
-        assert await refusal(started.server.address, stranger) == grpc.StatusCode.UNAVAILABLE
+        assert await failure_code(started.server.address, stranger) == grpc.StatusCode.UNAVAILABLE
         with pytest.raises(grpc.aio.AioRpcError):  # without TLS
             await started.stub.GetModel(pb.GetModelRequest(), timeout=5)
 
 
-async def test_where_clients_need_a_certificate_one_of_the_right_authority_lets_in(
+async def test_with_a_client_ca_a_client_needs_a_certificate_that_it_issued(
     run_server: Any, files: TlsFiles, authority: trustme.CA
 ) -> None:
     async with run_server(
         tls_cert=files.cert, tls_key=files.key, tls_client_ca=files.client_ca
     ) as started:
         address = started.server.address
-        assert await version(address, client_credentials(authority, by=authority)) == "7"
-        for refused in (None, trustme.CA()):
-            credentials = client_credentials(authority, by=refused)
-            assert await refusal(address, credentials) == grpc.StatusCode.UNAVAILABLE
+        assert await version(address, client_credentials(authority, issuer=authority)) == "7"
+        for other in (None, trustme.CA()):
+            credentials = client_credentials(authority, issuer=other)
+            assert await failure_code(address, credentials) == grpc.StatusCode.UNAVAILABLE
 
 
 async def test_a_new_certificate_is_used_without_a_restart(
@@ -98,19 +98,19 @@ async def test_a_new_certificate_is_used_without_a_restart(
         old_key = files.key.read_bytes()
         issue(files, successor)
         new_key = files.key.read_bytes()
-        files.key.write_bytes(old_key)  # only one of the two files has come yet
+        files.key.write_bytes(old_key)  # only one of the two files is replaced yet
         for _ in range(3):
             assert await version(address, client_credentials(authority)) == "7"
-        kept = [record for record in caplog.records if "kept as it was" in record.getMessage()]
-        assert len(kept) == 1
+        warnings = [record for record in caplog.records if "stays in use" in record.getMessage()]
+        assert len(warnings) == 1
         files.key.write_bytes(new_key)
         assert await version(address, client_credentials(successor)) == "7"
-        assert await refusal(address, client_credentials(authority)) is not None
+        assert await failure_code(address, client_credentials(authority)) is not None
         files.cert.unlink()
         assert await version(address, client_credentials(successor)) == "7"
 
 
-async def test_other_authorities_of_clients_are_asked_for_without_a_restart(
+async def test_a_new_client_ca_is_used_without_a_restart(
     run_server: Any, files: TlsFiles, authority: trustme.CA
 ) -> None:
     assert files.client_ca is not None
@@ -118,31 +118,33 @@ async def test_other_authorities_of_clients_are_asked_for_without_a_restart(
         tls_cert=files.cert, tls_key=files.key, tls_client_ca=files.client_ca
     ) as started:
         address, successor = started.server.address, trustme.CA()
-        assert await version(address, client_credentials(authority, by=authority)) == "7"
+        assert await version(address, client_credentials(authority, issuer=authority)) == "7"
         successor.cert_pem.write_to_path(str(files.client_ca))
-        assert await version(address, client_credentials(authority, by=successor)) == "7"
-        former = client_credentials(authority, by=authority)
-        assert await refusal(address, former) == grpc.StatusCode.UNAVAILABLE
+        assert await version(address, client_credentials(authority, issuer=successor)) == "7"
+        former = client_credentials(authority, issuer=authority)
+        assert await failure_code(address, former) == grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_fault_that_comes_again_is_told_again(
+async def test_a_problem_that_recurs_is_logged_again(
     run_server: Any, files: TlsFiles, authority: trustme.CA, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with run_server(tls_cert=files.cert, tls_key=files.key) as started:
         content = files.cert.read_bytes()
-        for times_told in (1, 2):
+        for warning_count in (1, 2):
             files.cert.write_bytes(content[: len(content) // 2])
             for _ in range(2):
                 assert await version(started.server.address, client_credentials(authority)) == "7"
-            told = [record for record in caplog.records if "kept as it was" in record.getMessage()]
-            assert len(told) == times_told
+            warnings = [
+                record for record in caplog.records if "stays in use" in record.getMessage()
+            ]
+            assert len(warnings) == warning_count
             files.cert.write_bytes(content)
             assert await version(started.server.address, client_credentials(authority)) == "7"
 
 
 @pytest.mark.parametrize("broken", ["cert", "key", "client_ca"])
 @pytest.mark.parametrize("content", [None, b"", b"no PEM"])
-def test_files_that_are_no_good_are_named_at_the_start(
+def test_an_invalid_file_is_an_error_that_names_it(
     files: TlsFiles, broken: str, content: bytes | None
 ) -> None:
     path: Path = getattr(files, broken)
@@ -154,7 +156,9 @@ def test_files_that_are_no_good_are_named_at_the_start(
         server_credentials(files)
 
 
-def test_a_key_of_another_certificate_is_no_key(files: TlsFiles, authority: trustme.CA) -> None:
+def test_the_key_of_another_certificate_is_an_error(files: TlsFiles, authority: trustme.CA) -> None:
     files.key.write_bytes(authority.issue_cert("other").private_key_pem.bytes())
-    with pytest.raises(CredentialsError, match="are no certificate and its key"):
+    with pytest.raises(
+        CredentialsError, match="are not a matching certificate and key in PEM format"
+    ):
         server_credentials(files)

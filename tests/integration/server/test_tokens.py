@@ -1,4 +1,4 @@
-"""Tokens: what is open to whom."""
+"""Tokens: which calls need one."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,27 +9,27 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.api.auth import REFUSAL, TokenInterceptor, Tokens
+from digits_server.api.auth import UNAUTHENTICATED_MESSAGE, TokenInterceptor, Tokens
 from digits_server.errors import CredentialsError
 from digits_server.ops.metrics import Metrics
 
 TOKEN, OTHER = "first-token-0123456789", "second-token-0123456789"
 
 
-def shown(token: str) -> tuple[tuple[str, str], ...]:
+def metadata_with(token: str) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {token}"),)
 
 
 @pytest.fixture
 async def guarded(run_server: Any, tmp_path: Path) -> AsyncIterator[Any]:
-    (tmp_path / "tokens").write_text(f"# of October\n{TOKEN}\n\n{OTHER}\n")
+    (tmp_path / "tokens").write_text(f"# October\n{TOKEN}\n\n{OTHER}\n")
     async with run_server(tokens_file=tmp_path / "tokens") as started:
         yield started
 
 
 @pytest.mark.parametrize("token", [TOKEN, OTHER])
-async def test_any_of_the_tokens_lets_in(guarded: Any, token: str) -> None:
-    model = await guarded.stub.GetModel(pb.GetModelRequest(), metadata=shown(token))
+async def test_a_call_with_any_of_the_tokens_is_accepted(guarded: Any, token: str) -> None:
+    model = await guarded.stub.GetModel(pb.GetModelRequest(), metadata=metadata_with(token))
     assert model.model.version == "7"
 
 
@@ -37,37 +37,37 @@ async def test_any_of_the_tokens_lets_in(guarded: Any, token: str) -> None:
     "metadata",
     [
         (),
-        shown("another-token-0123456789"),
-        shown(TOKEN[:-1]),
-        shown(TOKEN + " "),
-        shown(""),
+        metadata_with("another-token-0123456789"),
+        metadata_with(TOKEN[:-1]),
+        metadata_with(TOKEN + " "),
+        metadata_with(""),
         (("authorization", TOKEN),),
         (("authorization", f"Basic {TOKEN}"),),
-        (*shown("another-token-0123456789"), *shown(TOKEN)),
+        (*metadata_with("another-token-0123456789"), *metadata_with(TOKEN)),
     ],
 )
-async def test_nothing_else_lets_in(guarded: Any, metadata: Any) -> None:
+async def test_a_call_without_a_valid_token_is_rejected(guarded: Any, metadata: Any) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await guarded.stub.GetModel(pb.GetModelRequest(), metadata=metadata)
     assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
-    assert "a token is needed" in (caught.value.details() or "")
+    assert "a valid token is required" in (caught.value.details() or "")
     assert guarded.count("digits_unauthenticated_calls_total") == 1
 
 
-async def test_a_stream_is_refused_before_a_message_is_read(guarded: Any) -> None:
+async def test_a_stream_is_rejected_before_a_message_is_read(guarded: Any) -> None:
     call = guarded.stub.StreamingRecognize()
     assert await call.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
 @pytest.mark.parametrize("arity", ["unary_unary", "unary_stream", "stream_unary", "stream_stream"])
-async def test_a_method_of_any_arity_is_refused_as_one_of_it(tmp_path: Path, arity: str) -> None:
+async def test_a_method_of_any_arity_is_rejected(tmp_path: Path, arity: str) -> None:
     (tmp_path / "tokens").write_text(TOKEN)
     server = grpc.aio.server(
         interceptors=[TokenInterceptor(Tokens(tmp_path / "tokens"), (), Metrics())]
     )
 
     async def never(_: object, __: object) -> NoReturn:
-        raise AssertionError("it was let in")
+        raise AssertionError("the call was accepted")
 
     make = getattr(grpc, f"{arity}_rpc_method_handler")
     server.add_generic_rpc_handlers(
@@ -77,11 +77,11 @@ async def test_a_method_of_any_arity_is_refused_as_one_of_it(tmp_path: Path, ari
     await server.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            ask = getattr(channel, arity)("/any.Service/Method")
-            # Of a stream nothing is sent: the refusal does not wait for it.
-            call = ask() if arity.startswith("stream") else ask(b"")
+            method = getattr(channel, arity)("/any.Service/Method")
+            # A stream sends nothing: the rejection does not wait for a message.
+            call = method() if arity.startswith("stream") else method(b"")
             assert await call.code() == grpc.StatusCode.UNAUTHENTICATED
-            assert await call.details() == REFUSAL
+            assert await call.details() == UNAUTHENTICATED_MESSAGE
     finally:
         await server.stop(None)
 
@@ -95,19 +95,23 @@ async def test_a_method_of_any_arity_is_refused_as_one_of_it(tmp_path: Path, ari
         "/no.such.Service/AtAll",
     ],
 )
-async def test_who_has_no_token_learns_nothing_of_what_is_here(guarded: Any, method: str) -> None:
+async def test_an_unauthenticated_caller_cannot_learn_which_methods_exist(
+    guarded: Any, method: str
+) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await guarded.channel.unary_unary(method)(b"")
     assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_health_is_open_to_probes(guarded: Any) -> None:
+async def test_health_needs_no_token(guarded: Any) -> None:
     health = health_pb2_grpc.HealthStub(guarded.channel)
-    answer = await health.Check(health_pb2.HealthCheckRequest())
-    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    response = await health.Check(health_pb2.HealthCheckRequest())
+    assert response.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_a_file_that_is_no_good_is_said_at_the_start(run_server: Any, tmp_path: Path) -> None:
+async def test_an_unreadable_token_file_is_an_error_at_the_start(
+    run_server: Any, tmp_path: Path
+) -> None:
     with pytest.raises(CredentialsError, match="none cannot be read: No such file"):
         async with run_server(tokens_file=tmp_path / "none"):
             pass

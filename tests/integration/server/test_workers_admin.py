@@ -1,4 +1,4 @@
-"""The admin port of several workers, whose pages are put together."""
+"""The admin port of several workers, which combines their pages."""
 
 import asyncio
 import http.client
@@ -40,14 +40,14 @@ async def get(address: str, path: str) -> tuple[int, str]:
     return await asyncio.to_thread(fetch)
 
 
-async def test_metrics_are_those_of_all_each_with_its_worker() -> None:
-    counted = [Metrics(), Metrics()]
-    for share, metrics in enumerate(counted, 1):
-        metrics.verdicts.labels("digit").inc(share)
-        metrics.batch_images.labels("idle").observe(4 * share)
+async def test_the_metrics_of_all_workers_have_a_worker_label() -> None:
+    both = [Metrics(), Metrics()]
+    for count, metrics in enumerate(both, 1):
+        metrics.verdicts.labels("digit").inc(count)
+        metrics.batch_images.labels("idle").observe(4 * count)
     async with (
-        worker(0, counted[0]) as first,
-        worker(1, counted[1]) as second,
+        worker(0, both[0]) as first,
+        worker(1, both[1]) as second,
         workers_admin_port(LOOPBACK, 0, [first, second]) as address,
     ):
         code, page = await get(address, "/metrics")
@@ -64,11 +64,11 @@ async def test_metrics_are_those_of_all_each_with_its_worker() -> None:
     assert values["digits_batch_images_bucket", "0", "4.0", "idle"] == 1
     assert values["digits_batch_images_bucket", "1", "4.0", "idle"] == 0
     assert values["digits_batch_images_sum", "1", "idle"] == 8
-    alone = {family.name for family in counted[0].registry.collect()}
-    assert {family.name.removesuffix("_created") for family in families} >= alone
+    expected = {family.name for family in both[0].registry.collect()}
+    assert {family.name.removesuffix("_created") for family in families} >= expected
 
 
-async def test_it_is_ready_as_long_as_one_is_and_tells_of_each() -> None:
+async def test_it_is_ready_while_any_worker_is_and_reports_each() -> None:
     states = [READY, Readiness(False, {"model_version": "3", "rejected_versions": {}})]
     async with (
         worker(0, Metrics(), lambda: states[0]) as first,
@@ -76,9 +76,9 @@ async def test_it_is_ready_as_long_as_one_is_and_tells_of_each() -> None:
         workers_admin_port(LOOPBACK, 0, [first, second]) as address,
     ):
         code, page = await get(address, "/readyz")
-        told = json.loads(page)
-        assert (code, told["status"], told["model_version"]) == (200, "SERVING", "4")
-        assert told["workers"]["1"]["status"] == "NOT_SERVING"
+        content = json.loads(page)
+        assert (code, content["status"], content["model_version"]) == (200, "SERVING", "4")
+        assert content["workers"]["1"]["status"] == "NOT_SERVING"
         states.reverse()
         code, page = await get(address, "/readyz")
         assert (code, json.loads(page)["workers"]["0"]["model_version"]) == (200, "3")
@@ -88,7 +88,7 @@ async def test_it_is_ready_as_long_as_one_is_and_tells_of_each() -> None:
         assert (await get(address, "/livez"))[0] == 200
 
 
-async def test_a_worker_that_is_gone_or_does_not_answer_is_left_out(
+async def test_a_stopped_or_unresponsive_worker_is_omitted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("digits_server.workers.admin._PAGE_TIMEOUT_SECONDS", 0.2)
@@ -111,7 +111,7 @@ async def test_a_worker_that_is_gone_or_does_not_answer_is_left_out(
             writer.close()
 
 
-async def test_grpc_is_handed_on_to_a_worker_that_is_ready_or_else_to_any() -> None:
+async def test_grpc_is_forwarded_to_a_ready_worker_if_there_is_one() -> None:
     unready = Readiness(False, READY.details)
     states = [READY, READY]
     async with (
@@ -127,9 +127,9 @@ async def test_grpc_is_handed_on_to_a_worker_that_is_ready_or_else_to_any() -> N
             assert await asyncio.to_thread(crew.grpc_port) == first.admin_port
 
 
-async def test_who_asks_over_grpc_where_no_worker_is_is_hung_up_on() -> None:
-    gone: Any = SimpleNamespace(number=0, admin_port=None)
-    async with workers_admin_port(LOOPBACK, 0, [gone]) as address:
+async def test_a_grpc_connection_is_closed_if_no_worker_runs() -> None:
+    stopped: Any = SimpleNamespace(number=0, admin_port=None)
+    async with workers_admin_port(LOOPBACK, 0, [stopped]) as address:
         reader, writer = await asyncio.open_connection(*address.split(":"))
         writer.write(b"PRI * HTTP/2.0")
         assert await reader.read() == b""

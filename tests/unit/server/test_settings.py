@@ -1,3 +1,5 @@
+"""Settings from flags, environment variables and defaults."""
+
 import argparse
 from dataclasses import fields
 from pathlib import Path
@@ -14,13 +16,13 @@ def resolve(*flags: str, **environment: str) -> Settings:
     return Settings.resolve(parser.parse_args(flags), environment)
 
 
-def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
+def test_a_flag_overrides_the_environment_and_that_overrides_the_default() -> None:
     assert resolve().port == 50051
     assert resolve(DIGITS_PORT="7").port == 7
     assert resolve("--port", "8", DIGITS_PORT="7").port == 8
 
 
-def test_an_empty_variable_is_not_set() -> None:
+def test_an_empty_variable_counts_as_unset() -> None:
     assert resolve(DIGITS_PORT="").port == 50051
 
 
@@ -31,38 +33,43 @@ def test_values_are_parsed_to_their_types() -> None:
     assert settings.log_level == "DEBUG"
 
 
-def test_workers_share_the_cores_unless_they_are_told_how_many_threads_to_have() -> None:
+def test_the_workers_divide_the_cores_unless_threads_is_set() -> None:
     cores = resolve().threads
     assert resolve("--workers", "2").threads == max(1, cores // 2)
     assert resolve("--workers", "256").threads == 1
     assert resolve("--workers", "2", DIGITS_THREADS="3").threads == 3
 
 
-def test_settings_as_flags_are_the_same_settings() -> None:
+def test_settings_as_flags_resolve_to_the_same_settings() -> None:
     settings = resolve("--host", "::1", "--models-dir=-m", "--admin-port", "0", "--workers", "2")
     assert resolve(*settings.as_flags(), DIGITS_PORT="7") == settings
 
 
 @pytest.mark.parametrize(
-    ("flags", "what"),
+    ("flags", "message"),
     [
-        (("--tls-cert", "c", "--tls-key", "k"), "--tls-cert: --transport native speaks no TLS"),
+        (
+            ("--tls-cert", "c", "--tls-key", "k"),
+            "--tls-cert: --transport native does not support TLS",
+        ),
         (("--max-connections", "9"), "--max-connections: --transport native does not limit"),
-        (("--max-connection-age-seconds", "9"), "closes no connection by its age"),
+        (("--max-connection-age-seconds", "9"), "does not limit the age of connections"),
     ],
 )
-def test_what_the_native_transport_cannot_do_is_refused(flags: tuple[str, ...], what: str) -> None:
-    with pytest.raises(SettingsError, match=what):
+def test_settings_that_the_native_transport_does_not_support_are_errors(
+    flags: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
         resolve("--transport", "native", *flags)
     resolve("--transport", "grpc", *flags)
 
 
-def test_native_workers_are_not_given_what_they_would_refuse() -> None:
+def test_flags_for_native_workers_exclude_unsupported_settings() -> None:
     settings = resolve("--transport", "native", "--max-connection-age-seconds", "0")
     assert resolve(*settings.as_flags()).transport == "native"
 
 
-def test_where_no_port_can_be_shared_there_is_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_port_sharing_only_one_worker_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("socket.SO_REUSEPORT")
     assert resolve().workers == 1
     with pytest.raises(SettingsError, match=r"^--workers: this system "):
@@ -85,7 +92,7 @@ def test_where_no_port_can_be_shared_there_is_one_worker(monkeypatch: pytest.Mon
         ("--host", ""),
     ],
 )
-def test_a_wrong_value_is_refused_by_the_name_of_its_flag_or_variable(
+def test_an_invalid_value_is_an_error_that_names_its_flag_or_variable(
     flag: str, value: str
 ) -> None:
     with pytest.raises(SettingsError, match=f"^{flag}: "):
@@ -96,7 +103,7 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_flag_or_variable(
             resolve(**{variable: value})
 
 
-def test_a_wrong_value_exits_with_2_and_names_the_flag(
+def test_an_invalid_value_exits_with_2_and_names_the_flag(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -110,6 +117,6 @@ def test_every_setting_has_a_flag_in_the_help_with_its_default(
 ) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    shown = capsys.readouterr().out
+    output = capsys.readouterr().out
     for setting in fields(Settings):
-        assert f"--{setting.name.replace('_', '-')} " in shown
+        assert f"--{setting.name.replace('_', '-')} " in output

@@ -1,4 +1,4 @@
-"""The file of tokens, and what becomes of it."""
+"""The token file, and what happens when it changes."""
 
 from pathlib import Path
 
@@ -32,17 +32,17 @@ def clock() -> Clock:
 def test_a_changed_file_is_read_within_a_second(file: Path, clock: Clock) -> None:
     tokens = Tokens(file, clock)
     file.write_text(f"{OLD}\r\n  {NEW}  \n")
-    assert not tokens.admit(NEW)  # not looked at yet
+    assert not tokens.accepts(NEW)  # not checked yet
     clock.now += 1
-    assert tokens.admit(NEW)
-    assert tokens.admit(OLD)
+    assert tokens.accepts(NEW)
+    assert tokens.accepts(OLD)
     file.write_text(NEW)
     clock.now += 1
-    assert not tokens.admit(OLD)
+    assert not tokens.accepts(OLD)
 
 
 @pytest.mark.parametrize("content", [None, "", "# none\n", "short", f"{NEW} and more", "näh" * 9])
-def test_a_file_that_goes_bad_leaves_the_tokens_as_they_were_and_says_so_once(
+def test_a_file_that_becomes_invalid_leaves_the_tokens_unchanged_and_is_logged_once(
     file: Path, clock: Clock, content: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     tokens = Tokens(file, clock)
@@ -52,15 +52,16 @@ def test_a_file_that_goes_bad_leaves_the_tokens_as_they_were_and_says_so_once(
         file.write_text(content)
     for _ in range(3):
         clock.now += 1
-        assert tokens.admit(OLD)
-        assert not tokens.admit(NEW)
-    assert len([record for record in caplog.records if "kept as they were" in record.message]) == 1
+        assert tokens.accepts(OLD)
+        assert not tokens.accepts(NEW)
+    warnings = [record for record in caplog.records if "stay in use" in record.message]
+    assert len(warnings) == 1
     assert OLD not in caplog.text
     assert "short" not in caplog.text
 
 
 @pytest.mark.parametrize("content", ["", "# none\n\n", "short", f"{NEW} and more", "näh" * 9])
-def test_a_file_without_a_good_token_is_an_error_at_the_start(file: Path, content: str) -> None:
+def test_a_file_without_valid_tokens_is_an_error_at_the_start(file: Path, content: str) -> None:
     file.write_text(content)
     with pytest.raises(CredentialsError, match=str(file)):
         Tokens(file)

@@ -1,4 +1,4 @@
-"""Reading a stream ahead of its answers: what was overtaken, and what becomes of the reader."""
+"""Reading a stream ahead: which requests are superseded, and how the reader ends."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,84 +7,84 @@ from contextlib import aclosing
 import pytest
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.api.recognizer_servicer import READ_AHEAD_COUNT, _newest
+from digits_server.api.latest_request import READ_AHEAD_COUNT, latest_requests
 
-Lines = asyncio.Queue["int | Exception | None"]
-"""What a caller sends: sequences, then None or the error that the stream ends with."""
+Inbox = asyncio.Queue["int | Exception | None"]
+"""What a caller sends: sequence numbers, then None or the error that ends the stream."""
 
 
-async def requests_of(lines: Lines) -> AsyncIterator[pb.StreamingRecognizeRequest]:
-    """Yield requests; a line is done once the reader has taken it in."""
+async def requests_from(inbox: Inbox) -> AsyncIterator[pb.StreamingRecognizeRequest]:
+    """Yield requests; an item is done once the consumer has taken its request."""
     while True:
-        line = await lines.get()
-        if isinstance(line, int):
-            yield pb.StreamingRecognizeRequest(sequence=line)
-        lines.task_done()
-        if isinstance(line, Exception):
-            raise line
-        if line is None:
+        item = await inbox.get()
+        if isinstance(item, int):
+            yield pb.StreamingRecognizeRequest(sequence=item)
+        inbox.task_done()
+        if isinstance(item, Exception):
+            raise item
+        if item is None:
             return
 
 
-def filled(*sent: int | Exception | None) -> Lines:
-    lines = Lines()
-    for line in sent:
-        lines.put_nowait(line)
-    return lines
+def inbox_of(*items: int | Exception | None) -> Inbox:
+    inbox = Inbox()
+    for item in items:
+        inbox.put_nowait(item)
+    return inbox
 
 
-async def test_a_request_that_comes_alone_overtakes_nothing() -> None:
-    lines = filled()
-    async with aclosing(_newest(requests_of(lines))) as newest:
+async def test_a_request_that_arrives_alone_supersedes_nothing() -> None:
+    inbox = inbox_of()
+    async with aclosing(latest_requests(requests_from(inbox))) as latest:
         for sequence in (1, 2, 3):
-            lines.put_nowait(sequence)
-            overtaken, request = await anext(newest)
-            assert (overtaken, request.sequence) == ([], sequence)
+            inbox.put_nowait(sequence)
+            superseded, request = await anext(latest)
+            assert (superseded, request.sequence) == ([], sequence)
 
 
 @pytest.mark.parametrize("end", [(), (None,)])
-async def test_the_newest_of_those_that_wait_overtakes_the_others(end: tuple[None, ...]) -> None:
-    lines = filled(1)
-    async with aclosing(_newest(requests_of(lines))) as newest:
-        await anext(newest)
-        for line in (2, 3, 4, *end):
-            lines.put_nowait(line)
-        await lines.join()
-        overtaken, request = await anext(newest)
-        assert (overtaken, request.sequence) == ([2, 3], 4)
+async def test_the_newest_waiting_request_supersedes_the_others(end: tuple[None, ...]) -> None:
+    inbox = inbox_of(1)
+    async with aclosing(latest_requests(requests_from(inbox))) as latest:
+        await anext(latest)
+        for item in (2, 3, 4, *end):
+            inbox.put_nowait(item)
+        await inbox.join()
+        superseded, request = await anext(latest)
+        assert (superseded, request.sequence) == ([2, 3], 4)
 
 
-async def test_the_requests_before_the_end_are_still_given() -> None:
-    given = [request.sequence async for _, request in _newest(requests_of(filled(1, None)))]
-    assert given == [1]
+async def test_a_request_before_the_end_of_the_stream_is_yielded() -> None:
+    latest = latest_requests(requests_from(inbox_of(1, None)))
+    assert [request.sequence async for _, request in latest] == [1]
 
 
-async def test_no_requests_give_nothing() -> None:
-    assert [item async for item in _newest(requests_of(filled(None)))] == []
+async def test_an_empty_stream_yields_nothing() -> None:
+    assert [item async for item in latest_requests(requests_from(inbox_of(None)))] == []
 
 
-async def test_no_more_is_read_ahead_than_the_limit() -> None:
-    lines = filled(*range(1, READ_AHEAD_COUNT + 10))
-    async with aclosing(_newest(requests_of(lines))) as newest:
-        overtaken, request = await anext(newest)
-        assert len(overtaken) == READ_AHEAD_COUNT - 1
+async def test_reading_ahead_stops_at_the_limit() -> None:
+    inbox = inbox_of(*range(1, READ_AHEAD_COUNT + 10))
+    async with aclosing(latest_requests(requests_from(inbox))) as latest:
+        superseded, request = await anext(latest)
+        assert len(superseded) == READ_AHEAD_COUNT - 1
         assert request.sequence == READ_AHEAD_COUNT
 
 
-async def test_an_error_that_ends_the_requests_is_raised() -> None:
-    lines = filled(1)
-    async with aclosing(_newest(requests_of(lines))) as newest:
-        await anext(newest)
-        lines.put_nowait(ConnectionError("the line is dead"))
-        with pytest.raises(ConnectionError, match="the line is dead"):
-            await anext(newest)
+async def test_an_error_that_ends_the_stream_is_raised() -> None:
+    inbox = inbox_of(1)
+    async with aclosing(latest_requests(requests_from(inbox))) as latest:
+        await anext(latest)
+        inbox.put_nowait(ConnectionError("connection lost"))
+        with pytest.raises(ConnectionError, match="connection lost"):
+            await anext(latest)
 
 
-async def test_the_reader_ends_with_the_one_it_reads_for() -> None:
+async def test_closing_the_generator_cancels_its_reader() -> None:
     before = asyncio.all_tasks()
-    newest = _newest(requests_of(filled(1)))
-    await anext(newest)
+    latest = latest_requests(requests_from(inbox_of(1)))
+    await anext(latest)
     [reader] = asyncio.all_tasks() - before
-    await newest.aclose()
+    await latest.aclose()
     await asyncio.wait([reader])
     assert reader.cancelled()

@@ -1,3 +1,5 @@
+"""Tensors of the Open Inference Protocol: images in, predictions out."""
+
 from collections.abc import Callable
 
 import numpy as np
@@ -32,7 +34,7 @@ def request_of(pixels: np.ndarray, datatype: str, *, is_raw: bool = True) -> pb.
 @pytest.mark.parametrize(
     ("datatype", "factor"), [("UINT8", 1), ("FP32", 1), ("FP32", np.float32(1 / 255))]
 )
-def test_every_form_of_the_same_images_is_the_same_pixels(
+def test_the_same_images_in_every_shape_and_datatype_have_the_same_pixels(
     datatype: str, factor: float, shape: list[int], is_raw: bool
 ) -> None:
     request = request_of(PIXELS * factor, datatype, is_raw=is_raw)
@@ -40,7 +42,7 @@ def test_every_form_of_the_same_images_is_the_same_pixels(
     np.testing.assert_array_equal(tensors.read_images(request, 2), PIXELS)
 
 
-def test_the_range_is_told_by_the_largest_value_of_the_whole_tensor() -> None:
+def test_the_largest_value_of_the_whole_tensor_determines_the_range() -> None:
     pixels = np.zeros((2, 784))
     pixels[0, 0], pixels[1, 0] = 1, 2
     assert tensors.read_images(request_of(pixels, "FP32"), 2)[:, 0].tolist() == [1, 2]
@@ -48,7 +50,7 @@ def test_the_range_is_told_by_the_largest_value_of_the_whole_tensor() -> None:
     assert tensors.read_images(request_of(pixels, "FP32"), 2)[:, 0].tolist() == [255, 128]
 
 
-def no_input(request: pb.ModelInferRequest) -> None:
+def without_inputs(request: pb.ModelInferRequest) -> None:
     del request.inputs[:]
 
 
@@ -79,11 +81,11 @@ def two_raw(request: pb.ModelInferRequest) -> None:
     request.raw_input_contents.append(b"")
 
 
-def both(request: pb.ModelInferRequest) -> None:
+def raw_and_typed(request: pb.ModelInferRequest) -> None:
     request.inputs[0].contents.uint_contents.append(1)
 
 
-def short(request: pb.ModelInferRequest) -> None:
+def short_by_a_byte(request: pb.ModelInferRequest) -> None:
     request.raw_input_contents[0] = request.raw_input_contents[0][:-1]
 
 
@@ -91,7 +93,7 @@ def short_by_a_value(request: pb.ModelInferRequest) -> None:
     request.raw_input_contents[0] = request.raw_input_contents[0][:-4]
 
 
-def nothing(request: pb.ModelInferRequest) -> None:
+def without_contents(request: pb.ModelInferRequest) -> None:
     del request.raw_input_contents[:]
 
 
@@ -107,13 +109,13 @@ def value(number: float) -> Callable[[pb.ModelInferRequest], None]:
 @pytest.mark.parametrize(
     ("change", "field", "reason"),
     [
-        (no_input, "inputs", "has 0 tensors; one is needed, named 'images'"),
-        (two_inputs, "inputs", "has 2 tensors; one is needed, named 'images'"),
+        (without_inputs, "inputs", "has 0 tensors; exactly one is required, 'images'"),
+        (two_inputs, "inputs", "has 2 tensors; exactly one is required, 'images'"),
         (wrong_name, "inputs[0].name", f"is '{'x' * 40}...'; the only input is 'images'"),
-        (wrong_datatype, "inputs[0].datatype", "is 'INT8'; UINT8 or FP32 is needed"),
+        (wrong_datatype, "inputs[0].datatype", "is 'INT8'; UINT8 or FP32 is required"),
         (
             shared_memory,
-            *("inputs[0].parameters", "has 'shared_memory_region', an extension that is not here"),
+            *("inputs[0].parameters", "has 'shared_memory_region', which is not supported"),
         ),
         (
             shape(),
@@ -125,24 +127,24 @@ def value(number: float) -> Callable[[pb.ModelInferRequest], None]:
         (shape(784), "inputs[0].shape", "is [784]; accepted are "),
         (shape(2, 3, 28, 28), "inputs[0].shape", "is [2, 3, 28, 28]; accepted are "),
         (shape(*[1] * 99), "inputs[0].shape", "is [1, 1, 1, 1, 1, 1, ...]; accepted are "),
-        (shape(-1, 28, 28), "inputs[0].shape", "is of -1 images; 1 to 3 are accepted"),
-        (shape(0, 28, 28), "inputs[0].shape", "is of 0 images; 1 to 3 are accepted"),
-        (shape(4, 28, 28), "inputs[0].shape", "is of 4 images; 1 to 3 are accepted"),
-        (shape(2**62, 28, 28), "inputs[0].shape", f"is of {2**62} images; 1 to 3 are accepted"),
-        (two_raw, "raw_input_contents", "has 2 entries; each of inputs has one"),
-        (both, "inputs[0].contents", "is set, and raw_input_contents too"),
-        (short, "raw_input_contents[0]", "has 6271 bytes; a value of FP32 has 4"),
+        (shape(-1, 28, 28), "inputs[0].shape", "has -1 images; 1 to 3 are accepted"),
+        (shape(0, 28, 28), "inputs[0].shape", "has 0 images; 1 to 3 are accepted"),
+        (shape(4, 28, 28), "inputs[0].shape", "has 4 images; 1 to 3 are accepted"),
+        (shape(2**62, 28, 28), "inputs[0].shape", f"has {2**62} images; 1 to 3 are accepted"),
+        (two_raw, "raw_input_contents", "has 2 entries; one per input is required"),
+        (raw_and_typed, "inputs[0].contents", "and raw_input_contents are set; only one may be"),
+        (short_by_a_byte, "raw_input_contents[0]", "has 6271 bytes; FP32 has 4 bytes per value"),
         (
             short_by_a_value,
-            *("raw_input_contents[0]", "has 1567 values; 2 images of 784 need 1568"),
+            *("raw_input_contents[0]", "has 1567 values; 2 images of 784 have 1568"),
         ),
         (
             shape(3, 28, 28),
-            *("raw_input_contents[0]", "has 1568 values; 3 images of 784 need 2352"),
+            *("raw_input_contents[0]", "has 1568 values; 3 images of 784 have 2352"),
         ),
         (
-            nothing,
-            *("inputs[0].contents.fp32_contents", "has 0 values; 2 images of 784 need 1568"),
+            without_contents,
+            *("inputs[0].contents.fp32_contents", "has 0 values; 2 images of 784 have 1568"),
         ),
         (value(np.nan), "raw_input_contents[0]", "has a value that is not finite"),
         (value(-np.inf), "raw_input_contents[0]", "has a value that is not finite"),
@@ -156,7 +158,7 @@ def value(number: float) -> Callable[[pb.ModelInferRequest], None]:
         ),
     ],
 )
-def test_a_wrong_input_is_refused_by_field_and_reason(
+def test_an_invalid_input_is_an_error_with_field_and_reason(
     change: Callable[[pb.ModelInferRequest], None], field: str, reason: str
 ) -> None:
     request = request_of(PIXELS, "FP32")
@@ -167,7 +169,7 @@ def test_a_wrong_input_is_refused_by_field_and_reason(
     assert caught.value.reason.startswith(reason)
 
 
-def test_a_gray_value_past_a_byte_is_refused() -> None:
+def test_a_gray_value_above_255_is_an_error() -> None:
     request = request_of(PIXELS.astype(int), "UINT8", is_raw=False)
     request.inputs[0].contents.uint_contents[5] = 256
     with pytest.raises(InvalidArgumentError, match="from 0 to 256; 0 to 255") as caught:
@@ -175,40 +177,38 @@ def test_a_gray_value_past_a_byte_is_refused() -> None:
     assert caught.value.field == "inputs[0].contents.uint_contents"
 
 
-def outputs_of(*names: str) -> pb.ModelInferRequest:
+def requesting(*names: str) -> pb.ModelInferRequest:
     tensor = pb.ModelInferRequest.InferRequestedOutputTensor
     return pb.ModelInferRequest(outputs=[tensor(name=name) for name in names])
 
 
 @pytest.mark.parametrize(
-    ("asked", "given"),
+    ("requested", "names"),
     [
         ([], ["probabilities", "digit"]),
         (["digit"], ["digit"]),
         (["digit", "probabilities"], ["digit", "probabilities"]),
     ],
 )
-def test_the_outputs_are_those_that_are_asked_for_in_that_order(
-    asked: list[str], given: list[str]
-) -> None:
-    assert [*tensors.read_outputs(outputs_of(*asked))] == given
+def test_the_requested_outputs_keep_their_order(requested: list[str], names: list[str]) -> None:
+    assert [*tensors.read_outputs(requesting(*requested))] == names
 
 
 @pytest.mark.parametrize(
     ("names", "reason"),
     [
-        (["digit", "logits"], "is 'logits'; there are 'probabilities' and 'digit'"),
-        (["digit", "digit"], "is 'digit' for the second time"),
+        (["digit", "logits"], "is 'logits'; the outputs are 'probabilities' and 'digit'"),
+        (["digit", "digit"], "repeats 'digit'"),
     ],
 )
-def test_an_unknown_or_repeated_output_is_refused(names: list[str], reason: str) -> None:
+def test_an_unknown_or_repeated_output_is_an_error(names: list[str], reason: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
-        tensors.read_outputs(outputs_of(*names))
+        tensors.read_outputs(requesting(*names))
     assert (caught.value.field, caught.value.reason) == ("outputs[1].name", reason)
 
 
-def test_an_output_in_a_form_that_is_not_here_is_refused_and_not_given_in_another() -> None:
-    request = outputs_of("probabilities")
+def test_a_parameter_that_changes_an_output_is_an_error_instead_of_being_ignored() -> None:
+    request = requesting("probabilities")
     request.outputs[0].parameters["binary_data"].bool_param = True
     assert [*tensors.read_outputs(request)] == ["probabilities"]
     request.outputs[0].parameters["classification"].int64_param = 3
@@ -217,7 +217,7 @@ def test_an_output_in_a_form_that_is_not_here_is_refused_and_not_given_in_anothe
     assert caught.value.field == "outputs[0].parameters"
 
 
-def test_outputs_are_raw_or_typed_by_what_is_asked() -> None:
+def test_outputs_are_raw_or_typed() -> None:
     digits, probs = np.array([3, -1]), np.full((2, 10), 0.5)
     raw, typed = pb.ModelInferResponse(), pb.ModelInferResponse()
     for name, values in (("digit", digits), ("probabilities", probs)):

@@ -1,4 +1,4 @@
-"""What stands between the settings and gRPC's own server."""
+"""Choosing the gRPC server."""
 
 import sys
 
@@ -9,7 +9,7 @@ from digits_server.errors import TransportError
 from digits_server.settings import Settings
 
 
-def test_a_transport_that_is_not_installed_is_named_with_what_installs_it(
+def test_a_transport_that_is_not_installed_is_an_error_with_the_command_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delitem(sys.modules, "digits_server.api.native", raising=False)
