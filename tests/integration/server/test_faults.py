@@ -94,17 +94,25 @@ async def test_a_message_above_the_limit_is_rejected(run_server: Any) -> None:
 async def test_work_whose_deadline_has_passed_never_reaches_the_model(
     running_server: Any, image_of: ImageOf
 ) -> None:
+    labels = {"method": "digits.v1.RecognizerService/Recognize", "code": "DEADLINE_EXCEEDED"}
     running_server.engine.free.clear()
     first = running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(1)))
     await asyncio.to_thread(running_server.engine.entered.acquire)
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(2)), timeout=0.1)
-    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    labels = {"method": "digits.v1.RecognizerService/Recognize", "code": "DEADLINE_EXCEEDED"}
+    for timeout in (0.1, 1, 10):  # long enough to be admitted, however busy the machine is
+        second = running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(2)), timeout)
+        while (
+            not (is_admitted := await images_in_flight(running_server) == 2) and not second.done()
+        ):
+            pass
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await second
+        assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        if is_admitted:
+            break
     while not running_server.count("digits_calls_total", **labels):  # by the server's clock, too
         await running_server.stub.GetModel(pb.GetModelRequest())
     running_server.engine.free.set()
     assert (await first).predictions[0].digit == 1
     await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(3)))
     assert running_server.engine.calls == [1, 1]
-    assert running_server.count("digits_dropped_images_total", reason="expired") == 1
+    assert running_server.count("digits_dropped_images_total", reason="expired") >= 1
