@@ -99,11 +99,11 @@ async def test_work_whose_deadline_has_passed_never_reaches_the_model(
     first = running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(1)))
     await asyncio.to_thread(running_server.engine.entered.acquire)
     for timeout in (0.1, 1, 10):  # long enough to be admitted, however busy the machine is
-        second = running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(2)), timeout)
-        while (
-            not (is_admitted := await images_in_flight(running_server) == 2) and not second.done()
-        ):
-            pass
+        request = pb.RecognizeRequest(image=image_of(2))
+        second = running_server.stub.Recognize(request, timeout=timeout)
+        is_admitted = False
+        while not is_admitted and not second.done():
+            is_admitted = await images_in_flight(running_server) == 2
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await second
         assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
