@@ -113,7 +113,13 @@ def main() -> None:
                 window.draw(THREE)
                 window.wait_until_recognized()
         with gc_in_tk_thread(window.root):
-            window.wait_until(lambda: "No server" in window.status.text)
+            # The first reason is that the connection was lost; the next attempt finds no server.
+            window.wait_until(
+                lambda: (
+                    window.status.text.startswith("No server")
+                    and "Retrying in" in window.status.text
+                )
+            )
             window.take_screenshot(display, "draw-server-away")
             window.close()
             window.session.close()

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     keys = "\n".join(
-        f"  {keys:22} {label}" for keys, label in key_table(mac=sys.platform == "darwin")
+        f"  {keys:23} {label}" for keys, label in key_table(mac=sys.platform == "darwin")
     )
     parser = argparse.ArgumentParser(
         prog="digits-draw",

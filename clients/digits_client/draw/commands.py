@@ -1,4 +1,4 @@
-"""The table of the window's commands, for its menus, keys and help. Knows no window."""
+"""The table of the window's commands, for its menus, keys and help. Does not use Tk."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -26,16 +26,16 @@ COMMANDS: Final = (
     Command("undo", "Edit", "Undo", ("Mod-z",)),
     Command("redo", "Edit", "Redo", ("Mod-Shift-Z", "Mod-y")),
     Command("clear", "Edit", "Clear", ("Escape", "Delete")),
-    Command("toggle_eraser", "Edit", "Eraser on or off", ("e",)),
+    Command("toggle_eraser", "Edit", "Toggle eraser", ("e",)),
     Command("thicker", "Edit", "Thicker pen", ("plus", "bracketright")),
     Command("thinner", "Edit", "Thinner pen", ("minus", "bracketleft")),
     Command("recognize", "Recognize", "Recognize now", ("Return",)),
-    Command("toggle_live", "Recognize", "Recognize while drawing, on or off", ("l",)),
-    Command("toggle_dark", "View", "Light or dark theme", ("d",)),
+    Command("toggle_live", "Recognize", "Toggle recognition while drawing", ("l",)),
+    Command("toggle_dark", "View", "Toggle dark theme", ("d",)),
     Command("show_keys", "Help", "Keyboard shortcuts", ("F1",)),
 )
 
-CORRECTION_KEYS: Final = ("0 to 9", "Correct the prediction: save the drawing as this digit")
+CORRECTION_KEYS: Final = ("0 to 9", "Correct the prediction: save the drawing with this digit")
 
 _KEY_LABELS: Final = {
     "bracketright": "]",

@@ -1,4 +1,4 @@
-"""Connects to a server, and reconnects when the connection is lost. Knows no window."""
+"""Connects to a server, and reconnects when the connection is lost. Does not use Tk."""
 
 import asyncio
 import contextlib

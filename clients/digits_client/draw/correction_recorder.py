@@ -1,4 +1,4 @@
-"""Saves what is on the sheet as a correction. Knows no window."""
+"""Saves what is on the sheet as a correction. Does not use Tk."""
 
 from digits_client.results import Prediction
 

@@ -1,4 +1,4 @@
-"""Corrections: drawings with the digit that the person meant, in a folder. Knows no window.
+"""Corrections: drawings with the digit that the person meant, in a folder. Does not use Tk.
 
 Each correction is two files with the same name: the image as PNG, and everything else as
 JSON. The JSON file is written last and atomically; without it a correction does not exist.
@@ -113,7 +113,7 @@ class Corrections:
 def _to_json(correction: Correction) -> dict[str, Any]:
     return {
         "label": correction.label,
-        "answered": correction.predicted,
+        "answered": correction.predicted,  # the key in existing files
         "model_version": correction.model_version,
         "time": correction.time.isoformat(),
         "strokes": [

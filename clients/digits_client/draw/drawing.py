@@ -1,4 +1,4 @@
-"""The content of the sheet, with undo and redo. Knows no window."""
+"""The content of the sheet, with undo and redo. Does not use Tk."""
 
 from dataclasses import dataclass
 from typing import Final

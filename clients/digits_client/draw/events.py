@@ -23,7 +23,7 @@ class Connected:
 
 @dataclass(frozen=True)
 class Disconnected:
-    """The connection failed or was lost. The session retries without being asked."""
+    """The connection failed or was lost. The session retries automatically."""
 
     reason: str
     """A sentence that can be shown to the user."""

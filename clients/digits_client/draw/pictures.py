@@ -1,4 +1,4 @@
-"""Pictures from files and the clipboard, shown in place of a drawing. Knows no window."""
+"""Pictures from files and the clipboard, shown in place of a drawing. Does not use Tk."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""The window's connection to a server, in a thread of its own. Knows no window.
+"""The window's connection to a server, in a separate thread. Does not use Tk.
 
 Images go in, and events come out; no method except ``close`` waits. The newest drawing wins:
 one image is in flight at a time, and at most one waits.
@@ -50,7 +50,7 @@ class Session:
         Args:
             revision: The number that the image's event carries.
             image: The image. The caller may not change it afterwards.
-            live: True to send it over the stream, False to send it in a call of its own.
+            live: True to send it over the stream, False to send it in a unary call.
         """
         self._schedule(lambda: self._mailbox.put(PendingImage(revision, image, live)))
 

@@ -1,4 +1,4 @@
-"""Recognizes the newest image over one connection, one image at a time. Knows no window."""
+"""Recognizes the newest image over one connection, one image at a time. Does not use Tk."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ class PendingImage:
     """Copied into the event that the image leads to."""
     image: Image.Image
     live: bool
-    """True to send it over the stream, False to send it in a call of its own."""
+    """True to send it over the stream, False to send it in a unary call."""
 
 
 class StreamLoop:
@@ -127,7 +127,7 @@ class StreamLoop:
                 self._outgoing.put_nowait(encoded)
                 outcome = await _with_timeout(result)
             else:
-                outcome = await self._call(encoded)
+                outcome = await self._recognize_unary(encoded)
         except (InvalidImageError, OverloadedError) as error:
             # This image ended the stream. It is not retried, since it would end the next one too.
             self._report(pending.revision, StreamResult(0, error=error), 0)
@@ -137,8 +137,8 @@ class StreamLoop:
             raise
         self._report(pending.revision, outcome, loop.time() - started)
 
-    async def _call(self, image: bytes) -> StreamResult:
-        """Recognize an image in a call of its own."""
+    async def _recognize_unary(self, image: bytes) -> StreamResult:
+        """Recognize an image in a unary call."""
         try:
             prediction = await self._client.recognize(
                 image, include_frame=True, timeout_seconds=RESPONSE_TIMEOUT_SECONDS

@@ -1,4 +1,4 @@
-"""A pen stroke, and how to draw it on an image. Knows no window.
+"""A pen stroke, and how to draw it on an image. Does not use Tk.
 
 A person's drawing is stored as strokes and drawn by this module, so that the image that is
 sent is the same on every system. Training images are drawn by the same code.

@@ -1,4 +1,4 @@
-"""The texts, numbers and tones that the window shows. Knows no window."""
+"""The texts, numbers and tones that the window shows. Does not use Tk."""
 
 import enum
 from dataclasses import dataclass

@@ -97,8 +97,8 @@ def test_each_state_of_the_connection_has_a_status() -> None:
         "Connected to a:1", Tone.GOOD
     )
     assert view_model.status(Connecting("a:1")).tone is Tone.UNSURE
-    lost = view_model.status(Disconnected("No server answers at a:1.", 3.2))
-    assert lost == view_model.Status("No server answers at a:1. Retrying in 3 s.", Tone.BAD)
+    lost = view_model.status(Disconnected("No server is listening at a:1.", 3.2))
+    assert lost == view_model.Status("No server is listening at a:1. Retrying in 3 s.", Tone.BAD)
 
 
 @pytest.mark.parametrize(
