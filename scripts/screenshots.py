@@ -1,6 +1,6 @@
-"""Make the pictures of the window in docs/images: a real window, a real server.
+"""Take the screenshots in docs/images, of a real window with a real server.
 
-.venv/bin/python scripts/screenshots.py
+.venv/bin/python -m scripts.screenshots
 """
 
 import tempfile
@@ -14,14 +14,17 @@ from PIL import ImageGrab
 from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
 from digits_client.draw.corrections import Corrections
+from digits_client.draw.drawing import SHEET_SIDE
 from digits_client.draw.strokes import Point
 from digits_client.draw.theme import ThemeName
-from digits_client.draw.tk_gc import collected_here
+from digits_client.draw.tk_gc import gc_in_tk_thread
 from digits_client.draw.window import DrawWindow
 from scripts.virtual_display import virtual_display
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
-PATIENCE_SECONDS = 20
+TIMEOUT_SECONDS = 20
+
+# Points of strokes, in pixels of the sheet.
 THREE = [(118, 118), (135, 92), (170, 76), (212, 78), (244, 98), (254, 132), (242, 164), (212, 184)]
 THREE += [(180, 190), (216, 196), (252, 214), (268, 250), (262, 290), (234, 318), (192, 328)]
 THREE += [(150, 320), (122, 298)]
@@ -39,78 +42,85 @@ BAR = [(150, 214), (200, 208), (256, 204)]
 STAR = [(200, 70), (246, 320), (80, 160), (322, 152), (140, 322), (200, 70)]
 
 
-class Sitter(DrawWindow):
-    """A window that is drawn in and pictured."""
+class ScreenshotWindow(DrawWindow):
+    """A window that draws and takes pictures of itself."""
 
-    def until(self, condition: Callable[[], bool]) -> None:
-        """Let Tk work until something is so."""
-        last = time.monotonic() + PATIENCE_SECONDS
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Run Tk's event loop until a condition is true."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not condition():
-            if time.monotonic() > last:
-                raise SystemExit(f"it stays at {self.panel.answer}, {self.status.text}")
+            if time.monotonic() > deadline:
+                raise SystemExit(f"timed out; shown: {self.panel.view}, {self.status.text}")
             self.root.tk.dooneevent()
 
-    def until_answered(self) -> None:
-        """Wait for the answer to the drawing as it is."""
-        self.until(lambda: self.answered is not None and self.answered.ticket == self.ticket)
+    def wait_until_recognized(self) -> None:
+        """Wait for the prediction of the current revision."""
+        self.wait_until(
+            lambda: (
+                self.last_recognized is not None and self.last_recognized.revision == self.revision
+            )
+        )
 
     def draw(self, *strokes: Sequence[Point]) -> None:
-        """Move the pen."""
-        scale = self.sheet.winfo_width() / 400
+        """Draw strokes by events of the first mouse button."""
+        scale = self.sheet.winfo_width() / SHEET_SIDE
         for points in strokes:
             for number, (x, y) in enumerate(points):
                 kind = "<B1-Motion>" if number else "<ButtonPress-1>"
                 self.sheet.event_generate(kind, x=round(x * scale), y=round(y * scale))
             self.sheet.event_generate("<ButtonRelease-1>")
 
-    def picture(self, display: str, name: str) -> None:
-        """Write what is on the display, cut to the window."""
+    def take_screenshot(self, display: str, name: str) -> None:
+        """Write the window's part of the display, with the menu bar, to docs/images."""
         self.root.update()
-        x, y = self.root.winfo_rootx(), 0
-        box = (
-            x,
-            y,
-            x + self.root.winfo_width(),
-            self.root.winfo_rooty() + self.root.winfo_height(),
-        )
-        ImageGrab.grab(bbox=box, xdisplay=display).quantize(64).save(IMAGES / f"{name}.png")
+        left = self.root.winfo_rootx()
+        right = left + self.root.winfo_width()
+        bottom = self.root.winfo_rooty() + self.root.winfo_height()
+        screenshot = ImageGrab.grab(bbox=(left, 0, right, bottom), xdisplay=display)
+        screenshot.quantize(64).save(IMAGES / f"{name}.png")
 
 
-def pictured(address: str, folder: Path, theme: ThemeName) -> Sitter:
-    """Open a window that is connected."""
-    window = Sitter(
+def open_window(address: str, folder: Path, theme: ThemeName) -> ScreenshotWindow:
+    """Open a window and wait until it is connected."""
+    window = ScreenshotWindow(
         tk.Tk(className="digits"), ServerOptions(address), Corrections(folder), theme=theme
     )
-    window.until(lambda: window.status.text.startswith("Connected"))
+    window.wait_until(lambda: window.status.text.startswith("Connected"))
     return window
 
 
 def main() -> None:
-    """Make the pictures."""
+    """Take all screenshots."""
     with virtual_display() as display, tempfile.TemporaryDirectory() as folder:
         with embedded_server() as address:
-            window = pictured(address, Path(folder), "light")
-            with collected_here(window.root):
+            window = open_window(address, Path(folder), "light")
+            with gc_in_tk_thread(window.root):
                 window.draw(THREE)
-                window.until_answered()
-                window.picture(display, "draw-live")
+                window.wait_until_recognized()
+                window.take_screenshot(display, "draw-live")
                 window.clear()
                 window.draw(STAR)
-                window.until_answered()
-                window.picture(display, "draw-no-digit")
+                window.wait_until_recognized()
+                window.take_screenshot(display, "draw-no-digit")
                 window.toggle_dark()
                 window.clear()
                 window.draw(SEVEN, BAR)
-                window.until_answered()
-                window.keep(7)
-                window.picture(display, "draw-dark")
+                window.wait_until_recognized()
+                window.save_correction(7)
+                window.take_screenshot(display, "draw-dark")
                 window.toggle_dark()
                 window.clear()
                 window.draw(THREE)
-                window.until_answered()
-        with collected_here(window.root):
-            window.until(lambda: "No server" in window.status.text)
-            window.picture(display, "draw-server-away")
+                window.wait_until_recognized()
+        with gc_in_tk_thread(window.root):
+            # The first reason is that the connection was lost; the next attempt finds no server.
+            window.wait_until(
+                lambda: (
+                    window.status.text.startswith("No server")
+                    and "Retrying in" in window.status.text
+                )
+            )
+            window.take_screenshot(display, "draw-server-away")
             window.close()
             window.session.close()
 

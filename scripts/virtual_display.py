@@ -1,4 +1,4 @@
-"""A display of Xvfb's, for the tools that open the window."""
+"""A virtual display (Xvfb) for the scripts that open the window."""
 
 import contextlib
 import os
@@ -9,10 +9,14 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def virtual_display(size: str = "1280x1024") -> Iterator[str]:
-    """Give this process a display of its own, and yield its name."""
+    """Start Xvfb, point ``DISPLAY`` at it, and yield its name.
+
+    Args:
+        size: Width and height in pixels, as ``1280x1024``.
+    """
     program = shutil.which("Xvfb")
     if program is None:
-        raise SystemExit("Xvfb is not installed; on Debian: apt-get install xvfb")
+        raise SystemExit("Xvfb is not installed; on Debian, run: apt-get install xvfb")
     reader, writer = os.pipe()
     with subprocess.Popen(
         [program, "-displayfd", str(writer), "-screen", "0", f"{size}x24", "-nolisten", "tcp"],
@@ -20,8 +24,8 @@ def virtual_display(size: str = "1280x1024") -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     ) as process:
         os.close(writer)
-        with os.fdopen(reader) as said:
-            name = f":{said.readline().strip()}"
+        with os.fdopen(reader) as number:
+            name = f":{number.readline().strip()}"
         os.environ["DISPLAY"] = name
         try:
             yield name

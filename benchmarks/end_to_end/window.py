@@ -1,11 +1,11 @@
-"""Measure what the README quotes of the window: recorded strokes, replayed as pen events.
+"""Measure the window: replay recorded strokes as pen events.
 
     make measure-window
 
-A real window on a display of Xvfb's, a real server in a process of its own, and 200
-recordings of writers that the model has not learned from, each point after the other as
-fast as a tablet gives them. Counts the drawings that end in the right digit, and the time
-from each movement of the pen until an answer that knows of it is on the screen.
+Opens a real window on a virtual display (Xvfb), with a server in its own process, and draws
+200 recordings of writers that the model was not trained on, point by point at the rate of a
+tablet. Counts the drawings whose prediction is right at the end, and measures the time from
+each movement of the pen until a prediction that includes it is on the screen.
 """
 
 import argparse
@@ -29,118 +29,115 @@ from digits_training.pendigits import TEST_WRITERS, Recording, load_pendigits, o
 from scripts.virtual_display import virtual_display
 
 POINT_MILLISECONDS = 10
-ANSWER_SECONDS = 5.0
 SEED = 5
 
 
-class Replay(DrawWindow):
-    """The window, which draws recordings by itself and watches its own answers."""
+class ReplayWindow(DrawWindow):
+    """A window that draws recordings and measures its own predictions."""
 
-    def begin(self, recordings: list[Recording], pens: list[float]) -> None:
-        """Draw them one after the other; the window closes after the last."""
-        self.todo = list(zip(recordings, pens, strict=True))[::-1]
+    def start(self, recordings: list[Recording], pen_widths: list[float]) -> None:
+        """Draw recordings one after the other; close the window after the last."""
+        self.remaining = list(zip(recordings, pen_widths, strict=True))[::-1]
         self.right_count = 0
         self.wrong: list[tuple[int, str]] = []
+        """The label and the prediction of each mistake."""
         self.latencies: list[float] = []
+        """Seconds from each movement of the pen until its prediction was on the screen."""
         self.round_trips: list[float] = []
         self.waiting: list[tuple[int, float]] = []
+        """The revision and the time of each movement without a prediction yet."""
         self.current: Recording | None = None
 
     def show_event(self, event: Event) -> None:
-        """Show it, and note which movements it answers."""
-        before = self.answered
+        """Show an event, and record which movements its prediction includes."""
+        before = self.last_recognized
         super().show_event(event)
-        answered = self.answered
-        if answered is None or answered is before:
+        recognized = self.last_recognized
+        if recognized is None or recognized is before:
             return
-        self.root.update_idletasks()  # now it is on the screen
+        self.root.update_idletasks()  # afterwards the prediction is on the screen
         now = time.perf_counter()
-        self.round_trips.append(answered.round_trip_seconds)
-        while self.waiting and self.waiting[0][0] <= answered.ticket:
+        self.round_trips.append(recognized.round_trip_seconds)
+        while self.waiting and self.waiting[0][0] <= recognized.revision:
             self.latencies.append(now - self.waiting.pop(0)[1])
         if self.current is None and self.status.text.startswith("Connected"):
-            self.next_recording()
+            self.draw_next_recording()
 
-    def next_recording(self) -> None:
-        """Begin to draw the next."""
-        if not self.todo:
+    def draw_next_recording(self) -> None:
+        """Start to draw the next recording."""
+        if not self.remaining:
             self.close()
             return
-        self.current, pen = self.todo.pop()
+        self.current, pen_width = self.remaining.pop()
         self.clear()
-        self.set_pen(pen)
-        points = [
-            (stroke[0], "<ButtonPress-1>", stroke[1:]) for stroke in placed(self.current) if stroke
-        ]
+        self.set_pen(pen_width)
         events: list[tuple[str, Point]] = []
-        for first, press, rest in points:
-            events.append((press, first))
+        for first, *rest in filter(None, scale_to_sheet(self.current)):
+            events.append(("<ButtonPress-1>", first))
             events += [("<B1-Motion>", point) for point in rest]
-            events.append(("<ButtonRelease-1>", (rest or [first])[-1]))
-        self.root.after(POINT_MILLISECONDS, self.move, events[::-1])
+            events.append(("<ButtonRelease-1>", rest[-1] if rest else first))
+        self.root.after(POINT_MILLISECONDS, self.move_pen, events[::-1])
 
-    def move(self, events: list[tuple[str, Point]]) -> None:
-        """Move the pen by one point."""
+    def move_pen(self, events: list[tuple[str, Point]]) -> None:
+        """Generate the last of the events; schedule the others."""
         if not events:
-            self.finish()
+            self.finish_recording()
             return
         kind, (x, y) = events.pop()
         scale = self.sheet.winfo_width() / SHEET_SIDE
-        before, now = self.ticket, time.perf_counter()
-        place: dict[str, Any] = {"x": round(x * scale), "y": round(y * scale)}
-        self.sheet.event_generate(kind, **place)
-        if self.ticket != before:
-            self.waiting.append((self.ticket, now))
-        self.root.after(POINT_MILLISECONDS, self.move, events)
+        before, now = self.revision, time.perf_counter()
+        position: dict[str, Any] = {"x": round(x * scale), "y": round(y * scale)}
+        self.sheet.event_generate(kind, **position)
+        if self.revision != before:
+            self.waiting.append((self.revision, now))
+        self.root.after(POINT_MILLISECONDS, self.move_pen, events)
 
-    def finish(self) -> None:
-        """Take the answer to the whole drawing, once it is there."""
-        if self.answered is None or self.answered.ticket != self.ticket:
-            self.root.after(1, self.finish)
+    def finish_recording(self) -> None:
+        """Wait for the prediction of the whole drawing, and count it."""
+        if self.last_recognized is None or self.last_recognized.revision != self.revision:
+            self.root.after(1, self.finish_recording)
             return
         assert self.current is not None
-        assert self.panel.answer is not None
-        if self.panel.answer.headline == str(self.current.label):
+        assert self.panel.view is not None
+        if self.panel.view.headline == str(self.current.label):
             self.right_count += 1
         else:
-            self.wrong.append((self.current.label, self.panel.answer.headline))
-        self.next_recording()
+            self.wrong.append((self.current.label, self.panel.view.headline))
+        self.draw_next_recording()
 
 
-def placed(recording: Recording) -> list[list[Point]]:
-    """Return the strokes of a recording on the sheet, as one would write them there."""
-    every = np.concatenate(recording.strokes)
-    middle, scale = (
-        (every.max(0) + every.min(0)) / 2,
-        0.7 * SHEET_SIDE / np.ptp(every, axis=0).max(),
-    )
-    return [((s - middle) * scale + SHEET_SIDE / 2).tolist() for s in recording.strokes]
+def scale_to_sheet(recording: Recording) -> list[list[Point]]:
+    """Return the strokes of a recording, centered on the sheet at 70% of its side."""
+    points = np.concatenate(recording.strokes)
+    center = (points.max(0) + points.min(0)) / 2
+    scale = 0.7 * SHEET_SIDE / np.ptp(points, axis=0).max()
+    return [((stroke - center) * scale + SHEET_SIDE / 2).tolist() for stroke in recording.strokes]
 
 
 def main() -> None:
-    """Replay and print the figures."""
+    """Replay the recordings and print the measurements."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--count", type=int, default=200, help="recordings; default: 200")
+    parser.add_argument("--count", type=int, default=200, help="number of recordings; default: 200")
     count = parser.parse_args().count
     random = np.random.default_rng(SEED)
     unseen = of_writers(load_pendigits(), TEST_WRITERS)
-    recordings = [unseen[place] for place in random.permutation(len(unseen))[:count]]
-    # As wide for a sheet of 400 as 8 to 24 are for one of 300.
-    pens = (random.uniform(8, 24, count) * SHEET_SIDE / 300).tolist()
+    recordings = [unseen[index] for index in random.permutation(len(unseen))[:count]]
+    # The pen's width relative to the sheet is that of 8 to 24 pixels on a sheet of 300.
+    pen_widths = (random.uniform(8, 24, count) * SHEET_SIDE / 300).tolist()
     with virtual_display(), embedded_server() as address, tempfile.TemporaryDirectory() as folder:
-        window = Replay(
+        window = ReplayWindow(
             tk.Tk(className="digits"), ServerOptions(address), Corrections(Path(folder))
         )
-        window.begin(recordings, pens)
+        window.start(recordings, pen_widths)
         window.run()
     latencies = sorted(1000 * seconds for seconds in window.latencies)
     print(f"{window.right_count} of {count} drawings end in the right digit", end="")
-    print(f" ({window.right_count / count:.1%}); the others: {window.wrong}")
-    share = {p: latencies[int(len(latencies) * p / 100)] for p in (50, 95, 99)}
-    print(f"pen to answer on the screen, {len(latencies):,} movements:", end="")
-    print(f" median {share[50]:.1f} ms, p95 {share[95]:.1f} ms, p99 {share[99]:.1f} ms", end="")
+    print(f" ({window.right_count / count:.1%}); mistakes (label, shown): {window.wrong}")
+    p50, p95, p99 = (latencies[int(len(latencies) * p / 100)] for p in (50, 95, 99))
+    print(f"from pen movement to prediction on the screen, {len(latencies):,} movements:", end="")
+    print(f" median {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms", end="")
     print(f", longest {latencies[-1]:.1f} ms")
     print(f"round trip: median {1000 * statistics.median(window.round_trips):.1f} ms")
 

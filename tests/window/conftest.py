@@ -1,7 +1,7 @@
-"""The window on a display of its own, with real events, and real servers as processes.
+"""A real window on a virtual display, driven by real events, and real server processes.
 
-Nothing here opens a window on the screen of whoever runs the tests: the display is one of
-Xvfb's, started here. Without Xvfb the tests are skipped, and say so.
+The display is Xvfb, started here, so the tests open no window on the screen of the person who
+runs them. Without Xvfb they are skipped.
 """
 
 import contextlib
@@ -23,12 +23,12 @@ import pytest
 from digits_client.cli.server_options import ServerOptions
 from digits_client.draw.corrections import Corrections
 from digits_client.draw.strokes import Point
-from digits_client.draw.tk_gc import collected_here
+from digits_client.draw.tk_gc import gc_in_tk_thread
 from digits_client.draw.window import DrawWindow
 
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 30
 
-# Digits on the sheet of 400, a point after the other.
+# Points of strokes that draw a digit, in pixels of the sheet.
 ONE = [(200, 80), (200, 140), (200, 200), (200, 260), (200, 320)]
 THREE = [(130, 100), (180, 75), (240, 90), (255, 140), (235, 180), (190, 195)]
 THREE += [(240, 205), (265, 250), (250, 300), (200, 325), (140, 310), (115, 285)]
@@ -38,10 +38,10 @@ ZERO += [(270, 200), (250, 120), (200, 90)]
 
 @pytest.fixture(scope="session", autouse=True)
 def display() -> Iterator[str]:
-    """A display for these tests alone."""
+    """A virtual display for these tests."""
     program = shutil.which("Xvfb")
     if program is None:
-        pytest.skip("Xvfb is not installed (Debian: apt-get install xvfb): no window to test")
+        pytest.skip("Xvfb is not installed (Debian: apt-get install xvfb)")
     reader, writer = os.pipe()
     with subprocess.Popen(
         [program, "-displayfd", str(writer), "-screen", "0", "2000x1600x24", "-nolisten", "tcp"],
@@ -49,8 +49,8 @@ def display() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     ) as process:
         os.close(writer)
-        with os.fdopen(reader) as said:
-            name = f":{said.readline().strip()}"
+        with os.fdopen(reader) as number:
+            name = f":{number.readline().strip()}"
         before = os.environ.get("DISPLAY")
         os.environ["DISPLAY"] = name
         yield name
@@ -62,7 +62,7 @@ def display() -> Iterator[str]:
 
 
 class Server:
-    """A ``digits-server`` of its own."""
+    """A ``digits-server`` process, ready when the constructor returns."""
 
     def __init__(self, port: int = 0) -> None:
         self.process = subprocess.Popen(
@@ -72,13 +72,13 @@ class Server:
             text=True,
         )
         assert self.process.stderr is not None
-        said = []
+        log = []
         for line in self.process.stderr:
-            said.append(line)
+            log.append(line)
             if found := re.search(r"ready on (\S+)$", line):
                 self.address = found[1]
                 return
-        raise AssertionError(f"the server did not start: {said}")
+        raise AssertionError(f"the server did not start; its log: {log}")
 
     @property
     def port(self) -> int:
@@ -93,7 +93,7 @@ class Server:
 
 @pytest.fixture
 def start_server() -> Iterator[Callable[..., Server]]:
-    """Starts servers, ready when returned, that end with the test."""
+    """A function that starts a server, which is stopped when the test ends."""
     started: list[Server] = []
 
     def start(port: int = 0) -> Server:
@@ -108,54 +108,66 @@ def start_server() -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def server(start_server: Callable[..., Server]) -> Server:
-    """One server."""
+    """A running server."""
     return start_server()
 
 
 @pytest.fixture
 def free_port() -> int:
-    """A port at which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+    """A port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 class Window(DrawWindow):
-    """The window, with a person in front of it."""
+    """The window, with methods for what a person does and waits for."""
 
-    def until(self, condition: Callable[[], Any]) -> None:
-        """Let Tk work until something is so."""
-        last = time.monotonic() + PATIENCE_SECONDS
+    def wait_until(self, condition: Callable[[], Any]) -> None:
+        """Run Tk's event loop until a condition is true."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not condition():
-            assert time.monotonic() < last, (
-                f"still: {self.panel.answer}, {self.status.text!r}, {self.status.notice_text!r}"
+            assert time.monotonic() < deadline, (
+                f"timed out; shown: {self.panel.view}, {self.status.text!r}, "
+                f"{self.status.notice_text!r}"
             )
-            self.root.tk.dooneevent()  # waits for one; the window's own timer is one
+            self.root.tk.dooneevent()  # blocks, but for no longer than the window's timer
 
-    def until_connected(self) -> None:
-        self.until(lambda: self.status.text.startswith("Connected"))
+    def wait_until_connected(self) -> None:
+        self.wait_until(lambda: self.status.text.startswith("Connected"))
 
-    def until_answered(self) -> None:
-        """Wait until what is shown is about the drawing as it is now."""
-        self.until(lambda: self.answered is not None and self.answered.ticket == self.ticket)
+    def wait_until_status(self, part: str) -> None:
+        """Wait until the text about the connection contains a part."""
+        self.wait_until(lambda: part in self.status.text)
 
-    def until_it_shows(self, headline: str) -> None:
-        self.until_answered()
-        self.until(lambda: self.panel.answer is not None and self.panel.answer.headline == headline)
+    def wait_until_recognized(self) -> None:
+        """Wait for the prediction of the current revision."""
+        self.wait_until(
+            lambda: (
+                self.last_recognized is not None and self.last_recognized.revision == self.revision
+            )
+        )
+
+    def wait_until_shown(self, headline: str) -> None:
+        """Wait until the prediction of the current revision has a headline."""
+        self.wait_until_recognized()
+        self.wait_until(
+            lambda: self.panel.view is not None and self.panel.view.headline == headline
+        )
 
     def stroke(self, points: Sequence[Point], button: int = 1, *, lift: bool = True) -> None:
-        """Move the pen along points of the sheet, as one does."""
+        """Draw a stroke by mouse events, processing each before the next."""
         side = min(self.sheet.winfo_width(), self.sheet.winfo_height())
         for number, (x, y) in enumerate(points):
-            place: dict[str, Any] = {"x": round(x * side / 400), "y": round(y * side / 400)}
+            position: dict[str, Any] = {"x": round(x * side / 400), "y": round(y * side / 400)}
             kind = f"<B{button}-Motion>" if number else f"<ButtonPress-{button}>"
-            self.sheet.event_generate(kind, **place)
+            self.sheet.event_generate(kind, **position)
             self.root.update()
         if lift:
-            self.sheet.event_generate(f"<ButtonRelease-{button}>", **place)
+            self.sheet.event_generate(f"<ButtonRelease-{button}>", **position)
             self.root.update()
 
     def press(self, key: str) -> None:
-        """Press a key, as ``<Control-z>``."""
+        """Press a key, named as in ``<Control-z>``."""
         self.root.focus_force()
         self.root.update()
         self.root.event_generate(key)
@@ -163,14 +175,17 @@ class Window(DrawWindow):
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Corrections:
-    """An empty folder of corrected drawings."""
+def corrections(tmp_path: Path) -> Corrections:
+    """An empty folder of corrections."""
     return Corrections(tmp_path / "drawings")
 
 
 @pytest.fixture
-def open_window(display: str, kept: Corrections) -> Iterator[Callable[..., Window]]:
-    """Opens windows that are closed after the test; an error in a callback of Tk's fails it."""
+def open_window(display: str, corrections: Corrections) -> Iterator[Callable[..., Window]]:
+    """A function that opens a window, which is closed when the test ends.
+
+    An error in a Tk callback fails the test.
+    """
     errors: list[BaseException] = []
     opened: list[Window] = []
 
@@ -181,9 +196,9 @@ def open_window(display: str, kept: Corrections) -> Iterator[Callable[..., Windo
             errors.append(error)
 
         root.report_callback_exception = report
-        connection = None if address is None else ServerOptions(address)
-        closing.enter_context(collected_here(root))
-        window = Window(root, connection, kept, **options)
+        server_options = None if address is None else ServerOptions(address)
+        closing.enter_context(gc_in_tk_thread(root))
+        window = Window(root, server_options, corrections, **options)
         opened.append(window)
         root.update()
         return window
@@ -196,12 +211,14 @@ def open_window(display: str, kept: Corrections) -> Iterator[Callable[..., Windo
             window.session.close()
         opened.clear()
     if errors:
-        raise ExceptionGroup("in callbacks of Tk", [e for e in errors if isinstance(e, Exception)])
+        raise ExceptionGroup(
+            "errors in Tk callbacks", [e for e in errors if isinstance(e, Exception)]
+        )
 
 
 @pytest.fixture
 def window(open_window: Callable[..., Window], server: Server) -> Window:
-    """A window that is connected."""
+    """A window that is connected to the server."""
     window = open_window(server.address)
-    window.until_connected()
+    window.wait_until_connected()
     return window

@@ -1,4 +1,4 @@
-"""What the window does about its server: waiting, losing it, finding it again, closing."""
+"""The window's connection to its server: waiting, losing it, reconnecting, closing."""
 
 import os
 import signal
@@ -11,55 +11,62 @@ from typing import Any
 
 import pytest
 
+from digits_client.cli.diagnose import diagnose
 from digits_client.cli.server_options import ServerOptions
-from digits_client.draw import session as session_module
+from digits_client.draw import connection_loop, stream_loop
 from digits_client.draw import window as window_module
+from digits_client.errors import DeadlineError, UnavailableError
 from tests.window.conftest import ONE, THREE, ZERO
 
 
-def test_started_before_the_server_it_waits_and_goes_live(
+def refused_reason(address: str) -> str:
+    """Return the reason that is shown for an address on which no server listens."""
+    return diagnose(UnavailableError("connection refused"), address)
+
+
+def test_a_window_opened_before_the_server_connects_once_it_runs(
     open_window: Any, start_server: Callable[..., Any], free_port: int
 ) -> None:
     window = open_window(f"127.0.0.1:{free_port}")
-    window.until(lambda: "No server answers" in window.status.text)
+    window.wait_until_status(refused_reason(f"127.0.0.1:{free_port}"))
     window.stroke(THREE)
     start_server(free_port)
-    window.until_it_shows("3")
+    window.wait_until_shown("3")
     assert window.status.text == f"Connected to 127.0.0.1:{free_port}"
 
 
-def test_a_killed_server_is_said_to_be_gone_and_found_again(
+def test_the_window_reports_a_killed_server_and_reconnects_to_a_new_one(
     window: Any, server: Any, start_server: Callable[..., Any]
 ) -> None:
     window.stroke(ZERO)
-    window.until_it_shows("0")
+    window.wait_until_shown("0")
     server.kill()
-    window.until(lambda: "No server answers" in window.status.text)
-    assert window.panel.answer.caption == "no server"
+    window.wait_until_status(refused_reason(server.address))
+    assert window.panel.view.caption == "no server"
     window.clear()
     window.stroke(ONE)
     start_server(server.port)
-    window.until_it_shows("1")
+    window.wait_until_shown("1")
 
 
-def test_a_server_that_stands_still_stops_nobody_from_drawing(
+def test_drawing_continues_while_the_server_is_frozen(
     window: Any, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_module, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(stream_loop, "RESPONSE_TIMEOUT_SECONDS", 0.5)
     os.kill(server.process.pid, signal.SIGSTOP)
     try:
         window.stroke(ZERO)
         assert len(window.drawing.strokes[0].points) == len(ZERO)
-        window.until(lambda: "does not answer" in window.status.text)
+        window.wait_until_status(diagnose(DeadlineError(""), server.address))
         window.stroke(ONE)
         assert len(window.drawing.strokes) == 2
         window.undo()
     finally:
         os.kill(server.process.pid, signal.SIGCONT)
-    window.until_it_shows("0")
+    window.wait_until_shown("0")
 
 
-def test_closing_during_a_reply_ends_everything(window: Any, server: Any) -> None:
+def test_closing_while_a_response_is_pending_ends_the_session(window: Any, server: Any) -> None:
     os.kill(server.process.pid, signal.SIGSTOP)
     try:
         window.stroke(THREE)
@@ -70,76 +77,77 @@ def test_closing_during_a_reply_ends_everything(window: Any, server: Any) -> Non
     assert not [thread for thread in threading.enumerate() if thread.name == "digits session"]
 
 
-def test_an_address_that_is_none_is_said_in_a_sentence(open_window: Any) -> None:
-    window = open_window("127.0.0.1:123456")
-    window.until(lambda: "ports end at 65535" in window.status.text)
+def test_an_invalid_port_is_reported_in_the_status_bar(open_window: Any) -> None:
+    address = "127.0.0.1:123456"
+    window = open_window(address)
+    window.wait_until_status(diagnose(UnavailableError(""), address))
 
 
-def test_with_no_server_named_it_offers_to_start_one(
+def test_without_a_server_option_the_window_offers_to_start_a_server(
     open_window: Any, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         window_module, "ServerOptions", lambda: ServerOptions(f"127.0.0.1:{free_port}")
     )
     window = open_window(None)
-    window.until(lambda: window.status.offered == "Start a server here")
+    window.wait_until(lambda: window.status.offered == "Start a local server")
     window.status.accept()
-    window.until_connected()
+    window.wait_until_connected()
     window.stroke(THREE)
-    window.until_it_shows("3")
+    window.wait_until_shown("3")
     assert window.status.offered is None
 
 
-def test_a_named_server_that_is_away_is_tried_at_once_on_request(
+def test_retry_now_connects_without_waiting_for_the_backoff(
     open_window: Any,
     start_server: Callable[..., Any],
     free_port: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session_module, "FIRST_BACKOFF_SECONDS", 3600.0)
+    monkeypatch.setattr(connection_loop, "MIN_BACKOFF_SECONDS", 3600.0)
     window = open_window(f"127.0.0.1:{free_port}")
-    window.until(lambda: window.status.offered == "Try now")
+    window.wait_until(lambda: window.status.offered == "Retry now")
     start_server(free_port)
     window.status.accept()
-    window.until_connected()
+    window.wait_until_connected()
 
 
 def wait_for_another_application() -> None:
-    """Wait until another program has a window of Tk's on this display."""
+    """Wait until another process has opened a Tk window on this display."""
     watcher = tk.Tk(className="watcher")
     watcher.withdraw()
 
-    def look() -> None:
+    def check() -> None:
         if len(watcher.winfo_interps()) > 1:
             watcher.quit()
-        watcher.after(20, look)
+        watcher.after(20, check)
 
-    look()
+    check()
     watcher.mainloop()
     watcher.destroy()
 
 
-def command(*arguments: str, **variables: str) -> list[str]:
+def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "digits_client.draw.cli", *arguments]
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_ends_cleanly_on_a_signal(server: Any, ending: signal.Signals) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_command_cleanly(server: Any, signal_number: signal.Signals) -> None:
     with subprocess.Popen(
         command("--server", server.address, "--theme", "dark"),
         stderr=subprocess.PIPE,
         text=True,
-        # Whoever runs the tests in the background has SIGINT ignored.
+        # A shell that runs the tests in the background makes them ignore SIGINT.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         wait_for_another_application()
-        process.send_signal(ending)
+        process.send_signal(signal_number)
         assert process.wait(30) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
 
 
-def test_without_a_display_the_command_says_so() -> None:
+def test_without_a_display_the_command_prints_one_line() -> None:
     done = subprocess.run(
         command(),
         env={key: value for key, value in os.environ.items() if key != "DISPLAY"},
@@ -148,5 +156,5 @@ def test_without_a_display_the_command_says_so() -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("digits-draw: no window can be opened here: ")
+    assert done.stderr.startswith("digits-draw: cannot open a window: ")
     assert done.stderr.count("\n") == 1

@@ -1,1 +1,1 @@
-"""Drawing: pen strokes, and the image that they make."""
+"""The drawing window ``digits-draw``, and the pen strokes that other packages draw with too."""

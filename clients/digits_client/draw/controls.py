@@ -1,4 +1,4 @@
-"""The row of controls below the sheet."""
+"""The controls below the sheet."""
 
 import tkinter as tk
 from tkinter import ttk
@@ -8,88 +8,73 @@ from .theme import Theme
 
 
 class Actions(Protocol):
-    """What the controls set going."""
+    """The actions that the controls trigger."""
 
     def undo(self) -> None:
-        """Take the last step back."""
+        """Undo the last step."""
 
     def redo(self) -> None:
-        """Do the step again that was taken back."""
+        """Redo the step that was undone last."""
 
     def clear(self) -> None:
-        """Take everything off the sheet."""
+        """Remove everything from the sheet."""
 
     def toggle_eraser(self) -> None:
-        """Change between pen and eraser."""
+        """Switch between pen and eraser."""
 
     def set_pen(self, width: float) -> None:
-        """Take a pen of a width."""
+        """Set the width of the pen, in pixels of the sheet."""
 
-    def recognise(self) -> None:
-        """Ask about the drawing now."""
+    def recognize(self) -> None:
+        """Recognize the drawing now."""
 
     def toggle_live(self) -> None:
-        """Change between answers while drawing and answers on request."""
+        """Switch between recognizing while drawing and on request only."""
 
-    def keep(self, digit: int) -> None:
-        """Keep the drawing as what was meant."""
+    def save_correction(self, digit: int) -> None:
+        """Save the drawing with the digit that the person meant."""
 
 
 class Controls(ttk.Frame):
-    """Pen, eraser, steps; when to ask; and ten buttons to put an answer right."""
+    """Pen, eraser, undo and redo; when to recognize; and ten buttons for corrections."""
 
     def __init__(
-        self, parent: tk.Misc, theme: Theme, actions: Actions, pens: tuple[float, float]
+        self, parent: tk.Misc, theme: Theme, actions: Actions, pen_widths: tuple[float, float]
     ) -> None:
+        """Create the controls.
+
+        Args:
+            parent: The widget that contains them.
+            theme: The colors, fonts and sizes.
+            actions: Called when a control is used.
+            pen_widths: The smallest and the largest width of the pen, in pixels of the sheet.
+        """
         super().__init__(parent)
+        self._gap = theme.pixels(6)
         self._eraser = tk.BooleanVar(self, value=False)
         self._live = tk.BooleanVar(self, value=True)
-        gap = theme.pixels(6)
-        draw = ttk.Frame(self)
+        drawing_group = ttk.Frame(self)
         self._pen = ttk.Scale(
-            draw,
-            from_=pens[0],
-            to=pens[1],
+            drawing_group,
+            from_=pen_widths[0],
+            to=pen_widths[1],
             length=theme.pixels(110),
             command=lambda value: actions.set_pen(float(value)),
         )
-        self._undo = ttk.Button(draw, text="Undo", command=actions.undo)
-        self._redo = ttk.Button(draw, text="Redo", command=actions.redo)
-        parts: list[tk.Widget] = [
-            ttk.Label(draw, text="Pen"),
-            self._pen,
-            ttk.Checkbutton(
-                draw, text="Eraser", variable=self._eraser, command=actions.toggle_eraser
-            ),
-            self._undo,
-            self._redo,
-            ttk.Button(draw, text="Clear", command=actions.clear),
-        ]
-        for column, part in enumerate(parts):
-            part.grid(row=0, column=column, padx=(0, gap))
-        ask = ttk.Frame(self)
-        ttk.Checkbutton(
-            ask, text="While drawing", variable=self._live, command=actions.toggle_live
-        ).grid(row=0, column=0, padx=(0, gap))
-        ttk.Button(ask, text="Recognise", style="Accent.TButton", command=actions.recognise).grid(
-            row=0, column=1
-        )
-        wrong = ttk.Frame(self)
-        ttk.Label(wrong, text="Wrong? It is a").grid(row=0, column=0, padx=(0, gap))
-        for digit in range(10):
-            ttk.Button(
-                wrong,
-                text=str(digit),
-                style="Digit.TButton",
-                command=lambda digit=digit: actions.keep(digit),  # type: ignore[misc]  # mypy infers no type for a default
-            ).grid(row=0, column=1 + digit, padx=(0, gap // 3))
-        draw.grid(row=0, column=0, sticky="w")
-        ask.grid(row=0, column=1, sticky="e")
-        wrong.grid(row=1, column=0, columnspan=2, sticky="w", pady=(gap, 0))
+        self._undo = ttk.Button(drawing_group, text="Undo", command=actions.undo)
+        self._redo = ttk.Button(drawing_group, text="Redo", command=actions.redo)
+        self._fill_drawing_group(drawing_group, actions)
+        recognition_group = self._create_recognition_group(actions)
+        correction_group = self._create_correction_group(actions)
+        drawing_group.grid(row=0, column=0, sticky="w")
+        recognition_group.grid(row=0, column=1, sticky="e")
+        correction_group.grid(row=1, column=0, columnspan=2, sticky="w", pady=(self._gap, 0))
         self.columnconfigure(0, weight=1)
-        for widget in (*draw.winfo_children(), *ask.winfo_children(), *wrong.winfo_children()):
-            # Keys belong to the window: Enter asks and 7 keeps, wherever one clicked last.
-            widget.configure(takefocus=False)  # type: ignore[call-arg]  # every ttk widget has it
+        for group in (drawing_group, recognition_group, correction_group):
+            for widget in group.winfo_children():
+                # Keys belong to the window: Enter recognizes and 7 saves a correction,
+                # whichever control was clicked last.
+                widget.configure(takefocus=False)  # type: ignore[call-arg]  # every ttk widget has it
         self.show_steps(undo=False, redo=False)
 
     def show_pen(self, width: float) -> None:
@@ -101,10 +86,46 @@ class Controls(ttk.Frame):
         self._eraser.set(erasing)
 
     def show_live(self, live: bool) -> None:
-        """Show when is asked."""
+        """Show whether drawings are recognized while they are drawn."""
         self._live.set(live)
 
     def show_steps(self, *, undo: bool, redo: bool) -> None:
-        """Show whether there are steps to undo and to redo."""
+        """Enable or disable the buttons for undo and redo."""
         self._undo.state(["!disabled" if undo else "disabled"])
         self._redo.state(["!disabled" if redo else "disabled"])
+
+    def _fill_drawing_group(self, group: ttk.Frame, actions: Actions) -> None:
+        widgets: list[tk.Widget] = [
+            ttk.Label(group, text="Pen"),
+            self._pen,
+            ttk.Checkbutton(
+                group, text="Eraser", variable=self._eraser, command=actions.toggle_eraser
+            ),
+            self._undo,
+            self._redo,
+            ttk.Button(group, text="Clear", command=actions.clear),
+        ]
+        for column, widget in enumerate(widgets):
+            widget.grid(row=0, column=column, padx=(0, self._gap))
+
+    def _create_recognition_group(self, actions: Actions) -> ttk.Frame:
+        group = ttk.Frame(self)
+        ttk.Checkbutton(
+            group, text="While drawing", variable=self._live, command=actions.toggle_live
+        ).grid(row=0, column=0, padx=(0, self._gap))
+        ttk.Button(group, text="Recognize", style="Accent.TButton", command=actions.recognize).grid(
+            row=0, column=1
+        )
+        return group
+
+    def _create_correction_group(self, actions: Actions) -> ttk.Frame:
+        group = ttk.Frame(self)
+        ttk.Label(group, text="Wrong? It should be").grid(row=0, column=0, padx=(0, self._gap))
+        for digit in range(10):
+            ttk.Button(
+                group,
+                text=str(digit),
+                style="Digit.TButton",
+                command=lambda digit=digit: actions.save_correction(digit),  # type: ignore[misc]  # mypy infers no type for a default
+            ).grid(row=0, column=1 + digit, padx=(0, self._gap // 3))
+        return group

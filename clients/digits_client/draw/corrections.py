@@ -1,7 +1,7 @@
-"""Drawings that a person has put right, kept in a folder to learn from. Knows no window.
+"""Corrections: drawings with the digit that the person meant, in a folder. Does not use Tk.
 
-Each is two files of one name: the image as PNG, and what is known of it as JSON. The JSON
-is written last, and whole: a drawing without it is not there.
+Each correction is two files with the same name: the image as PNG, and everything else as
+JSON. The JSON file is written last and atomically; without it a correction does not exist.
 """
 
 import contextlib
@@ -16,82 +16,90 @@ from typing import Any, Final
 import platformdirs
 from PIL import Image
 
+from digits_client.atomic_file import atomic_write
+
 from .strokes import Stroke
 
 _NAME: Final = re.compile(r"(\d{8}T\d{6}-\d{6}-[0-9])(?:-(\d+))?\.json")
 
 
 @dataclass(frozen=True)
-class KeptDrawing:
-    """A drawing in the folder."""
+class Correction:
+    """A drawing with the digit that the person meant."""
 
     path: Path
-    """Of the image."""
+    """The image file."""
     label: int
     """The digit that the person meant."""
-    answered: str
-    """What the model had said: a digit, ``not_a_digit`` or ``blank``; empty if nothing."""
+    predicted: str
+    """The model's prediction: a digit, ``not_a_digit`` or ``blank``; empty if there was none."""
     model_version: str
-    """Of the model that had said it; empty if none."""
+    """The version of that model; empty if there was no prediction."""
     time: datetime
-    """When it was kept, in UTC."""
+    """The time of the correction, in UTC."""
     strokes: tuple[Stroke, ...]
-    """As drawn, in the pixels of the image; none for an opened picture."""
+    """The strokes, in pixels of the image; empty for an opened picture."""
 
 
 def default_folder() -> Path:
-    """Return where this system keeps a user's data of this application."""
+    """Return the folder for corrections in the user's data folder of this system."""
     return platformdirs.user_data_path("digits", appauthor=False) / "drawings"
 
 
 class Corrections:
-    """The drawings in one folder; made when the first is kept."""
+    """The corrections in one folder, which is created when the first is added."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __iter__(self) -> Iterator[KeptDrawing]:
-        """Yield the drawings, the oldest first; files that are none of ours are passed over."""
+    def __iter__(self) -> Iterator[Correction]:
+        """Yield the corrections, the oldest first; skip incomplete ones and other files."""
         if not self.folder.is_dir():
             return
         names = filter(None, (_NAME.fullmatch(file.name) for file in self.folder.iterdir()))
         for name in sorted(names, key=lambda name: (name[1], int(name[2] or 1))):
-            drawing = _read(self.folder / name[0])
-            if drawing is not None:
-                yield drawing
+            correction = _read(self.folder / name[0])
+            if correction is not None:
+                yield correction
 
-    def keep(
+    def add(
         self,
         image: Image.Image,
         strokes: Sequence[Stroke],
         label: int,
         *,
-        answered: str = "",
+        predicted: str = "",
         model_version: str = "",
-    ) -> KeptDrawing:
-        """Put a drawing into the folder.
+    ) -> Correction:
+        """Write a correction to the folder.
+
+        Args:
+            image: The drawing.
+            strokes: The strokes, in pixels of the image; empty for an opened picture.
+            label: The digit that the person meant.
+            predicted: The prediction: a digit, ``not_a_digit`` or ``blank``; empty if none.
+            model_version: The version of the model that made the prediction; empty if none.
 
         Raises:
-            OSError: The folder cannot be written to.
+            OSError: The folder cannot be created or written to.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         time = datetime.now(UTC)
         path = self._free_path(time.strftime("%Y%m%dT%H%M%S-%f") + f"-{label}")
-        drawing = KeptDrawing(path, label, answered, model_version, time, tuple(strokes))
+        correction = Correction(path, label, predicted, model_version, time, tuple(strokes))
         image.save(path, "PNG")
-        part = path.with_suffix(".json.part")
-        part.write_text(json.dumps(_as_json(drawing)), "utf-8")
-        part.replace(path.with_suffix(".json"))
-        return drawing
+        with atomic_write(path.with_suffix(".json")) as part:
+            part.write_text(json.dumps(_to_json(correction)), "utf-8")
+        return correction
 
-    def remove(self, drawing: KeptDrawing) -> None:
-        """Take a drawing out of the folder, if it is still there.
+    def remove(self, correction: Correction) -> None:
+        """Delete a correction from the folder, if it is still there.
 
         Raises:
             OSError: The folder cannot be written to.
         """
-        drawing.path.with_suffix(".json").unlink(missing_ok=True)
-        drawing.path.unlink(missing_ok=True)
+        correction.path.with_suffix(".json").unlink(missing_ok=True)
+        correction.path.unlink(missing_ok=True)
 
     def _free_path(self, name: str) -> Path:
         number = 1
@@ -102,20 +110,21 @@ class Corrections:
         return path
 
 
-def _as_json(drawing: KeptDrawing) -> dict[str, Any]:
+def _to_json(correction: Correction) -> dict[str, Any]:
     return {
-        "label": drawing.label,
-        "answered": drawing.answered,
-        "model_version": drawing.model_version,
-        "time": drawing.time.isoformat(),
+        "label": correction.label,
+        "answered": correction.predicted,  # the key in existing files
+        "model_version": correction.model_version,
+        "time": correction.time.isoformat(),
         "strokes": [
             {"points": stroke.points, "width": stroke.width, "erases": stroke.erases}
-            for stroke in drawing.strokes
+            for stroke in correction.strokes
         ],
     }
 
 
-def _read(file: Path) -> KeptDrawing | None:
+def _read(file: Path) -> Correction | None:
+    """Return the correction in a JSON file, or None if it is incomplete or damaged."""
     image = file.with_suffix(".png")
     with contextlib.suppress(
         OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError
@@ -123,10 +132,10 @@ def _read(file: Path) -> KeptDrawing | None:
         content = json.loads(file.read_text("utf-8"))
         label = int(content["label"])
         if image.is_file() and 0 <= label <= 9:
-            return KeptDrawing(
+            return Correction(
                 path=image,
                 label=label,
-                answered=str(content["answered"]),
+                predicted=str(content["answered"]),
                 model_version=str(content["model_version"]),
                 time=datetime.fromisoformat(content["time"]),
                 strokes=tuple(

@@ -1,4 +1,4 @@
-"""The list of corrected drawings, from which they can be removed."""
+"""The list of corrections, from which they can be removed."""
 
 import tkinter as tk
 from tkinter import ttk
@@ -6,41 +6,26 @@ from typing import Final
 
 from PIL import Image, ImageTk
 
-from .corrections import Corrections, KeptDrawing
+from .corrections import Correction, Corrections
 from .theme import Theme
 
-_THUMBNAIL: Final = 40
+_THUMBNAIL_SIDE: Final = 40
+_PREDICTED_TEXTS: Final = {"not_a_digit": "not a digit", "": "none"}
 
 
-class KeptWindow(tk.Toplevel):
-    """Lists the drawings in the folder, the newest first."""
+class CorrectionsWindow(tk.Toplevel):
+    """Lists the corrections in the folder, the newest first."""
 
-    def __init__(self, parent: tk.Misc, theme: Theme, kept: Corrections) -> None:
+    def __init__(self, parent: tk.Misc, theme: Theme, corrections: Corrections) -> None:
         super().__init__(parent, background=theme.palette.window)
         self.title("Corrected drawings")
         self.transient(parent.winfo_toplevel())
         self._theme = theme
-        self._kept = kept
-        self._drawings: dict[str, KeptDrawing] = {}
+        self._corrections = corrections
+        self._rows: dict[str, Correction] = {}
         self._thumbnails: list[ImageTk.PhotoImage] = []
         pad = theme.pixels(12)
-        style = "Kept.Treeview"
-        theme.style.configure(style, rowheight=theme.pixels(_THUMBNAIL + 6))
-        self._list = ttk.Treeview(
-            self,
-            style=style,
-            columns=("meant", "answered", "time"),
-            selectmode="extended",
-            height=7,
-        )
-        for column, heading, width in (
-            ("#0", "Drawing", 90),
-            ("meant", "Meant", 70),
-            ("answered", "Answered", 110),
-            ("time", "Kept on", 160),
-        ):
-            self._list.heading(column, text=heading, anchor="w")
-            self._list.column(column, width=theme.pixels(width), minwidth=theme.pixels(width))
+        self._list = self._create_list()
         scrollbar = ttk.Scrollbar(self, command=self._list.yview)
         self._list.configure(yscrollcommand=scrollbar.set)
         self._summary = ttk.Label(self, style="Faint.TLabel")
@@ -61,51 +46,70 @@ class KeptWindow(tk.Toplevel):
         self._list.focus_set()
 
     @property
-    def rows(self) -> dict[str, KeptDrawing]:
-        """What is listed, by the name of its row."""
-        return dict(self._drawings)
+    def rows(self) -> dict[str, Correction]:
+        """The listed corrections, by the identifiers of their rows."""
+        return dict(self._rows)
 
     def select(self, row: str) -> None:
-        """Choose a row."""
+        """Select a row."""
         self._list.selection_set(row)
 
     def remove_selected(self) -> None:
-        """Take the chosen drawings out of the folder and the list."""
+        """Remove the selected corrections from the folder and the list."""
         try:
             for row in self._list.selection():
-                self._kept.remove(self._drawings[row])
+                self._corrections.remove(self._rows[row])
         except OSError as error:
             self._fill()
-            self._summary.configure(text=f"{error.filename} cannot be removed: {error.strerror}.")
+            self._summary.configure(text=f"Cannot remove {error.filename}: {error.strerror}.")
             return
         self._fill()
 
+    def _create_list(self) -> ttk.Treeview:
+        style = "Corrections.Treeview"
+        self._theme.style.configure(style, rowheight=self._theme.pixels(_THUMBNAIL_SIDE + 6))
+        rows = ttk.Treeview(
+            self,
+            style=style,
+            columns=("meant", "predicted", "time"),
+            selectmode="extended",
+            height=7,
+        )
+        for column, heading, width in (
+            ("#0", "Drawing", 90),
+            ("meant", "Corrected to", 110),
+            ("predicted", "Predicted", 110),
+            ("time", "Saved", 160),
+        ):
+            pixels = self._theme.pixels(width)
+            rows.heading(column, text=heading, anchor="w")
+            rows.column(column, width=pixels, minwidth=pixels)
+        return rows
+
     def _fill(self) -> None:
         self._list.delete(*self._list.get_children())
-        self._drawings.clear()
+        self._rows.clear()
         self._thumbnails.clear()
-        for drawing in reversed(list(self._kept)):
-            image = self._thumbnail(drawing)
-            answered = {"not_a_digit": "no digit", "": "nothing"}.get(
-                drawing.answered, drawing.answered
-            )
-            when = drawing.time.astimezone().strftime("%Y-%m-%d %H:%M")
+        for correction in reversed(list(self._corrections)):
+            image = self._create_thumbnail(correction)
+            predicted = _PREDICTED_TEXTS.get(correction.predicted, correction.predicted)
+            time = correction.time.astimezone().strftime("%Y-%m-%d %H:%M")
             row = self._list.insert(
-                "", "end", image=image or "", values=(drawing.label, answered, when)
+                "", "end", image=image or "", values=(correction.label, predicted, time)
             )
-            self._drawings[row] = drawing
-        count = len(self._drawings)
+            self._rows[row] = correction
+        count = len(self._rows)
         self._summary.configure(
-            text=f"{count} drawing{'' if count == 1 else 's'} in {self._kept.folder}"
+            text=f"{count} drawing{'' if count == 1 else 's'} in {self._corrections.folder}"
         )
 
-    def _thumbnail(self, drawing: KeptDrawing) -> ImageTk.PhotoImage | None:
-        side = self._theme.pixels(_THUMBNAIL)
+    def _create_thumbnail(self, correction: Correction) -> ImageTk.PhotoImage | None:
+        side = self._theme.pixels(_THUMBNAIL_SIDE)
         try:
-            with Image.open(drawing.path) as image:
+            with Image.open(correction.path) as image:
                 small = image.convert("RGB")
         except OSError:
-            return None  # listed all the same: it can be removed
+            return None  # still listed, so that it can be removed
         small.thumbnail((side, side))
         thumbnail = ImageTk.PhotoImage(small, master=self)
         self._thumbnails.append(thumbnail)

@@ -1,6 +1,6 @@
-"""Files dropped on the window, where Tk can take them.
+"""Opening files that are dropped on the window.
 
-Tk itself cannot; its extension tkdnd can, and is used where it is installed.
+Tk itself does not support this. Its extension tkdnd does, and is used where it is installed.
 """
 
 import tkinter as tk
@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 
 def accept_files(widget: tk.Misc, open_file: Callable[[str], None]) -> bool:
-    """Have the first of the files that are dropped on a widget opened.
+    """Open the first of the files that are dropped on a widget.
 
     Returns:
-        Whether files can be dropped here.
+        True if files can be dropped, False if tkdnd is not installed.
     """
     try:
         widget.tk.call("package", "require", "tkdnd")
@@ -19,11 +19,11 @@ def accept_files(widget: tk.Misc, open_file: Callable[[str], None]) -> bool:
     except tk.TclError:
         return False
 
-    def dropped(paths: str) -> str:
+    def on_drop(paths: str) -> str:
         for path in widget.tk.splitlist(paths)[:1]:
             open_file(str(path))
         return "copy"
 
-    command = widget.register(dropped)
+    command = widget.register(on_drop)
     widget.tk.call("bind", str(widget), "<<Drop:DND_Files>>", f"{command} %D")
     return True

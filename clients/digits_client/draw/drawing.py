@@ -1,4 +1,4 @@
-"""What is on the sheet, how it came about, and what was taken back. Knows no window."""
+"""The content of the sheet, with undo and redo. Does not use Tk."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,13 +8,13 @@ from PIL import Image
 from .strokes import PAPER, Point, Stroke, draw_stroke
 
 SHEET_SIDE: Final = 400
-"""Pixels of the square sheet. The window may show it at any size: strokes are kept, and the
-image is made, in these."""
+"""Side of the square sheet in pixels. Strokes are stored and the image is made at this size;
+the window may show the sheet at any other."""
 
 
 @dataclass(frozen=True)
 class _Cleared:
-    """All that was there before is gone."""
+    """The step that removes everything before it."""
 
 
 _Step = Stroke | Image.Image | _Cleared
@@ -23,57 +23,57 @@ _Step = Stroke | Image.Image | _Cleared
 class Drawing:
     """A sheet with strokes, or with a picture in their place.
 
-    Every change is a step that can be undone. A stroke on a picture puts the picture away,
-    and undoing the stroke brings it back.
+    Every change is a step that can be undone. A stroke on a picture removes the picture, and
+    undoing the stroke restores it.
     """
 
     def __init__(self) -> None:
         self._steps: list[_Step] = []
         self._undone: list[_Step] = []
-        self._points: list[Point] = []
-        self._pen = (0.0, False)
-        self._sheet = _blank_sheet()
+        self._points: list[Point] = []  # of the unfinished stroke; empty while the pen is up
+        self._pen = (0.0, False)  # width and erases of the unfinished stroke
+        self._sheet = _blank_sheet()  # with all finished strokes
 
     @property
     def strokes(self) -> tuple[Stroke, ...]:
-        """What is drawn, the stroke that the pen is at included."""
-        done = tuple(step for step in self._shown_steps() if isinstance(step, Stroke))
-        return (*done, self._growing()) if self._points else done
+        """The strokes on the sheet, including the unfinished one."""
+        finished = tuple(step for step in self._visible_steps() if isinstance(step, Stroke))
+        return (*finished, self._unfinished_stroke()) if self._points else finished
 
     @property
     def picture(self) -> Image.Image | None:
-        """The picture in place of strokes, if there is one."""
-        shown = self._shown_steps()
-        if self._points or not shown or not isinstance(shown[0], Image.Image):
+        """The picture on the sheet, if there is one instead of strokes."""
+        visible = self._visible_steps()
+        if self._points or not visible or not isinstance(visible[0], Image.Image):
             return None
-        return shown[0]
+        return visible[0]
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing on the sheet."""
-        return not self._points and not self._shown_steps()
+        """True if there is nothing on the sheet."""
+        return not self._points and not self._visible_steps()
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a step to undo."""
+        """True if there is a step to undo."""
         return bool(self._steps)
 
     @property
     def can_redo(self) -> bool:
-        """Whether there is an undone step."""
+        """True if there is a step to redo."""
         return bool(self._undone)
 
     def image(self) -> Image.Image:
-        """Return what is on the sheet: (400, 400) gray, or the picture as it is."""
+        """Return the sheet as a (400, 400) gray image, or the picture unchanged."""
         if self.picture is not None:
             return self.picture
         sheet = self._sheet.copy()
         if self._points:
-            draw_stroke(sheet, self._growing())
+            draw_stroke(sheet, self._unfinished_stroke())
         return sheet
 
     def begin_stroke(self, point: Point, width: float, *, erases: bool = False) -> None:
-        """Put the pen on the sheet; a stroke that was not ended is ended first."""
+        """Put the pen down; an unfinished stroke is ended first."""
         self.end_stroke()
         if self.picture is not None:
             self._sheet = _blank_sheet()
@@ -81,47 +81,47 @@ class Drawing:
         self._pen = (width, erases)
 
     def extend_stroke(self, point: Point) -> None:
-        """Move the pen, if it is on the sheet."""
+        """Move the pen to a point, if it is down."""
         if self._points:
             self._points.append(point)
 
     def end_stroke(self) -> None:
-        """Take the pen off the sheet, if it is on it."""
+        """Lift the pen, if it is down."""
         if self._points:
-            stroke = self._growing()
+            stroke = self._unfinished_stroke()
             self._points = []
-            self._take(stroke)
+            self._add_step(stroke)
 
     def clear(self) -> None:
-        """Take everything off the sheet."""
+        """Remove everything from the sheet."""
         self.end_stroke()
         if not self.is_empty:
-            self._take(_Cleared())
+            self._add_step(_Cleared())
 
     def show_picture(self, picture: Image.Image) -> None:
-        """Put a picture in place of what is there."""
+        """Replace the content of the sheet with a picture."""
         self.end_stroke()
-        self._take(picture)
+        self._add_step(picture)
 
     def undo(self) -> None:
-        """Take the last step back, if there is one."""
+        """Undo the last step, if there is one; an unfinished stroke counts as one."""
         self.end_stroke()
         if self._steps:
             self._undone.append(self._steps.pop())
             self._redraw()
 
     def redo(self) -> None:
-        """Do again what was undone last, if nothing was done since."""
+        """Redo the step that was undone last, unless another step was made since."""
         self.end_stroke()
         if self._undone:
             self._steps.append(self._undone.pop())
             self._redraw()
 
-    def _growing(self) -> Stroke:
+    def _unfinished_stroke(self) -> Stroke:
         width, erases = self._pen
         return Stroke(tuple(self._points), width, erases)
 
-    def _take(self, step: _Step) -> None:
+    def _add_step(self, step: _Step) -> None:
         self._steps.append(step)
         self._undone.clear()
         if isinstance(step, Stroke):
@@ -134,18 +134,18 @@ class Drawing:
         for stroke in self.strokes:
             draw_stroke(self._sheet, stroke)
 
-    def _shown_steps(self) -> list[_Step]:
-        """Return the steps since the sheet was last empty: a picture alone, or strokes."""
-        shown: list[_Step] = []
+    def _visible_steps(self) -> list[_Step]:
+        """Return the steps since the sheet was last empty: one picture, or strokes."""
+        visible: list[_Step] = []
         for step in reversed(self._steps):
             if isinstance(step, _Cleared):
                 break
             if isinstance(step, Image.Image):
-                if not shown:
-                    shown.append(step)
+                if not visible:
+                    visible.append(step)
                 break
-            shown.append(step)
-        return shown[::-1]
+            visible.append(step)
+        return visible[::-1]
 
 
 def _blank_sheet() -> Image.Image:

@@ -1,5 +1,6 @@
-"""What a session tells the window."""
+"""Events that a session delivers to the window."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from digits_client.results import Model, Prediction
@@ -7,14 +8,14 @@ from digits_client.results import Model, Prediction
 
 @dataclass(frozen=True)
 class Connecting:
-    """A connection is being made, for the first time or after ``start_server``."""
+    """The session connects for the first time, or to the server that it started."""
 
     address: str
 
 
 @dataclass(frozen=True)
 class Connected:
-    """The server answers."""
+    """The server is reachable and serves a model."""
 
     address: str
     model: Model
@@ -22,31 +23,35 @@ class Connected:
 
 @dataclass(frozen=True)
 class Disconnected:
-    """The server does not answer. It is tried again by itself."""
+    """The connection failed or was lost. The session retries automatically."""
 
     reason: str
-    """A sentence."""
+    """A sentence that can be shown to the user."""
     retry_seconds: float
+    """Time until the next attempt."""
 
 
 @dataclass(frozen=True)
-class Answered:
-    """The answer to an image."""
+class Recognized:
+    """An image has a prediction."""
 
-    ticket: int
-    """The number that came with the image."""
+    revision: int
+    """The revision that the image was sent with."""
     prediction: Prediction
     round_trip_seconds: float
-    """From handing the image to gRPC to having the answer."""
+    """From handing the encoded image to gRPC to receiving the response."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """An image has no answer, and will have none."""
+    """An image has no prediction, and the session will not retry it."""
 
-    ticket: int
+    revision: int
+    """The revision that the image was sent with."""
     reason: str
-    """A sentence."""
+    """A sentence that can be shown to the user."""
 
 
-Event = Connecting | Connected | Disconnected | Answered | Failed
+Event = Connecting | Connected | Disconnected | Recognized | Failed
+Deliver = Callable[[Event], None]
+"""Receives each event, in the session's thread. It must not block."""

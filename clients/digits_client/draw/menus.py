@@ -1,29 +1,29 @@
-"""The window's menus and keys, made from the table of commands."""
+"""The window's menus and keys, built from the table of commands."""
 
 import tkinter as tk
 from collections.abc import Callable
 from typing import Protocol
 
-from .commands import COMMANDS, sequence, spoken
+from .commands import COMMANDS, event_sequence, key_label
 
 
-class Keeps(Protocol):
-    """Has a method for each command, and this one for ten keys."""
+class CommandTarget(Protocol):
+    """An object with a method for each command, and this one for the ten digit keys."""
 
-    def keep(self, digit: int) -> None:
-        """Keep the drawing as what was meant."""
+    def save_correction(self, digit: int) -> None:
+        """Save the drawing with the digit that the person meant."""
 
 
 def is_mac(root: tk.Misc) -> bool:
-    """Return whether the window is one of macOS, which has a Command key."""
+    """Return whether the window runs on macOS, where keyboards have a Command key."""
     return str(root.tk.call("tk", "windowingsystem")) == "aqua"
 
 
-def add_menus(root: tk.Tk, window: Keeps) -> list[tk.Menu]:
-    """Give a window its menu bar, and its keys the commands they stand for.
+def add_menus(root: tk.Tk, target: CommandTarget) -> list[tk.Menu]:
+    """Add the menu bar to a window, and bind all keys.
 
     Returns:
-        The bar and the menus, whose colours Tk does not change by itself.
+        The bar and its menus. Tk does not recolor them when the theme changes.
     """
     mac = is_mac(root)
     bar = tk.Menu(root, tearoff=False)
@@ -32,22 +32,22 @@ def add_menus(root: tk.Tk, window: Keeps) -> list[tk.Menu]:
         if command.menu not in menus:
             menus[command.menu] = tk.Menu(bar, tearoff=False)
             bar.add_cascade(label=command.menu, menu=menus[command.menu])
-        do: Callable[[], None] = getattr(window, command.name)
+        action: Callable[[], None] = getattr(target, command.name)
         menus[command.menu].add_command(
-            label=command.label, command=do, accelerator=spoken(command.keys[0], mac=mac)
+            label=command.label, command=action, accelerator=key_label(command.keys[0], mac=mac)
         )
         for key in command.keys:
-            _bind(root, sequence(key, mac=mac), do)
+            _bind(root, event_sequence(key, mac=mac), action)
     for digit in range(10):
-        _bind(root, f"<Key-{digit}>", lambda digit=digit: window.keep(digit))  # type: ignore[misc]  # mypy infers no type for a default
+        _bind(root, f"<Key-{digit}>", lambda digit=digit: target.save_correction(digit))  # type: ignore[misc]  # mypy infers no type for a default
     root.configure(menu=bar)
     return [bar, *menus.values()]
 
 
-def _bind(root: tk.Tk, sequence: str, do: Callable[[], None]) -> None:
-    def pressed(event: "tk.Event[tk.Misc]") -> None:
-        # A key in a dialog belongs to the dialog, which Tk counts as a part of the window.
+def _bind(root: tk.Tk, sequence: str, action: Callable[[], None]) -> None:
+    def on_key(event: "tk.Event[tk.Misc]") -> None:
+        # Tk delivers the keys of a dialog to the main window too; they are not for it.
         if event.widget.winfo_toplevel() is root:
-            do()
+            action()
 
-    root.bind(sequence, pressed)
+    root.bind(sequence, on_key)

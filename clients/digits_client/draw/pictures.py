@@ -1,4 +1,4 @@
-"""Pictures from files and from the clipboard, in place of a drawing. Knows no window."""
+"""Pictures from files and the clipboard, shown in place of a drawing. Does not use Tk."""
 
 import contextlib
 import io
@@ -9,54 +9,66 @@ from pathlib import Path
 
 from PIL import Image, ImageGrab, ImageOps, UnidentifiedImageError
 
-_SENT_AS_THEY_ARE = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
 class PictureError(Exception):
-    """There is no picture to be had; the message is a sentence."""
+    """No picture could be loaded; ``str(error)`` is a sentence that can be shown to the user."""
 
 
 def from_file(path: str | os.PathLike[str]) -> Image.Image:
     """Return the picture in a file, upright.
 
     Raises:
-        PictureError: The file cannot be read, or is no picture.
+        PictureError: The file cannot be read, or is not a picture.
     """
-    with _errors_told_of(Path(path).name):
-        return _ready(Image.open(io.BytesIO(Path(path).read_bytes())))
+    with _picture_errors(Path(path).name):
+        return _prepare(Image.open(io.BytesIO(Path(path).read_bytes())))
+
+
+def from_clipboard() -> Image.Image:
+    """Return the picture in the clipboard, or the picture in the first file named there.
+
+    Raises:
+        PictureError: The clipboard holds no picture, or this system gives no access to it.
+    """
+    with _picture_errors("The clipboard content"):
+        content = _clipboard_content()
+        if isinstance(content, Image.Image):
+            return _prepare(content)
+    if content:
+        return from_file(content[0])
+    raise PictureError("There is no picture in the clipboard.")
+
+
+def viewable(picture: Image.Image) -> Image.Image:
+    """Return a picture with 8 bits per channel; 16-bit gray is stretched to the full range."""
+    if picture.mode.startswith(("I", "F")):
+        deep = picture.convert("F")
+        low, high = deep.getextrema()
+        scale = 255 / (high - low) if high > low else 1.0  # type: ignore[operator]  # floats, since there is one band
+        return deep.point(lambda value: value * scale - low * scale).convert("L")  # type: ignore[operator]
+    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
 
 
 @contextlib.contextmanager
-def _errors_told_of(name: str) -> Iterator[None]:
+def _picture_errors(name: str) -> Iterator[None]:
+    """Raise PictureError, with the name of the picture, for everything that Pillow raises."""
     try:
         yield
     except Image.DecompressionBombError as error:
         raise PictureError(f"{name} has too many pixels.") from error
     except UnidentifiedImageError as error:
-        raise PictureError(f"{name} is no picture that can be read.") from error
+        raise PictureError(f"{name} is not a picture in a supported format.") from error
     except OSError as error:
         reason = error.strerror or "it is damaged"
         raise PictureError(f"{name} cannot be read: {reason}.") from error
-    except (SyntaxError, ValueError, struct.error) as error:  # Pillow's, for broken content
+    except (SyntaxError, ValueError, struct.error) as error:  # raised for damaged content
         raise PictureError(f"{name} is damaged.") from error
 
 
-def from_clipboard() -> Image.Image:
-    """Return the picture, or the first picture file, in the clipboard.
-
-    Raises:
-        PictureError: There is none, or this system gives none out.
-    """
-    with _errors_told_of("What is in the clipboard"):
-        found = _grabbed()
-        if isinstance(found, Image.Image):
-            return _ready(found)
-    if found:
-        return from_file(found[0])
-    raise PictureError("There is no picture in the clipboard.")
-
-
-def _grabbed() -> Image.Image | list[str] | None:
+def _clipboard_content() -> Image.Image | list[str] | None:
+    """Return a picture, the paths of files, or None for anything else."""
     try:
         return ImageGrab.grabclipboard()
     except NotImplementedError as error:
@@ -67,21 +79,11 @@ def _grabbed() -> Image.Image | list[str] | None:
         raise PictureError("There is no picture in the clipboard.") from error
 
 
-def _ready(picture: Image.Image) -> Image.Image:
-    """Return a picture upright, read to its end, and of a kind that can be sent."""
+def _prepare(picture: Image.Image) -> Image.Image:
+    """Return a picture upright, completely read, and in a mode that PNG can store."""
     upright = ImageOps.exif_transpose(picture)
-    if upright.mode in _SENT_AS_THEY_ARE:
+    if upright.mode in _PNG_MODES:
         return upright
     if upright.mode.startswith(("I", "F")):
         return viewable(upright)
     return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-
-
-def viewable(picture: Image.Image) -> Image.Image:
-    """Return a picture in 8 bits a channel: deep gray from its darkest to its lightest."""
-    if picture.mode.startswith(("I", "F")):
-        deep = picture.convert("F")
-        low, high = deep.getextrema()
-        scale = 255 / (high - low) if high > low else 1.0  # type: ignore[operator]  # of one band, floats
-        return deep.point(lambda value: value * scale - low * scale).convert("L")  # type: ignore[operator]
-    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")

@@ -1,7 +1,7 @@
-"""A pen stroke, and how it marks an image. Knows no window.
+"""A pen stroke, and how to draw it on an image. Does not use Tk.
 
-What a person draws is kept as strokes and drawn by this code, so that the image that is
-sent is the same on every system, and the images a network learns from are drawn alike.
+A person's drawing is stored as strokes and drawn by this module, so that the image that is
+sent is the same on every system. Training images are drawn by the same code.
 """
 
 from collections.abc import Iterable
@@ -20,22 +20,22 @@ class Stroke:
     """One movement of the pen, from touching the paper to leaving it."""
 
     points: tuple[Point, ...]
-    """x to the right and y down, in pixels; at least one."""
+    """At least one (x, y), in pixels; x to the right, y down."""
 
     width: float
-    """Of the pen, in pixels; above 0."""
+    """Width of the pen in pixels; above 0."""
 
     erases: bool = False
-    """Whether it leaves paper and not ink."""
+    """True to draw paper instead of ink."""
 
 
 def draw_stroke(image: Image.Image, stroke: Stroke, *, paper: int = PAPER, ink: int = INK) -> None:
-    """Draw a stroke onto a gray image, round at its ends and joints."""
+    """Draw a stroke on a gray image, with round ends and joints."""
     draw = ImageDraw.Draw(image)
     fill = paper if stroke.erases else ink
     draw.line(stroke.points, fill=fill, width=max(1, round(stroke.width)), joint="curve")
     radius = stroke.width / 2
-    # The ends are discs, and a single point is nothing but one.
+    # The ends are discs; a single point is only a disc.
     for x, y in (stroke.points[0], stroke.points[-1]):
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
 
@@ -43,7 +43,7 @@ def draw_stroke(image: Image.Image, stroke: Stroke, *, paper: int = PAPER, ink: 
 def draw(
     strokes: Iterable[Stroke], size: tuple[int, int], *, paper: int = PAPER, ink: int = INK
 ) -> Image.Image:
-    """Return a gray image of (width, height) with strokes on it, in their order."""
+    """Return a gray image of (width, height) with strokes on it; later ones lie on top."""
     image = Image.new("L", size, paper)
     for stroke in strokes:
         draw_stroke(image, stroke, paper=paper, ink=ink)

@@ -1,4 +1,4 @@
-"""Colours, fonts and sizes of the window, light and dark, on any density of pixels."""
+"""The window's colors, fonts and sizes, in a light and a dark theme, for any pixel density."""
 
 import sys
 import tkinter as tk
@@ -15,20 +15,23 @@ ThemeName = Literal["light", "dark"]
 
 @dataclass(frozen=True)
 class Palette:
-    """The colours of one theme."""
+    """The colors of one theme."""
 
     window: str
-    """Behind everything."""
+    """Background of the window."""
     raised: str
-    """Of buttons and bars that stand out from the window."""
+    """Background of buttons, menus and lists."""
     pressed: str
+    """Background of a pressed button, and of the empty part of a bar."""
     line: str
+    """Borders."""
     text: str
     faint: str
-    """Of text that is there for whoever looks for it."""
+    """Secondary text."""
     accent: str
-    """Of what moves: bars, a slider, what is chosen."""
+    """Bars, sliders and selected items."""
     on_accent: str
+    """Text on the accent color."""
     paper: str
     ink: str
     tones: dict[Tone, str]
@@ -79,12 +82,12 @@ _SMALL_FONT: Final = "DigitsSmall"
 
 
 def system_theme() -> ThemeName:
-    """Return the theme that the system is set to; light where it does not tell."""
+    """Return the theme of the system; light if it is unknown."""
     return "dark" if darkdetect.isDark() else "light"
 
 
-def use_every_pixel() -> None:
-    """Have Windows leave the scaling to Tk: before the first window, and nothing elsewhere."""
+def enable_dpi_awareness() -> None:
+    """Let Tk do the scaling on Windows; call it before the first window. Elsewhere a no-op."""
     if sys.platform == "win32":
         import ctypes
 
@@ -92,109 +95,109 @@ def use_every_pixel() -> None:
 
 
 class Theme:
-    """The looks of one Tk application."""
+    """The appearance of one Tk application."""
 
     def __init__(self, root: tk.Misc, name: ThemeName, scale: float | None = None) -> None:
         """Set up fonts and styles.
 
         Args:
-            root: The application.
-            name: With which palette to begin.
-            scale: How large, 1 for 96 pixels an inch; None for what the display says.
+            root: The application's main window.
+            name: The first palette.
+            scale: Size of everything, 1 for 96 pixels per inch; None for the display's.
         """
         self._root = root
         if scale is not None:
             root.tk.call("tk", "scaling", scale * 96 / 72)
-        # Pixels a point; 96 pixels an inch are the usual ones.
+        # Tk's scaling is in pixels per point; ours is 1 at 96 pixels per inch.
         self._scale = float(root.tk.call("tk", "scaling")) * 72 / 96
-        self._fonts = self._made_fonts()
+        self._fonts = self._create_fonts()
         self.style = ttk.Style(root)
-        self.style.theme_use("clam")  # the one that takes every colour, on every system
+        self.style.theme_use("clam")  # the only one whose colors can all be set, on every system
         self.use(name)
 
     def use(self, name: ThemeName) -> None:
-        """Change to another palette; widgets of ttk follow by themselves."""
+        """Switch to another palette; ttk widgets follow automatically."""
         self.name = name
         self.palette = PALETTES[name]
         self._configure()
 
-    def colour_menu(self, menu: tk.Menu) -> None:
-        """Give a menu, which is none of ttk's, the palette's colours."""
-        colours = self.palette
+    def color_menu(self, menu: tk.Menu) -> None:
+        """Apply the palette to a menu, which is not a ttk widget."""
+        colors = self.palette
         menu.configure(
-            background=colours.raised,
-            foreground=colours.text,
-            activebackground=colours.accent,
-            activeforeground=colours.on_accent,
+            background=colors.raised,
+            foreground=colors.text,
+            activebackground=colors.accent,
+            activeforeground=colors.on_accent,
             relief="flat",
             borderwidth=0,
         )
 
     def pixels(self, length: float) -> int:
-        """Return a length that is given for 96 pixels an inch, in this display's pixels."""
+        """Return a length in pixels of this display, at least 1, from one at 96 pixels per inch."""
         return max(1, round(length * self._scale))
 
     @property
     def headline_font(self) -> str:
-        """The name of the font of the one large digit."""
+        """Name of the font of the large digit."""
         return _HEADLINE_FONT
 
     @property
     def caption_font(self) -> str:
-        """The name of the font of the line below it."""
+        """Name of the font of the line below the large digit."""
         return _CAPTION_FONT
 
     @property
     def small_font(self) -> str:
-        """The name of the font of labels."""
+        """Name of the font of small labels."""
         return _SMALL_FONT
 
-    def _made_fonts(self) -> list[font.Font]:
+    def _create_fonts(self) -> list[font.Font]:
         family = font.nametofont("TkDefaultFont", self._root).actual("family")
 
-        def made(name: str, points: int, weight: Literal["normal", "bold"]) -> font.Font:
+        def create(name: str, points: int, weight: Literal["normal", "bold"]) -> font.Font:
             return font.Font(self._root, family=family, size=points, weight=weight, name=name)
 
-        # Kept by whoever holds the theme: a font that nobody holds is gone.
+        # The theme has to hold them: Tk deletes a font when its Python object is freed.
         return [
-            made(_HEADLINE_FONT, 72, "bold"),
-            made(_CAPTION_FONT, 13, "normal"),
-            made(_SMALL_FONT, 9, "normal"),
+            create(_HEADLINE_FONT, 72, "bold"),
+            create(_CAPTION_FONT, 13, "normal"),
+            create(_SMALL_FONT, 9, "normal"),
         ]
 
     def _configure(self) -> None:
-        colours, style = self.palette, self.style
-        self._root.configure(background=colours.window)  # type: ignore[call-arg]  # a Tk or Toplevel
+        colors, style = self.palette, self.style
+        self._root.configure(background=colors.window)  # type: ignore[call-arg]  # a Tk or Toplevel
         pad = self.pixels(6)
         style.configure(
             ".",
-            background=colours.window,
-            foreground=colours.text,
-            fieldbackground=colours.raised,
-            bordercolor=colours.line,
-            lightcolor=colours.raised,
-            darkcolor=colours.line,
-            troughcolor=colours.pressed,
-            focuscolor=colours.accent,
-            insertcolor=colours.text,
-            selectbackground=colours.accent,
-            selectforeground=colours.on_accent,
+            background=colors.window,
+            foreground=colors.text,
+            fieldbackground=colors.raised,
+            bordercolor=colors.line,
+            lightcolor=colors.raised,
+            darkcolor=colors.line,
+            troughcolor=colors.pressed,
+            focuscolor=colors.accent,
+            insertcolor=colors.text,
+            selectbackground=colors.accent,
+            selectforeground=colors.on_accent,
         )
         style.configure(
-            "TButton", background=colours.raised, width=0, padding=(pad * 1.5, pad), relief="flat"
+            "TButton", background=colors.raised, width=0, padding=(pad * 1.5, pad), relief="flat"
         )
         style.configure("Digit.TButton", padding=(0, pad * 0.6), width=2, anchor="center")
-        style.configure("Accent.TButton", background=colours.accent, foreground=colours.on_accent)
+        style.configure("Accent.TButton", background=colors.accent, foreground=colors.on_accent)
         for name in ("TButton", "TCheckbutton", "TMenubutton", "Toolbutton"):
             style.map(
                 name,
-                background=[("pressed", colours.pressed), ("active", colours.pressed)],
-                foreground=[("disabled", colours.faint)],
+                background=[("pressed", colors.pressed), ("active", colors.pressed)],
+                foreground=[("disabled", colors.faint)],
             )
         style.map(
             "Accent.TButton",
-            background=[("disabled", colours.pressed), ("active", colours.tones[Tone.PLAIN])],
-            foreground=[("disabled", colours.faint), ("active", colours.window)],
+            background=[("disabled", colors.pressed), ("active", colors.tones[Tone.PLAIN])],
+            foreground=[("disabled", colors.faint), ("active", colors.window)],
         )
         indicator = self.pixels(12)
         style.configure(
@@ -203,41 +206,41 @@ class Theme:
         style.map(
             "TCheckbutton",
             background=[],
-            indicatorbackground=[("selected", colours.accent), ("!selected", colours.raised)],
-            indicatorforeground=[("selected", colours.on_accent)],
+            indicatorbackground=[("selected", colors.accent), ("!selected", colors.raised)],
+            indicatorforeground=[("selected", colors.on_accent)],
         )
         style.configure(
             "Horizontal.TScale",
-            background=colours.accent,
-            lightcolor=colours.accent,
-            darkcolor=colours.accent,
-            bordercolor=colours.line,
+            background=colors.accent,
+            lightcolor=colors.accent,
+            darkcolor=colors.accent,
+            bordercolor=colors.line,
             gripcount=0,
             sliderlength=self.pixels(18),
         )
-        style.configure("Faint.TLabel", foreground=colours.faint, font=_SMALL_FONT)
+        style.configure("Faint.TLabel", foreground=colors.faint, font=_SMALL_FONT)
         style.configure("Headline.TLabel", font=_HEADLINE_FONT)
         style.configure("Caption.TLabel", font=_CAPTION_FONT)
-        style.configure("TSeparator", background=colours.line)
+        style.configure("TSeparator", background=colors.line)
         style.configure(
             "Treeview",
-            background=colours.raised,
-            fieldbackground=colours.raised,
-            foreground=colours.text,
+            background=colors.raised,
+            fieldbackground=colors.raised,
+            foreground=colors.text,
             borderwidth=0,
         )
         style.map(
             "Treeview",
-            background=[("selected", colours.accent)],
-            foreground=[("selected", colours.on_accent)],
+            background=[("selected", colors.accent)],
+            foreground=[("selected", colors.on_accent)],
         )
         style.configure("Treeview.Heading", relief="flat", padding=(pad / 2, pad / 2))
-        style.map("Treeview.Heading", background=[("active", colours.pressed)])
+        style.map("Treeview.Heading", background=[("active", colors.pressed)])
         style.configure(
             "Vertical.TScrollbar",
-            background=colours.pressed,
-            troughcolor=colours.window,
-            arrowcolor=colours.text,
+            background=colors.pressed,
+            troughcolor=colors.window,
+            arrowcolor=colors.text,
             gripcount=0,
         )
-        style.map("Vertical.TScrollbar", background=[("disabled", colours.window)])
+        style.map("Vertical.TScrollbar", background=[("disabled", colors.window)])

@@ -1,8 +1,8 @@
-"""Tk's objects are freed in Tk's own thread.
+"""Garbage collection in Tk's own thread.
 
-Python frees reference cycles in whichever thread happens to allocate when it is time. An
-image or a font of Tk's that is freed in another thread calls Tk from there, which aborts
-the process or hangs it.
+Python frees reference cycles in whichever thread happens to trigger a collection. If that
+frees a Tk image or font in another thread, Tk is called from that thread, which aborts or
+hangs the process.
 """
 
 import contextlib
@@ -11,23 +11,23 @@ import tkinter as tk
 from collections.abc import Iterator
 from typing import Final
 
-_EVERY_MILLISECONDS: Final = 2000
+_INTERVAL_MILLISECONDS: Final = 2000
 
 
 @contextlib.contextmanager
-def collected_here(root: tk.Misc) -> Iterator[None]:
-    """Have cycles freed by a timer of this application alone, and once more at the end."""
+def gc_in_tk_thread(root: tk.Misc) -> Iterator[None]:
+    """Collect garbage only by a Tk timer while the block runs, and once when it ends."""
 
     def collect() -> None:
         gc.collect()
-        root.after(_EVERY_MILLISECONDS, collect)
+        root.after(_INTERVAL_MILLISECONDS, collect)
 
     was_enabled = gc.isenabled()
     gc.collect()
-    gc.freeze()  # what is there now stays, and need not be looked through each time
+    gc.freeze()  # long-lived objects need not be scanned in each collection
     gc.disable()
     try:
-        root.after(_EVERY_MILLISECONDS, collect)
+        root.after(_INTERVAL_MILLISECONDS, collect)
         yield
     finally:
         gc.collect()

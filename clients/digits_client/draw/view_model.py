@@ -1,4 +1,4 @@
-"""What the window says: events of a session as words, numbers and tones. Knows no window."""
+"""The texts, numbers and tones that the window shows. Does not use Tk."""
 
 import enum
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from digits_client.results import Prediction, Verdict
 from .events import Connected, Connecting, Disconnected
 
 UNSURE_BELOW: Final = 0.9
-"""The confidence under which the second likeliest digit is named too."""
+"""Confidence below which the second most likely digit is shown too."""
 
 
 class Tone(enum.Enum):
-    """How something is to be taken; the theme has a colour for each."""
+    """The mood of a text; the theme has a color for each."""
 
     PLAIN = "plain"
     GOOD = "good"
@@ -22,80 +22,73 @@ class Tone(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What stands beside the sheet."""
+class PredictionView:
+    """The content of the panel next to the sheet."""
 
     headline: str
-    """A digit, or a sign in its place."""
+    """A digit, "?", or nothing."""
     caption: str
     tone: Tone
     bars: tuple[float, ...]
-    """Ten shares, 0 to 1."""
+    """Ten probabilities, 0 to 1, for the digits 0 to 9."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """What stands below the sheet."""
+    """The state of the connection, shown below the sheet."""
 
     text: str
     tone: Tone
 
 
 _NO_BARS: Final = (0.0,) * 10
-NO_ANSWER: Final = Answer("", "draw a digit", Tone.PLAIN, _NO_BARS)
-ASK: Final = Answer("", "press Recognise", Tone.PLAIN, _NO_BARS)
-NO_SERVER: Final = Answer("", "no server", Tone.BAD, _NO_BARS)
+NO_PREDICTION: Final = PredictionView("", "draw a digit", Tone.PLAIN, _NO_BARS)
+NOT_REQUESTED: Final = PredictionView("", "press Recognize", Tone.PLAIN, _NO_BARS)
+NO_SERVER: Final = PredictionView("", "no server", Tone.BAD, _NO_BARS)
 
 
-def answer(prediction: Prediction) -> Answer:
-    """Return what to say about a prediction."""
+def prediction_view(prediction: Prediction) -> PredictionView:
+    """Return the view of a prediction."""
     match prediction.verdict:
         case Verdict.BLANK:
-            return Answer("", "blank", Tone.PLAIN, _NO_BARS)
+            return PredictionView("", "blank", Tone.PLAIN, _NO_BARS)
         case Verdict.NOT_A_DIGIT:
-            return Answer("?", "no digit I know", Tone.UNSURE, prediction.probabilities)
+            return PredictionView("?", "not a digit", Tone.UNSURE, prediction.probabilities)
         case Verdict.DIGIT:
-            sure = percent(prediction.confidence)
-            if prediction.confidence >= UNSURE_BELOW:
-                return Answer(
-                    str(prediction.digit), f"{sure} sure", Tone.GOOD, prediction.probabilities
-                )
-            second = _likeliest_other(prediction)
-            return Answer(
-                str(prediction.digit),
-                f"{sure} sure, or a {second}",
-                Tone.UNSURE,
-                prediction.probabilities,
-            )
+            caption, tone = f"{percent(prediction.confidence)} sure", Tone.GOOD
+            if prediction.confidence < UNSURE_BELOW:
+                caption, tone = f"{caption}, maybe {_second_digit(prediction)}", Tone.UNSURE
+            return PredictionView(str(prediction.digit), caption, tone, prediction.probabilities)
 
 
 def status(event: Connecting | Connected | Disconnected) -> Status:
-    """Return what to say about a connection."""
+    """Return the status for the state of the connection."""
     match event:
         case Connecting(address):
             return Status(f"Connecting to {address} …", Tone.UNSURE)
         case Connected(address):
             return Status(f"Connected to {address}", Tone.GOOD)
         case Disconnected(reason, seconds):
-            again = f"Trying again in {seconds:.0f} s." if seconds >= 1 else "Trying again."
-            return Status(f"{reason} {again}", Tone.BAD)
+            retry = f"Retrying in {seconds:.0f} s." if seconds >= 1 else "Retrying."
+            return Status(f"{reason} {retry}", Tone.BAD)
 
 
 def percent(share: float) -> str:
-    """Return a share in words; what is not certain is never called 100 %, nor 0."""
+    """Return a share as a percentage; only a share of 1 is shown as 100%."""
     if 0.9995 <= share < 1:
-        return "99.9 %"
+        return "99.9%"
     if share >= 0.995:
-        return f"{share * 100:.1f} %"
-    return f"{share * 100:.0f} %"
+        return f"{share * 100:.1f}%"
+    return f"{share * 100:.0f}%"
 
 
 def milliseconds(seconds: float) -> str:
-    """Return a time in words."""
+    """Return a duration in milliseconds, with one decimal below 10 ms."""
     return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
 
 
-def _likeliest_other(prediction: Prediction) -> int:
-    shares = prediction.probabilities
-    others = (digit for digit in range(len(shares)) if digit != prediction.digit)
-    return max(others, key=lambda digit: shares[digit])
+def _second_digit(prediction: Prediction) -> int:
+    """Return the most likely digit except the predicted one."""
+    probabilities = prediction.probabilities
+    others = (digit for digit in range(len(probabilities)) if digit != prediction.digit)
+    return max(others, key=lambda digit: probabilities[digit])

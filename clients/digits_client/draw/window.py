@@ -1,40 +1,33 @@
-"""The window: puts the sheet, the answer and the conversation together."""
+"""The main window: connects the drawing, the widgets and the session."""
 
 import contextlib
 import queue
 import threading
 import tkinter as tk
-from collections.abc import Iterator
-from tkinter import filedialog, messagebox, ttk
+from tkinter import messagebox
 from typing import Final
 
 from digits_client.cli.server_options import ServerOptions
 
-from . import pictures, view_model
-from .canvas import SheetCanvas
+from . import view_model
 from .commands import key_table
-from .controls import Controls
-from .corrections import Corrections, KeptDrawing
-from .corrections_window import KeptWindow
+from .correction_recorder import CorrectionRecorder
+from .corrections import Corrections
+from .corrections_window import CorrectionsWindow
 from .drag_and_drop import accept_files
 from .drawing import Drawing
-from .events import Answered, Connected, Disconnected, Event, Failed
+from .events import Connected, Connecting, Disconnected, Event, Failed, Recognized
+from .file_commands import FileCommands, errors_as_notices
+from .main_frame import MAX_PEN_WIDTH, MIN_PEN_WIDTH, MainFrame
 from .menus import add_menus, is_mac
-from .prediction_panel import AnswerPanel
 from .session import Session
-from .status_bar import StatusBar
 from .theme import Theme, ThemeName
-from .tk_gc import collected_here
+from .tk_gc import gc_in_tk_thread
 
 POLL_MILLISECONDS: Final = 8
-"""How often the window looks for answers. Only Tk's own thread may touch the window."""
+"""Interval at which the window looks for events, since only Tk's thread may touch widgets."""
 
 PEN_STEP: Final = 4.0
-FIRST_SIDE: Final = 460
-"""Of the sheet in a new window, in pixels at 96 an inch."""
-
-LEAST_PEN: Final = 4.0
-MOST_PEN: Final = 48.0
 
 
 class DrawWindow:
@@ -48,296 +41,238 @@ class DrawWindow:
     def __init__(
         self,
         root: tk.Tk,
-        connection: ServerOptions | None,
-        kept: Corrections,
+        options: ServerOptions | None,
+        corrections: Corrections,
         *,
         theme: ThemeName = "light",
         scale: float | None = None,
-        ended: threading.Event | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
-        """Build the window and begin to connect.
+        """Build the window and start to connect.
 
         Args:
-            root: Of the application, empty.
-            connection: The server; None for the default one, with the offer to start one
-                where that does not answer.
-            kept: Where corrected drawings go.
-            theme: The palette to begin with.
-            scale: How large, 1 for 96 pixels an inch; None for what the display says.
-            ended: Set, from any thread or signal handler, to have the window closed.
+            root: The application's main window, empty.
+            options: The server's address and credentials; None for the default address, with
+                the offer to start a server if none is reachable there.
+            corrections: The folder that corrections are saved in.
+            theme: The first palette.
+            scale: Size of everything, 1 for 96 pixels per inch; None for the display's.
+            stop: Set it, from any thread or signal handler, to close the window.
         """
         self.root = root
         self.drawing = Drawing()
+        self.theme = Theme(root, theme, scale)
         self.is_closed = False
-        self._ended = ended or threading.Event()
-        self._kept = kept
-        self._offers_server = connection is None
+        self._stop = stop or threading.Event()
+        self._corrections = corrections
+        self._recorder = CorrectionRecorder(corrections)
+        self._offers_server = options is None
         self._live = True
-        self._ticket = 0
-        self._answered: Answered | None = None
-        self._kept_now: tuple[int, KeptDrawing] | None = None
-        self._sending: str | None = None
+        self._revision = 0
+        self._last_recognized: Recognized | None = None
+        self._idle_send: str | None = None
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._build(theme, scale)
-        self.session = Session(connection or ServerOptions(), self._events.put)
+        self._main = MainFrame(root, self.theme, self.drawing, self, self._on_change)
+        self.sheet, self.panel = self._main.sheet, self._main.panel
+        self.controls, self.status = self._main.controls, self._main.status
+        self.files = FileCommands(root, self.drawing, self.status, self._redraw)
+        self._menus = add_menus(root, self)
+        self._show_window()
+        self.session = Session(options or ServerOptions(), self._events.put)
         self._poll()
 
     @property
-    def ticket(self) -> int:
-        """The number of the drawing's state: one more with every change."""
-        return self._ticket
+    def revision(self) -> int:
+        """The number of the drawing's revision; every change increments it."""
+        return self._revision
 
     @property
-    def answered(self) -> Answered | None:
-        """The answer that is shown, or was last."""
-        return self._answered
+    def last_recognized(self) -> Recognized | None:
+        """The prediction that is shown, or was shown last."""
+        return self._last_recognized
 
     def run(self) -> None:
-        """Show the window until it is closed; then end the session."""
-        with collected_here(self.root):
+        """Show the window until it is closed; then close the session."""
+        with gc_in_tk_thread(self.root):
             try:
                 self.root.mainloop()
             finally:
                 self.session.close()
 
-    # Commands: each is in a menu and on a key, see commands.py.
+    # The commands; commands.py gives each a menu entry and keys.
 
     def open_picture(self) -> None:
-        """Ask for a file and show it in place of the drawing."""
-        path = filedialog.askopenfilename(
-            parent=self.root,
-            title="Open a picture",
-            filetypes=[
-                ("Pictures", "*.png *.jpg *.jpeg *.webp *.bmp *.gif *.tif *.tiff"),
-                ("All files", "*"),
-            ],
-        )
-        if path:
-            self.open_file(path)
-
-    def open_file(self, path: str) -> None:
-        """Show a file in place of the drawing."""
-        with self._told():
-            self.drawing.show_picture(pictures.from_file(path))
-            self._redrawn()
+        """Let the user choose a file, and show it in place of the drawing."""
+        self.files.choose_and_open()
 
     def paste_picture(self) -> None:
         """Show the clipboard's picture in place of the drawing."""
-        with self._told():
-            self.drawing.show_picture(pictures.from_clipboard())
-            self._redrawn()
+        self.files.paste()
 
     def save_drawing(self) -> None:
-        """Ask for a name and write what is on the sheet as PNG."""
-        path = filedialog.asksaveasfilename(
-            parent=self.root,
-            title="Save the drawing",
-            defaultextension=".png",
-            initialfile="digit.png",
-            filetypes=[("PNG", "*.png")],
-        )
-        if path:
-            self.save_file(path)
+        """Let the user choose a name, and write the content of the sheet as PNG."""
+        self.files.choose_and_save()
 
-    def save_file(self, path: str) -> None:
-        """Write what is on the sheet as PNG."""
-        with self._told():
-            self.drawing.image().save(path, "PNG")
-            self.status.notice(f"Saved as {path}.")
-
-    def show_kept(self) -> None:
-        """List the corrected drawings."""
-        KeptWindow(self.root, self.theme, self._kept)
+    def show_corrections(self) -> None:
+        """List the corrections."""
+        CorrectionsWindow(self.root, self.theme, self._corrections)
 
     def undo(self) -> None:
-        """Take the last step back."""
+        """Undo the last step."""
         self.drawing.undo()
-        self._redrawn()
+        self._redraw()
 
     def redo(self) -> None:
-        """Do the step again that was taken back."""
+        """Redo the step that was undone last."""
         self.drawing.redo()
-        self._redrawn()
+        self._redraw()
 
     def clear(self) -> None:
-        """Take everything off the sheet."""
+        """Remove everything from the sheet."""
         self.drawing.clear()
-        self._redrawn()
+        self._redraw()
 
     def toggle_eraser(self) -> None:
-        """Change between pen and eraser."""
+        """Switch between pen and eraser."""
         self.sheet.erasing = not self.sheet.erasing
         self.controls.show_eraser(self.sheet.erasing)
 
     def thicker(self) -> None:
-        """Take a thicker pen."""
+        """Make the pen thicker."""
         self.set_pen(self.sheet.pen_width + PEN_STEP)
 
     def thinner(self) -> None:
-        """Take a thinner pen."""
+        """Make the pen thinner."""
         self.set_pen(self.sheet.pen_width - PEN_STEP)
 
     def set_pen(self, width: float) -> None:
-        """Take a pen of a width in pixels of the sheet, within what there is."""
-        width = min(max(width, LEAST_PEN), MOST_PEN)
-        if width != self.sheet.pen_width:  # showing it calls this again
+        """Set the width of the pen, in pixels of the sheet, within the limits."""
+        width = min(max(width, MIN_PEN_WIDTH), MAX_PEN_WIDTH)
+        if width != self.sheet.pen_width:  # show_pen calls this method again
             self.sheet.pen_width = width
             self.controls.show_pen(width)
 
-    def recognise(self) -> None:
-        """Ask about the drawing now."""
-        self.session.send(self._ticket, self.drawing.image(), live=False)
+    def recognize(self) -> None:
+        """Recognize the drawing now."""
+        self.session.send(self._revision, self.drawing.image(), live=False)
 
     def toggle_live(self) -> None:
-        """Change between answers while drawing and answers on request."""
+        """Switch between recognizing while drawing and on request only."""
         self._live = not self._live
         self.controls.show_live(self._live)
         if self._live:
-            self._changed()
+            self._on_change()
 
     def toggle_dark(self) -> None:
-        """Change between the light and the dark theme."""
+        """Switch between the light and the dark theme."""
         self.theme.use("light" if self.theme.name == "dark" else "dark")
-        for part in (self.sheet, self.panel, self.status):
-            part.recolour()
-        self._colour_menus()
+        self._main.apply_theme()
+        self._color_menus()
 
     def show_keys(self) -> None:
-        """Tell which keys there are."""
-        lines = [f"{keys}:  {what}" for keys, what in key_table(mac=is_mac(self.root))]
-        messagebox.showinfo("Keyboard", "\n".join(lines), parent=self.root)
+        """Show all keys and what they do."""
+        lines = [f"{keys}:  {label}" for keys, label in key_table(mac=is_mac(self.root))]
+        messagebox.showinfo("Keyboard shortcuts", "\n".join(lines), parent=self.root)
 
     def close(self) -> None:
-        """Close the window; ``run`` returns."""
+        """Close the window, so that ``run`` returns."""
         self.is_closed = True
         for timer in self.root.tk.splitlist(self.root.tk.call("after", "info")):
-            # Not by after_cancel, which takes from their widgets what they themselves take away.
+            # after_cancel would also delete commands that the widgets delete themselves.
             self.root.tk.call("after", "cancel", timer)
         self.root.destroy()
 
-    def keep(self, digit: int) -> None:
-        """Keep the drawing as what was meant; another digit for the same drawing replaces it."""
+    def save_correction(self, digit: int) -> None:
+        """Save the drawing with the digit that the person meant.
+
+        Another digit for the same revision replaces the first.
+        """
         if self.drawing.is_empty:
-            self.status.notice("There is nothing to keep yet: draw a digit first.")
+            self.status.notice("There is no drawing to save: draw a digit first.")
             return
-        answered, version = "", ""
-        if self._answered is not None and self._answered.ticket == self._ticket:
-            prediction = self._answered.prediction
-            answered = (
-                prediction.verdict.value if prediction.digit is None else str(prediction.digit)
-            )
-            version = prediction.model_version
-        with self._told():
-            if self._kept_now is not None and self._kept_now[0] == self._ticket:
-                self._kept.remove(self._kept_now[1])
-            strokes = () if self.drawing.picture else self.drawing.strokes
-            kept = self._kept.keep(
-                self.drawing.image(), strokes, digit, answered=answered, model_version=version
-            )
-            self._kept_now = (self._ticket, kept)
-            self.status.notice(f"Kept as a {digit}, to learn from.")
+        last = self._last_recognized
+        prediction = last.prediction if last and last.revision == self._revision else None
+        with errors_as_notices(self.status):
+            self._recorder.save(self.drawing, self._revision, digit, prediction)
+            self.status.notice(f"Saved as a correction: the drawing shows {digit}.")
 
-    # Inside.
+    # Everything below is called by the constructor, by widgets or by Tk's timers.
 
-    def _build(self, theme: ThemeName, scale: float | None) -> None:
+    def show_event(self, event: Event) -> None:
+        """Show an event of the session."""
+        match event:
+            case Recognized(revision, prediction, seconds):
+                if self._live or revision == self._revision:
+                    self._last_recognized = event
+                    self.panel.show(view_model.prediction_view(prediction), prediction.frame)
+                    self.status.show_round_trip(prediction.model_version, seconds)
+            case Failed(_, reason):
+                self.panel.show(view_model.NO_PREDICTION, None)
+                self.status.notice(reason)
+            case _:
+                self._show_connection(event)
+
+    def _show_connection(self, event: Connecting | Connected | Disconnected) -> None:
+        self.status.show(view_model.status(event))
+        match event:
+            case Connecting():
+                self.status.offer(None)
+            case Connected(_, model):
+                self.status.offer(None)
+                self.status.show_model(model.version)
+                if self._live:
+                    self.panel.show(view_model.NO_PREDICTION, None)
+                    self._send()
+                else:
+                    self.panel.show(view_model.NOT_REQUESTED, None)
+            case Disconnected():
+                if self._offers_server:
+                    self.status.offer("Start a local server", self.session.start_server)
+                else:
+                    self.status.offer("Retry now", self.session.retry_now)
+                self.panel.show(view_model.NO_SERVER, None)
+
+    def _show_window(self) -> None:
         self.root.title("digits")
-        self.theme = Theme(self.root, theme, scale)
-        pad = self.theme.pixels(12)
-        self.controls = Controls(self.root, self.theme, self, (LEAST_PEN, MOST_PEN))
-        self.panel = AnswerPanel(self.root, self.theme)
-        self.status = StatusBar(self.root, self.theme)
-        side = self.theme.pixels(FIRST_SIDE)
-        place = ttk.Frame(self.root, width=side, height=side)
-        self.sheet = SheetCanvas(place, self.theme, self.drawing, self._changed)
-        place.grid(row=0, column=0, sticky="nsew", padx=pad, pady=(pad, 0))
-        # Square, as large as there is room for.
-        self.sheet.place(width=side, height=side)
-        place.bind("<Configure>", self._fit)
-        self.panel.grid(row=0, column=1, sticky="n", padx=(0, pad), pady=(pad, 0))
-        self.controls.grid(row=1, column=0, columnspan=2, sticky="ew", padx=pad, pady=(pad, 0))
-        self.status.grid(row=2, column=0, columnspan=2, sticky="ew", padx=pad, pady=pad)
+        self._main.grid(sticky="nsew")
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(0, weight=1)
-        self._menus = add_menus(self.root, self)
-        self._colour_menus()
-        accept_files(self.root, self.open_file)
+        self._color_menus()
+        accept_files(self.root, self.files.open)
         self.root.protocol("WM_DELETE_WINDOW", self.close)
         self.controls.show_pen(self.sheet.pen_width)
         self.controls.show_live(self._live)
-        self.panel.show(view_model.NO_ANSWER, None)
+        self.panel.show(view_model.NO_PREDICTION, None)
         self.root.update_idletasks()
         self.root.minsize(self.root.winfo_reqwidth(), self.root.winfo_reqheight())
 
-    def _colour_menus(self) -> None:
+    def _color_menus(self) -> None:
         for menu in self._menus:
-            self.theme.colour_menu(menu)
+            self.theme.color_menu(menu)
 
-    def _fit(self, event: "tk.Event[tk.Misc]") -> None:
-        side = max(1, min(event.width, event.height))
-        x, y = (event.width - side) // 2, (event.height - side) // 2
-        self.sheet.place_configure(x=x, y=y, width=side, height=side)
+    def _redraw(self) -> None:
+        """Show a drawing that something other than the pen changed."""
+        self.sheet.redraw()
+        self._on_change()
 
-    def _redrawn(self) -> None:
-        self.sheet.show()
-        self._changed()
-
-    def _changed(self) -> None:
-        """The drawing is another: ask about it, once for all movements that are waiting."""
-        self._ticket += 1
+    def _on_change(self) -> None:
+        """Start a new revision; send it once Tk has handled the movements that are waiting."""
+        self._revision += 1
         self.controls.show_steps(undo=self.drawing.can_undo, redo=self.drawing.can_redo)
         if not self._live:
-            self.panel.show(view_model.ASK, None)
-        elif self._sending is None:
-            self._sending = self.root.after_idle(self._send)
+            self.panel.show(view_model.NOT_REQUESTED, None)
+        elif self._idle_send is None:
+            self._idle_send = self.root.after_idle(self._send)
 
     def _send(self) -> None:
-        self._sending = None
-        self.session.send(self._ticket, self.drawing.image())
+        self._idle_send = None
+        self.session.send(self._revision, self.drawing.image())
 
     def _poll(self) -> None:
-        if self._ended.is_set():
+        if self._stop.is_set():
             self.close()
             return
         with contextlib.suppress(queue.Empty):
             while True:
                 self.show_event(self._events.get_nowait())
         self.root.after(POLL_MILLISECONDS, self._poll)
-
-    def show_event(self, event: Event) -> None:
-        """Show what a session tells."""
-        match event:
-            case Answered(ticket, prediction, seconds):
-                if self._live or ticket == self._ticket:
-                    self._answered = event
-                    self.panel.show(view_model.answer(prediction), prediction.frame)
-                    self.status.show_answer(prediction.model_version, seconds)
-            case Failed(_, reason):
-                self.panel.show(view_model.NO_ANSWER, None)
-                self.status.notice(reason)
-            case _:
-                self.status.show(view_model.status(event))
-                away = isinstance(event, Disconnected)
-                if away and self._offers_server:
-                    self.status.offer("Start a server here", self.session.start_server)
-                elif away:
-                    self.status.offer("Try now", self.session.try_again)
-                else:
-                    self.status.offer(None)
-                if away:
-                    self.panel.show(view_model.NO_SERVER, None)
-                elif isinstance(event, Connected):
-                    self.status.show_model(event.model.version)
-                    self.panel.show(view_model.NO_ANSWER if self._live else view_model.ASK, None)
-                    if self._live:
-                        self._send()
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Tell a person what went wrong with a file."""
-        try:
-            yield
-        except pictures.PictureError as error:
-            self.status.notice(str(error))
-        except OSError as error:
-            name = f"{error.filename} " if error.filename else ""
-            self.status.notice(f"{name}cannot be written: {error.strerror or error}.")

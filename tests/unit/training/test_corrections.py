@@ -36,7 +36,7 @@ def kept(tmp_path: Path) -> Path:
     for place in (90, 100, 110):
         image = Image.new("L", (200, 200), 255)
         image.paste(0, (place, 30, place + 14, 170))
-        Corrections(folder).keep(image, (), 1, answered="7", model_version="2")
+        Corrections(folder).add(image, (), 1, predicted="7", model_version="2")
     return folder
 
 

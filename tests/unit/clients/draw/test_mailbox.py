@@ -1,4 +1,4 @@
-"""One letter, and the newest."""
+"""The mailbox for the newest item."""
 
 import asyncio
 
@@ -7,61 +7,61 @@ import pytest
 from digits_client.draw.mailbox import Mailbox
 
 
-async def test_the_newest_takes_the_place_of_the_one_before() -> None:
-    box = Mailbox[str]()
-    box.put("first")
-    box.put("second")
-    assert await box.take() == "second"
+async def test_a_new_item_replaces_the_one_before() -> None:
+    mailbox = Mailbox[str]()
+    mailbox.put("first")
+    mailbox.put("second")
+    assert await mailbox.take() == "second"
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(box.take(), 0.01)
+        await asyncio.wait_for(mailbox.take(), 0.01)
 
 
-async def test_one_who_waits_gets_what_comes() -> None:
-    box = Mailbox[str]()
-    waiting = asyncio.create_task(box.take())
+async def test_a_waiting_taker_receives_the_next_item() -> None:
+    mailbox = Mailbox[str]()
+    waiting = asyncio.create_task(mailbox.take())
     await asyncio.sleep(0)
-    box.put("late")
+    mailbox.put("late")
     assert await waiting == "late"
 
 
-async def test_what_is_put_back_gives_way_to_something_newer() -> None:
-    box = Mailbox[str]()
-    box.put_back("old")
-    assert await box.take() == "old"
-    box.put("new")
-    box.put_back("old")
-    assert await box.take() == "new"
+async def test_an_item_that_is_put_back_does_not_replace_a_newer_one() -> None:
+    mailbox = Mailbox[str]()
+    mailbox.put_back("old")
+    assert await mailbox.take() == "old"
+    mailbox.put("new")
+    mailbox.put_back("old")
+    assert await mailbox.take() == "new"
 
 
-async def test_one_who_gave_up_waiting_takes_nothing() -> None:
-    box = Mailbox[str]()
+async def test_a_taker_that_timed_out_takes_nothing() -> None:
+    mailbox = Mailbox[str]()
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(box.take(), 0.01)
-    box.put("here")
-    assert await box.take() == "here"
+        await asyncio.wait_for(mailbox.take(), 0.01)
+    mailbox.put("item")
+    assert await mailbox.take() == "item"
 
 
-async def test_what_is_put_back_reaches_one_who_waits() -> None:
-    box = Mailbox[str]()
-    waiting = asyncio.create_task(box.take())
+async def test_an_item_that_is_put_back_reaches_a_waiting_taker() -> None:
+    mailbox = Mailbox[str]()
+    waiting = asyncio.create_task(mailbox.take())
     await asyncio.sleep(0)
-    box.put_back("old")
+    mailbox.put_back("old")
     assert await waiting == "old"
 
 
-async def test_what_came_for_one_who_gave_up_is_there_for_the_next() -> None:
-    box = Mailbox[str]()
-    waiting = asyncio.create_task(box.take())
+async def test_an_item_for_a_cancelled_taker_stays_for_the_next_one() -> None:
+    mailbox = Mailbox[str]()
+    waiting = asyncio.create_task(mailbox.take())
     await asyncio.sleep(0)
-    box.put("here")
+    mailbox.put("item")
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert await box.take() == "here"
+    assert await mailbox.take() == "item"
 
 
-async def test_something_that_counts_as_nothing_is_a_letter_too() -> None:
-    box = Mailbox[int]()
-    box.put(0)
-    box.put_back(1)
-    assert await box.take() == 0
+async def test_a_falsy_item_counts_as_an_item() -> None:
+    mailbox = Mailbox[int]()
+    mailbox.put(0)
+    mailbox.put_back(1)
+    assert await mailbox.take() == 0

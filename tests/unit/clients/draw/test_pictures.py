@@ -1,4 +1,4 @@
-"""Pictures from files and the clipboard."""
+"""Pictures from files and from the clipboard."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ from digits_client.draw.pictures import PictureError
 
 ORIENTATION = 0x0112
 
-# How a camera that was held in each way stores what is upright.
+# The transformation of an upright picture that each EXIF orientation stands for.
 STORED = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -28,7 +28,7 @@ STORED = {
 
 
 @pytest.mark.parametrize("orientation", STORED)
-def test_a_photograph_is_turned_upright(tmp_path: Path, orientation: int) -> None:
+def test_a_photo_is_rotated_by_its_exif_orientation(tmp_path: Path, orientation: int) -> None:
     upright = np.zeros((20, 30), np.uint8)
     upright[:10, :15] = 250
     upright[:10, 15:] = 120
@@ -41,25 +41,25 @@ def test_a_photograph_is_turned_upright(tmp_path: Path, orientation: int) -> Non
     picture = pictures.from_file(tmp_path / "a.jpg")
     assert picture.size == (30, 20)
     assert np.abs(np.asarray(picture, np.int16) - upright).max() < 16
-    assert picture.getexif().get(ORIENTATION, 1) == 1  # or somebody turns it again
+    assert picture.getexif().get(ORIENTATION, 1) == 1  # or a viewer would rotate it again
 
 
-def test_a_photograph_whose_notes_are_broken_is_shown_or_said_to_be_damaged(
+def test_a_photo_with_damaged_exif_data_is_shown_or_reported_as_damaged(
     tmp_path: Path,
 ) -> None:
-    notes = b"II*\0\x08\0\0\0" + struct.pack("<H", 2)
-    notes += struct.pack("<HHIHH", ORIENTATION, 3, 1, 6, 0)
-    notes += struct.pack("<HHI4sI", 0x0100, 2, 4, b"abc", 0)  # a width that is a text
+    exif = b"II*\0\x08\0\0\0" + struct.pack("<H", 2)
+    exif += struct.pack("<HHIHH", ORIENTATION, 3, 1, 6, 0)
+    exif += struct.pack("<HHI4sI", 0x0100, 2, 4, b"abc", 0)  # a width that is text
     file = tmp_path / "a.jpg"
-    Image.new("L", (30, 20)).save(file, exif=b"Exif\0\0" + notes)
+    Image.new("L", (30, 20)).save(file, exif=b"Exif\0\0" + exif)
     try:
         assert pictures.from_file(file).size in ((20, 30), (30, 20))
     except PictureError as error:
-        assert str(error) == "a.jpg is damaged."  # noqa: PT017 - either will do
+        assert str(error) == "a.jpg is damaged."  # noqa: PT017 - either outcome is right
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"])
-def test_a_picture_of_any_kind_can_be_sent_and_shown(tmp_path: Path, mode: str) -> None:
+def test_a_picture_of_any_mode_can_be_sent_and_shown(tmp_path: Path, mode: str) -> None:
     file = tmp_path / "a.tiff"
     Image.new(mode, (8, 6)).save(file)
     picture = pictures.from_file(file)
@@ -67,21 +67,15 @@ def test_a_picture_of_any_kind_can_be_sent_and_shown(tmp_path: Path, mode: str) 
     assert pictures.viewable(picture).mode in ("L", "RGB", "RGBA")
 
 
-def test_deep_gray_is_shown_from_its_darkest_to_its_lightest() -> None:
+def test_16_bit_gray_is_stretched_to_the_full_range() -> None:
     deep = Image.fromarray(np.array([[1000, 2000], [3000, 1500]], np.uint16))
     assert np.asarray(pictures.viewable(deep)).tolist() == [[0, 127], [255, 63]]
     even = pictures.viewable(Image.new("I;16", (2, 2), 500))
     assert even.getextrema() == (0, 0)
 
 
-@pytest.mark.parametrize(
-    "order",
-    [
-        "<",
-        ">",
-    ],
-)
-def test_deep_gray_keeps_its_shades_in_either_order_of_bytes(tmp_path: Path, order: str) -> None:
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_16_bit_gray_of_either_byte_order_keeps_its_shades(tmp_path: Path, order: str) -> None:
     deep = np.linspace(0, 65535, 48).reshape(6, 8)
     mode = "I;16" if order == "<" else "I;16B"
     file = tmp_path / "a.tiff"
@@ -93,7 +87,7 @@ def test_deep_gray_keeps_its_shades_in_either_order_of_bytes(tmp_path: Path, ord
 
 
 def _tiff(content: bytes, size: tuple[int, int], order: str) -> bytes:
-    """Return the least TIFF of 16 bit gray, which Pillow itself writes in one order only."""
+    """Return a minimal TIFF of 16-bit gray; Pillow itself writes only one byte order."""
     entries = {256: size[0], 257: size[1], 258: 16, 259: 1, 262: 1, 273: 0, 277: 1, 278: size[1]}
     entries[279] = len(content)
     entries[273] = 8 + 2 + 12 * len(entries) + 4
@@ -103,14 +97,14 @@ def _tiff(content: bytes, size: tuple[int, int], order: str) -> bytes:
     return header + count + b"".join(fields) + bytes(4) + content
 
 
-def test_a_picture_for_print_keeps_its_colours(tmp_path: Path) -> None:
+def test_a_cmyk_picture_keeps_its_colors(tmp_path: Path) -> None:
     Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "a.tiff")
     picture = pictures.from_file(tmp_path / "a.tiff")
     assert (picture.mode, picture.getpixel((4, 4))) == ("RGB", (255, 0, 0))
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.gif"])
-def test_what_a_palette_leaves_transparent_stays_so(tmp_path: Path, name: str) -> None:
+def test_transparent_palette_entries_stay_transparent(tmp_path: Path, name: str) -> None:
     picture = Image.new("P", (4, 2), 0)
     picture.putpalette([255, 0, 0, 0, 0, 255])
     picture.putpixel((3, 1), 1)
@@ -125,7 +119,7 @@ def test_what_a_palette_leaves_transparent_stays_so(tmp_path: Path, name: str) -
         assert seen.getpixel((3, 1)) == (0, 0, 255, 255)
 
 
-def test_a_picture_of_too_many_pixels_is_not_opened(
+def test_a_picture_with_too_many_pixels_is_not_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.new("1", (30, 30)).save(tmp_path / "a.png")
@@ -134,7 +128,7 @@ def test_a_picture_of_too_many_pixels_is_not_opened(
         pictures.from_file(tmp_path / "a.png")
 
 
-def test_a_picture_may_be_looked_at_after_its_file_has_gone(tmp_path: Path) -> None:
+def test_a_picture_outlives_its_file(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     Image.new("L", (4, 4), 7).save(file)
     picture = pictures.from_file(file)
@@ -142,13 +136,13 @@ def test_a_picture_may_be_looked_at_after_its_file_has_gone(tmp_path: Path) -> N
     assert picture.getextrema() == (7, 7)
 
 
-def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_raises_an_error_with_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"^none\.png cannot be read: No such file"):
         pictures.from_file(tmp_path / "none.png")
     with pytest.raises(PictureError, match=r"cannot be read: Is a directory"):
         pictures.from_file(tmp_path)
     (tmp_path / "text.png").write_text("text")
-    with pytest.raises(PictureError, match=r"^text\.png is no picture"):
+    with pytest.raises(PictureError, match=r"^text\.png is not a picture in a supported format\.$"):
         pictures.from_file(tmp_path / "text.png")
     Image.effect_noise((50, 50), 9).save(tmp_path / "cut.png")
     content = (tmp_path / "cut.png").read_bytes()
@@ -157,7 +151,7 @@ def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path: Path) -> None:
         pictures.from_file(tmp_path / "cut.png")
 
 
-def test_the_clipboard_gives_a_picture_or_the_first_file(
+def test_the_clipboard_gives_its_picture_or_its_first_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ImageGrab, "grabclipboard", lambda: Image.new("RGB", (3, 4)))
@@ -170,11 +164,11 @@ def test_the_clipboard_gives_a_picture_or_the_first_file(
         pictures.from_clipboard()
 
 
-def test_a_system_without_the_tools_says_which_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none() -> None:
+def test_the_error_names_the_missing_clipboard_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
         raise NotImplementedError("wl-paste or xclip is required")
 
-    monkeypatch.setattr(ImageGrab, "grabclipboard", none)
+    monkeypatch.setattr(ImageGrab, "grabclipboard", fail)
     with pytest.raises(PictureError, match="install wl-clipboard"):
         pictures.from_clipboard()
 
@@ -182,18 +176,18 @@ def test_a_system_without_the_tools_says_which_it_needs(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     "failure", [ChildProcessError("xclip error"), OSError("cannot open clipboard")]
 )
-def test_a_clipboard_that_gives_nothing_out_has_no_picture(
+def test_a_clipboard_without_access_counts_as_empty(
     monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    def refuse() -> None:
+    def fail() -> None:
         raise failure
 
-    monkeypatch.setattr(ImageGrab, "grabclipboard", refuse)
+    monkeypatch.setattr(ImageGrab, "grabclipboard", fail)
     with pytest.raises(PictureError, match=r"^There is no picture in the clipboard\.$"):
         pictures.from_clipboard()
 
 
-def test_files_in_the_clipboard_that_are_no_pictures_are_said_so(
+def test_files_in_the_clipboard_that_are_not_pictures_raise_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ImageGrab, "grabclipboard", list)
@@ -212,19 +206,19 @@ def test_files_in_the_clipboard_that_are_no_pictures_are_said_so(
     ],
     ids=lambda failure: type(failure).__name__,
 )
-def test_a_broken_picture_in_the_clipboard_is_said_so(
+def test_a_damaged_picture_in_the_clipboard_raises_an_error(
     monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    def broken() -> None:
+    def fail() -> None:
         raise failure
 
-    monkeypatch.setattr(ImageGrab, "grabclipboard", broken)
+    monkeypatch.setattr(ImageGrab, "grabclipboard", fail)
     with pytest.raises(PictureError):
         pictures.from_clipboard()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems need no tools for it")
-def test_without_a_display_the_clipboard_is_said_to_be_out_of_reach(
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux needs tools for the clipboard")
+def test_without_a_display_reading_the_clipboard_raises_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):

@@ -1,0 +1,89 @@
+"""The window's commands for pictures in files and in the clipboard."""
+
+import contextlib
+import tkinter as tk
+from collections.abc import Callable, Iterator
+from tkinter import filedialog
+
+from PIL import Image
+
+from . import pictures
+from .drawing import Drawing
+from .status_bar import StatusBar
+
+
+class FileCommands:
+    """Opens, pastes and saves pictures. Errors become notices in the status bar."""
+
+    def __init__(
+        self, root: tk.Tk, drawing: Drawing, status: StatusBar, on_picture: Callable[[], None]
+    ) -> None:
+        """Set up the commands.
+
+        Args:
+            root: The parent of the dialogs.
+            drawing: The drawing to replace or to save.
+            status: The bar that shows notices.
+            on_picture: Called after a picture has replaced the drawing.
+        """
+        self._root = root
+        self._drawing = drawing
+        self._status = status
+        self._on_picture = on_picture
+
+    def choose_and_open(self) -> None:
+        """Let the user choose a file, and show it in place of the drawing."""
+        path = filedialog.askopenfilename(
+            parent=self._root,
+            title="Open picture",
+            filetypes=[
+                ("Pictures", "*.png *.jpg *.jpeg *.webp *.bmp *.gif *.tif *.tiff"),
+                ("All files", "*"),
+            ],
+        )
+        if path:
+            self.open(path)
+
+    def open(self, path: str) -> None:
+        """Show a file in place of the drawing."""
+        with errors_as_notices(self._status):
+            self._show(pictures.from_file(path))
+
+    def paste(self) -> None:
+        """Show the clipboard's picture in place of the drawing."""
+        with errors_as_notices(self._status):
+            self._show(pictures.from_clipboard())
+
+    def choose_and_save(self) -> None:
+        """Let the user choose a name, and write the content of the sheet as PNG."""
+        path = filedialog.asksaveasfilename(
+            parent=self._root,
+            title="Save drawing",
+            defaultextension=".png",
+            initialfile="digit.png",
+            filetypes=[("PNG", "*.png")],
+        )
+        if path:
+            self.save(path)
+
+    def save(self, path: str) -> None:
+        """Write the content of the sheet as PNG."""
+        with errors_as_notices(self._status):
+            self._drawing.image().save(path, "PNG")
+            self._status.notice(f"Saved as {path}.")
+
+    def _show(self, picture: Image.Image) -> None:
+        self._drawing.show_picture(picture)
+        self._on_picture()
+
+
+@contextlib.contextmanager
+def errors_as_notices(status: StatusBar) -> Iterator[None]:
+    """Show an error of the block, about a picture or about writing a file, as a notice."""
+    try:
+        yield
+    except pictures.PictureError as error:
+        status.notice(str(error))
+    except OSError as error:
+        name = error.filename or "the file"
+        status.notice(f"Cannot write {name}: {error.strerror or error}.")

@@ -1,0 +1,69 @@
+"""The content of the main window: the sheet, the prediction, the controls and the status."""
+
+import tkinter as tk
+from collections.abc import Callable
+from tkinter import ttk
+from typing import Final
+
+from .canvas import SheetCanvas
+from .controls import Actions, Controls
+from .drawing import Drawing
+from .prediction_panel import PredictionPanel
+from .status_bar import StatusBar
+from .theme import Theme
+
+MIN_PEN_WIDTH: Final = 4.0
+MAX_PEN_WIDTH: Final = 48.0
+
+_INITIAL_SIDE: Final = 460
+"""Side of the sheet in a new window, in pixels at 96 per inch."""
+
+
+class MainFrame(ttk.Frame):
+    """Creates the parts of the window and arranges them."""
+
+    def __init__(
+        self,
+        root: tk.Tk,
+        theme: Theme,
+        drawing: Drawing,
+        actions: Actions,
+        on_change: Callable[[], None],
+    ) -> None:
+        """Create the parts.
+
+        Args:
+            root: The main window.
+            theme: The colors, fonts and sizes.
+            drawing: The drawing that the sheet shows and changes.
+            actions: Called when a control is used.
+            on_change: Called after every movement that changes the drawing.
+        """
+        super().__init__(root)
+        pad = theme.pixels(12)
+        side = theme.pixels(_INITIAL_SIDE)
+        self.controls = Controls(self, theme, actions, (MIN_PEN_WIDTH, MAX_PEN_WIDTH))
+        self.panel = PredictionPanel(self, theme)
+        self.status = StatusBar(self, theme)
+        sheet_area = ttk.Frame(self, width=side, height=side)
+        self.sheet = SheetCanvas(sheet_area, theme, drawing, on_change)
+        self.sheet.place(width=side, height=side)
+        sheet_area.bind("<Configure>", self._fit_sheet)
+        sheet_area.grid(row=0, column=0, sticky="nsew", padx=pad, pady=(pad, 0))
+        self.panel.grid(row=0, column=1, sticky="n", padx=(0, pad), pady=(pad, 0))
+        self.controls.grid(row=1, column=0, columnspan=2, sticky="ew", padx=pad, pady=(pad, 0))
+        self.status.grid(row=2, column=0, columnspan=2, sticky="ew", padx=pad, pady=pad)
+        self.columnconfigure(0, weight=1)
+        self.rowconfigure(0, weight=1)
+
+    def apply_theme(self) -> None:
+        """Redraw the parts that do not follow the theme automatically."""
+        self.sheet.apply_theme()
+        self.panel.apply_theme()
+        self.status.apply_theme()
+
+    def _fit_sheet(self, event: "tk.Event[tk.Misc]") -> None:
+        """Center the sheet in its area, as the largest square that fits."""
+        side = max(1, min(event.width, event.height))
+        x, y = (event.width - side) // 2, (event.height - side) // 2
+        self.sheet.place_configure(x=x, y=y, width=side, height=side)
