@@ -21,7 +21,7 @@ def test_started_before_the_server_it_waits_and_goes_live(
     open_window: Any, start_server: Callable[..., Any], free_port: int
 ) -> None:
     window = open_window(f"127.0.0.1:{free_port}")
-    window.until(lambda: "No server answers" in window.status.text)
+    window.until(lambda: "No server is listening" in window.status.text)
     window.stroke(THREE)
     start_server(free_port)
     window.until_it_shows("3")
@@ -34,7 +34,7 @@ def test_a_killed_server_is_said_to_be_gone_and_found_again(
     window.stroke(ZERO)
     window.until_it_shows("0")
     server.kill()
-    window.until(lambda: "No server answers" in window.status.text)
+    window.until(lambda: "No server is listening" in window.status.text)
     assert window.panel.answer.caption == "no server"
     window.clear()
     window.stroke(ONE)
@@ -50,7 +50,7 @@ def test_a_server_that_stands_still_stops_nobody_from_drawing(
     try:
         window.stroke(ZERO)
         assert len(window.drawing.strokes[0].points) == len(ZERO)
-        window.until(lambda: "does not answer" in window.status.text)
+        window.until(lambda: "did not respond in time" in window.status.text)
         window.stroke(ONE)
         assert len(window.drawing.strokes) == 2
         window.undo()
@@ -72,7 +72,7 @@ def test_closing_during_a_reply_ends_everything(window: Any, server: Any) -> Non
 
 def test_an_address_that_is_none_is_said_in_a_sentence(open_window: Any) -> None:
     window = open_window("127.0.0.1:123456")
-    window.until(lambda: "ports end at 65535" in window.status.text)
+    window.until(lambda: "the highest port is 65535" in window.status.text)
 
 
 def test_with_no_server_named_it_offers_to_start_one(
