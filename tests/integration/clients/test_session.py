@@ -22,7 +22,7 @@ from digits_client.draw.events import Answered, Connected, Connecting, Disconnec
 from digits_client.draw.session import Session
 from digits_client.errors import UnavailableError
 
-from .conftest import FakeRecognizer, serving
+from .conftest import FakeRecognizer, retry_info, serving
 
 PATIENCE_SECONDS = 30
 Wanted = TypeVar("Wanted", bound=Event)
@@ -221,7 +221,7 @@ def test_a_server_that_never_answers_counts_as_lost(
     conversation.next(Connected)
     reader.image_free.clear()
     conversation.session.send(1, image(1))
-    assert "does not answer" in conversation.next(Disconnected).reason
+    assert "did not respond in time" in conversation.next(Disconnected).reason
     reader.image_free.set()
     assert conversation.next(Answered).ticket == 1
 
@@ -238,7 +238,7 @@ def test_a_server_that_never_answers_counts_as_lost_however_long_that_takes(
     conversation.session.send(1, image(1))
     told = conversation.any()
     assert isinstance(told, Disconnected)
-    assert "does not answer" in told.reason
+    assert "did not respond in time" in told.reason
 
 
 def test_a_server_that_tells_no_model_is_none(
@@ -247,7 +247,7 @@ def test_a_server_that_tells_no_model_is_none(
     monkeypatch.setattr(session_module, "CONNECT_SECONDS", 0.2)
     reader.go_on.clear()
     conversation = talk(reader.address)
-    assert "does not answer" in conversation.next(Disconnected).reason
+    assert "did not respond in time" in conversation.next(Disconnected).reason
     assert reader.seconds_left[0] <= 0.2
     reader.go_on.set()
     assert conversation.next(Connected).address == reader.address
@@ -259,7 +259,7 @@ def test_one_that_is_older_than_its_server_connects_by_itself(talk: Any) -> None
         pass  # now its port is known, and nobody is there
     conversation = talk(fake.address)
     conversation.session.send(5, image(5))
-    assert "No server answers" in conversation.next(Disconnected).reason
+    assert "No server is listening" in conversation.next(Disconnected).reason
     with serving(fake, port=int(fake.address.rpartition(":")[2])):
         assert conversation.next(Connected).address == fake.address
         assert conversation.next(Answered).ticket == 5
@@ -354,7 +354,7 @@ def test_a_refused_token_is_told_and_the_right_one_taken_when_it_comes(
     assert f"{token_file} cannot be read" in conversation.next(Disconnected).reason
     assert reader.attempt_count == 0
     token_file.write_text("any")
-    assert "without its token" in conversation.next(Disconnected).reason
+    assert "requires a valid token" in conversation.next(Disconnected).reason
     conversation.next(Connected)
 
 
@@ -364,11 +364,11 @@ def test_an_image_that_a_busy_server_turns_away_leaves_the_conversation_alone(
     conversation = talk(reader.address)
     conversation.session.send(1, image(1))
     conversation.next(Answered)
-    reader.fail(grpc.StatusCode.RESOURCE_EXHAUSTED)
+    reader.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, details=retry_info(1))
     conversation.session.send(2, image(2), live=False)
     failed = conversation.any()
     assert isinstance(failed, Failed)
-    assert (failed.ticket, "too much to do" in failed.reason) == (2, True)
+    assert (failed.ticket, "is overloaded" in failed.reason) == (2, True)
     conversation.session.send(3, image(3), live=False)
     assert isinstance(conversation.any(), Answered)
 
@@ -619,4 +619,4 @@ def test_a_server_of_its_own_answers_and_ends_with_it(talk: Any) -> None:
     assert conversation.next(Answered).prediction.verdict.value == "blank"
     conversation.session.close()
     follower = talk(address)
-    assert "No server answers" in follower.next(Disconnected).reason
+    assert "No server is listening" in follower.next(Disconnected).reason
