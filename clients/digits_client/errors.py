@@ -53,7 +53,7 @@ class CredentialFileError(AccessError):
 
 
 class ServerFailureError(DigitsError):
-    """The call ended with a status that has no error class of its own."""
+    """The call ended with a status without a specific error class."""
 
     code: grpc.StatusCode = grpc.StatusCode.UNKNOWN
     """The code of the status."""

@@ -74,7 +74,7 @@ class RequestEncoder:
         """Return the results of all images, in the order in which they were sent.
 
         Raises:
-            ServerFailureError: The number of results is not that of the images.
+            ServerFailureError: The number of results differs from the number of images.
         """
         messages = list(messages)
         if len(messages) != self._image_count:

@@ -31,7 +31,7 @@ _VERDICTS = {
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one image."""
+    """The model's prediction for one image."""
 
     verdict: Verdict
     digit: int | None
@@ -55,7 +55,7 @@ class StreamResult:
     prediction: Prediction | None = None
     error: DigitsError | None = None
     superseded: bool = False
-    """Whether a newer image arrived before this one was recognized."""
+    """True if a newer image arrived before this one was recognized."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def escape(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class GlobState:
-    """How far a glob has been matched in one folder.
+    """The progress of matching a glob in one folder.
 
     A folder that matches stands for the files in it, and with recursion for all below it.
     """
@@ -53,11 +53,11 @@ class GlobState:
     """The indices of the parts that a name in this folder may match; empty if none is left."""
 
     takes_files: bool
-    """Whether the folder has matched, so that all files in it are taken."""
+    """True if the folder has matched, so that all files in it are taken."""
 
     @property
     def follows_links(self) -> bool:
-        """Whether to enter links to folders.
+        """True if links to folders are entered.
 
         Not below a folder that has matched, nor with ``**``: such links may form a loop.
         """

@@ -1,4 +1,4 @@
-"""Lists of paths, such as ``find`` prints them."""
+"""Lists of paths, such as the output of ``find``."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which of the files found below folders are taken."""
+"""Filters for the files that are found below folders."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,7 +13,7 @@ class Selection:
     """
 
     recursive: bool = True
-    """Whether to enter the folders and archives within a folder."""
+    """True to enter the folders and archives within a folder."""
 
     include: tuple[str, ...] = ()
     """If not empty, a file must match one of these patterns."""

@@ -55,7 +55,7 @@ class Walk:
         self._tree = tree
         self._selection = selection
         self.has_matched = False
-        """Whether the glob matched anything, even if the selection then skipped it."""
+        """True once the glob has matched anything, even if the selection then skipped it."""
 
     def walk_folder(self, root: str, state: GlobState) -> Iterator[Item]:
         """Yield the files below a folder.

@@ -95,5 +95,5 @@ async def test_the_blocking_client_raises_in_a_running_event_loop(
 ) -> None:
     with Client(server.address) as client, pytest.raises(RuntimeError, match="use AsyncClient"):
         list(client.recognize_folder(scans))
-    async with AsyncClient(server.address) as twin:
-        assert len([file async for file in twin.recognize_folder(scans)]) == 301
+    async with AsyncClient(server.address) as async_client:
+        assert len([file async for file in async_client.recognize_folder(scans)]) == 301
