@@ -1,4 +1,4 @@
-"""The client library of digits: recognize handwritten digits by asking a server.
+"""The client library of digits: recognize handwritten digits with a digits server.
 
 Example:
     with Client("127.0.0.1:50051") as client:

@@ -1,4 +1,4 @@
-"""The client for asyncio. ``client.py`` is its twin for ordinary, blocking code."""
+"""The client for asyncio. ``client.py`` is its twin for blocking code."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ from .channel import (
     target_and_options,
     tls_credentials,
     token_metadata,
-    warn_of_open_token,
+    warn_about_plaintext_token,
 )
 from .errors import DigitsError, ServerFailureError, from_rpc_error
 from .images import ImageLike
@@ -33,10 +33,10 @@ from .sources import Selection, find
 
 
 class AsyncClient:
-    """Asks a digits server, with the methods of ``Client``. Belongs to one event loop.
+    """A client of a digits server, for one event loop. It has the methods of ``Client``.
 
-    Every call has a deadline; one that finds the server unavailable is tried again, at
-    most three times, within it. Errors are those of ``digits_client.errors``.
+    Every call has a deadline. If the server is unavailable, a call is retried, at most three
+    times and within its deadline. Errors are those of ``digits_client.errors``.
 
     Example:
         async with AsyncClient("127.0.0.1:50051") as client:
@@ -53,30 +53,30 @@ class AsyncClient:
         token_file: FilePath | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
-        """Prepare to ask; the connection is made by the first call.
+        """Create a client, which connects on its first call.
 
         Args:
-            address: ``host:port``, or any name that gRPC resolves; or several addresses in
-                numbers, as ``10.0.0.1:50051,10.0.0.2:50051``, to which calls go in turn.
-            tls_ca: A PEM file of the authorities whose certificate the server may show. None
-                for a connection without TLS, unless there is a ``client_cert``.
-            client_cert: A PEM file of the certificate to show to the server, and those that
-                lead to its authority.
-            client_key: A PEM file of its key.
-            token_file: A file with the token to show to the server, read for each call.
-            timeout_seconds: The deadline of each call that is given none of its own.
+            address: ``host:port``, or any other name that gRPC resolves; or a list of numeric
+                addresses, such as ``10.0.0.1:50051,10.0.0.2:50051``, to which calls go in turn.
+            tls_ca: CA bundle (PEM) for verifying the server. None disables TLS, unless there is
+                a ``client_cert``.
+            client_cert: Client certificate (PEM), with its intermediate certificates.
+            client_key: Key of the client certificate (PEM).
+            token_file: File with the bearer token, read for each call.
+            timeout_seconds: The default deadline of a call.
 
         Raises:
-            CredentialFileError: A file cannot be read or is not PEM, or a certificate is without
-                its key.
-            ValueError: The address is a list with names in it, or one that does not fit TLS.
+            CredentialFileError: A file cannot be read or is not PEM, or the certificate and the
+                key do not match, or one of them is missing.
+            ValueError: The address is a list that contains host names, or that is not valid
+                with TLS.
         """
         self._token_file = token_file
         self._timeout_seconds = timeout_seconds
         credentials = tls_credentials(tls_ca, client_cert, client_key)
         target, options = target_and_options(address, has_tls=credentials is not None)
         if credentials is None:
-            warn_of_open_token(address, token_file)
+            warn_about_plaintext_token(address, token_file)
             self._channel = grpc.aio.insecure_channel(target, options=options)
         else:
             self._channel = grpc.aio.secure_channel(target, credentials, options=options)
@@ -89,7 +89,7 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection; calls that run are cancelled."""
+        """Close the connection and cancel the calls in flight."""
         await self._channel.close()
 
     async def recognize(
@@ -102,20 +102,21 @@ class AsyncClient:
         """Recognize one image.
 
         Args:
-            image: A path, the content of an image file, a Pillow image, or an array of
-                (H, W) bool or uint8, or (H, W, 3 or 4) uint8.
-            include_frame: Whether to return what the model saw.
-            timeout_seconds: The deadline, if not the client's.
+            image: A path, the content of an image file, a Pillow image, or an array: (H, W)
+                of bool or uint8, or (H, W, 3 or 4) of uint8.
+            include_frame: Whether to return the frame that the model saw.
+            timeout_seconds: The deadline; None for the client's default.
 
         Raises:
-            DigitsError: InvalidImageError for the image, others for the call.
+            DigitsError: InvalidImageError if the image cannot be recognized, another error if
+                the call failed.
         """
         request = pb.RecognizeRequest(
-            image=image_messages.message(image), include_frame=include_frame
+            image=image_messages.to_message(image), include_frame=include_frame
         )
         with _errors():
             response = await self._stub.Recognize(request, **self._options(timeout_seconds))
-        return results.only_prediction(response.predictions)
+        return results.to_single_prediction(response.predictions)
 
     async def recognize_batch(
         self,
@@ -124,29 +125,29 @@ class AsyncClient:
         include_frame: bool = False,
         timeout_seconds: float | None = None,
     ) -> list[Prediction | DigitsError]:
-        """Recognize images, as many as wanted, in as few messages as fit.
+        """Recognize any number of images, in as few messages as possible.
 
         Args:
-            images: As for ``recognize``.
-            include_frame: Whether to return what the model saw.
-            timeout_seconds: The deadline of each message, if not the client's.
+            images: Images as for ``recognize``.
+            include_frame: Whether to return the frame that the model saw.
+            timeout_seconds: The deadline of each message; None for the client's default.
 
         Returns:
-            For each image, in order, its prediction, or the error that it alone has.
+            The result of each image, in order: its prediction or its own error.
 
         Raises:
             DigitsError: The call failed as a whole.
         """
-        outbox = RequestEncoder(include_frame=include_frame)
-        answered: list[pb.RecognizeResult] = []
-        for batch in image_messages.messages(map(outbox.message, images)):
+        encoder = RequestEncoder(include_frame=include_frame)
+        messages: list[pb.RecognizeResult] = []
+        for batch in image_messages.batches(map(encoder.message, images)):
             request = pb.RecognizeBatchRequest(images=batch, include_frame=include_frame)
             with _errors():
                 response = await self._stub.RecognizeBatch(
                     request, **self._options(timeout_seconds)
                 )
-            answered.extend(response.results)
-        return outbox.results(answered)
+            messages.extend(response.results)
+        return encoder.results(messages)
 
     async def recognize_stream(
         self,
@@ -155,30 +156,30 @@ class AsyncClient:
         include_frame: bool = False,
         timeout_seconds: float = DEFAULT_STREAM_TIMEOUT_SECONDS,
     ) -> AsyncGenerator[StreamResult, None]:
-        """Recognize images as they come; one that a newer one overtakes is skipped.
+        """Recognize images as they come; one that a newer image overtakes is skipped.
 
         Args:
-            images: As for ``recognize``.
-            include_frame: Whether to return what the model saw.
-            timeout_seconds: The deadline of the stream as a whole.
+            images: Images as for ``recognize``.
+            include_frame: Whether to return the frame that the model saw.
+            timeout_seconds: The deadline of the whole stream.
 
         Yields:
-            One answer for each image, in order.
+            The result of each image, in order.
 
         Raises:
             DigitsError: The stream failed as a whole.
         """
-        outbox = RequestEncoder(include_frame=include_frame)
+        encoder = RequestEncoder(include_frame=include_frame)
         with _errors():
             call = self._stub.StreamingRecognize(
-                outbox.async_stream_requests(images), **self._options(timeout_seconds)
+                encoder.async_stream_requests(images), **self._options(timeout_seconds)
             )
             try:
                 async for response in call:
-                    yield outbox.stream_result(response)
+                    yield encoder.stream_result(response)
             finally:
                 call.cancel()
-        outbox.raise_failure()
+        encoder.raise_failure()
 
     async def recognize_folder(
         self,
@@ -189,36 +190,37 @@ class AsyncClient:
         exclude: Sequence[str] = (),
         give_up_seconds: float = GIVE_UP_SECONDS,
     ) -> AsyncGenerator[FileResult, None]:
-        """Recognize the images of a folder, as ``digits-batch`` does: many a message, in order.
+        """Recognize the images of a folder like ``digits-batch``, in batches.
 
-        A file that cannot be read or recognized has its error, and the others go on; a
-        server that is away for a while, or has too much to do, is waited for.
+        A file that cannot be read or recognized has its error as result and does not stop the
+        others. If the server becomes unavailable or overloaded, calls are retried.
 
         Args:
-            folder: A folder; or whatever else stands on that command's line: a file, a glob,
-                an archive, a URL.
-            recursive: Whether to go into the folders below.
-            include: Patterns such as ``*.png``; where there are any, only the files below the
-                folder that match one.
-            exclude: Patterns of files and folders to leave out.
-            give_up_seconds: How long the server may answer nothing.
+            folder: A folder, or any other argument of ``digits-batch``: a file, a glob, an
+                archive, a URL.
+            recursive: Whether to enter the folders below.
+            include: Patterns such as ``*.png``. If there are any, only files below the folder
+                that match one are taken.
+            exclude: Patterns of files and folders to skip.
+            give_up_seconds: The longest time without a response, once the server was reached.
 
         Yields:
-            The path of each file and its answer, sorted by path.
+            The path and the result of each file, sorted by path.
 
         Raises:
-            DigitsError: The server cannot be reached, was given up, or does not let us in.
+            DigitsError: The server is unreachable, sent no response for ``give_up_seconds``, or
+                denied access.
         """
         selection = Selection(recursive, tuple(include), tuple(exclude))
         items = find([os.fspath(folder)], selection)
         groups = recognize_items(self, items, give_up_seconds=give_up_seconds)
         async with contextlib.aclosing(groups):
             async for group in groups:
-                for answer in group:
-                    yield answer
+                for file_result in group:
+                    yield file_result
 
     async def model(self, *, timeout_seconds: float | None = None) -> Model:
-        """Return which model the server runs, and its limits.
+        """Return the model that the server runs, and the server's limits.
 
         Raises:
             DigitsError: The call failed.
@@ -227,7 +229,7 @@ class AsyncClient:
             response = await self._stub.GetModel(
                 pb.GetModelRequest(), **self._options(timeout_seconds)
             )
-        return results.model(response)
+        return results.to_model(response)
 
     def _options(self, timeout_seconds: float | None) -> dict[str, Any]:
         return {
@@ -243,8 +245,8 @@ def _errors() -> Iterator[None]:
     except grpc.RpcError as error:
         raise from_rpc_error(error) from error
     except asyncio.CancelledError as error:
-        # ``close`` cancels the calls that run, and gRPC raises this in whoever awaits
-        # one. Only where the task itself was cancelled is it the task's to end by.
+        # ``close`` cancels the calls in flight, and gRPC then raises this in the tasks that
+        # await them. It is passed on only if the task itself was cancelled.
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise

@@ -1,7 +1,7 @@
 """Files that get their name only once they are complete.
 
-Nobody who opens such a file sees half of it: it is written under another name in the same
-folder and renamed at the end, which replaces an earlier file in one step.
+A reader never sees half of such a file: it is written under another name in the same folder
+and renamed at the end, which replaces an earlier file in one step.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The client for ordinary, blocking code. ``aio.py`` is its twin for asyncio."""
+"""The client for blocking code. ``aio.py`` is its twin for asyncio."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ from .channel import (
     target_and_options,
     tls_credentials,
     token_metadata,
-    warn_of_open_token,
+    warn_about_plaintext_token,
 )
 from .errors import DigitsError, from_rpc_error
 from .images import ImageLike
@@ -32,10 +32,10 @@ from .results import FileResult, Model, Prediction, StreamResult
 
 
 class Client:
-    """Asks a digits server. May be used by several threads at once.
+    """A client of a digits server. Thread-safe.
 
-    Every call has a deadline; one that finds the server unavailable is tried again, at
-    most three times, within it. Errors are those of ``digits_client.errors``.
+    Every call has a deadline. If the server is unavailable, a call is retried, at most three
+    times and within its deadline. Errors are those of ``digits_client.errors``.
 
     Example:
         with Client("127.0.0.1:50051") as client:
@@ -52,25 +52,25 @@ class Client:
         token_file: FilePath | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
-        """Prepare to ask; the connection is made by the first call.
+        """Create a client, which connects on its first call.
 
         Args:
-            address: ``host:port``, or any name that gRPC resolves; or several addresses in
-                numbers, as ``10.0.0.1:50051,10.0.0.2:50051``, to which calls go in turn.
-            tls_ca: A PEM file of the authorities whose certificate the server may show. None
-                for a connection without TLS, unless there is a ``client_cert``.
-            client_cert: A PEM file of the certificate to show to the server, and those that
-                lead to its authority.
-            client_key: A PEM file of its key.
-            token_file: A file with the token to show to the server, read for each call.
-            timeout_seconds: The deadline of each call that is given none of its own.
+            address: ``host:port``, or any other name that gRPC resolves; or a list of numeric
+                addresses, such as ``10.0.0.1:50051,10.0.0.2:50051``, to which calls go in turn.
+            tls_ca: CA bundle (PEM) for verifying the server. None disables TLS, unless there is
+                a ``client_cert``.
+            client_cert: Client certificate (PEM), with its intermediate certificates.
+            client_key: Key of the client certificate (PEM).
+            token_file: File with the bearer token, read for each call.
+            timeout_seconds: The default deadline of a call.
 
         Raises:
-            CredentialFileError: A file cannot be read or is not PEM, or a certificate is without
-                its key.
-            ValueError: The address is a list with names in it, or one that does not fit TLS.
+            CredentialFileError: A file cannot be read or is not PEM, or the certificate and the
+                key do not match, or one of them is missing.
+            ValueError: The address is a list that contains host names, or that is not valid
+                with TLS.
         """
-        self._twin = functools.partial(
+        self._make_async_client = functools.partial(
             AsyncClient,
             address,
             tls_ca=tls_ca,
@@ -84,7 +84,7 @@ class Client:
         credentials = tls_credentials(tls_ca, client_cert, client_key)
         target, options = target_and_options(address, has_tls=credentials is not None)
         if credentials is None:
-            warn_of_open_token(address, token_file)
+            warn_about_plaintext_token(address, token_file)
             self._channel = grpc.insecure_channel(target, options=options)
         else:
             self._channel = grpc.secure_channel(target, credentials, options=options)
@@ -97,7 +97,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; calls that run are cancelled."""
+        """Close the connection and cancel the calls in flight."""
         self._channel.close()
 
     def recognize(
@@ -110,20 +110,21 @@ class Client:
         """Recognize one image.
 
         Args:
-            image: A path, the content of an image file, a Pillow image, or an array of
-                (H, W) bool or uint8, or (H, W, 3 or 4) uint8.
-            include_frame: Whether to return what the model saw.
-            timeout_seconds: The deadline, if not the client's.
+            image: A path, the content of an image file, a Pillow image, or an array: (H, W)
+                of bool or uint8, or (H, W, 3 or 4) of uint8.
+            include_frame: Whether to return the frame that the model saw.
+            timeout_seconds: The deadline; None for the client's default.
 
         Raises:
-            DigitsError: InvalidImageError for the image, others for the call.
+            DigitsError: InvalidImageError if the image cannot be recognized, another error if
+                the call failed.
         """
         request = pb.RecognizeRequest(
-            image=image_messages.message(image), include_frame=include_frame
+            image=image_messages.to_message(image), include_frame=include_frame
         )
         with _errors():
             response = self._stub.Recognize(request, **self._options(timeout_seconds))
-        return results.only_prediction(response.predictions)
+        return results.to_single_prediction(response.predictions)
 
     def recognize_batch(
         self,
@@ -132,27 +133,27 @@ class Client:
         include_frame: bool = False,
         timeout_seconds: float | None = None,
     ) -> list[Prediction | DigitsError]:
-        """Recognize images, as many as wanted, in as few messages as fit.
+        """Recognize any number of images, in as few messages as possible.
 
         Args:
-            images: As for ``recognize``.
-            include_frame: Whether to return what the model saw.
-            timeout_seconds: The deadline of each message, if not the client's.
+            images: Images as for ``recognize``.
+            include_frame: Whether to return the frame that the model saw.
+            timeout_seconds: The deadline of each message; None for the client's default.
 
         Returns:
-            For each image, in order, its prediction, or the error that it alone has.
+            The result of each image, in order: its prediction or its own error.
 
         Raises:
             DigitsError: The call failed as a whole.
         """
-        outbox = RequestEncoder(include_frame=include_frame)
-        answered: list[pb.RecognizeResult] = []
-        for batch in image_messages.messages(map(outbox.message, images)):
+        encoder = RequestEncoder(include_frame=include_frame)
+        messages: list[pb.RecognizeResult] = []
+        for batch in image_messages.batches(map(encoder.message, images)):
             request = pb.RecognizeBatchRequest(images=batch, include_frame=include_frame)
             with _errors():
                 response = self._stub.RecognizeBatch(request, **self._options(timeout_seconds))
-            answered.extend(response.results)
-        return outbox.results(answered)
+            messages.extend(response.results)
+        return encoder.results(messages)
 
     def recognize_stream(
         self,
@@ -161,30 +162,30 @@ class Client:
         include_frame: bool = False,
         timeout_seconds: float = DEFAULT_STREAM_TIMEOUT_SECONDS,
     ) -> Iterator[StreamResult]:
-        """Recognize images as they come; one that a newer one overtakes is skipped.
+        """Recognize images as they come; one that a newer image overtakes is skipped.
 
         Args:
-            images: As for ``recognize``; iterated in a thread of gRPC's.
-            include_frame: Whether to return what the model saw.
-            timeout_seconds: The deadline of the stream as a whole.
+            images: Images as for ``recognize``, iterated in a thread of gRPC.
+            include_frame: Whether to return the frame that the model saw.
+            timeout_seconds: The deadline of the whole stream.
 
         Yields:
-            One answer for each image, in order.
+            The result of each image, in order.
 
         Raises:
             DigitsError: The stream failed as a whole.
         """
-        outbox = RequestEncoder(include_frame=include_frame)
+        encoder = RequestEncoder(include_frame=include_frame)
         with _errors():
             call = self._stub.StreamingRecognize(
-                outbox.stream_requests(images), **self._options(timeout_seconds)
+                encoder.stream_requests(images), **self._options(timeout_seconds)
             )
             try:
                 for response in call:
-                    yield outbox.stream_result(response)
+                    yield encoder.stream_result(response)
             finally:
                 call.cancel()
-        outbox.raise_failure()
+        encoder.raise_failure()
 
     def recognize_folder(
         self,
@@ -195,34 +196,35 @@ class Client:
         exclude: Sequence[str] = (),
         give_up_seconds: float = GIVE_UP_SECONDS,
     ) -> Iterator[FileResult]:
-        """Recognize the images of a folder, as ``digits-batch`` does: many a message, in order.
+        """Recognize the images of a folder like ``digits-batch``, in batches.
 
-        A file that cannot be read or recognized has its error, and the others go on; a
-        server that is away for a while, or has too much to do, is waited for.
+        A file that cannot be read or recognized has its error as result and does not stop the
+        others. If the server becomes unavailable or overloaded, calls are retried.
 
         Args:
-            folder: A folder; or whatever else stands on that command's line: a file, a glob,
-                an archive, a URL.
-            recursive: Whether to go into the folders below.
-            include: Patterns such as ``*.png``; where there are any, only the files below the
-                folder that match one.
-            exclude: Patterns of files and folders to leave out.
-            give_up_seconds: How long the server may answer nothing.
+            folder: A folder, or any other argument of ``digits-batch``: a file, a glob, an
+                archive, a URL.
+            recursive: Whether to enter the folders below.
+            include: Patterns such as ``*.png``. If there are any, only files below the folder
+                that match one are taken.
+            exclude: Patterns of files and folders to skip.
+            give_up_seconds: The longest time without a response, once the server was reached.
 
         Yields:
-            The path of each file and its answer, sorted by path.
+            The path and the result of each file, sorted by path.
 
         Raises:
-            DigitsError: The server cannot be reached, was given up, or does not let us in.
-            RuntimeError: An event loop runs in this thread: there, use AsyncClient.
+            DigitsError: The server is unreachable, sent no response for ``give_up_seconds``, or
+                denied access.
+            RuntimeError: An event loop is running in this thread: use AsyncClient there.
         """
         if _has_running_loop():
-            raise RuntimeError("an event loop runs in this thread: use AsyncClient")
-        # What is done while the next answer is awaited goes on only then; a message or two
-        # more are at the server in the meantime.
+            raise RuntimeError("an event loop is running in this thread: use AsyncClient")
+        # The event loop runs only while the next result is awaited. In between, the server still
+        # works on the messages that were sent.
         with asyncio.Runner() as runner:
-            client = runner.run(_made(self._twin))
-            answers = client.recognize_folder(
+            client = runner.run(_create(self._make_async_client))
+            file_results = client.recognize_folder(
                 folder,
                 recursive=recursive,
                 include=include,
@@ -230,21 +232,21 @@ class Client:
                 give_up_seconds=give_up_seconds,
             )
             try:
-                while answer := runner.run(_next(answers)):
-                    yield answer
+                while file_result := runner.run(_next(file_results)):
+                    yield file_result
             finally:
-                runner.run(answers.aclose())
+                runner.run(file_results.aclose())
                 runner.run(client.close())
 
     def model(self, *, timeout_seconds: float | None = None) -> Model:
-        """Return which model the server runs, and its limits.
+        """Return the model that the server runs, and the server's limits.
 
         Raises:
             DigitsError: The call failed.
         """
         with _errors():
             response = self._stub.GetModel(pb.GetModelRequest(), **self._options(timeout_seconds))
-        return results.model(response)
+        return results.to_model(response)
 
     def _options(self, timeout_seconds: float | None) -> dict[str, Any]:
         return {
@@ -261,12 +263,12 @@ def _has_running_loop() -> bool:
     return True
 
 
-async def _made(make: Callable[[], AsyncClient]) -> AsyncClient:
-    return make()  # where its event loop runs
+async def _create(make: Callable[[], AsyncClient]) -> AsyncClient:
+    return make()  # an AsyncClient belongs to the event loop in which it is created
 
 
-async def _next(answers: AsyncIterator[FileResult]) -> FileResult | None:
-    return await anext(answers, None)
+async def _next(file_results: AsyncIterator[FileResult]) -> FileResult | None:
+    return await anext(file_results, None)
 
 
 @contextlib.contextmanager

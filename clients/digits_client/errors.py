@@ -1,15 +1,15 @@
-"""What can go wrong for a caller.
+"""The errors of the client.
 
     DigitsError
-    ├── InvalidImageError    this image cannot be recognized; asking again is no use
-    ├── UnavailableError     no server answers, or it is going away; try again later
-    ├── OverloadedError      the server has too much to do; try again after a while
-    ├── DeadlineError        no answer in time
-    ├── AccessError          the server denies access: a token is missing or wrong
-    │   └── CredentialFileError   a certificate, key or token file here cannot be used
-    └── ServerFailureError   anything else, with the status code
+    ├── InvalidImageError    this image cannot be recognized; do not retry
+    ├── UnavailableError     no server is reachable, or it is shutting down; retry later
+    ├── OverloadedError      the server rejected the call; retry after a wait
+    ├── DeadlineError        no response before the deadline
+    ├── AccessError          the server denied access: a token is missing or wrong
+    │   └── CredentialFileError   a local certificate, key or token file cannot be used
+    └── ServerFailureError   any other status, with its code
 
-Only this module turns statuses into errors.
+Only this module turns gRPC statuses into errors.
 """
 
 from collections.abc import Iterable
@@ -22,41 +22,41 @@ DETAILS_KEY: Final = "grpc-status-details-bin"
 
 
 class DigitsError(Exception):
-    """The root of the tree."""
+    """The base class of all errors of the client."""
 
 
 class InvalidImageError(DigitsError):
-    """The image is not one, breaks a limit of the server, or cannot be read."""
+    """The image is not a valid image, exceeds a limit of the server, or cannot be read."""
 
 
 class UnavailableError(DigitsError):
-    """No server could be reached, also after the retries."""
+    """No server could be reached, despite retries."""
 
 
 class OverloadedError(DigitsError):
-    """The server turned the request away because it has too much to do, or a limit was passed."""
+    """The server rejected the call because it is overloaded, or a limit was exceeded."""
 
     retry_after_seconds: float | None = None
-    """When the server would be asked again; None when asking again is no use."""
+    """The delay after which to retry; None if a retry would not help."""
 
 
 class DeadlineError(DigitsError):
-    """The deadline passed before the answer came."""
+    """The deadline expired before the response came."""
 
 
 class AccessError(DigitsError):
-    """The server denies access to this caller."""
+    """The server denied access to this caller."""
 
 
 class CredentialFileError(AccessError):
-    """A certificate, key or token file cannot be read, or does not hold what it should."""
+    """A certificate, key or token file cannot be read, or its content is not valid."""
 
 
 class ServerFailureError(DigitsError):
-    """The server ended the call with a status that has no error of its own."""
+    """The call ended with a status without a specific error class."""
 
     code: grpc.StatusCode = grpc.StatusCode.UNKNOWN
-    """That status."""
+    """The code of the status."""
 
 
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
@@ -71,7 +71,7 @@ _KINDS: Final[dict[grpc.StatusCode, type[DigitsError]]] = {
 
 
 def from_status(status: status_pb2.Status) -> DigitsError:
-    """Return the error that a status within a response stands for."""
+    """Return the error for a status inside a response."""
     code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
     kind = _KINDS.get(code, ServerFailureError)
     if kind is ServerFailureError:
@@ -85,10 +85,10 @@ def from_status(status: status_pb2.Status) -> DigitsError:
 
 
 def from_rpc_error(error: grpc.RpcError) -> DigitsError:
-    """Return the error that an ended call stands for."""
+    """Return the error for a call that failed."""
     code = error.code()
     status = status_pb2.Status(code=code.value[0])
-    trailers: Iterable[tuple[str, str | bytes]] = error.trailing_metadata() or ()  # type: ignore[assignment]  # the stub has it as one pair
+    trailers: Iterable[tuple[str, str | bytes]] = error.trailing_metadata() or ()  # type: ignore[assignment]  # the stub declares a single pair
     for key, value in trailers:
         if key == DETAILS_KEY and isinstance(value, bytes):
             status.MergeFromString(value)

@@ -1,4 +1,4 @@
-"""What a server answers, as plain values."""
+"""Responses of the server as plain values."""
 
 import enum
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ FRAME_SIZE = 28
 
 
 class Verdict(enum.Enum):
-    """What was found in an image."""
+    """The kind of content found in an image."""
 
     DIGIT = "digit"
     NOT_A_DIGIT = "not_a_digit"
@@ -31,55 +31,55 @@ _VERDICTS = {
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one image."""
+    """The model's prediction for one image."""
 
     verdict: Verdict
     digit: int | None
-    """0 to 9, with the verdict DIGIT; None otherwise."""
+    """0 to 9 with the verdict DIGIT, else None."""
     confidence: float
-    """How sure the model is, 0 to 1; 0 for a blank image."""
+    """The confidence of the model, 0 to 1; 0 for a blank image."""
     probabilities: tuple[float, ...]
-    """Ten shares that sum to 1, for 0 to 9; none for a blank image."""
+    """The probabilities of the digits 0 to 9, which sum to 1; empty for a blank image."""
     model_version: str
-    """The version of the model that answered."""
+    """The version of the model that made the prediction."""
     frame: NDArray[np.uint8] | None = None
-    """(28, 28), 0 without ink and 255 full of it: what the model saw, where it was asked for."""
+    """The frame, (28, 28): 0 without ink, 255 with full ink. None unless requested."""
 
 
 @dataclass(frozen=True)
 class StreamResult:
-    """The answer to one image of a stream: exactly one of the last three is set."""
+    """The result of one image of a stream: exactly one of the last three fields is set."""
 
     sequence: int
-    """Which image, counted from 0."""
+    """The number of the image, counted from 0."""
     prediction: Prediction | None = None
     error: DigitsError | None = None
     superseded: bool = False
-    """A newer image had come before this one was computed."""
+    """True if a newer image arrived before this one was recognized."""
 
 
 @dataclass(frozen=True)
 class FileResult:
-    """What became of one file."""
+    """The result of one file."""
 
     path: str
-    """As it was found. What is no text in it is in surrogates, as ``os.fsdecode`` has it."""
+    """The path by which it was found; bytes that are not text are escaped by ``os.fsdecode``."""
     result: Prediction | DigitsError
-    """The prediction, or why there is none."""
+    """The prediction, or the error that prevented one."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that a server accepts."""
+    """The limits of a server."""
 
     max_image_bytes: int
-    """Of one encoded image."""
+    """The size of one encoded image."""
     max_image_pixels: int
-    """Of one decoded image."""
+    """The pixels of one decoded image."""
     max_batch_images: int
-    """In one message."""
+    """The images in one message."""
     max_message_bytes: int
-    """Of one message."""
+    """The size of one message."""
 
 
 @dataclass(frozen=True)
@@ -88,31 +88,29 @@ class Model:
 
     version: str
     labels: tuple[str, ...]
-    """What the probabilities stand for, in their order."""
+    """The labels of the probabilities, in their order."""
     mnist_test_accuracy: float
-    """The share of MNIST's test images that it answers right."""
+    """The share of MNIST's test images that it recognizes correctly."""
     frame_recipe: str
-    """How images become what the model sees."""
+    """The identifier of the steps that turn an image into a frame."""
     limits: Limits
 
 
-def prediction(message: pb.Prediction) -> Prediction:
+def to_prediction(message: pb.Prediction) -> Prediction:
     """Return a message as a value.
 
     Raises:
-        ServerFailureError: The verdict is one that this version of the client does not know,
-            or the frame is none.
+        ServerFailureError: This version of the client does not know the verdict, or the frame
+            has the wrong size.
     """
     verdict = _VERDICTS.get(message.verdict)
     if verdict is None:
-        raise ServerFailureError(
-            f"the server gave a verdict that is unknown here: {message.verdict}"
-        )
+        raise ServerFailureError(f"the server sent an unknown verdict: {message.verdict}")
     frame = None
     if message.frame:
         if len(message.frame) != FRAME_SIZE**2:
             raise ServerFailureError(
-                f"the server gave a frame of {len(message.frame)} bytes, not {FRAME_SIZE**2}"
+                f"the server sent a frame of {len(message.frame)} bytes instead of {FRAME_SIZE**2}"
             )
         frame = np.frombuffer(message.frame, np.uint8).reshape(FRAME_SIZE, FRAME_SIZE)
     return Prediction(
@@ -125,43 +123,44 @@ def prediction(message: pb.Prediction) -> Prediction:
     )
 
 
-def only_prediction(messages: Sequence[pb.Prediction]) -> Prediction:
-    """Return the one answer to one image as a value.
+def to_single_prediction(messages: Sequence[pb.Prediction]) -> Prediction:
+    """Return the single prediction of one image as a value.
 
     Raises:
-        ServerFailureError: There is none, or more than one, or it is none.
+        ServerFailureError: The number of predictions is not one, or the prediction is not
+            valid.
     """
     if len(messages) != 1:
-        raise ServerFailureError(f"the server gave {len(messages)} answers for an image")
-    return prediction(messages[0])
+        raise ServerFailureError(f"the server sent {len(messages)} predictions for one image")
+    return to_prediction(messages[0])
 
 
-def result(message: pb.RecognizeResult) -> Prediction | DigitsError:
+def to_result(message: pb.RecognizeResult) -> Prediction | DigitsError:
     """Return one result of a batch as a value.
 
     Raises:
-        ServerFailureError: It is none.
+        ServerFailureError: The result is not valid.
     """
     if message.HasField("error"):
         return from_status(message.error)
-    return only_prediction(message.predictions)
+    return to_single_prediction(message.predictions)
 
 
-def stream_result(message: pb.StreamingRecognizeResponse) -> StreamResult:
-    """Return one answer of a stream as a value.
+def to_stream_result(message: pb.StreamingRecognizeResponse) -> StreamResult:
+    """Return one response of a stream as a value.
 
     Raises:
-        ServerFailureError: It is none.
+        ServerFailureError: The response is not valid.
     """
     if message.superseded:
         return StreamResult(message.sequence, superseded=True)
     if message.HasField("error"):
         return StreamResult(message.sequence, error=from_status(message.error))
-    return StreamResult(message.sequence, prediction=only_prediction(message.predictions))
+    return StreamResult(message.sequence, prediction=to_single_prediction(message.predictions))
 
 
-def model(message: pb.GetModelResponse) -> Model:
-    """Return the model and the limits as values."""
+def to_model(message: pb.GetModelResponse) -> Model:
+    """Return the model and the limits of a server as values."""
     limits = message.limits
     return Model(
         version=message.model.version,

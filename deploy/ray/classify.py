@@ -43,7 +43,7 @@ from digits_client.batch.rows import Row
 from digits_client.errors import DigitsError, InvalidImageError, ServerFailureError
 from digits_client.results import FileResult, Prediction, Verdict
 from digits_client.sources import Item, Selection, find, is_url, item
-from digits_client.sources.items import Failed
+from digits_client.sources.items import UnreadableItem
 from digits_server import settings
 from digits_server.errors import InvalidArgumentError, ModelError
 from digits_server.models import LoadedModel, load_folder, versions
@@ -235,7 +235,9 @@ def loaded(models_dir: Path | None, version: int) -> LoadedModel:
 def shards(items: Iterable[Item], size: int) -> Iterator[dict[str, Any]]:
     """Cut a list of images into numbered shards."""
     # JSON in ASCII, since there are names that are no text; and why there is nothing to read.
-    found = ((each.path, each.reason if isinstance(each, Failed) else None) for each in items)
+    found = (
+        (each.path, each.reason if isinstance(each, UnreadableItem) else None) for each in items
+    )
     for number, shard in enumerate(_in_pieces(found, size)):
         yield {"shard": number, "images": json.dumps(shard)}
 
@@ -324,7 +326,7 @@ def run(parsed: argparse.Namespace) -> int:
     selection = Selection(
         include=tuple(parsed.include),
         exclude=tuple(parsed.exclude),
-        left_out=frozenset({os.path.realpath(parsed.output)}),
+        excluded_paths=frozenset({os.path.realpath(parsed.output)}),
     )
     try:
         workers = connect(parsed.address, parsed.workers)

@@ -18,7 +18,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from digits_client.addresses import target
+from digits_client.addresses import to_target
 from digits_client.batch import options
 from digits_server.ops.health import LIVENESS, READINESS
 from digits_server.settings import Settings
@@ -392,7 +392,7 @@ def test_the_batch_job_asks_every_server(rendered: dict[str, list[Manifest]]) ->
     service = named(rendered["base"], "Service", "digits-server-headless")
     (port,) = service["spec"]["ports"]
     address = f"dns:///{service['metadata']['name']}:{port['port']}"
-    assert target(said.server.address, has_tls=False).uri == address
+    assert to_target(said.server.address, has_tls=False).uri == address
 
 
 def test_a_shard_is_not_tried_again_where_that_is_no_use(

@@ -5,6 +5,7 @@ runs them. Without Xvfb they are skipped.
 """
 
 import contextlib
+import gc
 import os
 import re
 import shutil
@@ -34,6 +35,14 @@ THREE = [(130, 100), (180, 75), (240, 90), (255, 140), (235, 180), (190, 195)]
 THREE += [(240, 205), (265, 250), (250, 300), (200, 325), (140, 310), (115, 285)]
 ZERO = [(200, 90), (150, 120), (130, 200), (150, 280), (200, 310), (250, 280)]
 ZERO += [(270, 200), (250, 120), (200, 90)]
+
+
+def pytest_runtest_logfinish() -> None:
+    """Free the window of a test in Tk's thread, as soon as pytest has released it.
+
+    Otherwise a thread of a later test may free it, which aborts the process.
+    """
+    gc.collect()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from digits_client.sources import Item, find, is_archive, is_url, listed
+from digits_client.sources import Item, find, is_archive, is_url, read_paths
 
 from .errors import UnusableFileError
 from .options import Options
@@ -49,4 +49,4 @@ def items_again(options: Options) -> Iterator[Item] | None:
 
 
 def _of_list(options: Options, file: BinaryIO) -> Iterator[Item]:
-    return find(listed(file, options.separator), options.selection, globs=False)
+    return find(read_paths(file, options.separator), options.selection, globs=False)

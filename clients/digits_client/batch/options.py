@@ -90,7 +90,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
             recursive=parsed.recursive,
             include=tuple(parsed.include),
             exclude=tuple(parsed.exclude),
-            left_out=_left_out(outputs, parsed.paths),
+            excluded_paths=_left_out(outputs, parsed.paths),
         ),
         server=ServerOptions.of(parser, parsed),
         give_up_seconds=parsed.give_up_after,

@@ -12,7 +12,7 @@ from PIL import Image
 from digits.v1 import recognizer_pb2 as pb
 from digits_client.draw.strokes import Point, Stroke, draw
 from digits_client.errors import InvalidImageError
-from digits_client.images import message
+from digits_client.images import to_message
 from digits_client.sources import find
 
 MOST_FILES: Final = 1000
@@ -91,7 +91,7 @@ def _in_form(drawing: Image.Image, form: Drawn) -> pb.Image:
     if form is not Drawn.PNG300:
         drawing = drawing.resize((_SMALL, _SMALL), Image.Resampling.BOX)
     if form is Drawn.RAW28:
-        return message(drawing)
+        return to_message(drawing)
     buffer = io.BytesIO()
     drawing.save(buffer, "PNG")
     return pb.Image(encoded=buffer.getvalue())

@@ -1,1 +1,1 @@
-"""Many images: read ahead, sent in batches, and retried."""
+"""Recognize many images: read ahead, send in batches, and retry."""

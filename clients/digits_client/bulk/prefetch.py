@@ -1,4 +1,4 @@
-"""Items in groups, taken by a thread that may wait for them for as long as it takes."""
+"""Items in groups, taken from an iterator by a thread that may block for any time."""
 
 import asyncio
 import itertools
@@ -9,55 +9,56 @@ from digits_client.sources import Item
 
 
 class Prefetcher:
-    """What an iterator of items gives, a group at a time, for one event loop.
+    """Takes items from an iterator in a thread, one group at a time, for one event loop.
 
-    The thread is a daemon, unlike those of asyncio: a list that never ends holds up no exit.
+    The thread is a daemon, unlike those of asyncio, so that an iterator that never ends does
+    not delay the exit of the process.
     """
 
-    def __init__(self, items: Iterable[Item], size: int) -> None:
-        """Begin; to be made where the event loop runs.
+    def __init__(self, items: Iterable[Item], group_size: int) -> None:
+        """Start the thread; to be called in the event loop.
 
         Args:
-            items: Iterated in the thread.
-            size: Items in a group, but for the last.
+            items: The items, iterated in the thread.
+            group_size: The number of items in a group; the last group may have fewer.
         """
         self._items = iter(items)
-        self._size = size
-        self._asked = threading.Semaphore(0)
+        self._group_size = group_size
+        self._requests = threading.Semaphore(0)
         self._is_closed = False
         self._loop = asyncio.get_running_loop()
         self._next: asyncio.Future[list[Item]] = self._loop.create_future()
-        threading.Thread(target=self._take, daemon=True, name="items").start()
+        threading.Thread(target=self._run, daemon=True, name="items").start()
 
     async def next(self) -> list[Item]:
-        """Return the next items; none when there are no more.
+        """Return the next group; an empty one after the last item.
 
         Raises:
-            Exception: What the iterator raised.
+            Exception: The iterator raised it.
         """
         self._next = self._loop.create_future()
-        self._asked.release()
+        self._requests.release()
         return await self._next
 
     def close(self) -> None:
-        """Let the thread end, once it waits for no more items."""
+        """Let the thread end; if it is waiting for an item, it ends once that has come."""
         self._is_closed = True
-        self._asked.release()
+        self._requests.release()
 
-    def _take(self) -> None:
-        while self._asked.acquire() and not self._is_closed:
+    def _run(self) -> None:
+        while self._requests.acquire() and not self._is_closed:
             error: Exception | None = None
             group: list[Item] = []
             try:
-                group = list(itertools.islice(self._items, self._size))
-            except Exception as raised:  # noqa: BLE001 - whoever asked is to have it
+                group = list(itertools.islice(self._items, self._group_size))
+            except Exception as raised:  # noqa: BLE001 - raised again by next()
                 error = raised
             if self._is_closed:
                 return
-            self._loop.call_soon_threadsafe(self._give, group, error)
+            self._loop.call_soon_threadsafe(self._deliver, group, error)
 
-    def _give(self, group: list[Item], error: Exception | None) -> None:
-        if self._next.done():  # whoever asked has been cancelled
+    def _deliver(self, group: list[Item], error: Exception | None) -> None:
+        if self._next.done():  # the caller of next() was cancelled
             return
         if error is None:
             self._next.set_result(group)

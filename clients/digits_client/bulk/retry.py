@@ -1,10 +1,10 @@
-"""Asking a server for as long as that may help: what is worth another try, and what is not.
+"""Retries of batches: which errors are worth another attempt, and which are not.
 
-away, ending, overloaded, too late     try again after a while, until it is given up
-too much for one message               try again by halves
-a fault of the server                  try again, then by halves, so that an image which
-                                       brings the fault about has it alone
-no access, not known to the server     never
+unavailable, deadline, overloaded    retry after a wait, until it is time to give up
+too large for one message            retry in halves
+failure of the server                retry, then in halves, so that an image that causes the
+                                     failure is the only one with the error
+no access, unknown method            do not retry
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from typing import Final, Protocol
 import grpc
 
 from digits_client.errors import (
-    AccessError,
     DeadlineError,
     DigitsError,
     InvalidImageError,
@@ -27,22 +26,22 @@ from digits_client.errors import (
 from digits_client.results import Model, Prediction
 
 GIVE_UP_SECONDS: Final = 60.0
-"""Without an answer to any message, by default."""
+"""The default for the longest time without a response to any message."""
 
 MESSAGE_SECONDS: Final = 30.0
 """The deadline of a message of many images."""
 
 _FIRST_WAIT_SECONDS: Final = 0.2
 _LONGEST_WAIT_SECONDS: Final = 5.0
-# A fault that passes is gone by the third try.
-_FAULT_TRIES: Final = 3
-_NEVER_AGAIN: Final = frozenset({grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND})
+# A transient failure is over by the third attempt.
+_FAILURE_ATTEMPTS: Final = 3
+_NOT_RETRIED: Final = frozenset({grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND})
 
 Results = list[Prediction | DigitsError]
 
 
 class BatchClient(Protocol):
-    """What a bulk run needs of a client; ``AsyncClient`` is one."""
+    """The part of a client that bulk runs use; ``AsyncClient`` implements it."""
 
     async def recognize_batch(
         self, images: Iterable[bytes], *, timeout_seconds: float | None = None
@@ -54,82 +53,83 @@ class BatchClient(Protocol):
 
 
 class RetryingClient:
-    """Gets answers to messages of images in spite of what befalls the server.
+    """Recognizes batches, retrying while the server is unavailable.
 
-    Waits between tries grow and are random in part, so that many callers of a server that
-    has come back do not all come at once.
+    Waits between attempts grow and are partly random, so that many clients of a server that
+    has come back do not all call at the same time.
     """
 
     def __init__(self, client: BatchClient, give_up_seconds: float = GIVE_UP_SECONDS) -> None:
-        """Prepare to ask.
+        """Wrap a client.
 
         Args:
-            client: By which to ask.
-            give_up_seconds: How long no message at all may have been answered.
+            client: The client that sends the batches.
+            give_up_seconds: The longest time without a response to any message.
         """
         self._client = client
         self._give_up_seconds = give_up_seconds
-        self._answered_at = time.monotonic()
+        self._last_response_at = time.monotonic()
 
     async def recognize(self, images: Sequence[bytes]) -> Results:
-        """Return the answer to each image: its prediction, or the error that it alone has.
+        """Return the result of each image, in order: its prediction or its own error.
 
         Args:
-            images: The contents of image files, together no larger than a message.
+            images: Encoded images that fit into one message.
 
         Raises:
-            DigitsError: The server was given up, or asking again is of no use.
+            DigitsError: No message had a response for ``give_up_seconds``, or the error is
+                one that a retry cannot resolve.
         """
         return await self._recognize(images, time.monotonic()) if images else []
 
-    async def _recognize(self, images: Sequence[bytes], asked_at: float) -> Results:
-        tries = 0
+    async def _recognize(self, images: Sequence[bytes], started_at: float) -> Results:
+        attempts = 0
         while True:
-            tries += 1
+            attempts += 1
             try:
-                answers = await self._client.recognize_batch(
+                results = await self._client.recognize_batch(
                     images, timeout_seconds=MESSAGE_SECONDS
                 )
-            except (AccessError, UnavailableError, DeadlineError, OverloadedError) as error:
-                if isinstance(error, AccessError):
-                    raise
+            except (UnavailableError, DeadlineError, OverloadedError) as error:
                 if isinstance(error, OverloadedError) and error.retry_after_seconds is None:
-                    return await self._by_halves(images, asked_at, error)
-                await self._wait(tries, asked_at, error)
+                    return await self._bisect(images, started_at, error)
+                await self._wait(attempts, started_at, error)
                 if isinstance(error, DeadlineError) and len(images) > 1:
-                    return await self._by_halves(images, asked_at, error)
+                    return await self._bisect(images, started_at, error)
             except InvalidImageError as error:
-                return await self._by_halves(images, asked_at, error)
+                return await self._bisect(images, started_at, error)
             except ServerFailureError as error:
-                if error.code in _NEVER_AGAIN:
+                if error.code in _NOT_RETRIED:
                     raise
-                if tries == _FAULT_TRIES:
-                    return await self._by_halves(images, asked_at, error)
-                await self._wait(tries, asked_at, error)
+                if attempts == _FAILURE_ATTEMPTS:
+                    return await self._bisect(images, started_at, error)
+                await self._wait(attempts, started_at, error)
             else:
-                self._answered_at = time.monotonic()
-                return answers
+                self._last_response_at = time.monotonic()
+                return results
 
-    async def _by_halves(
-        self, images: Sequence[bytes], asked_at: float, error: DigitsError
+    async def _bisect(
+        self, images: Sequence[bytes], started_at: float, error: DigitsError
     ) -> Results:
+        """Recognize each half on its own; a single image gets the error as its result."""
         if len(images) == 1:
             return [error]
         middle = len(images) // 2
         return [
-            *await self._recognize(images[:middle], asked_at),
-            *await self._recognize(images[middle:], asked_at),
+            *await self._recognize(images[:middle], started_at),
+            *await self._recognize(images[middle:], started_at),
         ]
 
-    async def _wait(self, tries: int, asked_at: float, error: DigitsError) -> None:
-        """Wait before the next try.
+    async def _wait(self, attempts: int, started_at: float, error: DigitsError) -> None:
+        """Wait before the next attempt.
 
         Raises:
-            DigitsError: The error, where it is time to give up.
+            DigitsError: The error itself, if it is time to give up.
         """
-        # While nothing was asked, nothing could be answered: a list may have been slow to come.
-        if time.monotonic() - max(self._answered_at, asked_at) > self._give_up_seconds:
+        # Time without a message in flight does not count: the items may have been slow to come.
+        waiting_since = max(self._last_response_at, started_at)
+        if time.monotonic() - waiting_since > self._give_up_seconds:
             raise error
-        longest = min(_FIRST_WAIT_SECONDS * 2**tries, _LONGEST_WAIT_SECONDS)
-        asked_for = error.retry_after_seconds if isinstance(error, OverloadedError) else None
-        await asyncio.sleep((asked_for or 0) + random.uniform(0, longest))  # noqa: S311 - no secret
+        longest = min(_FIRST_WAIT_SECONDS * 2**attempts, _LONGEST_WAIT_SECONDS)
+        retry_after = error.retry_after_seconds if isinstance(error, OverloadedError) else None
+        await asyncio.sleep((retry_after or 0) + random.uniform(0, longest))  # noqa: S311 - not a secret

@@ -1,1 +1,1 @@
-"""What the commands share: server options, an embedded server, and diagnosis of failures."""
+"""Parts shared by the commands: arguments, server options, an embedded server, diagnosis."""

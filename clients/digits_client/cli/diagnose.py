@@ -1,7 +1,7 @@
-"""What a person can do about a connection that failed, in a sentence.
+"""Diagnosis of connection failures: one sentence on what to do, for a person.
 
-gRPC tells the cause in the text of its status alone; these are its texts as of grpcio 1.85.
-What matches none of them is shown as it is.
+gRPC reports the cause only in the text of the status. The texts here are those of grpcio 1.85;
+a text that matches none of them is shown unchanged.
 """
 
 from typing import Final
@@ -21,68 +21,66 @@ from digits_client.errors import (
 
 _LAST_PORT: Final = 65535
 
-# A part of gRPC's text, in small letters, and what it means for the address.
+# A part of gRPC's text in lower case, and the sentence for it.
 _CAUSES: Final = (
-    ("connection refused", "No server answers at {address}."),
-    ("domain name", "There is no host of the name in {address}: look at --server."),
-    ("dns", "There is no host of the name in {address}: look at --server."),
+    ("connection refused", "No server is listening at {address}."),
+    ("domain name", "The host name in {address} cannot be resolved; check --server."),
+    ("dns", "The host name in {address} cannot be resolved; check --server."),
     (
         "wrong_version_number",
-        "The server at {address} does not speak TLS: leave --tls-ca out.",
+        "The server at {address} does not use TLS; remove --tls-ca.",
     ),
     (
         "certificate_verify_failed",
-        "The server at {address} shows a certificate that is not trusted: name the authority "
-        "that signed it with --tls-ca.",
+        "The certificate of the server at {address} is not trusted; name its CA with --tls-ca.",
     ),
     (
         "hostname verification",
-        "The server's certificate is not for the name in {address}: use the name that it is for.",
+        "The certificate of the server at {address} is for another name; use that name.",
     ),
-    ("handshake", "No TLS connection to {address} comes about: look at --tls-ca."),
+    ("handshake", "TLS handshake with {address} failed; check --tls-ca."),
     (
         "socket closed",
-        "The server at {address} hangs up at once: it may speak TLS (--tls-ca), want a certificate "
-        "of yours (--client-cert), or have all the connections that it takes.",
+        "The server at {address} closed the connection: it may require TLS (--tls-ca) or a client "
+        "certificate (--client-cert), or its connection limit is reached.",
     ),
 )
 
 
 def diagnose(error: DigitsError, address: str, *, was_there: bool = False) -> str:
-    """Return why the server at an address cannot be used, and what to do, in a sentence.
+    """Return why a call failed, and what to do, in a sentence.
 
     Args:
-        error: What came of asking it.
-        address: The server's.
-        was_there: Whether it had answered before, so that the address and the way of
-            talking to it are right.
+        error: The error of the call.
+        address: The address of the server.
+        was_there: Whether the server had responded before, so that the address and the
+            credentials are right.
     """
     port = address.rpartition(":")[2]
     if port.isdecimal() and int(port) > _LAST_PORT:
-        return f"{address} is no address: ports end at {_LAST_PORT}."
-    said = str(error).removesuffix(".")
-    text = said.lower()
+        return f"{address} is not a valid address: the highest port is {_LAST_PORT}."
+    reason = str(error).removesuffix(".")
     match error:
         case UnavailableError() if was_there:
-            return f"The server at {address} is gone."
+            return f"The connection to the server at {address} was lost."
         case UnavailableError():
-            for part, meaning in _CAUSES:
-                if part in text:
-                    return meaning.format(address=address)
-            return f"The server at {address} cannot be reached: {said}."
+            for part, sentence in _CAUSES:
+                if part in reason.lower():
+                    return sentence.format(address=address)
+            return f"The server at {address} cannot be reached: {reason}."
         case CredentialFileError():
-            return f"{said}."
+            return f"{reason}."
         case AccessError():
-            return f"The server at {address} lets nobody in without its token: {said}."
+            return f"The server at {address} requires a valid token: {reason}."
         case DeadlineError():
-            return f"The server at {address} does not answer."
+            return f"The server at {address} did not respond in time."
         case InvalidImageError():
-            return f"The image cannot be recognized: {said}."
+            return f"The image cannot be recognized: {reason}."
         case OverloadedError(retry_after_seconds=None):
-            return f"The image is larger than what the server at {address} takes."
+            return f"The image exceeds the size limit of the server at {address}."
         case OverloadedError():
-            return f"The server at {address} has too much to do."
+            return f"The server at {address} is overloaded."
         case ServerFailureError(code=grpc.StatusCode.UNIMPLEMENTED):
-            return f"What answers at {address} is no digits server."
+            return f"The server at {address} is not a digits server."
         case _:
-            return f"The server at {address} failed: {said}."
+            return f"The server at {address} failed: {reason}."

@@ -1,6 +1,6 @@
-"""A private server for one run: a process of its own on a loopback port.
+"""A private server for one run, in a separate process on a loopback port.
 
-The client does not import the server, which would bring the model runtime along.
+The client does not import the server, because that would load the model runtime.
 """
 
 import contextlib
@@ -18,29 +18,35 @@ from digits_client.errors import UnavailableError
 
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
-# The server's own modules are in every install; what they run on comes with the extra.
-_SERVER_NEEDS: Final = ("digits_server", "ai_edge_litert", "cv2", "grpc_health", "grpc_reflection")
-_NOT_FOR_IT: Final = {
+# Every installation contains the server's modules; their dependencies come with an extra.
+_SERVER_MODULES: Final = (
+    "digits_server",
+    "ai_edge_litert",
+    "cv2",
+    "grpc_health",
+    "grpc_reflection",
+)
+_UNSET_VARIABLES: Final = {
     f"DIGITS_{name}"
     for name in ("TLS_CERT", "TLS_KEY", "TLS_CLIENT_CA", "TOKENS_FILE", "ADMIN_PORT", "LOG_FORMAT")
 }
-# After a server that did not start has closed its output, the rest of its log follows.
+# If the server fails to start, the rest of its log may come after it has closed its output.
 _LOG_SECONDS: Final = 5.0
 
 
 class _Output:
-    """Reads the output of a starting server to its end, so that the server never blocks.
+    """Reads the output of a server to its end, so that the server never blocks on it.
 
-    Standard output carries one line of JSON when the server is ready; standard error is its log.
+    Standard output carries one line of JSON when the server is ready; standard error is the log.
     """
 
     def __init__(self, report: IO[str], log: IO[str]) -> None:
         self.address: str | None = None
-        """``host:port`` once the server is ready; None if it never was."""
+        """``host:port`` once the server is ready; None if it failed to start."""
         self.last_lines: deque[str] = deque(maxlen=3)
-        """The end of the log."""
-        self.is_known = threading.Event()
-        """Set when the server is ready, or will never be."""
+        """The last lines of the log."""
+        self.has_started_or_failed = threading.Event()
+        """Set when the server is ready, or has closed its output without being ready."""
         self._reading_log = threading.Thread(target=self._read_log, args=(log,), daemon=True)
         self._reading_log.start()
         threading.Thread(target=self._read_report, args=(report,), daemon=True).start()
@@ -54,43 +60,44 @@ class _Output:
             self.address = json.loads(line)["address"]
         else:
             self._reading_log.join(_LOG_SECONDS)  # the reason is in its last lines
-        self.is_known.set()
+        self.has_started_or_failed.set()
 
 
 @contextlib.contextmanager
 def embedded_server() -> Iterator[str]:
-    """Start a server on a free loopback port, yield its address, and end it afterwards.
+    """Start a server on a free loopback port, yield its address, and stop it afterwards.
 
-    It takes its settings from the environment, but for those that would make it another's
-    server: address, TLS, tokens. It ends with this process too, however that ends.
+    It takes its settings from the environment, except address, TLS, tokens, administration and
+    log format. It also stops when this process ends, in whatever way.
 
     Raises:
         UnavailableError: The server is not installed, or does not start within
-            START_SECONDS; the message says which.
+            START_SECONDS; the message has the reason.
     """
-    if not all(map(importlib.util.find_spec, _SERVER_NEEDS)):
+    if not all(map(importlib.util.find_spec, _SERVER_MODULES)):
         raise UnavailableError(
-            "no server was named and none is installed here: "
-            "name one with --server, or install digits[server]"
+            "no server is named and none is installed: use --server, or install digits[server]"
         )
     command = [sys.executable, "-m", "digits_server", "--host", "127.0.0.1", "--port", "0"]
-    process = subprocess.Popen(  # noqa: S603 - our own module by our own interpreter
+    process = subprocess.Popen(  # noqa: S603 - our own module, run by this interpreter
         [*command, "--until-stdin-ends"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={name: value for name, value in os.environ.items() if name not in _NOT_FOR_IT},
+        env={name: value for name, value in os.environ.items() if name not in _UNSET_VARIABLES},
         text=True,
-        start_new_session=True,  # Ctrl-C is the client's to act on
+        start_new_session=True,  # only the client reacts to Ctrl-C
     )
     with process:
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 - pipes
         output = _Output(process.stdout, process.stderr)
         try:
-            output.is_known.wait(START_SECONDS)
+            output.has_started_or_failed.wait(START_SECONDS)
             if output.address is None:
                 log = " / ".join(output.last_lines) or "empty"
-                raise UnavailableError(f"the embedded server did not start; end of its log: {log}")
+                raise UnavailableError(
+                    f"the embedded server did not start; last lines of its log: {log}"
+                )
             yield output.address
         finally:
             with contextlib.suppress(BrokenPipeError):

@@ -1,4 +1,4 @@
-"""Which server a command asks, and what it shows there: the same options for every command."""
+"""The options that name a server and its credentials; the same for every command."""
 
 import argparse
 import os
@@ -9,42 +9,45 @@ from digits_client import addresses
 from digits_client.aio import AsyncClient
 from digits_client.channel import DEFAULT_ADDRESS
 
-# Parameters of the clients, with what they do as the help says it.
+# Parameters of the clients, with their help.
 _FILES: Final = {
-    "tls_ca": "connect by TLS, and trust the authorities in this PEM file",
-    "client_cert": "show the certificate in this PEM file to the server",
-    "client_key": "its key, as PEM",
-    "token_file": "show the token in this file to the server",
+    "tls_ca": "CA bundle (PEM) for verifying the server; enables TLS",
+    "client_cert": "client certificate (PEM)",
+    "client_key": "key of the client certificate (PEM)",
+    "token_file": "file with the bearer token",
 }
 
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """A server, and how to get in."""
+    """The address of a server, and the credentials for it."""
 
     address: str = DEFAULT_ADDRESS
-    """``host:port``, any name that gRPC resolves, or a list of addresses in numbers."""
+    """``host:port``, any other name that gRPC resolves, or a list of numeric addresses."""
 
     tls_ca: str | None = None
-    """A PEM file of authorities; None for no TLS, unless there is a certificate of ours."""
+    """CA bundle (PEM); None disables TLS, unless there is a client certificate."""
 
     client_cert: str | None = None
-    """A PEM file of the certificate to show; None for none."""
+    """Client certificate (PEM); None to present none."""
 
     client_key: str | None = None
-    """A PEM file of its key."""
+    """Key of the client certificate (PEM)."""
 
     token_file: str | None = None
-    """A file with a token; None for none."""
+    """File with the bearer token; None to send none."""
 
     @classmethod
     def of(cls, parser: argparse.ArgumentParser, parsed: argparse.Namespace) -> Self | None:
-        """Return what the options say, or None where they name no server.
+        """Return the server of a command line, or None if it names none.
 
-        The options are those of ``add_options``; one that is not given is taken from the
-        environment: --tls-ca from DIGITS_TLS_CA, and so for each. Options that need a server
-        where none is named, a certificate without its key, and a list of servers that cannot
-        be used end the command as wrong usage.
+        Options not given are taken from the environment: --tls-ca from DIGITS_TLS_CA, and so
+        on. Options that need a server when none is named, a certificate without its key, and
+        a list of servers that is not valid end the command with exit status 2.
+
+        Args:
+            parser: The parser of the command, for its errors.
+            parsed: The result of a parser with the options of ``add_options``.
         """
         address = parsed.server or os.environ.get("DIGITS_SERVER")
         given = {name: getattr(parsed, name) for name in _FILES}
@@ -58,9 +61,9 @@ class ServerOptions:
             for name, value in given.items()
         }
         if (files["client_cert"] is None) != (files["client_key"] is None):
-            parser.error("--client-cert and --client-key belong together")
+            parser.error("--client-cert and --client-key must be given together")
         try:
-            addresses.target(address, has_tls=bool(files["tls_ca"] or files["client_cert"]))
+            addresses.to_target(address, has_tls=bool(files["tls_ca"] or files["client_cert"]))
         except ValueError as error:
             parser.error(f"{'argument --server' if parsed.server else 'DIGITS_SERVER'}: {error}")
         return cls(address, **files)
@@ -69,28 +72,30 @@ class ServerOptions:
         """Return a client of the server.
 
         Raises:
-            CredentialFileError: A TLS file cannot be read or is not PEM.
+            CredentialFileError: A TLS file cannot be read or is not PEM, or the certificate
+                and the key do not match.
         """
         files = {name: getattr(self, name) for name in _FILES}
         return AsyncClient(self.address, **files)
 
 
 def add_options(parser: argparse.ArgumentParser, *, otherwise: str) -> None:
-    """Add --server, and the files that let in.
+    """Add --server and the options for its credentials.
 
     Args:
-        parser: Of a command.
-        otherwise: What the command does where no server is named, for its help.
+        parser: The parser of a command.
+        otherwise: The help on what the command does if no server is named.
     """
     group = parser.add_argument_group("server")
     group.add_argument(
         "--server",
         metavar="ADDRESS",
-        help=f"host:port, or several in numbers with commas; default: $DIGITS_SERVER, {otherwise}",
+        help="host:port, or several numeric addresses separated by commas; "
+        f"default: $DIGITS_SERVER, {otherwise}",
     )
-    for name, what in _FILES.items():
+    for name, text in _FILES.items():
         group.add_argument(
-            _flag(name), metavar="FILE", help=f"{what}; default: $DIGITS_{name.upper()}"
+            _flag(name), metavar="FILE", help=f"{text}; default: $DIGITS_{name.upper()}"
         )
 
 

@@ -1,13 +1,13 @@
-"""From what a person names to images: files, folders, globs, lists, archives, remote stores.
+"""Find images: files, folders, globs, path lists, archives, and remote stores.
 
-``find`` is the way in. Whatever is found is an ``Item``: a path, and how to read it.
+``find`` is the entry point. Each image found is an ``Item``: its path, and a way to read it.
 """
 
 from .archives import is_archive
 from .find import containing_file, find, is_inside_another, item
 from .items import Item
-from .lists import listed
-from .remote import is_url
+from .path_lists import read_paths
+from .remote_tree import is_url
 from .selection import Selection
 
 __all__ = [
@@ -19,5 +19,5 @@ __all__ = [
     "is_inside_another",
     "is_url",
     "item",
-    "listed",
+    "read_paths",
 ]

@@ -1,4 +1,4 @@
-"""Archives, which are folders to whoever names them."""
+"""Archives, which are treated as folders."""
 
 import os
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 from digits_client.errors import InvalidImageError
 
 from . import tars, zips
-from .items import Failed, Item, plain_reason, unreadable
+from .items import Item, UnreadableItem, read_error, short_reason
 
 _ZIP: Final = ".zip"
-_ENDINGS: Final = (
+_EXTENSIONS: Final = (
     _ZIP,
     ".tar",
     *(".tar.gz", ".tgz"),
@@ -20,79 +20,79 @@ _ENDINGS: Final = (
 )
 
 
-class Inside(NamedTuple):
-    """An archive, and the path of something in it, or nothing for the whole."""
+class ArchivePath(NamedTuple):
+    """The path of an archive and a path inside it, which is empty for the archive itself."""
 
     archive: str
     member: str
 
 
 def is_archive(path: str) -> bool:
-    """Return whether there is a file that is called like an archive."""
-    return path.lower().endswith(_ENDINGS) and os.path.isfile(path)  # noqa: PTH113 - paths stay strings
+    """Return whether a path is a file with the extension of an archive."""
+    return path.lower().endswith(_EXTENSIONS) and os.path.isfile(path)  # noqa: PTH113 - paths stay strings
 
 
-def split(path: str) -> Inside | None:
-    """Return where the archive in a path ends, or None if there is none in it."""
+def split(path: str) -> ArchivePath | None:
+    """Split a path after the first archive in it; return None if it contains none."""
     end = 0
     while end < len(path):
         end = path.find("/", end + 1)
         end = len(path) if end < 0 else end
         if is_archive(path[:end]):
-            return Inside(path[:end], path[end + 1 :])
+            return ArchivePath(path[:end], path[end + 1 :])
     return None
 
 
 def members(archive: str) -> Iterator[tuple[str, Item]]:
-    """Yield all that is in an archive but the folders, by the path inside, in its own order.
+    """Yield the path inside and the item of each member except folders, in the archive's order.
 
-    Nothing is written anywhere, whatever the paths inside look like.
+    Nothing is extracted to disk, whatever the paths inside look like.
 
     Raises:
-        InvalidImageError: The archive cannot be read, or no further; the message fits
-            behind its path.
+        InvalidImageError: The archive cannot be read, or not to its end. The message is meant
+            to follow its path.
     """
     try:
         yield from zips.members(archive) if _is_zip(archive) else tars.members(archive)
-    except Exception as error:  # noqa: BLE001 - who knows what made-up archives do to a parser
-        raise _failure(error) from None
+    except Exception as error:  # noqa: BLE001 - a forged archive can raise anything in a parser
+        raise _archive_error(error) from None
 
 
-def member(inside: Inside) -> Item | None:
-    """Return what is in an archive by exactly this path, or None."""
-    find = zips.member if _is_zip(inside.archive) else tars.member
+def find_member(inside: ArchivePath) -> Item | None:
+    """Return the member of an archive with exactly this path, or None."""
+    find = zips.find_member if _is_zip(inside.archive) else tars.find_member
     try:
         return find(*inside)
     except Exception as error:  # noqa: BLE001 - as above
-        return Failed("/".join(inside), str(_failure(error)))
+        return UnreadableItem("/".join(inside), str(_archive_error(error)))
 
 
 @dataclass(frozen=True, slots=True)
 class NamedMember:
-    """What is in an archive by a path, whether or not there is such a thing."""
+    """A member of an archive, which need not exist."""
 
-    inside: Inside
+    inside: ArchivePath
 
     @property
     def path(self) -> str:
-        """The path of the archive, and behind it that inside."""
+        """The path of the archive, followed by the path inside."""
         return "/".join(self.inside)
 
     def read(self, limit_bytes: int) -> bytes:
         """Return the content; see ``Item``."""
-        found = member(self.inside)
-        if not found:
+        member = find_member(self.inside)
+        if not member:
             raise InvalidImageError("cannot be read: no such file in the archive")
-        return found.read(limit_bytes)
+        return member.read(limit_bytes)
 
 
 def _is_zip(archive: str) -> bool:
     return archive.lower().endswith(_ZIP)
 
 
-def _failure(error: Exception) -> InvalidImageError:
+def _archive_error(error: Exception) -> InvalidImageError:
     if isinstance(error, InvalidImageError):
         return error
     if isinstance(error, OSError) and error.errno:
-        return unreadable(error)
-    return InvalidImageError(f"is a damaged archive: {plain_reason(error)}")
+        return read_error(error)
+    return InvalidImageError(f"is a damaged archive: {short_reason(error)}")

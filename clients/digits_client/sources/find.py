@@ -1,12 +1,13 @@
-"""From what stands on the command line to items, in a stable order."""
+"""Turn the paths that a person names into items, in a stable order."""
 
 import os
 from collections.abc import Iterable, Iterator
 
-from . import archives, patterns, remote
+from . import archives, glob_match, remote_tree
+from .archives import ArchivePath
 from .files import File
-from .folders import Folders
 from .items import Item
+from .local_tree import LocalTree
 from .selection import EVERYTHING, Selection
 from .walk import Tree, Walk
 
@@ -19,28 +20,28 @@ def find(
     """Yield the images that the arguments name.
 
     Args:
-        arguments: Files; folders, which stand for all the files below them but the hidden
-            ones, sorted by name; archives, which are folders, too; globs; URLs of any of
-            these but archives.
-        selection: Which of the files that are found there are meant.
-        globs: Whether there are globs among the arguments.
+        arguments: Files; folders, which stand for all files below them except hidden ones,
+            sorted by name; archives, which are treated as folders; globs; URLs of files,
+            folders and globs.
+        selection: Which of the files found in folders, archives and by globs are taken.
+        globs: Whether an argument may be a glob.
 
     Yields:
-        Items in the order of the arguments. What names nothing, and what cannot be looked
-        into, is an item as well: reading it will say so.
+        Items in the order of the arguments. An argument that names nothing, and a folder or
+        archive that cannot be listed, is an item too: reading it raises the reason.
     """
     for argument in arguments:
-        yield from _found(argument, selection, globs=globs)
+        yield from _find(argument, selection, globs=globs)
 
 
 def item(path: str) -> Item:
-    """Return the one file, member of an archive, or URL that has a path.
+    """Return the single file, archive member or URL with a path.
 
-    Of an archive's members with the same name it is any. Members are found again fast in
-    the archive that was the last one, those of a compressed tar only in its own order.
+    If an archive has several members with the same name, any of them is returned. Finding
+    members is fast in the archive used last; in a compressed tar, only in the tar's order.
     """
-    if remote.is_url(path):
-        return remote.RemoteFile(path)
+    if remote_tree.is_url(path):
+        return remote_tree.RemoteFile(path)
     inside = archives.split(path)
     if inside and inside.member:
         return archives.NamedMember(inside)
@@ -48,56 +49,56 @@ def item(path: str) -> Item:
 
 
 def is_inside_another(path: str) -> bool:
-    """Return whether a path is of no file of its own: of a member of an archive, or a URL."""
-    return remote.is_url(path) or archives.split(path) is not None
+    """Return whether a path is not a local file itself, but an archive member or a URL."""
+    return remote_tree.is_url(path) or archives.split(path) is not None
 
 
 def containing_file(path: str) -> str:
-    """Return the archive that a path leads into, or else the path."""
+    """Return the archive that contains a path, or the path itself if none does."""
     inside = archives.split(path)
     return inside.archive if inside else path
 
 
-def _found(argument: str, selection: Selection, *, globs: bool) -> Iterator[Item]:
-    if remote.is_url(argument):
-        return _remote(argument, selection, globs=globs)
-    folders = Folders(selection.left_out)
+def _find(argument: str, selection: Selection, *, globs: bool) -> Iterator[Item]:
+    if remote_tree.is_url(argument):
+        return _find_remote(argument, selection, globs=globs)
+    tree = LocalTree(selection.excluded_paths)
     if os.path.isdir(argument):  # noqa: PTH112 - paths stay strings: there may be many
-        return Walk(folders, selection).below(argument, patterns.WHOLE_FOLDER)
+        return Walk(tree, selection).walk_folder(argument, glob_match.WHOLE_FOLDER)
     if inside := archives.split(argument):
-        return _in_archive(inside, Walk(folders, selection), globs=globs)
-    if globs and not os.path.lexists(argument) and (glob := patterns.split(argument)):
-        return _matching(argument, glob, folders, selection)
+        return _find_in_archive(inside, Walk(tree, selection), globs=globs)
+    if globs and not os.path.lexists(argument) and (glob := glob_match.split(argument)):
+        return _find_matches(argument, glob, tree, selection)
     return iter((File(argument),))
 
 
-def _remote(url: str, selection: Selection, *, globs: bool) -> Iterator[Item]:
-    store = remote.Store()
-    glob = remote.split(url) if globs else None
-    if glob and not store.exists(url):
-        return _matching(url, glob, store, selection)
-    if store.is_folder(url):
-        return Walk(store, selection).below(url, patterns.WHOLE_FOLDER)
-    return iter((store.item(url),))
+def _find_remote(url: str, selection: Selection, *, globs: bool) -> Iterator[Item]:
+    tree = remote_tree.RemoteTree()
+    glob = remote_tree.split(url) if globs else None
+    if glob and not tree.exists(url):
+        return _find_matches(url, glob, tree, selection)
+    if tree.is_folder(url):
+        return Walk(tree, selection).walk_folder(url, glob_match.WHOLE_FOLDER)
+    return iter((tree.item(url),))
 
 
-def _matching(
-    argument: str, glob: patterns.Glob, tree: Tree, selection: Selection
+def _find_matches(
+    argument: str, glob: glob_match.Glob, tree: Tree, selection: Selection
 ) -> Iterator[Item]:
     walk = Walk(tree, selection)
     if tree.is_folder(glob.root):
-        yield from walk.below(glob.root, patterns.start(glob.pattern))
-    if not walk.matched:
+        yield from walk.walk_folder(glob.root, glob_match.initial_state(glob.pattern))
+    if not walk.has_matched:
         yield tree.item(argument)
 
 
-def _in_archive(inside: archives.Inside, walk: Walk, *, globs: bool) -> Iterator[Item]:
+def _find_in_archive(inside: ArchivePath, walk: Walk, *, globs: bool) -> Iterator[Item]:
     if not inside.member:
-        yield from walk.within(inside.archive, patterns.WHOLE_FOLDER)
-    elif member := archives.member(inside):
+        yield from walk.walk_archive(inside.archive, glob_match.WHOLE_FOLDER)
+    elif member := archives.find_member(inside):
         yield member
     else:
-        pattern = inside.member if globs else patterns.literal(inside.member)
-        yield from walk.within(inside.archive, patterns.start(pattern))
-        if not walk.matched:
+        pattern = inside.member if globs else glob_match.escape(inside.member)
+        yield from walk.walk_archive(inside.archive, glob_match.initial_state(pattern))
+        if not walk.has_matched:
             yield archives.NamedMember(inside)

@@ -1,4 +1,4 @@
-"""One image that was found, not read yet."""
+"""An image that was found and not yet read."""
 
 import errno
 import os
@@ -9,32 +9,32 @@ from digits_client.errors import InvalidImageError
 
 
 class Item(Protocol):
-    """An image, by the path that its row shows."""
+    """An image, identified by the path that its row shows."""
 
     @property
     def path(self) -> str:
-        """As it was found, and as ``item`` finds it again."""
+        """The path by which the image was found; ``item`` finds it again by the same path."""
 
     def read(self, limit_bytes: int) -> bytes:
         """Return the content of the image file.
 
-        May be called from any thread, once or again.
+        May be called from any thread, and more than once.
 
         Raises:
-            InvalidImageError: It cannot be read, is no regular file, or has more bytes than
-                the limit; the message fits behind the path.
+            InvalidImageError: The file cannot be read, is not a regular file, or has more
+                bytes than the limit. The message is meant to follow the path.
         """
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """What was found already to be no image that can be read."""
+class UnreadableItem:
+    """A path that is known to be unreadable since it was found."""
 
     path: str
     reason: str
 
     def read(self, limit_bytes: int) -> bytes:
-        """Say why it cannot be read.
+        """Raise the reason.
 
         Raises:
             InvalidImageError: Always.
@@ -43,41 +43,45 @@ class Failed:
 
 
 NOT_A_FILE: Final = "is not a regular file"
-# Remote stores raise these with the path alone.
-_SAID_BY_KIND: Final = {FileNotFoundError: errno.ENOENT, IsADirectoryError: errno.EISDIR}
+# Drivers of remote stores raise these errors with the path as their only text.
+_ERRNO_BY_TYPE: Final = {FileNotFoundError: errno.ENOENT, IsADirectoryError: errno.EISDIR}
 
 
-def unreadable(error: Exception) -> InvalidImageError:
-    """Return the answer of an item whose reading failed for a reason outside of it."""
-    return InvalidImageError(f"cannot be read: {plain_reason(error)}")
+def read_error(error: Exception) -> InvalidImageError:
+    """Return the error of an item that the system could not read."""
+    return InvalidImageError(f"cannot be read: {short_reason(error)}")
 
 
-def plain_reason(error: Exception) -> str:
-    """Return what happened in one line, without the path, which stands before it."""
+def short_reason(error: Exception) -> str:
+    """Return the reason of an error as one line, without the path, which precedes it."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    for kind, code in _SAID_BY_KIND.items():
+    for kind, code in _ERRNO_BY_TYPE.items():
         if isinstance(error, kind):
             return os.strerror(code)
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def check_size(size_bytes: int, limit_bytes: int) -> None:
-    """Refuse an image that the server would refuse.
+    """Reject an image that the server would reject for its size.
 
     Raises:
-        InvalidImageError: It has more bytes than the limit.
+        InvalidImageError: The image has more bytes than the limit.
     """
     if size_bytes > limit_bytes:
         raise InvalidImageError(f"has {size_bytes} bytes; the server accepts at most {limit_bytes}")
 
 
-def check_read(content: bytes, limit_bytes: int) -> bytes:
-    """Return what was read, at most one byte more than the limit, if it keeps the limit.
+def check_content(content: bytes, limit_bytes: int) -> bytes:
+    """Return the content if it is within the limit.
+
+    Args:
+        content: What was read, at most one byte more than the limit.
+        limit_bytes: The most that the server accepts.
 
     Raises:
-        InvalidImageError: There is more than the file itself had said.
+        InvalidImageError: The file has more bytes than the limit, and more than its size.
     """
     if len(content) > limit_bytes:
-        raise InvalidImageError(f"has more than {limit_bytes} bytes; the server accepts no more")
+        raise InvalidImageError(f"has more than the {limit_bytes} bytes that the server accepts")
     return content

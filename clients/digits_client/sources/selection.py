@@ -1,4 +1,4 @@
-"""Which of the files that are found are meant."""
+"""Filters for the files that are found below folders."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -6,33 +6,32 @@ from fnmatch import fnmatchcase
 
 @dataclass(frozen=True)
 class Selection:
-    """What is taken of what is found below folders, archives, globs; not of what is named.
+    """Filters for what is found in folders and archives and by globs.
 
-    A pattern without a slash is held against the name, one with a slash against the whole
-    path as it is shown.
+    A file that is named itself is taken regardless. A pattern without a slash is matched
+    against the name, a pattern with one against the whole path as it is shown.
     """
 
     recursive: bool = True
-    """Whether the folders and archives within a folder are entered."""
+    """True to enter the folders and archives within a folder."""
 
     include: tuple[str, ...] = ()
-    """Patterns, one of which a file must match, if there are any."""
+    """If not empty, a file must match one of these patterns."""
 
     exclude: tuple[str, ...] = ()
-    """Patterns of files that are not taken and of folders that are not entered."""
+    """Files that match one of these patterns are skipped, and such folders not entered."""
 
-    left_out: frozenset[str] = frozenset()
-    """Files and folders, as real absolute paths, which walks and globs pass over: the
-    outputs of the run itself."""
+    excluded_paths: frozenset[str] = frozenset()
+    """Files and folders to skip, as absolute paths without links: the run's own outputs."""
 
-    def takes(self, path: str) -> bool:
-        """Return whether a file is meant."""
+    def accepts(self, path: str) -> bool:
+        """Return whether to take a file."""
         if self.include and not _matches(path, self.include):
             return False
         return not (self.exclude and _matches(path, self.exclude))
 
     def enters(self, folder: str) -> bool:
-        """Return whether files below a folder may be meant."""
+        """Return whether to look for files below a folder."""
         return not (self.exclude and _matches(folder, self.exclude))
 
 

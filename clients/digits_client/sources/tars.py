@@ -1,4 +1,4 @@
-"""Tar archives, compressed or not. They are read once, from the begin to the end."""
+"""Tar archives, compressed or not. They are read once, from start to end."""
 
 import bz2
 import contextlib
@@ -16,43 +16,44 @@ from typing import IO, BinaryIO, Final, cast
 
 from digits_client.errors import InvalidImageError
 
-from .files import version
-from .items import NOT_A_FILE, Failed, Item, check_size, unreadable
+from .files import fingerprint
+from .items import NOT_A_FILE, Item, UnreadableItem, check_size, read_error
 
-# Smaller members are kept from when they come by to when they are asked for. Larger ones
-# are looked for again: there may be many in flight, and they may be too large to be sent.
+# Smaller members are kept in memory from when they are listed until they are read. Larger ones
+# are located again: many may be in flight, and they may be too large to be sent.
 KEPT_BYTES: Final = 1 << 20
-# To go back in a compressed archive is to begin anew: what servers accept, as a rule, is kept.
+# Going back in a compressed archive means to decompress it from the start again. This limit
+# keeps nearly all that servers accept.
 KEPT_COMPRESSED_BYTES: Final = 16 << 20
 _LARGEST_HEADER_BYTES: Final = 1 << 24
 
 
 def members(archive: str) -> Iterator[tuple[str, Item]]:
-    """Yield what is in an archive; see ``archives.members``."""
-    version(archive)  # refuses to open a pipe
+    """Yield the members of an archive; see ``archives.members``."""
+    fingerprint(archive)  # rejects a pipe, which would block when opened
     with contextlib.closing(_OpenTar(archive)) as opened:
         for info in opened.headers():
             if not info.isdir():
-                yield info.name, _member(archive, info, _kept(opened, info))
+                yield info.name, _member(archive, info, _content_to_keep(opened, info))
 
 
-def member(archive: str, name: str) -> Item | None:
+def find_member(archive: str, name: str) -> Item | None:
     """Return any member with a name, or None."""
-    info = _opened(archive, version(archive)).find(name)
+    info = _open(archive, fingerprint(archive)).find(name)
     return _member(archive, info, None) if info and not info.isdir() else None
 
 
-def _kept(opened: "_OpenTar", info: tarfile.TarInfo) -> bytes | None:
-    most = KEPT_COMPRESSED_BYTES if opened.is_compressed else KEPT_BYTES
-    return opened.content(info) if info.isreg() and info.size <= most else None
+def _content_to_keep(opened: "_OpenTar", info: tarfile.TarInfo) -> bytes | None:
+    limit_bytes = KEPT_COMPRESSED_BYTES if opened.is_compressed else KEPT_BYTES
+    return opened.content(info) if info.isreg() and info.size <= limit_bytes else None
 
 
 def _member(archive: str, info: tarfile.TarInfo, content: bytes | None) -> Item:
     path = f"{archive}/{info.name}"
     if not info.isreg():
-        return Failed(path, NOT_A_FILE)
+        return UnreadableItem(path, NOT_A_FILE)
     if info.issparse():
-        return Failed(path, "cannot be read: it is stored as a sparse file")
+        return UnreadableItem(path, "cannot be read: it is stored as a sparse file")
     return TarMember(path, archive, info.offset, info.size, content)
 
 
@@ -72,7 +73,7 @@ class TarMember:
         if self._content is not None:
             return self._content
         try:
-            opened = _opened(self._archive, version(self._archive))
+            opened = _open(self._archive, fingerprint(self._archive))
             with opened.lock:
                 info = opened.header(self._offset)
                 if (f"{self._archive}/{info.name}", info.size) != (self.path, self._size_bytes):
@@ -80,32 +81,35 @@ class TarMember:
                 return opened.content(info)
         except InvalidImageError:
             raise
-        except Exception as error:  # noqa: BLE001 - who knows what a made-up archive does to it
-            raise unreadable(error) from None
+        except Exception as error:  # noqa: BLE001 - a forged archive can raise anything in a parser
+            raise read_error(error) from None
 
 
 class _OpenTar:
-    """An archive to go through, and to go to places in."""
+    """An open archive that can be read in order and at given offsets.
+
+    ``lock`` must be held while several threads use it.
+    """
 
     def __init__(self, path: str) -> None:
         self.lock = threading.Lock()
-        self._file = _decompressed(path)
+        self._file = _open_decompressed(path)
         self.is_compressed = not isinstance(self._file, io.BufferedReader)
         self.close = weakref.finalize(self, self._file.close)
         self._tar = tarfile.TarFile(fileobj=cast(IO[bytes], _HeaderReader(self._file)))
-        # By these two, a million members take 16 MB.
+        # The index: 16 MB for a million members.
         self._hashes = array("q")
         self._offsets = array("q")
-        self._expected = 0
+        self._expected_index = 0
         self._last: tarfile.TarInfo | None = None
 
     def headers(self) -> Iterator[tarfile.TarInfo]:
         """Yield the header of each member.
 
-        ``TarFile`` keeps them all, and takes the first that is broken for the end.
+        ``TarFile`` itself would keep all headers in memory, and take a broken one for the end.
 
         Raises:
-            Exception: Of any kind: the archive ends too early, or is something else.
+            Exception: Of any type: the archive is truncated or damaged, or is not a tar.
         """
         offset = 0
         while True:
@@ -118,9 +122,9 @@ class _OpenTar:
             offset = self._tar.offset
 
     def header(self, offset: int) -> tarfile.TarInfo:
-        """Return the header that is somewhere in the archive."""
+        """Return the header at an offset in the archive."""
         if self._last and self._last.offset == offset:
-            return self._last  # to read it again would be to go back
+            return self._last  # reading it again would go back
         self._last = None
         self._file.seek(offset)
         try:
@@ -130,7 +134,7 @@ class _OpenTar:
             raise tarfile.ReadError("unexpected end of data") from None
 
     def content(self, info: tarfile.TarInfo) -> bytes:
-        """Return all that is in a member."""
+        """Return the content of a member."""
         self._file.seek(info.offset_data)
         content = self._file.read(info.size)
         if len(content) < info.size:
@@ -141,50 +145,50 @@ class _OpenTar:
         """Return the header of a member with a name, or None."""
         with self.lock:
             if not self._offsets:
-                self._index()
+                self._build_index()
             for index in self._candidates(hash(name)):
                 info = self.header(self._offsets[index])
                 if info.name == name:
-                    self._expected = index + 1
+                    self._expected_index = index + 1
                     return info
         return None
 
-    def _index(self) -> None:
-        with contextlib.suppress(Exception):  # what is before the damage can be found
+    def _build_index(self) -> None:
+        with contextlib.suppress(Exception):  # members before the damage can still be found
             for info in self.headers():
                 self._hashes.append(hash(info.name))
                 self._offsets.append(info.offset)
 
-    def _candidates(self, wanted: int) -> Iterator[int]:
-        # Who asks for one after the other finds the next where the last one was.
-        for begin, end in ((self._expected, len(self._hashes)), (0, self._expected)):
+    def _candidates(self, name_hash: int) -> Iterator[int]:
+        # Members are usually requested in order, so the search starts after the last one found.
+        for start, end in ((self._expected_index, len(self._hashes)), (0, self._expected_index)):
             with contextlib.suppress(ValueError):
-                while begin < end:
-                    begin = self._hashes.index(wanted, begin, end) + 1
-                    yield begin - 1
+                while start < end:
+                    start = self._hashes.index(name_hash, start, end) + 1
+                    yield start - 1
 
 
 @functools.lru_cache(maxsize=1)
-def _opened(archive: str, version: tuple[int, ...]) -> _OpenTar:
+def _open(archive: str, fingerprint: tuple[int, ...]) -> _OpenTar:
     return _OpenTar(archive)
 
 
-def _decompressed(path: str) -> BinaryIO:
-    # By its begin, as ``tar`` does; not by ``tarfile``, which stops where compressed files
-    # were put one behind the other, as programs that use several cores do.
+def _open_decompressed(path: str) -> BinaryIO:
+    # The first bytes decide, as with ``tar``. ``tarfile`` is not used for this because it stops
+    # after the first of several concatenated streams, which parallel compressors write.
     with open(path, "rb") as file:  # noqa: PTH123 - paths stay strings
-        begin = file.read(6)
-    if begin.startswith(b"\x1f\x8b"):
+        magic = file.read(6)
+    if magic.startswith(b"\x1f\x8b"):
         return cast(BinaryIO, gzip.open(path))
-    if begin.startswith(b"BZh"):
+    if magic.startswith(b"BZh"):
         return cast(BinaryIO, bz2.open(path))
-    if begin.startswith((b"\xfd7zXZ", b"\x5d\x00\x00\x80")):
+    if magic.startswith((b"\xfd7zXZ", b"\x5d\x00\x00\x80")):
         return cast(BinaryIO, lzma.open(path))
     return open(path, "rb")  # noqa: PTH123 - as above; the caller closes it
 
 
 class _HeaderReader:
-    """What ``tarfile`` reads headers from: as much as they say, but not anything they say."""
+    """The file that ``tarfile`` reads headers from, with a limit on the size of one read."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -193,5 +197,5 @@ class _HeaderReader:
 
     def read(self, size_bytes: int) -> bytes:
         if not 0 <= size_bytes <= _LARGEST_HEADER_BYTES:
-            raise tarfile.ReadError("a header of an absurd size")
+            raise tarfile.ReadError("a header with an invalid size")
         return self._file.read(size_bytes)

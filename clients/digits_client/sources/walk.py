@@ -1,4 +1,4 @@
-"""Down a tree of folders, in a sorted order, one item at a time."""
+"""Walk a tree of folders in sorted order, one item at a time."""
 
 import os
 from collections.abc import Iterator
@@ -8,117 +8,124 @@ from typing import Protocol
 from digits_client.errors import InvalidImageError
 
 from . import archives
-from .items import Failed, Item
-from .patterns import Place
+from .glob_match import GlobState
+from .items import Item, UnreadableItem
 from .scandir import Entry
 from .selection import Selection
 
 
 class Tree(Protocol):
-    """What has folders: this machine, or a remote store."""
+    """A tree of folders: the local file system or a remote store."""
 
     def entries(self, folder: str) -> Iterator[Entry]:
-        """Yield what is in a folder, by name.
+        """Yield the entries of a folder, sorted by name.
 
         Raises:
-            InvalidImageError: It cannot be listed; the message fits behind the path.
+            InvalidImageError: The folder cannot be listed. The message is meant to follow
+                the path.
         """
 
     def is_folder(self, path: str) -> bool:
-        """Return whether a path leads to a folder, by a link or not."""
+        """Return whether a path is a folder or a link to one."""
 
     def is_archive(self, path: str) -> bool:
-        """Return whether a file is entered as a folder is."""
+        """Return whether a file is an archive, which is entered like a folder."""
 
     def item(self, path: str) -> Item:
-        """Return a file."""
+        """Return a file as an item."""
 
 
 @dataclass(slots=True)
 class _Level:
     path: str
-    place: Place
+    state: GlobState
     entries: Iterator[Entry]
 
 
 class Walk:
-    """Finds what is taken below one folder or archive."""
+    """Finds the files to take below one folder or in one archive."""
 
     def __init__(self, tree: Tree, selection: Selection) -> None:
+        """Prepare to walk.
+
+        Args:
+            tree: The folders to walk.
+            selection: Which of the files that match are taken.
+        """
         self._tree = tree
         self._selection = selection
-        self.matched = False
-        """Whether the pattern named something, be it meant by the selection or not."""
+        self.has_matched = False
+        """True once the glob has matched anything, even if the selection then skipped it."""
 
-    def below(self, root: str, place: Place) -> Iterator[Item]:
+    def walk_folder(self, root: str, state: GlobState) -> Iterator[Item]:
         """Yield the files below a folder.
 
         Args:
             root: The folder.
-            place: It, as the pattern sees it.
+            state: The state of the glob in this folder.
         """
-        # A list, not recursion: folders may be nested deeper than calls.
-        levels = [_Level(root, place, self._tree.entries(root))]
+        # A list instead of recursion: folders may be nested deeper than the call stack.
+        levels = [_Level(root, state, self._tree.entries(root))]
         while levels:
             level = levels[-1]
             try:
                 entry = next(level.entries, None)
             except InvalidImageError as error:
                 levels.pop()
-                self.matched = True
-                yield Failed(level.path, str(error))
+                self.has_matched = True
+                yield UnreadableItem(level.path, str(error))
                 continue
             if entry is None:
                 levels.pop()
                 continue
             path = os.path.join(level.path, entry.name)  # noqa: PTH118 - paths stay strings
-            if self._is_folder(path, entry, level.place):
-                if folder := self._entered(path, entry.name, level.place):
-                    levels.append(_Level(path, folder, self._tree.entries(path)))
+            if self._is_folder(path, entry, level.state):
+                if folder_state := self._enter(path, entry.name, level.state):
+                    levels.append(_Level(path, folder_state, self._tree.entries(path)))
             elif self._tree.is_archive(path):
-                if archive := self._entered(path, entry.name, level.place):
-                    yield from self.within(path, archive)
-            elif self._takes(path, entry.name, level.place):
+                if archive_state := self._enter(path, entry.name, level.state):
+                    yield from self.walk_archive(path, archive_state)
+            elif self._accepts(path, entry.name, level.state):
                 yield self._tree.item(path)
 
-    def within(self, archive: str, place: Place) -> Iterator[Item]:
-        """Yield the files in an archive, in its own order.
+    def walk_archive(self, archive: str, state: GlobState) -> Iterator[Item]:
+        """Yield the files in an archive, in the archive's order.
 
         Args:
-            archive: Its path.
-            place: It, as the pattern sees it, to which it is a folder.
+            archive: The path of the archive.
+            state: The state of the glob in the archive, which counts as a folder.
         """
         try:
             for inner_path, item in archives.members(archive):
                 *folders, name = [part for part in inner_path.split("/") if part not in ("", ".")]
-                below = self._descended(archive, place, folders)
-                if below and self._takes(item.path, name, below):
+                inner_state = self._descend(archive, state, folders)
+                if inner_state and self._accepts(item.path, name, inner_state):
                     yield item
         except InvalidImageError as error:
-            self.matched = True
-            yield Failed(archive, str(error))
+            self.has_matched = True
+            yield UnreadableItem(archive, str(error))
 
-    def _descended(self, path: str, place: Place | None, folders: list[str]) -> Place | None:
+    def _descend(self, path: str, state: GlobState | None, folders: list[str]) -> GlobState | None:
         for name in folders:
             path = f"{path}/{name}"
-            if not (place and (place := self._entered(path, name, place))):
+            if not (state and (state := self._enter(path, name, state))):
                 return None
-        return place
+        return state
 
-    def _is_folder(self, path: str, entry: Entry, place: Place) -> bool:
+    def _is_folder(self, path: str, entry: Entry, state: GlobState) -> bool:
         if entry.kind == "link":
-            return place.follows_links and self._tree.is_folder(path)
+            return state.follows_links and self._tree.is_folder(path)
         return entry.kind == "folder"
 
-    def _entered(self, path: str, name: str, place: Place) -> Place | None:
-        below = place.folder(name, recursive=self._selection.recursive)
+    def _enter(self, path: str, name: str, state: GlobState) -> GlobState | None:
+        below = state.enter(name, recursive=self._selection.recursive)
         if below is None:
             return None
-        self.matched = self.matched or below.taken
+        self.has_matched = self.has_matched or below.takes_files
         return below if self._selection.enters(path) else None
 
-    def _takes(self, path: str, name: str, place: Place) -> bool:
-        if not place.takes(name):
+    def _accepts(self, path: str, name: str, state: GlobState) -> bool:
+        if not state.takes(name):
             return False
-        self.matched = True
-        return self._selection.takes(path)
+        self.has_matched = True
+        return self._selection.accepts(path)

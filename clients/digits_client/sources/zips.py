@@ -1,4 +1,4 @@
-"""Zip archives. Their members are read when asked for."""
+"""Zip archives. A member is read when its content is requested."""
 
 import functools
 import stat
@@ -10,31 +10,31 @@ from typing import Final
 
 from digits_client.errors import InvalidImageError
 
-from .files import version
-from .items import NOT_A_FILE, Item, check_read, check_size, unreadable
+from .files import fingerprint
+from .items import NOT_A_FILE, Item, check_content, check_size, read_error
 
 _ENCRYPTED: Final = 1
-# The other decompressors cannot be told where to stop.
-_BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# The decompressors of the other methods cannot be stopped at a limit.
+_BOUNDED_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def members(archive: str) -> Iterator[tuple[str, Item]]:
-    """Yield what is in an archive; see ``archives.members``."""
-    opened = _opened(archive, version(archive))
+    """Yield the members of an archive; see ``archives.members``."""
+    opened = _open(archive, fingerprint(archive))
     for info in opened.zip.infolist():
         if not info.is_dir():
             yield info.filename, _member(archive, info, opened)
 
 
-def member(archive: str, name: str) -> Item | None:
+def find_member(archive: str, name: str) -> Item | None:
     """Return the last member with a name, or None."""
-    opened = _opened(archive, version(archive))
+    opened = _open(archive, fingerprint(archive))
     info = opened.zip.NameToInfo.get(name)
     return _member(archive, info, opened) if info and not info.is_dir() else None
 
 
 class _OpenZip:
-    """Open as long as one of its members may still be read."""
+    """An open archive. It closes when nothing refers to it, the last of its members included."""
 
     def __init__(self, path: str) -> None:
         self.zip = zipfile.ZipFile(path)
@@ -42,7 +42,7 @@ class _OpenZip:
 
 
 @functools.lru_cache(maxsize=1)
-def _opened(archive: str, version: tuple[int, ...]) -> _OpenZip:
+def _open(archive: str, fingerprint: tuple[int, ...]) -> _OpenZip:
     return _OpenZip(archive)
 
 
@@ -65,13 +65,11 @@ class ZipMember:
         if self._info.flag_bits & _ENCRYPTED:
             raise InvalidImageError("cannot be read: it is encrypted")
         check_size(self._info.file_size, limit_bytes)
-        if self._info.compress_type not in _BOUNDED:
-            raise InvalidImageError(
-                "cannot be read: its compression is not deflate, the only one known"
-            )
+        if self._info.compress_type not in _BOUNDED_METHODS:
+            raise InvalidImageError("cannot be read: its compression is not deflate")
         try:
-            # How many read from one archive is counted there, but not for threads.
+            # ZipFile counts its open members, but that counter is not thread-safe.
             with self._archive.lock, self._archive.zip.open(self._info) as file:
-                return check_read(file.read(limit_bytes + 1), limit_bytes)
-        except Exception as error:  # noqa: BLE001 - who knows what a made-up member does to it
-            raise unreadable(error) from None
+                return check_content(file.read(limit_bytes + 1), limit_bytes)
+        except Exception as error:  # noqa: BLE001 - a forged member can raise anything in a parser
+            raise read_error(error) from None

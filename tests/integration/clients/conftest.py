@@ -1,7 +1,7 @@
-"""A small server that does as it is told, and both clients as one.
+"""A configurable fake server, and both clients behind one interface.
 
-It is a real gRPC server on a free port; what it answers is made up: the digit of an
-image is the last figure of its content, and an image without content is refused.
+The server is a real gRPC server on a free port with made-up predictions: the digit of an image
+is the last character of its content, and an image without content is an error.
 """
 
 import asyncio
@@ -10,11 +10,14 @@ import itertools
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Protocol
 
 import grpc
 import pytest
-from google.rpc import status_pb2
+import trustme
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
@@ -26,8 +29,10 @@ from digits_client import (
     Model,
     Prediction,
     StreamResult,
+    UnavailableError,
 )
 from digits_client.channel import FilePath
+from digits_client.cli.diagnose import diagnose
 from digits_client.errors import DETAILS_KEY
 from digits_client.images import ImageLike
 
@@ -35,35 +40,35 @@ Context = grpc.ServicerContext
 
 
 class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
-    """Answers at once, unless told to fail or to hold."""
+    """Responds at once, unless it is set to fail or to wait."""
 
     def __init__(self) -> None:
         self.address = ""
         self.requests: list[Any] = []
-        """What has come, streams by their single requests."""
+        """The requests received; of a stream, each request."""
         self.attempt_count = 0
-        """Of calls, the failed ones among them."""
+        """The number of calls received, including those that failed."""
         self.seconds_left: list[float] = []
-        """Until each call's deadline, as the call came."""
+        """The time until the deadline of each call, when it arrived."""
         self.failures: Iterator[status_pb2.Status | None] = iter(())
-        """With which the next calls end, one each; None lets one pass."""
+        """The status with which each of the next calls fails; None lets a call succeed."""
         self.arrived = threading.Event()
-        """A call has come."""
+        """Set when a call has arrived."""
         self.go_on = threading.Event()
-        """Calls wait for it before they answer."""
+        """Calls wait for this event before they respond."""
         self.go_on.set()
         self.max_batch_images = 64
         self.max_message_bytes = 2**22
         self.fails_on: bytes | None = None
-        """The content's end of an image at which a whole message fails."""
+        """A batch with an image whose content ends like this fails as a whole."""
         self.superseded: set[int] = set()
-        """Sequences that are answered as overtaken."""
+        """The sequence numbers of images that are reported as superseded."""
 
     def fail(
         self, code: grpc.StatusCode, count: int | None = 1, *, after: int = 0, details: bytes = b""
     ) -> None:
-        """End calls with a status: ``count`` of them, None for all, once ``after`` passed."""
-        status = status_pb2.Status(code=code.value[0], message="as it was told")
+        """Fail ``count`` calls with a status, None for all, after ``after`` have succeeded."""
+        status = status_pb2.Status(code=code.value[0], message="configured failure")
         status.MergeFromString(details)
         failing = itertools.repeat(status) if count is None else [status] * count
         self.failures = itertools.chain([None] * after, failing)
@@ -81,8 +86,8 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
     def StreamingRecognize(  # noqa: N802
         self, request_iterator: Iterator[pb.StreamingRecognizeRequest], context: Context
     ) -> Iterator[pb.StreamingRecognizeResponse]:
-        # A call is failed once its requests are in: where it ends while asyncio's gRPC still
-        # sends, that may report INTERNAL in the status' place (grpc/grpc issue 36066).
+        # A call fails only after all its requests have arrived: if it ends while grpc.aio is
+        # still sending, INTERNAL may be reported in place of the status (grpc/grpc issue 36066).
         self._begin(context, before_failing=lambda: list(request_iterator))
         for request in request_iterator:
             self.requests.append(request)
@@ -101,7 +106,7 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
     ) -> pb.RecognizeBatchResponse:
         self._begin(context)
         if self.fails_on and any(image.encoded.endswith(self.fails_on) for image in request.images):
-            context.abort(grpc.StatusCode.INTERNAL, "as it was told")
+            context.abort(grpc.StatusCode.INTERNAL, "configured failure")
         self.requests.append(request)
         return pb.RecognizeBatchResponse(
             results=[self._result(image, request.include_frame) for image in request.images]
@@ -149,6 +154,14 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
         )
 
 
+def retry_info(milliseconds: int) -> bytes:
+    """Return the details of a status with a retry delay, for ``FakeRecognizer.fail``."""
+    info = any_pb2.Any()
+    delay = duration_pb2.Duration(nanos=milliseconds * 1_000_000)
+    info.Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+    return bytes(status_pb2.Status(details=[info]).SerializeToString())
+
+
 @contextlib.contextmanager
 def serving(
     fake: FakeRecognizer,
@@ -156,7 +169,7 @@ def serving(
     credentials: grpc.ServerCredentials | None = None,
     interceptors: Sequence[grpc.ServerInterceptor] = (),
 ) -> Iterator[None]:
-    """Have a fake answer on a port of loopback."""
+    """Serve a fake on a loopback port."""
     running = grpc.server(
         ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)], interceptors=list(interceptors)
     )
@@ -178,14 +191,14 @@ def serving(
 
 @pytest.fixture
 def server() -> Iterator[FakeRecognizer]:
-    """A server with the fake behind it."""
+    """A running fake server."""
     fake = FakeRecognizer()
     with serving(fake):
         yield fake
 
 
-class Face(Protocol):
-    """What both clients offer, asked from within asyncio. Streams are taken as lists."""
+class AnyClient(Protocol):
+    """The methods of both clients, called from asyncio, with streams as lists."""
 
     async def recognize(self, image: ImageLike, **options: Any) -> Prediction: ...
 
@@ -202,8 +215,8 @@ class Face(Protocol):
     async def model(self, **options: Any) -> Model: ...
 
 
-class BlockingFace:
-    """``Client``, in a thread."""
+class BlockingAdapter:
+    """``Client``, called in a thread."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -232,8 +245,8 @@ class BlockingFace:
         return await asyncio.to_thread(self._client.model, **options)
 
 
-class AsyncFace:
-    """``AsyncClient``, given and giving lists."""
+class AsyncAdapter:
+    """``AsyncClient``, with streams as lists."""
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
@@ -249,25 +262,81 @@ class AsyncFace:
     async def recognize_stream(
         self, images: Iterable[ImageLike], **options: Any
     ) -> list[StreamResult]:
-        async def later() -> AsyncIterator[ImageLike]:
+        async def stream() -> AsyncIterator[ImageLike]:
             for image in images:
                 yield image
 
-        return [answer async for answer in self._client.recognize_stream(later(), **options)]
+        return [result async for result in self._client.recognize_stream(stream(), **options)]
 
     async def recognize_folder(self, folder: FilePath, **options: Any) -> list[FileResult]:
-        return [answer async for answer in self._client.recognize_folder(folder, **options)]
+        return [result async for result in self._client.recognize_folder(folder, **options)]
 
     async def model(self, **options: Any) -> Model:
         return await self._client.model(**options)
 
 
 @pytest.fixture(params=["Client", "AsyncClient"])
-async def client(request: pytest.FixtureRequest, server: FakeRecognizer) -> AsyncIterator[Face]:
-    """Each of the two clients in turn, connected to the server."""
+async def client(
+    request: pytest.FixtureRequest, server: FakeRecognizer
+) -> AsyncIterator[AnyClient]:
+    """Each of the two clients, connected to the server."""
     if request.param == "Client":
         with Client(server.address) as blocking:
-            yield BlockingFace(blocking)
+            yield BlockingAdapter(blocking)
     else:
         async with AsyncClient(server.address) as client:
-            yield AsyncFace(client)
+            yield AsyncAdapter(client)
+
+
+@pytest.fixture(scope="session")
+def ca() -> trustme.CA:
+    """A certificate authority."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(ca: trustme.CA, tmp_path: Path) -> Path:
+    """The certificate of the authority, as a file."""
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return tmp_path / "ca.pem"
+
+
+def server_credentials(name: str, ca: trustme.CA) -> grpc.ServerCredentials:
+    """Return the credentials of a server with a certificate for a name."""
+    certificate = ca.issue_cert(name)
+    chain = b"".join(part.bytes() for part in certificate.cert_chain_pems)
+    return grpc.ssl_server_credentials([(certificate.private_key_pem.bytes(), chain)])
+
+
+def get_model_blocking(address: str, **options: Any) -> Model:
+    """Get the model with a ``Client``."""
+    with Client(address, timeout_seconds=5, **options) as client:
+        return client.model()
+
+
+def get_model_async(address: str, **options: Any) -> Model:
+    """Get the model with an ``AsyncClient``."""
+
+    async def get() -> Model:
+        async with AsyncClient(address, timeout_seconds=5, **options) as client:
+            return await client.model()
+
+    return asyncio.run(get())
+
+
+@pytest.fixture(params=[get_model_blocking, get_model_async])
+def get_model(request: pytest.FixtureRequest) -> Callable[..., Model]:
+    """A function that creates a client and gets the model, for each of the two clients."""
+    return request.param  # type: ignore[no-any-return]
+
+
+def diagnosis(
+    get_model: Callable[..., Model],
+    address: str,
+    kind: type[DigitsError] = UnavailableError,
+    **options: Any,
+) -> str:
+    """Return the diagnosis of the error of a call that is expected to fail."""
+    with pytest.raises(kind) as raised:
+        get_model(address, **options)
+    return diagnose(raised.value, address)

@@ -1,4 +1,4 @@
-"""Every method of both clients, against a real server."""
+"""Every method of both clients, against a real gRPC server."""
 
 import inspect
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from digits_client import AsyncClient, Client, InvalidImageError, Prediction
 from digits_client.images import ImageLike
 
 if TYPE_CHECKING:
-    from tests.integration.clients.conftest import Face, FakeRecognizer
+    from tests.integration.clients.conftest import AnyClient, FakeRecognizer
 
 
 def public_methods(kind: type) -> dict[str, inspect.Signature]:
@@ -25,22 +25,22 @@ def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
     blocking, asynchronous = public_methods(Client), public_methods(AsyncClient)
     assert blocking.keys() == asynchronous.keys()
     for name, signature in blocking.items():
-        theirs = asynchronous[name].parameters
-        assert list(signature.parameters) == list(theirs), name
+        async_parameters = asynchronous[name].parameters
+        assert list(signature.parameters) == list(async_parameters), name
         for parameter in signature.parameters.values():
-            assert parameter.default == theirs[parameter.name].default, name
-            assert parameter.kind == theirs[parameter.name].kind, name
+            assert parameter.default == async_parameters[parameter.name].default, name
+            assert parameter.kind == async_parameters[parameter.name].kind, name
     assert inspect.signature(Client) == inspect.signature(AsyncClient)
 
 
-async def test_one_image_is_recognized(client: "Face", server: "FakeRecognizer") -> None:
+async def test_one_image_is_recognized(client: "AnyClient", server: "FakeRecognizer") -> None:
     prediction = await client.recognize(b"a 7")
     assert (prediction.digit, prediction.model_version) == (7, "5")
     assert prediction.frame is None
     assert [request.image.encoded for request in server.requests] == [b"a 7"]
 
 
-async def test_a_frame_comes_only_where_it_is_asked_for(client: "Face") -> None:
+async def test_a_frame_is_returned_only_if_requested(client: "AnyClient") -> None:
     [in_batch] = await client.recognize_batch([b"7"], include_frame=True)
     [in_stream] = await client.recognize_stream([b"7"], include_frame=True)
     alone = await client.recognize(b"7", include_frame=True)
@@ -53,19 +53,19 @@ async def test_a_frame_comes_only_where_it_is_asked_for(client: "Face") -> None:
 
 
 async def test_an_image_that_cannot_be_read_is_not_sent(
-    client: "Face", server: "FakeRecognizer"
+    client: "AnyClient", server: "FakeRecognizer"
 ) -> None:
     with pytest.raises(InvalidImageError, match="cannot be read"):
         await client.recognize("missing.png")
     assert server.attempt_count == 0
 
 
-async def test_200_images_travel_in_several_messages_and_keep_their_order(
-    client: "Face", server: "FakeRecognizer"
+async def test_200_images_are_sent_in_several_messages_and_keep_their_order(
+    client: "AnyClient", server: "FakeRecognizer"
 ) -> None:
     images: list[ImageLike] = [str(number).encode() for number in range(200)]
-    answers = await client.recognize_batch(images)
-    assert [answer.digit for answer in answers if isinstance(answer, Prediction)] == [
+    results = await client.recognize_batch(images)
+    assert [result.digit for result in results if isinstance(result, Prediction)] == [
         number % 10 for number in range(200)
     ]
     assert [len(request.images) for request in server.requests] == [64, 64, 64, 8]
@@ -73,14 +73,16 @@ async def test_200_images_travel_in_several_messages_and_keep_their_order(
     assert sent == images
 
 
-async def test_no_images_ask_nothing(client: "Face", server: "FakeRecognizer") -> None:
+async def test_without_images_no_call_is_made(
+    client: "AnyClient", server: "FakeRecognizer"
+) -> None:
     assert await client.recognize_batch([]) == []
     assert server.attempt_count == 0
     assert await client.recognize_stream([]) == []
 
 
-async def test_one_unreadable_file_of_a_batch_is_an_error_in_its_own_place(
-    client: "Face",
+async def test_an_unreadable_file_of_a_batch_is_an_error_in_its_place(
+    client: "AnyClient",
 ) -> None:
     first, second, third, fourth = await client.recognize_batch([b"1", "missing.png", b"", b"4"])
     assert isinstance(first, Prediction)
@@ -93,11 +95,11 @@ async def test_one_unreadable_file_of_a_batch_is_an_error_in_its_own_place(
     assert fourth.digit == 4
 
 
-async def test_one_unreadable_file_of_a_stream_is_an_error_in_its_own_place(
-    client: "Face",
+async def test_an_unreadable_file_of_a_stream_is_an_error_in_its_place(
+    client: "AnyClient",
 ) -> None:
     first, second, third = await client.recognize_stream([b"1", "missing.png", b"3"])
-    assert [answer.sequence for answer in (first, second, third)] == [0, 1, 2]
+    assert [result.sequence for result in (first, second, third)] == [0, 1, 2]
     assert first.prediction is not None
     assert isinstance(second.error, InvalidImageError)
     assert str(second.error) == "cannot be read: No such file or directory"
@@ -105,24 +107,24 @@ async def test_one_unreadable_file_of_a_stream_is_an_error_in_its_own_place(
     assert third.prediction.digit == 3
 
 
-async def test_an_overtaken_image_of_a_stream_is_answered_as_such(
-    client: "Face", server: "FakeRecognizer"
+async def test_an_overtaken_image_of_a_stream_is_reported_as_superseded(
+    client: "AnyClient", server: "FakeRecognizer"
 ) -> None:
     server.superseded = {0, 2}
-    answers = await client.recognize_stream([b"1", b"2", b"3", b"4"])
-    assert [answer.superseded for answer in answers] == [True, False, True, False]
+    results = await client.recognize_stream([b"1", b"2", b"3", b"4"])
+    assert [result.superseded for result in results] == [True, False, True, False]
 
 
 @pytest.mark.parametrize("method", ["recognize", "recognize_batch", "recognize_stream"])
-async def test_what_is_no_image_is_a_mistake_of_the_caller_in_every_method(
-    client: "Face", method: str
+async def test_an_argument_that_is_not_an_image_raises_type_error_in_every_method(
+    client: "AnyClient", method: str
 ) -> None:
-    nonsense = 3 if method == "recognize" else [b"1", 3]
+    argument = 3 if method == "recognize" else [b"1", 3]
     with pytest.raises(TypeError, match="an image is a path"):
-        await getattr(client, method)(nonsense)
+        await getattr(client, method)(argument)
 
 
-async def test_an_error_of_the_callers_own_images_reaches_the_caller(client: "Face") -> None:
+async def test_an_error_of_the_callers_iterator_reaches_the_caller(client: "AnyClient") -> None:
     def images() -> Iterator[ImageLike]:
         yield b"1"
         raise LookupError("the camera is gone")
@@ -131,7 +133,7 @@ async def test_an_error_of_the_callers_own_images_reaches_the_caller(client: "Fa
         await client.recognize_stream(images())
 
 
-async def test_the_model_tells_version_and_limits(client: "Face") -> None:
+async def test_the_model_has_its_version_and_the_limits(client: "AnyClient") -> None:
     model = await client.model()
     assert (model.version, model.labels) == ("5", tuple("0123456789"))
     assert model.limits.max_image_bytes == 1000

@@ -1,4 +1,4 @@
-"""Closing a client, and leaving a stream, while calls are under way."""
+"""Closing a client, and leaving a stream early, while calls are in flight."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Drawing:
-    """One image, and then none until the test is over."""
+    """A stream of one image that stays open until the test ends."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
@@ -32,37 +32,37 @@ class Drawing:
 
 @pytest.fixture
 def drawing() -> Iterator[Drawing]:
-    """A drawing whose next image does not come."""
+    """A drawing whose second image never comes."""
     drawing = Drawing()
     yield drawing
     drawing.ended.set()
 
 
-def test_closing_during_a_stream_ends_it_as_cancelled(
+def test_closing_a_client_during_a_stream_ends_it_as_cancelled(
     server: "FakeRecognizer", drawing: Drawing
 ) -> None:
     client = Client(server.address)
-    answers = client.recognize_stream(drawing)
-    assert next(answers).prediction is not None
+    results = client.recognize_stream(drawing)
+    assert next(results).prediction is not None
     client.close()
     with pytest.raises(ServerFailureError) as raised:
-        next(answers)
+        next(results)
     assert raised.value.code is grpc.StatusCode.CANCELLED
 
 
-async def test_closing_during_a_stream_ends_it_as_cancelled_for_asyncio_too(
+async def test_closing_an_async_client_during_a_stream_ends_it_as_cancelled(
     server: "FakeRecognizer", drawing: Drawing
 ) -> None:
     client = AsyncClient(server.address)
-    answers = client.recognize_stream(drawing)
-    assert (await anext(answers)).prediction is not None
+    results = client.recognize_stream(drawing)
+    assert (await anext(results)).prediction is not None
     await client.close()
     with pytest.raises(ServerFailureError) as raised:
-        await anext(answers)
+        await anext(results)
     assert raised.value.code is grpc.StatusCode.CANCELLED
 
 
-async def test_closing_ends_a_call_that_waits_without_cancelling_its_task(
+async def test_closing_ends_a_waiting_call_without_cancelling_its_task(
     server: "FakeRecognizer",
 ) -> None:
     server.go_on.clear()
@@ -85,7 +85,7 @@ async def test_a_cancelled_task_stays_cancelled(server: "FakeRecognizer") -> Non
     assert waiting.cancelled()
 
 
-async def test_a_time_limit_of_the_caller_holds(server: "FakeRecognizer") -> None:
+async def test_a_timeout_of_the_caller_cancels_the_call(server: "FakeRecognizer") -> None:
     server.go_on.clear()
     async with AsyncClient(server.address) as client:
         with pytest.raises(TimeoutError):
@@ -95,31 +95,31 @@ async def test_a_time_limit_of_the_caller_holds(server: "FakeRecognizer") -> Non
 
 def test_a_stream_may_be_left_before_its_end(server: "FakeRecognizer", drawing: Drawing) -> None:
     with Client(server.address) as client:
-        for answer in client.recognize_stream(drawing):
-            assert answer.sequence == 0
+        for result in client.recognize_stream(drawing):
+            assert result.sequence == 0
             break
         assert client.recognize(b"2").digit == 2
 
 
-async def test_a_stream_may_be_left_before_its_end_for_asyncio_too(
+async def test_an_async_stream_may_be_left_before_its_end(
     server: "FakeRecognizer", drawing: Drawing
 ) -> None:
     async with AsyncClient(server.address) as client:
-        answers: AsyncIterator[StreamResult] = client.recognize_stream(drawing)
-        async for answer in answers:
-            assert answer.sequence == 0
+        results: AsyncIterator[StreamResult] = client.recognize_stream(drawing)
+        async for result in results:
+            assert result.sequence == 0
             break
         assert (await client.recognize(b"2")).digit == 2
 
 
-def test_a_client_may_be_used_by_several_threads_at_once(server: "FakeRecognizer") -> None:
+def test_a_client_may_be_used_by_several_threads(server: "FakeRecognizer") -> None:
     digits: list[int | None] = []
 
-    def ask(client: Client) -> None:
+    def recognize(client: Client) -> None:
         digits.extend(client.recognize(str(number).encode()).digit for number in range(10))
 
     with Client(server.address) as client:
-        threads = [threading.Thread(target=ask, args=(client,)) for _ in range(4)]
+        threads = [threading.Thread(target=recognize, args=(client,)) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:

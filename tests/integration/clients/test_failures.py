@@ -1,4 +1,4 @@
-"""What a caller sees when the server is slow, busy, gone or at fault."""
+"""Errors and retries when the server is slow, overloaded, unavailable or failing."""
 
 import asyncio
 import socket
@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
-from google.protobuf import any_pb2, duration_pb2
-from google.rpc import error_details_pb2, status_pb2
 
 from digits_client import (
     AccessError,
@@ -22,8 +20,10 @@ from digits_client import (
     UnavailableError,
 )
 
+from .conftest import retry_info
+
 if TYPE_CHECKING:
-    from tests.integration.clients.conftest import Face, FakeRecognizer
+    from tests.integration.clients.conftest import AnyClient, FakeRecognizer
 
 Call = Callable[..., Coroutine[Any, Any, Any]]
 CALLS: dict[str, Call] = {
@@ -37,32 +37,32 @@ MAX_ATTEMPTS = 4
 
 @pytest.fixture(params=CALLS)
 def call(request: pytest.FixtureRequest) -> Call:
-    """Each method in turn."""
+    """Each method of the clients."""
     return CALLS[request.param]
 
 
 @pytest.fixture
-def address_of_nobody() -> Iterator[str]:
-    """An address that is taken, so that nobody else listens there, but not listened on."""
+def address_without_listener() -> Iterator[str]:
+    """An address that is bound, so that nothing else uses it, but not listened on."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
-async def test_a_server_that_is_unavailable_twice_is_asked_again_and_answers(
-    client: "Face", server: "FakeRecognizer", call: Call, code: grpc.StatusCode
+async def test_a_call_that_fails_twice_as_unavailable_is_retried_and_succeeds(
+    client: "AnyClient", server: "FakeRecognizer", call: Call, code: grpc.StatusCode
 ) -> None:
     server.fail(code, count=2)
     assert await call(client)
     assert server.attempt_count == 3
 
 
-async def test_a_server_that_stays_unavailable_is_asked_four_times(
-    client: "Face", server: "FakeRecognizer", call: Call
+async def test_a_call_to_a_server_that_stays_unavailable_is_attempted_four_times(
+    client: "AnyClient", server: "FakeRecognizer", call: Call
 ) -> None:
     server.fail(grpc.StatusCode.UNAVAILABLE, count=None)
-    with pytest.raises(UnavailableError, match=r"^as it was told$"):
+    with pytest.raises(UnavailableError, match=r"^configured failure$"):
         await call(client)
     assert server.attempt_count == MAX_ATTEMPTS
 
@@ -79,15 +79,15 @@ async def test_a_server_that_stays_unavailable_is_asked_four_times(
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-async def test_any_other_status_is_an_error_at_once(
-    client: "Face",
+async def test_any_other_status_is_not_retried(
+    client: "AnyClient",
     server: "FakeRecognizer",
     call: Call,
     code: grpc.StatusCode,
     kind: type[DigitsError],
 ) -> None:
     server.fail(code)
-    with pytest.raises(kind, match=r"as it was told$") as raised:
+    with pytest.raises(kind, match=r"configured failure$") as raised:
         await call(client)
     assert server.attempt_count == 1
     assert isinstance(raised.value.__cause__, grpc.RpcError)
@@ -95,20 +95,17 @@ async def test_any_other_status_is_an_error_at_once(
         assert raised.value.code is code
 
 
-async def test_an_overloaded_server_says_when_to_ask_again(
-    client: "Face", server: "FakeRecognizer", call: Call
+async def test_the_error_of_a_rejected_call_has_the_retry_delay(
+    client: "AnyClient", server: "FakeRecognizer", call: Call
 ) -> None:
-    info = any_pb2.Any()
-    info.Pack(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(nanos=100_000_000)))
-    details = status_pb2.Status(details=[info]).SerializeToString()
-    server.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, details=details)
+    server.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, details=retry_info(100))
     with pytest.raises(OverloadedError) as raised:
         await call(client)
     assert raised.value.retry_after_seconds == 0.1
 
 
-async def test_a_server_that_does_not_answer_in_time_is_a_deadline_error(
-    client: "Face", server: "FakeRecognizer", call: Call
+async def test_a_server_that_does_not_respond_in_time_is_a_deadline_error(
+    client: "AnyClient", server: "FakeRecognizer", call: Call
 ) -> None:
     server.go_on.clear()
     with pytest.raises(DeadlineError):
@@ -116,17 +113,17 @@ async def test_a_server_that_does_not_answer_in_time_is_a_deadline_error(
 
 
 @pytest.mark.parametrize("name", ["recognize", "recognize_batch", "model"])
-async def test_no_time_left_is_a_deadline_error_and_not_the_default(
-    client: "Face", server: "FakeRecognizer", name: str
+async def test_a_timeout_of_zero_is_a_deadline_error_and_not_replaced_by_the_default(
+    client: "AnyClient", server: "FakeRecognizer", name: str
 ) -> None:
     server.go_on.clear()
     with pytest.raises(DeadlineError):
         await CALLS[name](client, timeout_seconds=0)
-    # Whether such a call still reaches the server is gRPC's affair.
+    # gRPC does not define whether such a call reaches the server.
     assert all(seconds < 1 for seconds in server.seconds_left)
 
 
-async def test_the_clients_own_deadline_holds_where_none_is_given(
+async def test_the_default_deadline_of_the_client_applies_to_calls_without_one(
     server: "FakeRecognizer",
 ) -> None:
     server.go_on.clear()
@@ -137,15 +134,17 @@ async def test_the_clients_own_deadline_holds_where_none_is_given(
             await client.model()
 
 
-async def test_nobody_listening_is_unavailable(address_of_nobody: str) -> None:
-    with Client(address_of_nobody) as blocking, pytest.raises(UnavailableError):
+async def test_an_address_without_listener_is_unavailable(address_without_listener: str) -> None:
+    with Client(address_without_listener) as blocking, pytest.raises(UnavailableError):
         await asyncio.to_thread(blocking.model)
-    async with AsyncClient(address_of_nobody) as client:
+    async with AsyncClient(address_without_listener) as client:
         with pytest.raises(UnavailableError):
             await client.recognize_batch([b"1"])
 
 
-async def test_a_client_goes_on_after_an_error(client: "Face", server: "FakeRecognizer") -> None:
+async def test_a_client_can_be_used_after_an_error(
+    client: "AnyClient", server: "FakeRecognizer"
+) -> None:
     server.fail(grpc.StatusCode.INTERNAL)
     with pytest.raises(ServerFailureError):
         await client.recognize(b"1")

@@ -1,4 +1,4 @@
-"""A folder by the library: the same for both clients."""
+"""``recognize_folder`` of both clients."""
 
 import shutil
 from pathlib import Path
@@ -10,12 +10,12 @@ import pytest
 from digits_client import AsyncClient, Client, InvalidImageError, Prediction, UnavailableError
 
 if TYPE_CHECKING:
-    from tests.integration.clients.conftest import Face, FakeRecognizer
+    from tests.integration.clients.conftest import AnyClient, FakeRecognizer
 
 
 @pytest.fixture
 def scans(tmp_path: Path) -> Path:
-    """A folder with numbered files, some of them deeper."""
+    """A folder with numbered files in subfolders, and a text file."""
     scans = tmp_path / "scans"
     for number in range(300):
         file = scans / f"{number % 3}" / f"{number:03}.png"
@@ -33,65 +33,67 @@ def digit_in(path: str) -> int:
     return int(Path(path).read_text()) % 10
 
 
-async def test_every_file_of_a_folder_has_its_answer(client: "Face", scans: Path) -> None:
+async def test_every_file_of_a_folder_has_a_result(client: "AnyClient", scans: Path) -> None:
     (scans / "0" / "empty.png").touch()
-    answers = await client.recognize_folder(scans)
-    assert [answer.path for answer in answers] == [*map(str, files(scans))]
-    for answer in answers:
-        if answer.path.endswith("empty.png"):
-            assert isinstance(answer.result, InvalidImageError)
+    results = await client.recognize_folder(scans)
+    assert [file.path for file in results] == [*map(str, files(scans))]
+    for file in results:
+        if file.path.endswith("empty.png"):
+            assert isinstance(file.result, InvalidImageError)
         else:
-            assert isinstance(answer.result, Prediction)
-            assert answer.result.digit == digit_in(answer.path)
+            assert isinstance(file.result, Prediction)
+            assert file.result.digit == digit_in(file.path)
 
 
-async def test_what_is_wanted_of_a_folder_can_be_said(client: "Face", scans: Path) -> None:
-    answers = await client.recognize_folder(scans, recursive=False)
-    assert [answer.path for answer in answers] == [str(scans / "notes.txt")]
-    answers = await client.recognize_folder(scans, include=["*.png"], exclude=["1", "*9.png"])
-    assert {Path(answer.path).parent.name for answer in answers} == {"0", "2"}
-    assert len(answers) == 180
+async def test_recursion_and_patterns_select_the_files(client: "AnyClient", scans: Path) -> None:
+    results = await client.recognize_folder(scans, recursive=False)
+    assert [file.path for file in results] == [str(scans / "notes.txt")]
+    results = await client.recognize_folder(scans, include=["*.png"], exclude=["1", "*9.png"])
+    assert {Path(file.path).parent.name for file in results} == {"0", "2"}
+    assert len(results) == 180
 
 
-async def test_an_archive_is_a_folder_too(client: "Face", scans: Path) -> None:
+async def test_an_archive_can_be_given_in_place_of_a_folder(
+    client: "AnyClient", scans: Path
+) -> None:
     archive = shutil.make_archive(str(scans), "zip", scans.parent, "scans")
-    answers = await client.recognize_folder(archive, include=["*.png"])
-    assert sorted(answer.path for answer in answers) == sorted(
+    results = await client.recognize_folder(archive, include=["*.png"])
+    assert sorted(file.path for file in results) == sorted(
         f"{archive}/{path.relative_to(scans.parent)}" for path in files(scans, "*.png")
     )
-    assert all(isinstance(answer.result, Prediction) for answer in answers)
+    assert all(isinstance(file.result, Prediction) for file in results)
 
 
-async def test_a_server_that_is_away_is_said_to_be(
-    client: "Face", server: "FakeRecognizer", scans: Path
+async def test_an_unavailable_server_is_an_error(
+    client: "AnyClient", server: "FakeRecognizer", scans: Path
 ) -> None:
     server.fail(grpc.StatusCode.UNAVAILABLE, None)
     with pytest.raises(UnavailableError):
         await client.recognize_folder(scans)
 
 
-def test_answers_come_before_the_folder_has_been_read_to_its_end(
+def test_results_come_before_the_whole_folder_is_read(
     server: "FakeRecognizer", scans: Path
 ) -> None:
     with Client(server.address) as client:
-        answers = client.recognize_folder(scans)
-        assert next(answers).path == str(scans / "0" / "000.png")
+        results = client.recognize_folder(scans)
+        assert next(results).path == str(scans / "0" / "000.png")
         shutil.rmtree(scans / "2")
-        assert [answer.path for answer in answers][-1] == str(scans / "notes.txt")
+        assert [file.path for file in results][-1] == str(scans / "notes.txt")
 
 
-def test_a_caller_may_have_enough(server: "FakeRecognizer", scans: Path) -> None:
+def test_a_caller_may_stop_before_the_last_result(server: "FakeRecognizer", scans: Path) -> None:
     with Client(server.address) as client:
-        for answer in client.recognize_folder(scans):
-            assert isinstance(answer.result, Prediction)
+        for file in client.recognize_folder(scans):
+            assert isinstance(file.result, Prediction)
             break
         assert client.recognize(b"3").digit == 3
 
 
-async def test_where_an_event_loop_runs_the_blocking_client_says_so(
+async def test_the_blocking_client_raises_in_a_running_event_loop(
     server: "FakeRecognizer", scans: Path
 ) -> None:
     with Client(server.address) as client, pytest.raises(RuntimeError, match="use AsyncClient"):
         list(client.recognize_folder(scans))
-    async with AsyncClient(server.address) as twin:
-        assert len([answer async for answer in twin.recognize_folder(scans)]) == 301
+    async with AsyncClient(server.address) as async_client:
+        assert len([file async for file in async_client.recognize_folder(scans)]) == 301

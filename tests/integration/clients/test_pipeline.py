@@ -1,4 +1,4 @@
-"""From items to answers, with several messages in flight and a server that has its moods."""
+"""Recognizing items with several messages in flight, while the server fails in many ways."""
 
 import asyncio
 import os
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from google.protobuf import any_pb2, duration_pb2
-from google.rpc import error_details_pb2, status_pb2
 
 from digits_client import (
     AccessError,
@@ -28,13 +26,15 @@ from digits_client.bulk import retry
 from digits_client.bulk.pipeline import GROUPS_AHEAD, recognize_items
 from digits_client.sources import Item, find
 
+from .conftest import retry_info
+
 if TYPE_CHECKING:
     from tests.integration.clients.conftest import FakeRecognizer
 
 
 @dataclass(frozen=True)
-class Memory:
-    """An image that is not in a file."""
+class MemoryItem:
+    """An image in memory."""
 
     path: str
     content: bytes
@@ -43,93 +43,84 @@ class Memory:
         return self.content
 
 
-def numbered(count: int) -> list[Memory]:
-    """Return images whose digit is the last figure of their number."""
-    return [Memory(f"{number}.png", str(number).encode()) for number in range(count)]
+def numbered(count: int) -> list[MemoryItem]:
+    """Return images whose digit is the last digit of their number."""
+    return [MemoryItem(f"{number}.png", str(number).encode()) for number in range(count)]
 
 
-def digits(answers: Iterable[FileResult]) -> list[int | None]:
-    return [
-        answer.result.digit if isinstance(answer.result, Prediction) else None for answer in answers
-    ]
+def digits(results: Iterable[FileResult]) -> list[int | None]:
+    return [file.result.digit if isinstance(file.result, Prediction) else None for file in results]
 
 
-async def all_of(
+async def recognize_all(
     client: AsyncClient, items: Iterable[Item], give_up_seconds: float = 0.3
 ) -> list[FileResult]:
     groups = recognize_items(client, items, give_up_seconds=give_up_seconds)
-    return [answer async for group in groups for answer in group]
-
-
-def retry_info(milliseconds: int) -> bytes:
-    info = any_pb2.Any()
-    delay = duration_pb2.Duration(nanos=milliseconds * 1_000_000)
-    info.Pack(error_details_pb2.RetryInfo(retry_delay=delay))
-    return bytes(status_pb2.Status(details=[info]).SerializeToString())
+    return [result async for group in groups for result in group]
 
 
 @pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits between tries are short."""
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the waits between attempts."""
     monkeypatch.setattr(retry, "_LONGEST_WAIT_SECONDS", 0.01)
 
 
 @pytest.fixture
-async def asking_client(server: "FakeRecognizer") -> AsyncIterator[AsyncClient]:
+async def async_client(server: "FakeRecognizer") -> AsyncIterator[AsyncClient]:
     """A client of the server."""
     async with AsyncClient(server.address) as client:
         yield client
 
 
-async def test_answers_come_in_the_order_of_the_items_however_many_messages_are_in_flight(
-    asking_client: AsyncClient,
+async def test_results_are_in_the_order_of_the_items_with_many_messages_in_flight(
+    async_client: AsyncClient,
 ) -> None:
     items = numbered(1500)
-    answers = await all_of(asking_client, items)
-    assert [answer.path for answer in answers] == [item.path for item in items]
-    assert digits(answers) == [number % 10 for number in range(1500)]
+    results = await recognize_all(async_client, items)
+    assert [file.path for file in results] == [item.path for item in items]
+    assert digits(results) == [number % 10 for number in range(1500)]
 
 
-async def test_no_items_give_no_answers(asking_client: AsyncClient) -> None:
-    assert await all_of(asking_client, []) == []
+async def test_no_items_give_no_results(async_client: AsyncClient) -> None:
+    assert await recognize_all(async_client, []) == []
 
 
-async def test_messages_hold_no_more_than_the_server_takes(
-    asking_client: AsyncClient, server: "FakeRecognizer"
+async def test_messages_are_within_the_limits_of_the_server(
+    async_client: AsyncClient, server: "FakeRecognizer"
 ) -> None:
-    await all_of(asking_client, [Memory("x", b"7" * 1000)] * 200)
+    await recognize_all(async_client, [MemoryItem("x", b"7" * 1000)] * 200)
     assert sum(len(request.images) for request in server.requests) == 200
     assert max(len(request.images) for request in server.requests) == 64
     server.requests.clear()
     server.max_message_bytes = 4096 + 10_500
-    await all_of(asking_client, [Memory("x", b"7" * 1000)] * 200)
+    await recognize_all(async_client, [MemoryItem("x", b"7" * 1000)] * 200)
     assert {len(request.images) for request in server.requests} == {10, 4, 8}
     server.requests.clear()
     server.max_batch_images = 3
-    await all_of(asking_client, numbered(10))
-    # Several are in flight, so that the last may come before the third.
+    await recognize_all(async_client, numbered(10))
+    # Several are in flight, so that the last may arrive before the third.
     assert sorted(len(request.images) for request in server.requests) == [1, 3, 3, 3]
 
 
-async def test_an_image_larger_than_a_message_has_one_for_itself(
-    asking_client: AsyncClient, server: "FakeRecognizer"
+async def test_an_image_larger_than_a_message_is_sent_in_a_message_by_itself(
+    async_client: AsyncClient, server: "FakeRecognizer"
 ) -> None:
     server.max_message_bytes = 4096 + 500
-    items = [Memory("a", b"1"), Memory("large", b"2" * 900), Memory("b", b"3")]
-    assert digits(await all_of(asking_client, items)) == [1, 2, 3]
+    items = [MemoryItem("a", b"1"), MemoryItem("large", b"2" * 900), MemoryItem("b", b"3")]
+    assert digits(await recognize_all(async_client, items)) == [1, 2, 3]
     assert [len(request.images) for request in server.requests] == [1, 1, 1]
 
 
-async def test_what_cannot_be_read_has_its_answer_and_is_not_sent(
-    asking_client: AsyncClient, server: "FakeRecognizer", tmp_path: Path
+async def test_a_file_that_cannot_be_read_has_an_error_and_is_not_sent(
+    async_client: AsyncClient, server: "FakeRecognizer", tmp_path: Path
 ) -> None:
     good, large, pipe = tmp_path / "5", tmp_path / "large.png", tmp_path / "pipe"
     good.write_bytes(b"5")
     large.write_bytes(bytes(1001))
     os.mkfifo(pipe)
     paths = [*map(str, (good, large, pipe)), "missing.png"]
-    answers = await all_of(asking_client, find(paths))
-    assert [str(answer.result) for answer in answers[1:]] == [
+    results = await recognize_all(async_client, find(paths))
+    assert [str(file.result) for file in results[1:]] == [
         "has 1001 bytes; the server accepts at most 1000",
         "is not a regular file",
         "cannot be read: No such file or directory",
@@ -137,28 +128,28 @@ async def test_what_cannot_be_read_has_its_answer_and_is_not_sent(
     assert [len(request.images) for request in server.requests] == [1]
 
 
-async def test_a_run_of_nothing_but_unreadable_files_asks_the_server_about_none(
-    asking_client: AsyncClient, server: "FakeRecognizer"
+async def test_if_no_file_can_be_read_nothing_is_sent(
+    async_client: AsyncClient, server: "FakeRecognizer"
 ) -> None:
-    answers = await all_of(asking_client, find(["missing.png"] * 3))
-    assert all(isinstance(answer.result, DigitsError) for answer in answers)
+    results = await recognize_all(async_client, find(["missing.png"] * 3))
+    assert all(isinstance(file.result, DigitsError) for file in results)
     assert server.requests == []
 
 
-async def test_what_listing_raises_is_raised(asking_client: AsyncClient) -> None:
+async def test_an_error_of_the_item_iterator_is_raised(async_client: AsyncClient) -> None:
     def broken() -> Iterable[Item]:
-        yield Memory("x", b"1")
-        raise OSError("no more of it")
+        yield MemoryItem("x", b"1")
+        raise OSError("the listing failed")
 
-    with pytest.raises(OSError, match="no more of it"):
-        await all_of(asking_client, broken())
+    with pytest.raises(OSError, match="the listing failed"):
+        await recognize_all(async_client, broken())
 
 
-async def test_an_overloaded_server_is_asked_again_when_it_says(
-    asking_client: AsyncClient, server: "FakeRecognizer"
+async def test_a_rejected_message_is_retried(
+    async_client: AsyncClient, server: "FakeRecognizer"
 ) -> None:
     server.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, count=2, after=1, details=retry_info(1))
-    assert digits(await all_of(asking_client, numbered(3))) == [0, 1, 2]
+    assert digits(await recognize_all(async_client, numbered(3))) == [0, 1, 2]
     assert server.attempt_count == 1 + 2 + 1
 
 
@@ -169,105 +160,107 @@ async def test_an_overloaded_server_is_asked_again_when_it_says(
         (grpc.StatusCode.UNAVAILABLE, UnavailableError),
     ],
 )
-async def test_a_server_that_stays_away_is_given_up_after_a_while(
-    asking_client: AsyncClient,
+async def test_a_server_that_stays_unavailable_or_overloaded_is_given_up(
+    async_client: AsyncClient,
     server: "FakeRecognizer",
     code: grpc.StatusCode,
     error: type[DigitsError],
 ) -> None:
     server.fail(code, None, after=1, details=retry_info(1))
     with pytest.raises(error):
-        await all_of(asking_client, numbered(3))
+        await recognize_all(async_client, numbered(3))
     assert server.attempt_count > 1 + 3
 
 
-async def test_a_list_that_was_long_in_coming_is_no_reason_to_give_up(
-    asking_client: AsyncClient, server: "FakeRecognizer"
+async def test_time_spent_waiting_for_items_does_not_count_towards_giving_up(
+    async_client: AsyncClient, server: "FakeRecognizer"
 ) -> None:
     def slow() -> Iterable[Item]:
-        time.sleep(0.4)  # longer than the server may answer nothing
-        yield Memory("x", b"7")
+        time.sleep(0.4)  # longer than give_up_seconds
+        yield MemoryItem("x", b"7")
 
     server.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, 2, after=1, details=retry_info(1))
-    assert digits(await all_of(asking_client, slow())) == [7]
+    assert digits(await recognize_all(async_client, slow())) == [7]
 
 
-async def test_a_server_that_is_not_there_at_first_is_not_waited_for(
-    asking_client: AsyncClient, server: "FakeRecognizer"
+async def test_a_server_that_is_unavailable_at_the_start_is_not_waited_for(
+    async_client: AsyncClient, server: "FakeRecognizer"
 ) -> None:
     server.fail(grpc.StatusCode.UNAVAILABLE, None)
     with pytest.raises(UnavailableError):
-        await all_of(asking_client, numbered(3), give_up_seconds=1000)
+        await recognize_all(async_client, numbered(3), give_up_seconds=1000)
 
 
-async def test_who_is_not_let_in_does_not_ask_again(
-    asking_client: AsyncClient, server: "FakeRecognizer"
+async def test_a_call_that_is_denied_access_is_not_retried(
+    async_client: AsyncClient, server: "FakeRecognizer"
 ) -> None:
     server.fail(grpc.StatusCode.UNAUTHENTICATED, None, after=1)
     with pytest.raises(AccessError):
-        await all_of(asking_client, numbered(3))
+        await recognize_all(async_client, numbered(3))
     assert server.attempt_count == 1 + 1
 
 
-async def test_a_message_that_is_too_much_is_halved(
-    asking_client: AsyncClient, server: "FakeRecognizer"
+async def test_a_message_that_is_too_large_is_bisected(
+    async_client: AsyncClient, server: "FakeRecognizer"
 ) -> None:
-    server.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, 2, after=1)  # the whole, and its first half
-    assert digits(await all_of(asking_client, numbered(8))) == list(range(8))
+    server.fail(
+        grpc.StatusCode.RESOURCE_EXHAUSTED, 2, after=1
+    )  # the whole message, and its first half
+    assert digits(await recognize_all(async_client, numbered(8))) == list(range(8))
     assert [len(request.images) for request in server.requests] == [2, 2, 4]
 
 
-async def test_an_image_that_makes_the_server_fail_has_the_error_alone(
-    asking_client: AsyncClient, server: "FakeRecognizer"
+async def test_only_the_image_that_makes_the_server_fail_has_the_error(
+    async_client: AsyncClient, server: "FakeRecognizer"
 ) -> None:
     server.fails_on = b"5"
-    answers = await all_of(asking_client, numbered(20), give_up_seconds=30)
-    assert digits(answers) == [None if number in (5, 15) else number % 10 for number in range(20)]
-    assert isinstance(answers[5].result, ServerFailureError)
+    results = await recognize_all(async_client, numbered(20), give_up_seconds=30)
+    assert digits(results) == [None if number in (5, 15) else number % 10 for number in range(20)]
+    assert isinstance(results[5].result, ServerFailureError)
 
 
-async def test_a_server_that_fails_at_everything_is_given_up(
-    asking_client: AsyncClient, server: "FakeRecognizer"
+async def test_a_server_that_fails_every_call_is_given_up(
+    async_client: AsyncClient, server: "FakeRecognizer"
 ) -> None:
     items = numbered(300)
-    answers: list[FileResult] = []
+    results: list[FileResult] = []
 
     async def run() -> None:
-        async for group in recognize_items(asking_client, items, give_up_seconds=0.05):
-            answers.extend(group)
+        async for group in recognize_items(async_client, items, give_up_seconds=0.05):
+            results.extend(group)
             server.fail(grpc.StatusCode.INTERNAL, count=None)
 
     with pytest.raises(ServerFailureError):
         await run()
-    assert [answer.path for answer in answers] == [item.path for item in items[: len(answers)]]
-    assert 64 <= len(answers) < 300
+    assert [file.path for file in results] == [item.path for item in items[: len(results)]]
+    assert 64 <= len(results) < 300
 
 
-async def test_once_it_is_to_stop_it_takes_no_more_and_answers_what_is_in_flight(
-    asking_client: AsyncClient,
+async def test_after_a_stop_request_only_the_items_in_flight_are_recognized(
+    async_client: AsyncClient,
 ) -> None:
     stopping = asyncio.Event()
-    answers: list[FileResult] = []
+    results: list[FileResult] = []
     items = numbered(100 * 64)
-    async for group in recognize_items(asking_client, items, stopping=stopping):
+    async for group in recognize_items(async_client, items, stopping=stopping):
         stopping.set()
-        answers.extend(group)
-    assert digits(answers) == [number % 10 for number in range(len(answers))]
-    assert 64 <= len(answers) <= (GROUPS_AHEAD + 2) * 64
+        results.extend(group)
+    assert digits(results) == [number % 10 for number in range(len(results))]
+    assert 64 <= len(results) <= (GROUPS_AHEAD + 2) * 64
 
 
-async def test_it_stops_while_it_waits_for_an_item_that_does_not_come(
-    asking_client: AsyncClient,
+async def test_a_stop_request_ends_the_wait_for_the_next_item(
+    async_client: AsyncClient,
 ) -> None:
     stopping = asyncio.Event()
-    never = threading.Event()
+    released = threading.Event()
     loop = asyncio.get_running_loop()
 
     def slow() -> Iterable[Item]:
         loop.call_soon_threadsafe(stopping.set)
-        never.wait(30)
+        released.wait(30)
         yield from numbered(1)
 
-    groups = recognize_items(asking_client, slow(), stopping=stopping)
+    groups = recognize_items(async_client, slow(), stopping=stopping)
     assert [group async for group in groups] == []
-    never.set()
+    released.set()

@@ -1,8 +1,8 @@
-"""What gRPC is told of the servers that a person names."""
+"""Server addresses as a person writes them, and the targets that gRPC gets."""
 
 import pytest
 
-from digits_client.addresses import Target, is_loopback, target
+from digits_client.addresses import Target, is_loopback, to_target
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,8 @@ from digits_client.addresses import Target, is_loopback, target
     ],
 )
 @pytest.mark.parametrize("has_tls", [False, True])
-def test_one_server_stays_as_it_is_named(address: str, *, has_tls: bool) -> None:
-    assert target(address, has_tls=has_tls) == Target(address)
+def test_the_address_of_one_server_is_passed_on_unchanged(address: str, *, has_tls: bool) -> None:
+    assert to_target(address, has_tls=has_tls) == Target(address)
 
 
 @pytest.mark.parametrize(
@@ -33,37 +33,40 @@ def test_one_server_stays_as_it_is_named(address: str, *, has_tls: bool) -> None
         ("ipv6:[::1]:1,[::2]:2", "ipv6:[::1]:1,[::2]:2", "[::1]:1"),
     ],
 )
-def test_several_servers_in_numbers_are_one_target(address: str, uri: str, first: str) -> None:
-    assert target(address, has_tls=False) == Target(uri, first)
+def test_a_list_of_numeric_addresses_is_one_target(address: str, uri: str, first: str) -> None:
+    assert to_target(address, has_tls=False) == Target(uri, first)
 
 
 @pytest.mark.parametrize(
-    ("address", "says"),
+    ("address", "reason"),
     [
-        ("a:1,b:2", r"'a:1' in a list is not an address in numbers.*a name stands alone"),
-        ("10.0.0.1:1,localhost:2", "'localhost:2' in a list"),
-        ("10.0.0.1:1,", "'' in a list"),
-        ("10.0.0.1:1,10.0.0.2", "'10.0.0.2' in a list"),
+        (
+            "a:1,b:2",
+            r"'a:1' is not valid in a list .*: use numeric addresses .* or a single host name",
+        ),
+        ("10.0.0.1:1,localhost:2", "'localhost:2' is not valid in a list"),
+        ("10.0.0.1:1,", "'' is not valid in a list"),
+        ("10.0.0.1:1,10.0.0.2", "'10.0.0.2' is not valid in a list"),
         ("10.0.0.1:1,10.0.0.2:0", "ports are 1 to 65535"),
         ("10.0.0.1:1,10.0.0.2:65536", "ports are 1 to 65535"),
-        ("10.0.0.1:1,10.0.0.256:2", "'10.0.0.256:2' is no address"),
-        ("[::1]:1,[::1::]:2", r"'\[::1::\]:2' is no address"),
-        ("10.0.0.1:1,[::1]:2", "IPv4 and of IPv6"),
+        ("10.0.0.1:1,10.0.0.256:2", "'10.0.0.256:2' is not a valid address"),
+        ("[::1]:1,[::1::]:2", r"'\[::1::\]:2' is not a valid address"),
+        ("10.0.0.1:1,[::1]:2", "cannot mix IPv4 and IPv6"),
     ],
 )
-def test_a_list_that_grpc_could_not_use_is_refused_with_the_reason(address: str, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        target(address, has_tls=False)
+def test_a_list_that_is_not_valid_is_rejected_with_the_reason(address: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        to_target(address, has_tls=False)
 
 
-def test_with_tls_a_list_is_of_one_host_since_one_name_is_checked() -> None:
-    assert target("10.0.0.1:1,10.0.0.1:2", has_tls=True).authority == "10.0.0.1:1"
-    with pytest.raises(ValueError, match="servers on one host"):
-        target("10.0.0.1:1,10.0.0.2:1", has_tls=True)
+def test_with_tls_all_servers_of_a_list_must_be_on_one_host() -> None:
+    assert to_target("10.0.0.1:1,10.0.0.1:2", has_tls=True).authority == "10.0.0.1:1"
+    with pytest.raises(ValueError, match="must be on one host"):
+        to_target("10.0.0.1:1,10.0.0.2:1", has_tls=True)
 
 
 @pytest.mark.parametrize(
-    ("address", "is_here"),
+    ("address", "expected"),
     [
         ("127.0.0.1:1", True),
         ("127.8.8.8", True),
@@ -86,5 +89,5 @@ def test_with_tls_a_list_is_of_one_host_since_one_name_is_checked() -> None:
         ("", False),
     ],
 )
-def test_loopback_is_what_stays_on_this_machine(address: str, *, is_here: bool) -> None:
-    assert is_loopback(address) is is_here
+def test_addresses_of_this_machine_are_loopback(address: str, *, expected: bool) -> None:
+    assert is_loopback(address) is expected

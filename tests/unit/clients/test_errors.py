@@ -1,4 +1,4 @@
-"""Each status has one error; details say when to try again."""
+"""The error for each status, and the retry delay in its details."""
 
 import grpc
 import pytest
@@ -16,7 +16,7 @@ from digits_client import (
 )
 from digits_client.errors import from_status
 
-OWN_ERROR = {
+ERROR_CLASSES = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidImageError,
     grpc.StatusCode.UNAVAILABLE: UnavailableError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: OverloadedError,
@@ -24,63 +24,63 @@ OWN_ERROR = {
     grpc.StatusCode.UNAUTHENTICATED: AccessError,
     grpc.StatusCode.PERMISSION_DENIED: AccessError,
 }
-OTHERS = [code for code in grpc.StatusCode if code not in OWN_ERROR]
+OTHER_CODES = [code for code in grpc.StatusCode if code not in ERROR_CLASSES]
 
 
 def status_of(code: grpc.StatusCode, *details: any_pb2.Any) -> status_pb2.Status:
     return status_pb2.Status(code=code.value[0], message="because", details=details)
 
 
-def packed(detail: error_details_pb2.RetryInfo | error_details_pb2.BadRequest) -> any_pb2.Any:
-    into = any_pb2.Any()
-    into.Pack(detail)
-    return into
+def pack(detail: error_details_pb2.RetryInfo | error_details_pb2.BadRequest) -> any_pb2.Any:
+    message = any_pb2.Any()
+    message.Pack(detail)
+    return message
 
 
-@pytest.mark.parametrize("code", OWN_ERROR, ids=lambda code: code.name)
-def test_a_status_with_an_error_of_its_own_becomes_that_with_the_message(
+@pytest.mark.parametrize("code", ERROR_CLASSES, ids=lambda code: code.name)
+def test_a_status_with_its_own_error_class_becomes_that_error_with_the_message(
     code: grpc.StatusCode,
 ) -> None:
     error = from_status(status_of(code))
-    assert type(error) is OWN_ERROR[code]
+    assert type(error) is ERROR_CLASSES[code]
     assert str(error) == "because"
 
 
-@pytest.mark.parametrize("code", OTHERS, ids=lambda code: code.name)
-def test_any_other_status_becomes_a_server_failure_with_its_code(code: grpc.StatusCode) -> None:
+@pytest.mark.parametrize("code", OTHER_CODES, ids=lambda code: code.name)
+def test_any_other_status_becomes_a_server_failure_with_the_code(code: grpc.StatusCode) -> None:
     error = from_status(status_of(code))
     assert isinstance(error, ServerFailureError)
     assert error.code is code
     assert str(error) == f"{code.name}: because"
 
 
-def test_a_code_that_grpc_does_not_know_is_unknown() -> None:
+def test_an_undefined_code_becomes_unknown() -> None:
     error = from_status(status_pb2.Status(code=99, message="because"))
     assert isinstance(error, ServerFailureError)
     assert error.code is grpc.StatusCode.UNKNOWN
 
 
-def test_retry_info_says_when_to_try_again() -> None:
-    info = packed(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(nanos=250_000_000)))
+def test_the_retry_delay_is_taken_from_retry_info() -> None:
+    info = pack(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(nanos=250_000_000)))
     error = from_status(status_of(grpc.StatusCode.RESOURCE_EXHAUSTED, info))
     assert isinstance(error, OverloadedError)
     assert error.retry_after_seconds == 0.25
 
 
-def test_retry_info_is_found_behind_other_details() -> None:
-    info = packed(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=2)))
-    other = packed(error_details_pb2.BadRequest())
+def test_retry_info_is_found_after_other_details() -> None:
+    info = pack(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=2)))
+    other = pack(error_details_pb2.BadRequest())
     error = from_status(status_of(grpc.StatusCode.RESOURCE_EXHAUSTED, other, info))
     assert isinstance(error, OverloadedError)
     assert error.retry_after_seconds == 2
 
 
-def test_without_retry_info_asking_again_is_no_use() -> None:
+def test_without_retry_info_there_is_no_retry_delay() -> None:
     error = from_status(status_of(grpc.StatusCode.RESOURCE_EXHAUSTED))
     assert isinstance(error, OverloadedError)
     assert error.retry_after_seconds is None
 
 
 def test_every_error_is_a_digits_error() -> None:
-    for kind in (*OWN_ERROR.values(), ServerFailureError):
+    for kind in (*ERROR_CLASSES.values(), ServerFailureError):
         assert issubclass(kind, DigitsError)

@@ -1,4 +1,4 @@
-"""What ``import digits_client`` offers."""
+"""The public names of ``digits_client``."""
 
 import inspect
 
@@ -9,7 +9,7 @@ def test_the_exported_names_are_sorted() -> None:
     assert digits_client.__all__ == sorted(digits_client.__all__)
 
 
-def test_the_exported_names_are_all_the_public_ones_that_are_no_modules() -> None:
+def test_all_public_names_except_modules_are_exported() -> None:
     public = {
         name
         for name, value in vars(digits_client).items()

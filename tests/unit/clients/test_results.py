@@ -1,84 +1,85 @@
-"""What a server answers, as plain values."""
+"""Responses of the server as plain values."""
 
 import numpy as np
 import pytest
 from google.rpc import status_pb2
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_client import InvalidImageError, Prediction, ServerFailureError, Verdict
-from digits_client import results as subject
+from digits_client import InvalidImageError, Prediction, ServerFailureError, Verdict, results
 
 
-def test_a_digit_comes_with_all_that_was_answered() -> None:
-    shares = [0.0] * 7 + [1.0] + [0.0] * 2
-    answered = subject.prediction(
+def test_a_prediction_has_all_fields_of_the_message() -> None:
+    probabilities = [0.0] * 7 + [1.0] + [0.0] * 2
+    prediction = results.to_prediction(
         pb.Prediction(
             verdict=pb.VERDICT_DIGIT,
             digit=7,
             confidence=1.0,
-            probabilities=shares,
+            probabilities=probabilities,
             model_version="12",
         )
     )
-    assert answered == Prediction(Verdict.DIGIT, 7, 1.0, tuple(shares), "12", None)
+    assert prediction == Prediction(Verdict.DIGIT, 7, 1.0, tuple(probabilities), "12", None)
 
 
 def test_the_digit_0_is_a_digit() -> None:
-    answered = subject.prediction(pb.Prediction(verdict=pb.VERDICT_DIGIT, digit=0))
-    assert answered.digit == 0
+    prediction = results.to_prediction(pb.Prediction(verdict=pb.VERDICT_DIGIT, digit=0))
+    assert prediction.digit == 0
 
 
 @pytest.mark.parametrize(
     ("sent", "verdict"),
     [(pb.VERDICT_BLANK, Verdict.BLANK), (pb.VERDICT_NOT_A_DIGIT, Verdict.NOT_A_DIGIT)],
 )
-def test_what_is_no_digit_has_none(sent: pb.Verdict, verdict: Verdict) -> None:
-    answered = subject.prediction(pb.Prediction(verdict=sent))
-    assert answered.verdict is verdict
-    assert answered.digit is None
+def test_without_the_verdict_digit_there_is_no_digit(sent: pb.Verdict, verdict: Verdict) -> None:
+    prediction = results.to_prediction(pb.Prediction(verdict=sent))
+    assert prediction.verdict is verdict
+    assert prediction.digit is None
 
 
 @pytest.mark.parametrize("verdict", [0, 99])
-def test_a_verdict_that_is_unknown_here_is_a_failure_of_the_server(verdict: int) -> None:
+def test_an_unknown_verdict_is_a_server_failure(verdict: int) -> None:
     message = pb.Prediction.FromString(bytes([8, verdict]))  # as a newer server would write it
-    with pytest.raises(ServerFailureError, match=f"unknown here: {verdict}$"):
-        subject.prediction(message)
+    with pytest.raises(ServerFailureError, match=f"unknown verdict: {verdict}$"):
+        results.to_prediction(message)
 
 
 def test_a_frame_has_28_rows_of_28_pixels_from_the_top_left() -> None:
     content = bytes(range(28)) * 28
-    answered = subject.prediction(pb.Prediction(verdict=pb.VERDICT_DIGIT, frame=content))
-    assert answered.frame is not None
-    assert answered.frame.shape == (28, 28)
-    assert answered.frame.dtype == np.uint8
-    assert answered.frame[0].tolist() == list(range(28))
+    prediction = results.to_prediction(pb.Prediction(verdict=pb.VERDICT_DIGIT, frame=content))
+    assert prediction.frame is not None
+    assert prediction.frame.shape == (28, 28)
+    assert prediction.frame.dtype == np.uint8
+    assert prediction.frame[0].tolist() == list(range(28))
 
 
 def test_a_result_of_a_batch_is_a_prediction_or_an_error() -> None:
     predicted = pb.RecognizeResult(predictions=[pb.Prediction(verdict=pb.VERDICT_BLANK)])
     failed = pb.RecognizeResult(error=status_pb2.Status(code=3, message="is truncated"))
-    assert isinstance(subject.result(predicted), Prediction)
-    assert isinstance(subject.result(failed), InvalidImageError)
+    assert isinstance(results.to_result(predicted), Prediction)
+    assert isinstance(results.to_result(failed), InvalidImageError)
 
 
-def test_an_answer_of_a_stream_is_exactly_one_of_three() -> None:
-    predicted = subject.stream_result(
+def test_a_result_of_a_stream_has_exactly_one_of_three_outcomes() -> None:
+    predicted = results.to_stream_result(
         pb.StreamingRecognizeResponse(
             sequence=1, predictions=[pb.Prediction(verdict=pb.VERDICT_BLANK)]
         )
     )
-    failed = subject.stream_result(
+    failed = results.to_stream_result(
         pb.StreamingRecognizeResponse(sequence=2, error=status_pb2.Status(code=3))
     )
-    overtaken = subject.stream_result(pb.StreamingRecognizeResponse(sequence=3, superseded=True))
-    for sequence, answer in enumerate((predicted, failed, overtaken), start=1):
-        assert answer.sequence == sequence
-        given = (answer.prediction is not None, answer.error is not None, answer.superseded)
-        assert sum(given) == 1, answer
+    superseded = results.to_stream_result(
+        pb.StreamingRecognizeResponse(sequence=3, superseded=True)
+    )
+    for sequence, result in enumerate((predicted, failed, superseded), start=1):
+        assert result.sequence == sequence
+        outcomes = (result.prediction is not None, result.error is not None, result.superseded)
+        assert sum(outcomes) == 1, result
 
 
-def test_a_model_comes_with_the_limits_of_its_server() -> None:
-    answered = subject.model(
+def test_a_model_has_the_limits_of_its_server() -> None:
+    model = results.to_model(
         pb.GetModelResponse(
             model=pb.Model(
                 version="3", labels=["0", "1"], mnist_test_accuracy=0.5, frame_recipe="recipe/1"
@@ -88,4 +89,4 @@ def test_a_model_comes_with_the_limits_of_its_server() -> None:
             ),
         )
     )
-    assert answered == subject.Model("3", ("0", "1"), 0.5, "recipe/1", subject.Limits(1, 2, 3, 4))
+    assert model == results.Model("3", ("0", "1"), 0.5, "recipe/1", results.Limits(1, 2, 3, 4))

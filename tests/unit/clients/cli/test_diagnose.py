@@ -1,4 +1,4 @@
-"""What a person is told of a connection that failed."""
+"""The diagnosis of failed calls."""
 
 import grpc
 import pytest
@@ -36,63 +36,62 @@ def failure(code: grpc.StatusCode) -> ServerFailureError:
     [
         (
             f"{FAILED}Failed to connect to remote host: Connection refused",
-            f"No server answers at {ADDRESS}.",
+            f"No server is listening at {ADDRESS}.",
         ),
         (
             "errors resolving x: address lookup failed for x: Domain name not found",
-            f"There is no host of the name in {ADDRESS}: look at --server.",
+            f"The host name in {ADDRESS} cannot be resolved; check --server.",
         ),
         (
             "DNS resolution failed for x",
-            f"There is no host of the name in {ADDRESS}: look at --server.",
+            f"The host name in {ADDRESS} cannot be resolved; check --server.",
         ),
         (
             f"{FAILED}Ssl handshake failed (TSI_PROTOCOL_FAILURE): "
             "SSL_ERROR_SSL: error:100000f7:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER",
-            f"The server at {ADDRESS} does not speak TLS: leave --tls-ca out.",
+            f"The server at {ADDRESS} does not use TLS; remove --tls-ca.",
         ),
         (
             f"{FAILED}Ssl handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: "
             "error:1000007d:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED",
-            f"The server at {ADDRESS} shows a certificate that is not trusted: name the authority "
-            "that signed it with --tls-ca.",
+            f"The certificate of the server at {ADDRESS} is not trusted; "
+            "name its CA with --tls-ca.",
         ),
         (
             f"{FAILED}Custom verification check failed with error: UNAUTHENTICATED: "
             "Hostname Verification Check failed.",
-            f"The server's certificate is not for the name in {ADDRESS}: "
-            "use the name that it is for.",
+            f"The certificate of the server at {ADDRESS} is for another name; use that name.",
         ),
         (
             f"{FAILED}Failed to create security handshaker.",
-            f"No TLS connection to {ADDRESS} comes about: look at --tls-ca.",
+            f"TLS handshake with {ADDRESS} failed; check --tls-ca.",
         ),
         (
             "Socket closed",
-            f"The server at {ADDRESS} hangs up at once: it may speak TLS (--tls-ca), want a "
-            "certificate of yours (--client-cert), or have all the connections that it takes.",
+            f"The server at {ADDRESS} closed the connection: it may require TLS (--tls-ca) or a "
+            "client certificate (--client-cert), or its connection limit is reached.",
         ),
         ("it is Sunday", f"The server at {ADDRESS} cannot be reached: it is Sunday"),
     ],
 )
-def test_a_server_out_of_reach_is_told_with_the_cause(text: str, sentence: str) -> None:
+def test_the_cause_of_an_unreachable_server_is_named(text: str, sentence: str) -> None:
     assert diagnose(UnavailableError(text), ADDRESS).removesuffix(".") == sentence.removesuffix(".")
 
 
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (AccessError("no"), f"The server at {ADDRESS} lets nobody in without its token: no"),
-        (DeadlineError("late"), f"The server at {ADDRESS} does not answer."),
+        (AccessError("no"), f"The server at {ADDRESS} requires a valid token: no"),
+        (DeadlineError("late"), f"The server at {ADDRESS} did not respond in time."),
         (InvalidImageError("too large"), "The image cannot be recognized: too large"),
-        (overloaded(1.0), f"The server at {ADDRESS} has too much to do."),
+        (overloaded(1.0), f"The server at {ADDRESS} is overloaded."),
         (
             overloaded(None),
-            f"The image is larger than what the server at {ADDRESS} takes.",
+            f"The image exceeds the size limit of the server at {ADDRESS}.",
         ),
         (
             failure(grpc.StatusCode.UNIMPLEMENTED),
-            f"What answers at {ADDRESS} is no digits server.",
+            f"The server at {ADDRESS} is not a digits server.",
         ),
         (
             failure(grpc.StatusCode.INTERNAL),
@@ -112,21 +111,23 @@ def test_each_error_has_its_sentence(error: DigitsError, sentence: str) -> None:
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("address", ["a:65536", "127.0.0.1:123456", "[::1]:99999"])
-def test_a_port_past_the_last_is_the_cause_whatever_grpc_says(
+def test_a_port_above_the_highest_is_named_as_the_cause_whatever_the_error(
     error: DigitsError, address: str
 ) -> None:
-    assert diagnose(error, address) == f"{address} is no address: ports end at 65535."
+    assert diagnose(error, address) == (
+        f"{address} is not a valid address: the highest port is 65535."
+    )
 
 
 @pytest.mark.parametrize("address", ["a:65535", "a:0", "a", "unix:/run/70000", "[::1]", "a:b", ""])
-def test_any_other_address_is_not_blamed(address: str) -> None:
-    said = diagnose(UnavailableError("Connection refused"), address)
-    assert said == f"No server answers at {address}."
+def test_no_other_port_is_named_as_the_cause(address: str) -> None:
+    diagnosis = diagnose(UnavailableError("Connection refused"), address)
+    assert diagnosis == f"No server is listening at {address}."
 
 
-def test_what_an_address_holds_is_said_as_it_is() -> None:
-    said = diagnose(UnavailableError("Connection refused"), "{0}{address}:1")
-    assert said == "No server answers at {0}{address}:1."
+def test_braces_in_an_address_are_shown_unchanged() -> None:
+    diagnosis = diagnose(UnavailableError("Connection refused"), "{0}{address}:1")
+    assert diagnosis == "No server is listening at {0}{address}:1."
 
 
 @pytest.mark.parametrize(
@@ -139,10 +140,17 @@ def test_what_an_address_holds_is_said_as_it_is() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_every_sentence_ends_as_one(error: DigitsError) -> None:
+def test_every_diagnosis_ends_with_a_period(error: DigitsError) -> None:
     assert diagnose(error, ADDRESS).endswith(".")
 
 
-def test_a_file_that_cannot_be_read_here_is_not_blamed_on_the_server() -> None:
+def test_a_connection_that_had_worked_is_reported_as_lost() -> None:
+    error = UnavailableError("Connection refused")
+    assert diagnose(error, ADDRESS, was_there=True) == (
+        f"The connection to the server at {ADDRESS} was lost."
+    )
+
+
+def test_a_credential_file_that_cannot_be_read_is_not_blamed_on_the_server() -> None:
     error = CredentialFileError("ca.pem is missing")
     assert diagnose(error, ADDRESS) == "ca.pem is missing."

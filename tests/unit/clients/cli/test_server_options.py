@@ -1,4 +1,4 @@
-"""Which server a command asks."""
+"""The options that name a server and its credentials."""
 
 import argparse
 from pathlib import Path
@@ -17,7 +17,7 @@ VARIABLES = (
 )
 
 
-def named(*flags: str) -> ServerOptions | None:
+def parse(*flags: str) -> ServerOptions | None:
     parser = argparse.ArgumentParser()
     add_options(parser, otherwise="else nothing")
     return ServerOptions.of(parser, parser.parse_args(flags))
@@ -29,101 +29,103 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_where_no_server_is_named_there_is_none() -> None:
-    assert named() is None
+def test_without_a_named_server_there_are_no_server_options() -> None:
+    assert parse() is None
 
 
-def test_flags_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flags_take_precedence_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
-        monkeypatch.setenv(name, f"of {name}")
-    assert named() == ServerOptions(
-        "of DIGITS_SERVER",
-        "of DIGITS_TLS_CA",
-        "of DIGITS_CLIENT_CERT",
-        "of DIGITS_CLIENT_KEY",
-        "of DIGITS_TOKEN_FILE",
+        monkeypatch.setenv(name, f"value of {name}")
+    assert parse() == ServerOptions(
+        "value of DIGITS_SERVER",
+        "value of DIGITS_TLS_CA",
+        "value of DIGITS_CLIENT_CERT",
+        "value of DIGITS_CLIENT_KEY",
+        "value of DIGITS_TOKEN_FILE",
     )
     flags = (
         *("--server", "a:1", "--tls-ca", "ca.pem", "--token-file", "token"),
         *("--client-cert", "cert.pem", "--client-key", "key.pem"),
     )
-    assert named(*flags) == ServerOptions("a:1", "ca.pem", "cert.pem", "key.pem", "token")
+    assert parse(*flags) == ServerOptions("a:1", "ca.pem", "cert.pem", "key.pem", "token")
 
 
 @pytest.mark.parametrize("flag", ["--client-cert", "--client-key"])
-def test_a_certificate_and_its_key_belong_together(
+def test_a_certificate_and_its_key_must_be_given_together(
     flag: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as exit_info:
-        named("--server", "a:1", flag, "file")
+        parse("--server", "a:1", flag, "file")
     assert exit_info.value.code == 2
-    assert "--client-cert and --client-key belong together" in capsys.readouterr().err
+    assert "--client-cert and --client-key must be given together" in capsys.readouterr().err
 
 
-def test_several_servers_are_one_address() -> None:
-    assert named("--server", "10.0.0.1:1,10.0.0.2:2") == ServerOptions("10.0.0.1:1,10.0.0.2:2")
+def test_a_list_of_servers_is_one_address() -> None:
+    assert parse("--server", "10.0.0.1:1,10.0.0.2:2") == ServerOptions("10.0.0.1:1,10.0.0.2:2")
 
 
 @pytest.mark.parametrize(
     "flags", [("--server", "a:1,b:2"), ("--server", "10.0.0.1:1,10.0.0.2:2", "--tls-ca", "ca.pem")]
 )
-def test_a_list_that_cannot_be_used_is_wrong_usage(
+def test_a_list_that_is_not_valid_exits_with_2_and_names_the_flag_or_variable(
     flags: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(SystemExit) as exit_info:
-        named(*flags)
+        parse(*flags)
     assert exit_info.value.code == 2
     assert "argument --server: " in capsys.readouterr().err
     monkeypatch.setenv("DIGITS_SERVER", flags[1])
     with pytest.raises(SystemExit) as exit_info:
-        named(*flags[2:])
+        parse(*flags[2:])
     assert exit_info.value.code == 2
     assert "DIGITS_SERVER: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flag", ["--tls-ca", "--client-cert", "--token-file"])
-def test_what_is_for_a_server_needs_one(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_credential_options_need_a_named_server(
+    flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as exit_info:
-        named(flag, "file")
+        parse(flag, "file")
     assert exit_info.value.code == 2
     assert f"argument {flag}: needs --server" in capsys.readouterr().err
 
 
-def test_a_flag_is_joined_by_what_the_environment_says_of_the_rest(
+def test_flags_and_the_environment_can_be_combined(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DIGITS_SERVER", "a:1")
-    assert named() == ServerOptions("a:1")
-    assert named("--tls-ca", "ca.pem") == ServerOptions("a:1", "ca.pem")
+    assert parse() == ServerOptions("a:1")
+    assert parse("--tls-ca", "ca.pem") == ServerOptions("a:1", "ca.pem")
     monkeypatch.setenv("DIGITS_TOKEN_FILE", "token")
-    assert named("--server", "b:2") == ServerOptions("b:2", None, token_file="token")
+    assert parse("--server", "b:2") == ServerOptions("b:2", None, token_file="token")
 
 
-def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.setenv(name, "")
-    assert named() is None
-    assert named("--server", "a:1") == ServerOptions("a:1")
+    assert parse() is None
+    assert parse("--server", "a:1") == ServerOptions("a:1")
 
 
-def test_the_environment_may_say_what_is_for_a_server_without_naming_one(
+def test_credentials_in_the_environment_do_not_need_a_named_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DIGITS_TLS_CA", "ca.pem")
     monkeypatch.setenv("DIGITS_TOKEN_FILE", "token")
-    assert named() is None
+    assert parse() is None
 
 
 def test_the_help_names_each_flag_with_its_variable(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        named("--help")
+        parse("--help")
     text = capsys.readouterr().out
     for name in VARIABLES:
         assert f"${name}" in text
     assert "else nothing" in text
 
 
-async def test_authorities_that_cannot_be_read_are_an_error_before_anything_is_sent(
+async def test_a_ca_bundle_that_cannot_be_read_raises_before_anything_is_sent(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "none.pem"

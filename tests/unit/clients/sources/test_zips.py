@@ -1,4 +1,4 @@
-"""Zip archives as folders."""
+"""Finding and reading the members of zip archives."""
 
 import contextlib
 import io
@@ -19,13 +19,13 @@ FILES = {"inner/b.png": b"2", "a.png": b"1", "inner/deep/c.jpg": b"3", "a[1].png
 
 @pytest.fixture(autouse=True)
 def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, with an archive in it."""
+    """The working folder, which contains an archive."""
     monkeypatch.chdir(tmp_path)
-    zipped("scans.zip", FILES | {"inner/.hidden": b"", "__MACOSX/._a.png": b"", "empty/": b""})
+    write_zip("scans.zip", FILES | {"inner/.hidden": b"", "__MACOSX/._a.png": b"", "empty/": b""})
     return tmp_path
 
 
-def zipped(name: str, files: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> Path:
+def write_zip(name: str, files: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> Path:
     with zipfile.ZipFile(name, "w", compression) as archive:
         for path, content in files.items():
             archive.writestr(path, content)
@@ -34,37 +34,37 @@ def zipped(name: str, files: dict[str, bytes], compression: int = zipfile.ZIP_DE
 
 def read(*arguments: str, **selected: object) -> dict[str, bytes | str]:
     selection = Selection(**selected)  # type: ignore[arg-type]
-    answers: dict[str, bytes | str] = {}
+    contents_by_path: dict[str, bytes | str] = {}
     for found in find(arguments, selection):
-        assert found.path not in answers
+        assert found.path not in contents_by_path
         try:
-            answers[found.path] = found.read(LIMIT)
+            contents_by_path[found.path] = found.read(LIMIT)
         except InvalidImageError as error:
-            answers[found.path] = str(error)
-    return answers
+            contents_by_path[found.path] = str(error)
+    return contents_by_path
 
 
 ALL: dict[str, bytes | str] = {f"scans.zip/{path}": content for path, content in FILES.items()}
 
 
-def test_an_archive_is_a_folder_in_its_own_order_without_hidden_files() -> None:
+def test_an_archive_is_a_folder_in_the_order_of_its_members_without_hidden_ones() -> None:
     assert list(read("scans.zip").items()) == list(ALL.items())
     assert read("scans.zip/") == ALL
 
 
-def test_an_archive_is_entered_where_a_walk_or_a_glob_meets_it(scans: Path) -> None:
+def test_an_archive_is_entered_if_it_is_in_a_folder_or_matches_a_glob(scans: Path) -> None:
     assert read(".") == {f"./{path}": content for path, content in ALL.items()}
     assert read("*.zip") == ALL
     Path("UPPER.ZIP").write_bytes(Path("scans.zip").read_bytes())
     assert len(read(".")) == 2 * len(ALL)
 
 
-def test_without_recursion_an_archive_is_left_like_a_folder() -> None:
+def test_without_recursion_an_archive_in_a_folder_is_skipped_like_a_folder() -> None:
     assert read(".", recursive=False) == {}
     assert list(read("scans.zip", recursive=False)) == ["scans.zip/a.png", "scans.zip/a[1].png"]
 
 
-def test_a_member_can_be_named_by_its_path() -> None:
+def test_an_argument_can_name_a_member() -> None:
     assert read("scans.zip/inner/b.png", "scans.zip/a[1].png") == {
         "scans.zip/inner/b.png": b"2",
         "scans.zip/a[1].png": b"4",
@@ -72,7 +72,7 @@ def test_a_member_can_be_named_by_its_path() -> None:
     assert item("scans.zip/inner/b.png").read(LIMIT) == b"2"
 
 
-def test_a_folder_and_a_glob_within_an_archive_can_be_named() -> None:
+def test_an_argument_can_name_a_folder_or_a_glob_in_an_archive() -> None:
     inner = {path: ALL[path] for path in ("scans.zip/inner/b.png", "scans.zip/inner/deep/c.jpg")}
     assert read("scans.zip/inner") == inner
     assert read("scans.zip/inner/") == inner
@@ -81,7 +81,7 @@ def test_a_folder_and_a_glob_within_an_archive_can_be_named() -> None:
     assert list(read("sc*.zip/**/*.jpg")) == ["scans.zip/inner/deep/c.jpg"]
 
 
-def test_what_is_not_in_the_archive_is_an_item_that_says_so() -> None:
+def test_a_missing_member_is_an_item_with_the_reason() -> None:
     missing = "cannot be read: no such file in the archive"
     assert read("scans.zip/x.png", "scans.zip/*.gif") == {
         "scans.zip/x.png": missing,
@@ -91,7 +91,7 @@ def test_what_is_not_in_the_archive_is_an_item_that_says_so() -> None:
         item("scans.zip/inner").read(LIMIT)
 
 
-def test_patterns_choose_among_members_as_among_files() -> None:
+def test_patterns_filter_members_like_files() -> None:
     assert list(read("scans.zip", exclude=("deep", "a*"))) == ["scans.zip/inner/b.png"]
     assert list(read(".", include=("*.jpg",))) == ["./scans.zip/inner/deep/c.jpg"]
     assert read(".", exclude=("*.zip",)) == {}
@@ -101,7 +101,7 @@ def test_patterns_choose_among_members_as_among_files() -> None:
     ]
 
 
-def test_a_folder_that_is_called_like_an_archive_is_a_folder() -> None:
+def test_a_folder_with_the_extension_of_an_archive_is_a_folder() -> None:
     Path("folder.zip").mkdir()
     Path("folder.zip/x.png").write_bytes(b"x")
     assert read("folder.zip") == {"folder.zip/x.png": b"x"}
@@ -109,37 +109,37 @@ def test_a_folder_that_is_called_like_an_archive_is_a_folder() -> None:
 
 def test_members_are_read_in_any_order_and_thread() -> None:
     files = {f"{number}.png": str(number).encode() for number in range(200)}
-    zipped("many.zip", files)
+    write_zip("many.zip", files)
     items = list(find(["many.zip"]))
     with ThreadPoolExecutor(8) as pool:
         contents = list(pool.map(lambda found: found.read(LIMIT), reversed(items)))
     assert contents == list(reversed(files.values()))
 
 
-def test_one_archive_is_opened_once_for_all_its_members(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_is_opened_once_for_all_its_members(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
     real = zips._OpenZip
 
-    def watched(path: str) -> zips._OpenZip:
+    def record_open(path: str) -> zips._OpenZip:
         opened.append(path)
         return real(path)
 
-    monkeypatch.setattr(zips, "_OpenZip", watched)
+    monkeypatch.setattr(zips, "_OpenZip", record_open)
     for path, content in ALL.items():
         assert item(path).read(LIMIT) == content
         assert read(path) == {path: content}
     assert opened == ["scans.zip"]
 
 
-def test_an_archive_that_was_written_anew_is_opened_anew() -> None:
+def test_an_archive_that_was_rewritten_is_opened_again() -> None:
     assert item("scans.zip/a.png").read(LIMIT) == b"1"
-    zipped("scans.zip", {"a.png": b"another"})
+    write_zip("scans.zip", {"a.png": b"another"})
     assert item("scans.zip/a.png").read(LIMIT) == b"another"
 
 
-def test_an_archive_is_closed_when_no_member_can_be_read_any_more() -> None:
+def test_an_archive_is_closed_when_nothing_refers_to_its_members() -> None:
     (found,) = find(["scans.zip/a.png"])
-    zipped("other.zip", {"x": b"x"})
+    write_zip("other.zip", {"x": b"x"})
     assert item("other.zip/x").read(LIMIT) == b"x"
     assert found.read(LIMIT) == b"1"
     del found
@@ -147,9 +147,9 @@ def test_an_archive_is_closed_when_no_member_can_be_read_any_more() -> None:
     assert str(Path("scans.zip").resolve()) not in open_files
 
 
-def test_strange_paths_are_names_only(scans: Path) -> None:
+def test_absolute_and_parent_paths_in_an_archive_are_only_names(scans: Path) -> None:
     files: dict[str, bytes] = {"/abs/1.png": b"1", "../up.png": b"2", "./3.png": b"3", "a//4": b"4"}
-    zipped("odd.zip", files)
+    write_zip("odd.zip", files)
     expected = {f"odd.zip/{path}": content for path, content in files.items()}
     assert read("odd.zip") == expected
     for path, content in expected.items():
@@ -158,7 +158,7 @@ def test_strange_paths_are_names_only(scans: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_each_of_several_members_with_one_name_is_an_item() -> None:
+def test_each_of_several_members_with_the_same_name_is_an_item() -> None:
     with zipfile.ZipFile("twice.zip", "w") as archive:
         archive.writestr("a.png", b"1")
         archive.writestr("a.png", b"2")
@@ -168,43 +168,43 @@ def test_each_of_several_members_with_one_name_is_an_item() -> None:
     ]
 
 
-def test_a_bomb_is_not_unpacked() -> None:
-    zipped("bomb.zip", {"bomb.png": bytes(50_000_000)})
+def test_a_decompression_bomb_is_not_unpacked() -> None:
+    write_zip("bomb.zip", {"bomb.png": bytes(50_000_000)})
     assert read("bomb.zip") == {
         "bomb.zip/bomb.png": f"has 50000000 bytes; the server accepts at most {LIMIT}"
     }
 
 
-def test_a_member_that_lies_about_its_size_is_not_unpacked(
+def test_a_member_with_a_false_size_is_read_only_up_to_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lying = zipped("lying.zip", {"bomb.png": bytes(50_000_000)})
-    content = lying.read_bytes()
-    lying.write_bytes(content.replace((50_000_000).to_bytes(4, "little"), bytes([10, 0, 0, 0])))
-    asked = []
+    forged = write_zip("forged.zip", {"bomb.png": bytes(50_000_000)})
+    content = forged.read_bytes()
+    forged.write_bytes(content.replace((50_000_000).to_bytes(4, "little"), bytes([10, 0, 0, 0])))
+    read_sizes = []
     real = zipfile.ZipExtFile.read
 
-    def watched(file: zipfile.ZipExtFile, count: int) -> bytes:
-        asked.append(count)
+    def record_read(file: zipfile.ZipExtFile, count: int) -> bytes:
+        read_sizes.append(count)
         return real(file, count)
 
-    monkeypatch.setattr(zipfile.ZipExtFile, "read", watched)
-    assert read("lying.zip") == {
-        "lying.zip/bomb.png": "cannot be read: Bad CRC-32 for file 'bomb.png'"
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", record_read)
+    assert read("forged.zip") == {
+        "forged.zip/bomb.png": "cannot be read: Bad CRC-32 for file 'bomb.png'"
     }
-    assert asked == [LIMIT + 1]
+    assert read_sizes == [LIMIT + 1]
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_what_cannot_be_unpacked_in_part_is_not_unpacked(compression: int) -> None:
-    zipped("other.zip", {"a.png": b"1"}, compression)
+def test_a_member_whose_decompressor_cannot_be_limited_is_not_unpacked(compression: int) -> None:
+    write_zip("other.zip", {"a.png": b"1"}, compression)
     assert read("other.zip") == {
-        "other.zip/a.png": "cannot be read: its compression is not deflate, the only one known"
+        "other.zip/a.png": "cannot be read: its compression is not deflate"
     }
 
 
-def test_an_encrypted_member_says_so_and_its_neighbours_are_read() -> None:
-    archive = zipped("secret.zip", {"a.png": b"1", "b.png": b"2"})
+def test_an_encrypted_member_is_an_item_with_the_reason_and_the_rest_is_read() -> None:
+    archive = write_zip("secret.zip", {"a.png": b"1", "b.png": b"2"})
     content = bytearray(archive.read_bytes())
     content[6] |= 1
     content[content.index(b"PK\1\2") + 8] |= 1
@@ -215,7 +215,7 @@ def test_an_encrypted_member_says_so_and_its_neighbours_are_read() -> None:
     }
 
 
-def test_a_link_in_an_archive_is_no_regular_file() -> None:
+def test_a_link_in_an_archive_is_not_a_regular_file() -> None:
     link = zipfile.ZipInfo("link.png")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile("links.zip", "w") as archive:
@@ -223,8 +223,10 @@ def test_a_link_in_an_archive_is_no_regular_file() -> None:
     assert read("links.zip") == {"links.zip/link.png": "is not a regular file"}
 
 
-def test_a_broken_member_says_so_and_its_neighbours_are_read() -> None:
-    broken = zipped("broken.zip", {"a.png": b"aaaaaaaa", "b.png": b"bbbbbbbb"}, zipfile.ZIP_STORED)
+def test_a_broken_member_is_an_item_with_the_reason_and_the_rest_is_read() -> None:
+    broken = write_zip(
+        "broken.zip", {"a.png": b"aaaaaaaa", "b.png": b"bbbbbbbb"}, zipfile.ZIP_STORED
+    )
     broken.write_bytes(broken.read_bytes().replace(b"aaaaaaaa", b"aaaaXaaa"))
     assert read("broken.zip") == {
         "broken.zip/a.png": "cannot be read: Bad CRC-32 for file 'a.png'",
@@ -233,16 +235,16 @@ def test_a_broken_member_says_so_and_its_neighbours_are_read() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\5\6" + bytes(5)])
-def test_what_is_no_archive_is_an_item_that_says_so(content: bytes) -> None:
+def test_a_file_that_is_not_an_archive_is_an_item_with_the_reason(content: bytes) -> None:
     Path("bad.zip").write_bytes(content)
-    answer = "is a damaged archive: File is not a zip file"
-    assert read("bad.zip") == {"bad.zip": answer}
-    assert read("bad.zip/x.png") == {"bad.zip/x.png": answer}
+    reason = "is a damaged archive: File is not a zip file"
+    assert read("bad.zip") == {"bad.zip": reason}
+    assert read("bad.zip/x.png") == {"bad.zip/x.png": reason}
     with pytest.raises(InvalidImageError, match="damaged archive"):
         item("bad.zip/x.png").read(LIMIT)
 
 
-def test_no_truncated_or_altered_archive_stops_anything() -> None:
+def test_truncated_and_altered_archives_raise_only_invalid_image_errors() -> None:
     whole = Path("scans.zip").read_bytes()
     for position in range(0, len(whole), 3):
         altered = bytearray(whole)
@@ -258,11 +260,11 @@ def test_an_archive_in_an_archive_is_a_file() -> None:
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as archive:
         archive.writestr("x.png", b"x")
-    zipped("outer.zip", {"inner.zip": inner.getvalue()})
+    write_zip("outer.zip", {"inner.zip": inner.getvalue()})
     assert read("outer.zip") == {"outer.zip/inner.zip": inner.getvalue()}
 
 
-def test_a_pipe_that_is_called_like_an_archive_is_never_opened() -> None:
+def test_a_pipe_with_the_extension_of_an_archive_is_not_opened() -> None:
     os.mkfifo("pipe.zip")
     assert read("pipe.zip", "p*/x.png") == {
         "pipe.zip": "is not a regular file",

@@ -1,4 +1,4 @@
-"""Files in remote stores."""
+"""Finding and reading files in remote stores."""
 
 import contextlib
 import functools
@@ -14,14 +14,14 @@ import pytest
 
 from digits_client.errors import InvalidImageError
 from digits_client.sources import Selection, find, item
-from digits_client.sources.remote import is_url
+from digits_client.sources.remote_tree import is_url
 
 LIMIT = 1000
 
 
 @pytest.fixture(autouse=True)
 def store() -> "Iterator[fsspec.AbstractFileSystem]":
-    """A store with a few files in it."""
+    """A store with a few files."""
     system = fsspec.filesystem("memory")
     for name in ("b.png", "a/2.png", "a/10.png", "a/deep/x.jpg", ".hidden", ".git/config"):
         system.pipe_file(f"/scans/{name}", name.encode())
@@ -60,27 +60,27 @@ def reason(path: str) -> str:
         ("://x", False),
     ],
 )
-def test_what_begins_with_a_scheme_is_a_url(path: str, *, expected: bool) -> None:
+def test_a_path_with_a_scheme_is_a_url(path: str, *, expected: bool) -> None:
     assert is_url(path) is expected
 
 
-def test_a_folder_stands_for_all_below_it_sorted_without_hidden_ones() -> None:
+def test_a_folder_stands_for_all_files_below_it_sorted_and_without_hidden_ones() -> None:
     assert paths("memory://scans") == ALL
     assert paths("memory://scans/") == ALL
     assert paths("memory://scans", recursive=False) == ["memory://scans/b.png"]
 
 
-def test_what_is_found_can_be_read_and_is_found_again_by_its_path() -> None:
+def test_an_item_can_be_read_and_is_found_again_by_its_path() -> None:
     assert [found.read(LIMIT) for found in find(["memory://scans"])][-1] == b"b.png"
     assert item("memory://scans/a/2.png").read(LIMIT) == b"a/2.png"
 
 
-def test_a_file_is_taken_as_it_is_named() -> None:
+def test_a_file_that_is_named_itself_is_taken_whatever_the_patterns() -> None:
     named = ["memory://scans/b.png", "memory://scans/.hidden", "memory://scans/none"]
     assert paths(*named, include=("*.jpg",)) == named
 
 
-def test_a_glob_finds_what_matches_it() -> None:
+def test_a_glob_finds_the_files_that_match() -> None:
     assert paths("memory://scans/*") == ALL
     assert paths("memory://scans/**/*.png") == [ALL[0], ALL[1], ALL[3]]
     assert paths("memory://sc?ns/a/[0-9]*.png") == ALL[:2]
@@ -89,7 +89,7 @@ def test_a_glob_finds_what_matches_it() -> None:
     assert paths("memory://scans/*", globs=False) == ["memory://scans/*"]
 
 
-def test_a_file_whose_name_looks_like_a_glob_is_that_file(
+def test_an_existing_file_takes_precedence_over_a_glob(
     store: "fsspec.AbstractFileSystem",
 ) -> None:
     store.pipe_file("/scans/a[1].png", b"1")
@@ -97,7 +97,7 @@ def test_a_file_whose_name_looks_like_a_glob_is_that_file(
     assert paths("memory://scans/a[1].png") == ["memory://scans/a[1].png"]
 
 
-def test_patterns_choose_among_what_is_found() -> None:
+def test_patterns_filter_the_files_that_are_found() -> None:
     assert paths("memory://scans", include=("*.png",), exclude=("a",)) == ALL[3:]
     assert paths("memory://scans/**", exclude=("memory://scans/a/deep",)) == [
         ALL[0],
@@ -106,7 +106,7 @@ def test_patterns_choose_among_what_is_found() -> None:
     ]
 
 
-def test_what_cannot_be_read_says_why() -> None:
+def test_a_file_that_cannot_be_read_raises_the_reason() -> None:
     assert reason("memory://scans/none.png") == "cannot be read: No such file or directory"
     assert reason("nothing://x") == "cannot be read: Protocol not known: nothing"
     assert paths("nothing://x", "nothing://x/*") == ["nothing://x", "nothing://x/*"]
@@ -117,7 +117,7 @@ def test_a_file_over_the_limit_is_not_read(store: "fsspec.AbstractFileSystem") -
     assert reason("memory://scans/large.png") == "has 2000 bytes; the server accepts at most 1000"
 
 
-def test_a_folder_that_cannot_be_listed_says_why(
+def test_a_folder_that_cannot_be_listed_is_an_item_with_the_reason(
     store: "fsspec.AbstractFileSystem", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = type(store).ls
@@ -134,7 +134,7 @@ def test_a_folder_that_cannot_be_listed_says_why(
         first.read(LIMIT)
 
 
-def test_without_the_package_every_url_says_what_to_install(
+def test_without_fsspec_every_url_names_the_extra_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
@@ -144,7 +144,7 @@ def test_without_the_package_every_url_says_what_to_install(
         assert "pip install 'digits[remote]'" in reason(path)
 
 
-def test_a_url_of_this_machine_has_the_care_of_a_path(tmp_path: Path) -> None:
+def test_a_file_url_is_read_with_the_same_checks_as_a_path(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "a.png").write_bytes(b"1")
     (tmp_path / "up").symlink_to(".")
@@ -175,7 +175,7 @@ def web(tmp_path: Path) -> Iterator[str]:
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves files, and one without an end."""
+    """Serves files, one endless file and one forbidden file."""
 
     def do_GET(self) -> None:
         if self.path == "/endless.png":
@@ -208,7 +208,7 @@ def test_a_file_on_the_web_is_read(web: str) -> None:
     assert paths(f"{web}/scans/b.png?size=[1]*") == [f"{web}/scans/b.png?size=[1]*"]
 
 
-def test_a_folder_on_the_web_is_its_page_of_links(web: str) -> None:
+def test_a_folder_on_the_web_is_a_page_of_links(web: str) -> None:
     found = list(find([f"{web}/scans/"]))
     assert [image.path for image in found] == [
         f"{web}/scans/a/2%20%C3%BC.png",
@@ -220,12 +220,12 @@ def test_a_folder_on_the_web_is_its_page_of_links(web: str) -> None:
     assert paths(f"{web}/scans/*.png") == [f"{web}/scans/b.png", f"{web}/scans/large.png"]
 
 
-def test_what_cannot_be_read_from_the_web_says_why(web: str) -> None:
+def test_a_web_file_that_cannot_be_read_raises_the_reason(web: str) -> None:
     assert reason(f"{web}/none.png") == "cannot be read: No such file or directory"
     assert reason(f"{web}/scans/large.png") == "has 2000 bytes; the server accepts at most 1000"
     assert "cannot be read: 403, message='Not for you'" in reason(f"{web}/forbidden.png")
     assert reason("http://127.0.0.1:1/x.png").startswith("cannot be read: Connect call failed")
 
 
-def test_of_a_file_without_an_end_no_more_is_read_than_the_limit(web: str) -> None:
-    assert reason(f"{web}/endless.png") == ("has more than 1000 bytes; the server accepts no more")
+def test_an_endless_file_is_read_only_up_to_the_limit(web: str) -> None:
+    assert reason(f"{web}/endless.png") == "has more than the 1000 bytes that the server accepts"

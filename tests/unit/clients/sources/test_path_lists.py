@@ -1,4 +1,4 @@
-"""Paths from a list."""
+"""Reading lists of paths."""
 
 import io
 import os
@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from digits_client.sources import listed, lists
+from digits_client.sources import path_lists, read_paths
 
 
 def paths(content: bytes, separator: bytes = b"\n") -> list[str]:
-    return list(listed(io.BytesIO(content), separator))
+    return list(read_paths(io.BytesIO(content), separator))
 
 
 def test_each_line_is_a_path() -> None:
@@ -27,11 +27,11 @@ def test_a_list_may_be_empty() -> None:
     assert paths(b"") == []
 
 
-def test_with_another_separator_a_line_end_is_part_of_the_name() -> None:
+def test_with_nul_as_separator_a_newline_is_part_of_the_path() -> None:
     assert paths(b"a\nb.png\0\0c\r\0d", b"\0") == ["a\nb.png", "c\r", "d"]
 
 
-def test_a_path_may_have_any_bytes() -> None:
+def test_a_path_may_contain_any_bytes() -> None:
     assert [os.fsencode(path) for path in paths(b"\xff\xfe.png\n\xe4\n")] == [
         b"\xff\xfe.png",
         b"\xe4",
@@ -39,17 +39,17 @@ def test_a_path_may_have_any_bytes() -> None:
 
 
 @pytest.mark.parametrize("block_bytes", [1, 2, 3, 1000])
-def test_it_does_not_matter_where_the_blocks_end(
+def test_paths_may_span_the_blocks_that_are_read(
     block_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(path_lists, "_BLOCK_BYTES", block_bytes)
     assert paths(b"ab\r\ncd\n\nef") == ["ab", "cd", "ef"]
 
 
-def test_a_path_is_there_as_soon_as_its_line_is_written() -> None:
+def test_a_path_is_yielded_as_soon_as_its_line_is_written() -> None:
     readable, writable = os.pipe()
     with os.fdopen(readable, "rb") as stream, os.fdopen(writable, "wb", buffering=0) as out:
-        found = listed(stream)
+        found = read_paths(stream)
         out.write(b"1.png\n2.p")
         assert next(found) == "1.png"
         out.write(b"ng\n")
@@ -65,25 +65,25 @@ def peak_bytes(work: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-class Endless(io.RawIOBase):
-    """Bytes without a separator, 100 MB of them."""
+class NoSeparators(io.RawIOBase):
+    """100 MB without a separator."""
 
-    left = 100_000_000
+    remaining = 100_000_000
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
-        count = min(len(buffer), self.left)
-        self.left -= count
+        count = min(len(buffer), self.remaining)
+        self.remaining -= count
         buffer[:count] = b"x" * count
         return count
 
 
-def test_what_is_no_list_does_not_fill_the_memory() -> None:
-    assert peak_bytes(lambda: list(listed(io.BufferedReader(Endless())))) < 2_000_000
+def test_a_file_that_is_not_a_list_is_not_kept_in_memory() -> None:
+    assert peak_bytes(lambda: list(read_paths(io.BufferedReader(NoSeparators())))) < 2_000_000
 
 
-def test_a_long_list_does_not_fill_the_memory() -> None:
+def test_a_long_list_is_not_kept_in_memory() -> None:
     stream = io.BytesIO(b"some/folder/some.png\n" * 200_000)
-    assert peak_bytes(lambda: sum(1 for _ in listed(stream))) < 2_000_000
+    assert peak_bytes(lambda: sum(1 for _ in read_paths(stream))) < 2_000_000
