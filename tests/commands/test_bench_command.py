@@ -16,7 +16,7 @@ import pytest
 
 from digits_client import Client
 from digits_client.bench.image_kinds import ImageKind, drawn_digits
-from digits_client.bench.options import EPILOG
+from digits_client.bench.parser import EPILOG
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Run, ServerProcess
