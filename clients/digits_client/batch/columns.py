@@ -19,7 +19,7 @@ class Columns:
     top_count: int = 0
     """Number of most probable digits to add as ``top_1``, ``top_1_probability`` and so on."""
     has_probabilities: bool = False
-    """Whether to add ``p0`` to ``p9``."""
+    """Adds the probabilities ``p0`` to ``p9``."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def writer(
     out: TextIO,
     columns: Columns,
     *,
-    has_begun: bool = False,
+    has_rows: bool = False,
 ) -> RowWriter:
     """Return a writer for a format.
 
@@ -35,13 +35,13 @@ def writer(
         row_format: The format.
         out: The stream, with ``errors="surrogateescape"`` since paths are bytes, not text.
         columns: The columns to write.
-        has_begun: Whether the stream already has rows, and so a header.
+        has_rows: Whether the stream already has rows, and so a header.
     """
     match row_format:
         case "table":
             return _TableWriter(out, columns)
         case "csv":
-            return _CsvWriter(out, columns, has_header=has_begun)
+            return _CsvWriter(out, columns, has_header=has_rows)
         case "jsonl":
             return _JsonLinesWriter(out, columns)
 

@@ -73,7 +73,7 @@ def _page(report: ReportData, counters: Counters, sheets: "_SheetRenderer") -> I
         yield from sheets.render("Most confident mismatches", order, mismatches, len(mismatches))
     for title, order, sheet in (
         ("Least confident digits", "The least confident come first.", report.unsure),
-        ("Not a digit", "Those most like a digit come first.", report.not_digits),
+        ("Not a digit, or blank", "Those most like a digit come first.", report.not_digits),
         ("Failed", "In the order of the run.", report.failed),
     ):
         yield from sheets.render(title, order, sheet.images, sheet.count)

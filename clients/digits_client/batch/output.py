@@ -59,12 +59,12 @@ class Output:
                 another format or other columns.
             OSError: The file cannot be written.
         """
-        has_begun = False
+        has_rows = False
         if self._path is not None:
             if resumes:
                 self._prepare_resume(self._path)
-            has_begun = self.part.exists() and self.part.stat().st_size > 0
-            if has_begun and not resumes:
+            has_rows = self.part.exists() and self.part.stat().st_size > 0
+            if has_rows and not resumes:
                 raise UnusableFileError(
                     f"{self.part} is left from an interrupted run: continue it with --resume, or "
                     "remove the file"
@@ -72,8 +72,8 @@ class Output:
             out = self.part.open("a", encoding="utf-8", errors="surrogateescape", newline="")
             self._out = self._stack.enter_context(out)
         row_format = "jsonl" if self._format == "parquet" else self._format
-        self._writer = writer(row_format, self._out, self._columns, has_begun=has_begun)
-        self._has_rows = has_begun
+        self._writer = writer(row_format, self._out, self._columns, has_rows=has_rows)
+        self._has_rows = has_rows
 
     def _prepare_resume(self, path: Path) -> None:
         if not self.part.exists() and path.exists() and self._format != "parquet":

@@ -24,7 +24,7 @@ from .sorting import Sorter, SortingError
 
 
 class Run:
-    """Recognizes the images of a command line. Memory does not grow with their number."""
+    """Recognizes the images of a command line. Results are not kept, however many there are."""
 
     def __init__(self, options: Options) -> None:
         """Create a run.
@@ -70,7 +70,7 @@ class Run:
         Args:
             server: The server.
             stdin: The source of a list named ``-``; None if standard input is closed.
-            stopping: When set, no more images are sent; those in flight are completed.
+            stopping: Once set, no more images are sent; those in flight are completed.
 
         Raises:
             DigitsError: The server is unreachable, timed out, or denied access.
@@ -172,7 +172,7 @@ class Run:
 
     @property
     def has_failed(self) -> bool:
-        """Whether images failed or could not be sorted, or the accuracy is too low."""
+        """True if images failed or could not be sorted, or the accuracy is too low."""
         return bool(
             self._counters.failed_count or self._unsorted_count or self._is_below_min_accuracy
         )

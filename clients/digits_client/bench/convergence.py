@@ -1,4 +1,4 @@
-"""The decision when a repeated measurement has converged."""
+"""The rule by which a repeated measurement has converged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Repeats:
-    """How many times to measure, and when the values count as stable."""
+    """Bounds on the number of repeats, and the tolerance within which they are stable."""
 
     min_count: int
     max_count: int

@@ -21,7 +21,7 @@ MAX_BYTES: Final = 64 * 2**20
 
 
 class ImageKind(enum.StrEnum):
-    """How drawn digits are sent."""
+    """The encoding of drawn digits."""
 
     RAW28 = "raw28"
     """28x28 raw gray pixels."""

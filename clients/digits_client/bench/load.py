@@ -68,7 +68,7 @@ async def open_loop(
     Args:
         make_calls: One function for each connection; calls use them in turn.
         requests: The requests to send, without end.
-        due_times: When to call, on the clock of the event loop, without end.
+        due_times: Times on the clock of the event loop, without end.
         meter: Counts the calls.
         stop: Ends the loop once the calls in flight have ended.
     """

@@ -18,7 +18,7 @@ NOT_FAILURES: Final = frozenset({OK, REJECTED, SUPERSEDED})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a call ended."""
+    """The end of a call: its status, and that of its images."""
 
     status: str
     images: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""What a measurement found, in figures and in notes on how far to trust them."""
+"""The result of a measurement: figures, and notes on their reliability."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Result:
-    """What ``run_load`` measured."""
+    """The result of ``run_load``."""
 
     server: ServerOptions
     workload: Workload
@@ -104,7 +104,7 @@ class Result:
 
     @property
     def is_stable(self) -> bool:
-        """Whether the throughput has become stable."""
+        """True if the throughput became stable."""
         return self.workload.repeats.is_stable(self.convergence)
 
     @property
@@ -129,7 +129,7 @@ class Result:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader has to know to judge the figures, a sentence each."""
+        """Sentences about stability, errors, and limits of the load generator."""
         figures = self.figures
         notes = [self._stability_note()]
         everything = merge_sequential(self.recordings)

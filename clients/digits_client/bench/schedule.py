@@ -12,7 +12,7 @@ _MAX_SLEEP_SECONDS: Final = 0.1
 
 
 class Arrivals(enum.StrEnum):
-    """How calls are spread over time."""
+    """The distribution of calls over time."""
 
     POISSON = "poisson"
     """At random, often in bursts: the arrivals of many independent people."""
@@ -24,10 +24,10 @@ def due_times(arrivals: Arrivals, rate: float, seed: str, offset: float = 0.0) -
     """Yield the times at which calls are due, in seconds from the start, without end.
 
     Args:
-        arrivals: How the times are spread.
+        arrivals: The distribution of the times.
         rate: Calls per second, on average.
         seed: The same seed yields the same Poisson times.
-        offset: When the first call of a constant rate is due, as a share of the interval.
+        offset: Due time of the first call of a constant rate, as a share of the interval.
             Schedules with different offsets interleave.
     """
     if arrivals is Arrivals.CONSTANT:

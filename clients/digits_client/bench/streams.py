@@ -32,7 +32,7 @@ class Stream:
             open_call: Opens a stream.
             requests: Serialized requests without a sequence number, without end.
             meter: Counts each drawing as a call.
-            timeout_seconds: How long the server may take to accept a drawing, and at the end
+            timeout_seconds: The longest time for the server to accept a drawing, and at the end
                 to send the outstanding responses.
         """
         self._timeout_seconds = timeout_seconds
@@ -49,7 +49,7 @@ class Stream:
         """Send each drawing when it is due.
 
         Args:
-            due_times: When to send, on the clock of the event loop, without end.
+            due_times: Times on the clock of the event loop, without end.
             stop: Ends the stream once the drawings that were sent have their responses.
         """
         idle_since = self._meter.now()

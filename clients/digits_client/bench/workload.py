@@ -60,7 +60,7 @@ class Workload:
 
     @property
     def is_open_loop(self) -> bool:
-        """Whether calls start at a rate, independent of responses."""
+        """True if calls start at a rate, whether earlier ones have ended or not."""
         return self.rate is not None and self.kind is not CallKind.STREAM
 
     @property
@@ -113,4 +113,4 @@ def usable_cores() -> int:
     """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS and Windows do not tell which
+    return os.cpu_count() or 1  # macOS and Windows have no affinity

@@ -87,8 +87,8 @@ def test_a_file_cut_off_anywhere_is_completed_without_a_trace(
     complete(whole, row_format, ROWS[:3], resumes=False)
     content = whole.read_bytes()
     for length in range(len(content) + 1):
-        path = tmp_path / "answers"
-        path.with_name("answers.part").write_bytes(content[:length])
+        path = tmp_path / "rows"
+        path.with_name("rows.part").write_bytes(content[:length])
         with Output(row_format, Columns(), path) as output:
             output.open(resumes=True)
             output.write(ROWS[len(list(output.existing_rows())) : 3])
@@ -99,17 +99,17 @@ def test_a_file_cut_off_anywhere_is_completed_without_a_trace(
 
 @pytest.mark.parametrize("row_format", ["csv", "jsonl"])
 def test_new_rows_are_added_to_a_complete_file(row_format: Format, tmp_path: Path) -> None:
-    path = tmp_path / "answers"
+    path = tmp_path / "rows"
     complete(path, row_format, ROWS[:3], resumes=False)
     assert complete(path, row_format, ROWS[3:]) == ROWS[:3]
-    assert [file.name for file in tmp_path.iterdir()] == ["answers"]
+    assert [file.name for file in tmp_path.iterdir()] == ["rows"]
     complete(tmp_path / "whole", row_format, ROWS, resumes=False)
     assert path.read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 def test_parquet_can_be_resumed_and_has_every_row_once(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    path = tmp_path / "answers.parquet"
+    path = tmp_path / "rows.parquet"
     rows = [*ROWS, Row("latin-\udce4.png", error="no")]
     part = write_partly(path, "parquet", rows[:7])
     with part.open("ab") as file:
@@ -126,25 +126,25 @@ def test_parquet_can_be_resumed_and_has_every_row_once(tmp_path: Path) -> None:
         "model_version": "3",
         "error": None,
     }
-    assert [file.name for file in tmp_path.iterdir()] == ["answers.parquet"]
+    assert [file.name for file in tmp_path.iterdir()] == ["rows.parquet"]
 
 
 @pytest.mark.parametrize("row_format", get_args(Format))
 def test_rows_of_an_interrupted_run_are_not_overwritten(row_format: Format, tmp_path: Path) -> None:
-    part = write_partly(tmp_path / "answers", row_format, ROWS)
+    part = write_partly(tmp_path / "rows", row_format, ROWS)
     content = part.read_bytes()
     with pytest.raises(UnusableFileError, match="continue it with --resume, or remove the file"):
-        write_partly(tmp_path / "answers", row_format, ROWS)
+        write_partly(tmp_path / "rows", row_format, ROWS)
     assert part.read_bytes() == content
 
 
 @pytest.mark.parametrize("row_format", ["csv", "jsonl"])
 def test_a_file_with_other_columns_is_not_resumed(row_format: Format, tmp_path: Path) -> None:
-    part = write_partly(tmp_path / "answers", row_format, ROWS)
+    part = write_partly(tmp_path / "rows", row_format, ROWS)
     content = part.read_bytes()
     with (
         pytest.raises(UnusableFileError, match="has other columns"),
-        Output(row_format, Columns(top_count=1), tmp_path / "answers") as output,
+        Output(row_format, Columns(top_count=1), tmp_path / "rows") as output,
     ):
         output.open(resumes=True)
     assert part.read_bytes() == content
@@ -152,17 +152,17 @@ def test_a_file_with_other_columns_is_not_resumed(row_format: Format, tmp_path: 
 
 @pytest.mark.parametrize("row_format", ["csv", "jsonl"])
 def test_a_file_with_other_content_is_not_resumed(row_format: Format, tmp_path: Path) -> None:
-    part = tmp_path / "answers.part"
+    part = tmp_path / "rows.part"
     part.write_bytes(b"nonsense\n\x00\n")
-    with pytest.raises(UnusableFileError, match=r"answers\.part "):
-        write_partly(tmp_path / "answers", row_format, ROWS, resumes=True)
+    with pytest.raises(UnusableFileError, match=r"rows\.part "):
+        write_partly(tmp_path / "rows", row_format, ROWS, resumes=True)
     assert part.read_bytes() == b"nonsense\n\x00\n"
 
 
 def test_a_run_that_fails_before_its_first_row_leaves_no_file(tmp_path: Path) -> None:
-    write_partly(tmp_path / "answers", "csv", [])
+    write_partly(tmp_path / "rows", "csv", [])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_resuming_without_an_earlier_run_starts_one(tmp_path: Path) -> None:
-    assert complete(tmp_path / "answers", "csv", ROWS) == []
+    assert complete(tmp_path / "rows", "csv", ROWS) == []
