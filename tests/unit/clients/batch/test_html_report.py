@@ -145,14 +145,14 @@ def test_a_run_without_images_has_a_page(tmp_path: Path) -> None:
     assert "0 images recognized" in write(tmp_path / "r.html").text
 
 
-def encode(image: Image.Image, form: str) -> bytes:
+def encode(image: Image.Image, image_format: str) -> bytes:
     out = io.BytesIO()
-    image.save(out, form)
+    image.save(out, image_format)
     return out.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("image", "form"),
+    ("image", "image_format"),
     [
         (Image.new("1", (40, 30)), "PNG"),
         (Image.new("P", (40, 30)), "GIF"),
@@ -163,8 +163,8 @@ def encode(image: Image.Image, form: str) -> bytes:
     ],
     ids=lambda value: getattr(value, "mode", value),
 )
-def test_every_kind_of_image_has_a_thumbnail(image: Image.Image, form: str) -> None:
-    assert (thumbnail(encode(image, form)) or "").startswith("data:image/png;base64,")
+def test_every_kind_of_image_has_a_thumbnail(image: Image.Image, image_format: str) -> None:
+    assert (thumbnail(encode(image, image_format)) or "").startswith("data:image/png;base64,")
 
 
 def test_a_thumbnail_is_small() -> None:
