@@ -40,7 +40,7 @@ def test_every_sample_has_its_row_and_every_drawing_is_answered_right(
     for row in odd.values():
         assert row["error"].startswith("image.encoded is ")
         assert row["verdict"] == row["digit"] == ""
-    assert done.stderr.startswith("50 of 50 labelled images are right: 100.00%; ")
+    assert done.stderr.startswith("50 of 50 labeled images are correct: 100.00%; ")
     assert done.stderr.endswith(": 50 digits, 1 blank, 3 failed\n")
 
 

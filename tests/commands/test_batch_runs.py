@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from digits_client.batch.options import EPILOG
+from digits_client.batch.parser import EPILOG
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Run, ServerProcess, Start
@@ -126,21 +126,21 @@ def test_an_interrupted_run_writes_what_is_in_flight_and_says_how_to_go_on(
     rows = rows_of(part)
     assert 64 <= len(rows) < 2000
     assert said.splitlines()[-1] == (
-        f"digits-batch: interrupted; {len(rows):,} rows are in {part}: for the rest, say the same "
-        "with --resume"
+        f"digits-batch: interrupted; {len(rows):,} rows are in {part}: rerun with --resume to "
+        "continue"
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == [part.name]
     again = run(BATCH, *map(str, arguments))
     assert (again.returncode, again.stderr) == (
         2,
-        f"digits-batch: {part} is there from a run that was interrupted: go on with --resume, or "
-        "remove it\n",
+        f"digits-batch: {part} is left from an interrupted run: continue it with --resume, or "
+        "remove the file\n",
     )
     done = run(BATCH, *map(str, arguments), "--resume")
     assert done.returncode == 0
     assert "2,000 images in " in done.stderr
-    assert f", {len(rows):,} of them earlier: 2,000 digits\n" in done.stderr
-    assert "2,000 of 2,000 labelled images are right: 100.00%" in done.stderr
+    assert f", {len(rows):,} from an earlier run: 2,000 digits\n" in done.stderr
+    assert "2,000 of 2,000 labeled images are correct: 100.00%" in done.stderr
     assert is_whole(output, many)
 
 
@@ -177,7 +177,7 @@ def test_a_server_that_goes_for_good_is_given_up_and_what_it_answered_is_kept(
     rows = rows_of(part)
     assert len(rows) >= 64
     assert said.count("\n") == 1
-    assert f"; {len(rows):,} rows are in {part}: for the rest, say the same with --resume" in said
+    assert f"; {len(rows):,} rows are in {part}: rerun with --resume to continue" in said
 
 
 def test_two_servers_share_the_load(start: "Start", run: "Run", many: Path, tmp_path: Path) -> None:
@@ -284,8 +284,8 @@ def test_too_few_right_answers_exit_1(run: "Run", server: "ServerProcess", tmp_p
     assert run(*arguments, "--min-accuracy", "0.8").returncode == 0
     done = run(*arguments, "--min-accuracy", "0.81")
     assert done.returncode == 1
-    assert f"  samples/3/{paths[4].name}: labelled 8, answered 3 at " in done.stderr
-    assert "the accuracy of 5 labelled images is below 81.00%\n" in done.stderr
+    assert f"  samples/3/{paths[4].name}: labeled 8, recognized as 3 at " in done.stderr
+    assert "the accuracy of 5 labeled images is below 81.00%\n" in done.stderr
 
 
 def test_progress_for_pipelines_is_lines_of_json(run: "Run", server: "ServerProcess") -> None:
@@ -309,7 +309,7 @@ def test_without_a_terminal_there_is_no_bar(run: "Run", server: "ServerProcess")
         (["samples", "--resume"], "--resume: needs --output"),
         (["samples", "--format", "parquet"], "--format parquet: needs --output"),
         (["samples", "--min-accuracy", "2"], "argument --min-accuracy: 2 is not between 0 and 1"),
-        (["samples", "--give-up-after", "x"], "argument --give-up-after: x is no number"),
+        (["samples", "--give-up-after", "x"], "argument --give-up-after: 'x' is not a number"),
         (["samples", "--no-labels", "--labels", "x"], "exclude each other"),
         (["samples", "--move-to", "x", "--link-to", "y"], "not allowed with"),
         (["samples", "--top", "11"], "argument --top: invalid choice: 11"),
@@ -341,7 +341,7 @@ EXAMPLES = re.findall(r"^  (.*digits-batch .*)$", EPILOG.partition("examples:")[
 def test_the_examples_of_the_help_do_what_they_say(
     example: str, server: "ServerProcess", environment: dict[str, str], tmp_path: Path
 ) -> None:
-    for name in ("scans", "labelled", "cells"):
+    for name in ("scans", "labeled", "cells"):
         shutil.copytree(ROOT / "samples" / "3", tmp_path / name / "3")
     shutil.make_archive(str(tmp_path / "scans"), "zip", tmp_path / "scans")
     command = tmp_path / "bin" / "digits-batch"

@@ -1,7 +1,8 @@
-"""The command ``digits-batch``: from files and folders to rows of answers.
+"""The command ``digits-batch``: recognize image files, and write a row for each.
 
-``options`` is what can be said, ``listing`` the images that are meant, ``run`` what is done with
-their answers: ``output`` writes rows in one of the ``formats``, ``resume`` goes on where they
-end, ``evaluation`` compares them with ``labels``, ``sorting`` puts the images into folders, and
-``report`` and ``page`` show them. The answers come from ``digits_client.bulk.pipeline``.
+``options`` is the command line and ``inputs`` the images that it names. ``run`` sends them
+through ``digits_client.bulk.pipeline`` and processes each result: ``output`` writes rows in one
+of the ``formats``, ``resume`` continues an interrupted file, ``evaluation`` compares with
+``labels``, ``sorting`` puts the images into folders, and ``report_data`` collects what
+``html_report`` shows.
 """

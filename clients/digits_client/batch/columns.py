@@ -1,4 +1,4 @@
-"""The columns of a row: those that are always there, and those that are asked for."""
+"""The columns of the output: the fixed ones, and the optional ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ DIGITS: Final = range(10)
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns are written; empty is a value that an image does not have."""
+    """The columns to write. A value that an image does not have is None."""
 
     top_count: int = 0
-    """Likeliest digits to show, whatever the verdict: ``top_1``, ``top_1_probability`` ..."""
+    """Number of most probable digits to add as ``top_1``, ``top_1_probability`` and so on."""
     has_probabilities: bool = False
-    """Whether to show ``p0`` to ``p9``."""
+    """Adds the probabilities ``p0`` to ``p9``."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them, in order."""
+        """The column names, in order."""
         ranks = range(1, self.top_count + 1)
         top = (name for rank in ranks for name in (f"top_{rank}", f"top_{rank}_probability"))
-        shares = (f"p{digit}" for digit in DIGITS if self.has_probabilities)
-        return (*COLUMNS, *top, *shares)
+        probabilities = (f"p{digit}" for digit in DIGITS if self.has_probabilities)
+        return (*COLUMNS, *top, *probabilities)
 
     def values(self, row: Row) -> dict[str, Value]:
-        """Return the value in each column, None where there is none."""
+        """Return the value of each column."""
         values: list[Value] = [getattr(row, name) for name in COLUMNS]
         shares = row.probabilities
         if self.top_count:
@@ -42,23 +42,25 @@ class Columns:
         return dict(zip(self.names, values, strict=True))
 
 
-def row_of(values: Mapping[str, Any]) -> Row:
-    """Return the row that was written as these values, as they come from JSON or CSV.
+def parse_row(values: Mapping[str, Any]) -> Row:
+    """Return the row that was written with these values, as read from JSON or CSV.
 
     Raises:
-        ValueError: They are not those of a row.
+        ValueError: A column is missing or has an invalid value.
     """
     try:
-        found = {name: values[name] for name in COLUMNS}
-        if not isinstance(found["path"], str) or not found["path"]:
-            raise ValueError("it has no path")
+        fixed = {name: values[name] for name in COLUMNS}
+        if not isinstance(fixed["path"], str) or not fixed["path"]:
+            raise ValueError("the path is missing")
         return Row(
-            path=found["path"],
-            verdict=found["verdict"] or None,
-            digit=None if found["digit"] in (None, "") else int(found["digit"]),
-            confidence=None if found["confidence"] in (None, "") else float(found["confidence"]),
-            model_version=found["model_version"] or None,
-            error=found["error"] or None,
+            path=fixed["path"],
+            verdict=fixed["verdict"] or None,
+            digit=None if fixed["digit"] in (None, "") else int(fixed["digit"]),
+            confidence=None if fixed["confidence"] in (None, "") else float(fixed["confidence"]),
+            model_version=fixed["model_version"] or None,
+            error=fixed["error"] or None,
         )
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"it has no {error}") from error
+    except KeyError as error:
+        raise ValueError(f"the column {error} is missing") from error
+    except TypeError as error:
+        raise ValueError(f"a value has the wrong type: {error}") from error

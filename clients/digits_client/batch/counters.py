@@ -1,4 +1,4 @@
-"""Counts of what became of the images, for the closing line."""
+"""Counts of results by verdict, and the rate of the run."""
 
 import time
 from collections import Counter
@@ -7,7 +7,7 @@ from typing import Final
 from .rows import Row
 
 ERROR: Final = "error"
-_WORDS: Final = {
+_LABELS: Final = {
     "digit": "digits",
     "not_a_digit": "not a digit",
     "blank": "blank",
@@ -15,57 +15,55 @@ _WORDS: Final = {
 }
 
 
-class Tally:
-    """How many images were answered how, and how fast."""
+class Counters:
+    """Counts images by verdict; its text is the last line of a run."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self._started_at = time.monotonic()
         self._counts: Counter[str] = Counter()
         self._resumed_count = 0
 
-    def begin(self) -> None:
-        """Count the time from now."""
-        self._began = time.monotonic()
+    def restart_clock(self) -> None:
+        """Measure the time from now."""
+        self._started_at = time.monotonic()
 
     def add(self, row: Row, *, is_resumed: bool = False) -> None:
         """Count an image.
 
         Args:
-            row: Its row.
-            is_resumed: Whether an earlier run has answered it.
+            row: The row of the image.
+            is_resumed: Whether the row is from an earlier run.
         """
         self._counts[row.verdict or ERROR] += 1
         self._resumed_count += is_resumed
 
     @property
     def count(self) -> int:
-        """Of all images."""
+        """The number of images, those of earlier runs included."""
         return self._counts.total()
 
     @property
     def failed_count(self) -> int:
-        """Of images that have an error."""
+        """The number of images with an error."""
         return self._counts[ERROR]
 
     @property
     def seconds(self) -> float:
-        """Since it began."""
-        return time.monotonic() - self._began
+        """The time since the start."""
+        return time.monotonic() - self._started_at
 
     @property
     def images_per_second(self) -> float:
-        """Of this run alone."""
+        """The rate of this run, without the images of earlier runs."""
         return (self.count - self._resumed_count) / max(self.seconds, 1e-3)
 
     def __str__(self) -> str:
         counts = [
-            f"{self._counts[what]:,} {words}"
-            for what, words in _WORDS.items()
-            if self._counts[what]
+            f"{self._counts[key]:,} {label}" for key, label in _LABELS.items() if self._counts[key]
         ]
-        earlier = f", {self._resumed_count:,} of them earlier" if self._resumed_count else ""
-        rate = f"{self.images_per_second:,.0f} a second"
+        resumed = f", {self._resumed_count:,} from an earlier run" if self._resumed_count else ""
+        rate = f"{self.images_per_second:,.0f} per second"
         return (
-            f"{self.count:,} images in {self.seconds:.1f} s ({rate}){earlier}: "
+            f"{self.count:,} images in {self.seconds:.1f} s ({rate}){resumed}: "
             f"{', '.join(counts) or 'none'}"
         )

@@ -1,5 +1,5 @@
-"""What ends a run before it has begun, as wrong usage does."""
+"""The error that ends a run like wrong usage does."""
 
 
 class UnusableFileError(Exception):
-    """A file that the command line names is there, or is not, or holds something else."""
+    """A file that the command line names is missing, in the way, or has the wrong content."""

@@ -1,32 +1,38 @@
-"""The list of the images that failed, to be given to ``--files-from``."""
+"""The list of images that failed, in the form that ``--files-from`` reads."""
 
 from pathlib import Path
+
+from digits_client.atomic_file import part_path
 
 from .rows import Row
 
 
 class FailedList:
-    """Writes the paths of images that have an error; the file is whole or not there."""
+    """Writes the paths of images that have an error.
+
+    The file gets its name only when the list is complete. An earlier list of that name, which
+    may be the input of the run, stays until then.
+    """
 
     def __init__(self, path: Path, separator: bytes) -> None:
-        """Begin.
+        """Open the file under its temporary name.
 
         Args:
             path: The file.
-            separator: What ends a path in it: a line's end, or NUL.
+            separator: The byte that ends each path: a line feed or NUL.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: The file cannot be written.
         """
         self._path = path
         self._separator = separator
-        self._part = path.with_name(path.name + ".part")
+        self._part = part_path(path)
         self._file = self._part.open("wb")
         self.unlisted_count = 0
-        """Of paths that hold the separator: such a list cannot name them."""
+        """Number of failed images that are not in the list, since their path has the separator."""
 
     def add(self, row: Row) -> None:
-        """List an image, if it failed."""
+        """Add an image if it failed."""
         if row.error is None:
             return
         path = row.path.encode("utf-8", "surrogateescape")
@@ -36,11 +42,11 @@ class FailedList:
             self._file.write(path + self._separator)
 
     def finish(self) -> None:
-        """Give the file its name."""
+        """Give the complete file its name."""
         self._file.close()
         self._part.replace(self._path)
 
     def close(self) -> None:
-        """Remove what is not whole: an earlier list, which may be the input, is left as it is."""
+        """Remove the file if it is not complete."""
         self._file.close()
         self._part.unlink(missing_ok=True)

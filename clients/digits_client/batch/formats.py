@@ -1,11 +1,11 @@
-"""The formats in which rows are written, and read back."""
+"""The formats of the output, for writing rows and for reading them back."""
 
 import csv
 import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final, Literal, Protocol, TextIO
 
-from .columns import Columns
+from .columns import COLUMNS, Columns
 from .rows import Row
 
 Format = Literal["table", "csv", "jsonl", "parquet"]
@@ -16,55 +16,52 @@ class RowWriter(Protocol):
     """Writes rows in one format."""
 
     def write(self, row: Row) -> None:
-        """Write a row, or hold it back for a while."""
+        """Write a row, now or later."""
 
     def finish(self) -> None:
-        """Write what was held back."""
+        """Write the rows that were held back."""
 
 
 def writer(
-    form: Literal["table", "csv", "jsonl"],
+    row_format: Literal["table", "csv", "jsonl"],
     out: TextIO,
     columns: Columns,
     *,
-    has_begun: bool = False,
+    has_rows: bool = False,
 ) -> RowWriter:
-    """Return a writer of a format.
-
-    A path may hold bytes that are no text: ``out`` has to be able to give them back
-    (``errors="surrogateescape"``).
+    """Return a writer for a format.
 
     Args:
-        form: The format.
-        out: Where to write.
-        columns: What to write.
-        has_begun: Whether rows are there already, and so a header.
+        row_format: The format.
+        out: The stream, with ``errors="surrogateescape"`` since paths are bytes, not text.
+        columns: The columns to write.
+        has_rows: Whether the stream already has rows, and so a header.
     """
-    match form:
+    match row_format:
         case "table":
             return _TableWriter(out, columns)
         case "csv":
-            return _CsvWriter(out, columns, has_header=has_begun)
+            return _CsvWriter(out, columns, has_header=has_rows)
         case "jsonl":
             return _JsonLinesWriter(out, columns)
 
 
-def records(form: LineFormat, file: BinaryIO) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Yield each whole record of a file with what it was read from.
+def records(row_format: LineFormat, file: BinaryIO) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Yield the bytes and the values of each complete record.
 
-    Ends before one that is torn: without its line's end, or without the end of a quoted
-    field. A CSV's header is yielded too, with no values.
+    Stops before an incomplete record, which lacks its line feed or the end of a quoted field.
+    The header of a CSV file is yielded as a record without values.
 
     Raises:
-        ValueError: A record is none of the format.
+        ValueError: A record is not valid in the format.
     """
     names: list[str] | None = None
-    for record in _whole(form, file):
+    for record in _complete_records(row_format, file):
         text = record.decode("utf-8", "surrogateescape")
-        if form == "jsonl":
+        if row_format == "jsonl":
             values = json.loads(text)
             if not isinstance(values, dict):
-                raise ValueError(f"it is no object: {text[:40]!r}")
+                raise ValueError(f"{text[:40]!r} is not a JSON object")
             yield record, values
             continue
         try:
@@ -78,11 +75,11 @@ def records(form: LineFormat, file: BinaryIO) -> Iterator[tuple[bytes, dict[str,
             yield record, dict(zip(names, fields, strict=True))
 
 
-def _whole(form: LineFormat, file: BinaryIO) -> Iterator[bytes]:
+def _complete_records(row_format: LineFormat, file: BinaryIO) -> Iterator[bytes]:
     record = b""
     for line in file:
         record += line
-        is_within_quotes = form == "csv" and record.count(b'"') % 2 == 1
+        is_within_quotes = row_format == "csv" and record.count(b'"') % 2 == 1
         if record.endswith(b"\n") and not is_within_quotes:
             yield record
             record = b""
@@ -91,15 +88,14 @@ def _whole(form: LineFormat, file: BinaryIO) -> Iterator[bytes]:
 class _CsvWriter:
     def __init__(self, out: TextIO, columns: Columns, *, has_header: bool) -> None:
         self._columns = columns
-        self._plain = csv.writer(out, lineterminator="\n")
+        self._minimal = csv.writer(out, lineterminator="\n")
         self._quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         if not has_header:
-            self._plain.writerow(columns.names)
+            self._minimal.writerow(columns.names)
 
     def write(self, row: Row) -> None:
-        # A return in a name is left without quotes by Python's writer, and its reader then
-        # takes it for the end of the line.
-        chosen = self._quoted if "\r" in row.path else self._plain
+        # Python's writer leaves a carriage return unquoted, which its reader takes for a line end.
+        chosen = self._quoted if "\r" in row.path else self._minimal
         chosen.writerow(self._columns.values(row).values())
 
     def finish(self) -> None:
@@ -119,13 +115,14 @@ class _JsonLinesWriter:
 
 
 class _TableWriter:
-    """Columns for the eye. Their widths are those of the first rows, which wait for each other."""
+    """Aligned columns for reading. The first rows are held back to find the column width."""
 
     LOOK_AHEAD_COUNT: Final = 64
 
     def __init__(self, out: TextIO, columns: Columns) -> None:
         self._out = out
         self._columns = columns
+        self._extra_names = columns.names[len(COLUMNS) :]
         self._held: list[Row] | None = []
         self._path_width = 0
 
@@ -141,16 +138,15 @@ class _TableWriter:
         if not self._held:
             return
         self._path_width = max(len("path"), *(len(row.path) for row in self._held))
-        titles = [_title(name) for name in self._columns.names[len(_FIRST) :]]
-        self._line(["path", *_FIRST[1:], *titles])
+        titles = [_title(name) for name in self._extra_names]
+        self._print_cells(["path", "verdict", "digit", "confidence", "model", "error", *titles])
         for row in self._held:
             self._print(row)
         self._held = None
 
     def _print(self, row: Row) -> None:
         values = self._columns.values(row)
-        more = list(self._columns.names[len(_FIRST) :])
-        self._line(
+        self._print_cells(
             [
                 row.path,
                 row.verdict or "error",
@@ -158,29 +154,26 @@ class _TableWriter:
                 "" if row.confidence is None else f"{row.confidence:.1%}",
                 row.model_version or "",
                 row.error or "",
-                *(_shown(name, values[name]) for name in more),
+                *(_cell(values[name]) for name in self._extra_names),
             ]
         )
 
-    def _line(self, cells: list[str]) -> None:
-        path, verdict, digit, confidence, model, error, *more = cells
-        # What was asked for comes before the error, which may be long.
-        shares = "".join(f"  {cell:>6}" for cell in more)
+    def _print_cells(self, cells: list[str]) -> None:
+        path, verdict, digit, confidence, model, error, *extras = cells
+        # The error comes last because it may be long.
+        extra_text = "".join(f"  {cell:>6}" for cell in extras)
         line = (
             f"{path:<{self._path_width}}  {verdict:<11}  {digit:>5}  {confidence:>10}"
-            f"  {model:>5}{shares}  {error}"
+            f"  {model:>5}{extra_text}  {error}"
         )
         self._out.write(line.rstrip() + "\n")
-
-
-_FIRST: Final = ("path", "verdict", "digit", "confidence", "model", "error")
 
 
 def _title(name: str) -> str:
     return "" if name.endswith("_probability") else name.replace("_", " ")
 
 
-def _shown(name: str, value: object) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
     return f"{value:.1%}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""The items of a run, as its options name them."""
+"""The images that a command line names."""
 
 import os
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from .options import Options
 STDIN: Final = "-"
 
 
-def items(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
-    """Yield what the command line names, then what its lists name.
+def find_items(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
+    """Yield the images of the paths on the command line, then those of its lists.
 
     Args:
-        options: Of the run.
-        stdin: Where ``-`` reads its list; None where standard input is closed.
+        options: The command line.
+        stdin: The source of a list named ``-``; None if standard input is closed.
 
     Raises:
         UnusableFileError: A list cannot be read.
@@ -37,15 +37,15 @@ def items(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
             yield from _of_list(options, file)
 
 
-def items_again(options: Options) -> Iterator[Item] | None:
-    """Return the items once more, to count them; None where that cannot be done, or costs much.
+def find_items_again(options: Options) -> Iterator[Item] | None:
+    """Return the same images a second time, to count them; None if that is costly or impossible.
 
-    A pipe can be read only once; to list an archive or a remote store is work.
+    A pipe can be read only once, and listing an archive or a remote store is slow.
     """
     is_costly = any(is_url(path) or is_archive(path) for path in options.paths)
     if is_costly or STDIN in options.paths or not all(map(os.path.isfile, options.lists)):
         return None
-    return items(options, None)
+    return find_items(options, None)
 
 
 def _of_list(options: Options, file: BinaryIO) -> Iterator[Item]:

@@ -1,4 +1,4 @@
-"""What the digit in an image is known to be."""
+"""The known digits of images."""
 
 import csv
 import json
@@ -11,49 +11,49 @@ from .errors import UnusableFileError
 
 
 class Labels(Protocol):
-    """Knows the digits of some images."""
+    """Maps paths of images to known digits."""
 
     def of(self, path: str) -> int | None:
-        """Return the digit of an image by the path of its row; None where it is not known."""
+        """Return the digit of the image with this path in its row; None if it is not known."""
 
 
 class FolderLabels:
-    """An image in a folder named 0 to 9 is of that digit; also in archives and remote stores."""
+    """Labels an image with the name of its folder, 0 to 9, also in archives and remote stores."""
 
     def of(self, path: str) -> int | None:
-        """Return the digit that the image's own folder is named by."""
+        """Return the digit that names the image's folder."""
         return _digit(path.rpartition("/")[0].rpartition("/")[2])
 
 
 class FileLabels:
-    """Labels in a file: CSV with the columns ``path`` and ``label``, or JSON lines with both.
+    """Labels from a file: CSV with the columns ``path`` and ``label``, or JSON lines with both.
 
-    A path is one as the rows show it, or one relative to the file's folder. Where neither is
-    found, the name alone counts, if it is there only once.
+    A path matches as the row shows it, or relative to the folder of the file. If neither form
+    matches, the file name alone decides, provided that it is unique in the file.
     """
 
     def __init__(self, file: Path) -> None:
         """Read the file.
 
         Raises:
-            UnusableFileError: It cannot be read, or a line has no path, or no digit.
+            UnusableFileError: The file cannot be read, or a line lacks a path or a digit.
         """
         self._by_path: dict[str, int] = {}
         self._by_name: dict[str, int | None] = {}
         try:
-            # Spreadsheets begin a file with a mark, which is no part of the first column.
+            # utf-8-sig: spreadsheets start a file with a byte order mark.
             with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
                 for number, values in _records(file, lines):
                     path, digit = values.get("path"), _digit(str(values.get("label")))
                     if not isinstance(path, str) or not path or digit is None:
                         raise UnusableFileError(
-                            f"{file}: line {number} has no path and label of 0 to 9"
+                            f"{file}: line {number} needs a path and a label from 0 to 9"
                         )
                     self._add(file.parent, path, digit)
         except OSError as error:
             raise UnusableFileError(f"cannot read {file}: {error.strerror}") from error
         except (csv.Error, ValueError) as error:
-            raise UnusableFileError(f"{file} holds neither CSV nor JSON lines: {error}") from error
+            raise UnusableFileError(f"{file} is neither CSV nor JSON lines: {error}") from error
 
     def _add(self, folder: Path, path: str, digit: int) -> None:
         self._by_path[path] = digit
@@ -70,7 +70,7 @@ class FileLabels:
 
 
 def _records(file: Path, lines: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the values of each image, and the number of the line that they end in."""
+    """Yield the number of the last line of each record, and its values."""
     if file.suffix.lower() in (".jsonl", ".ndjson", ".json"):
         for number, line in enumerate(lines, 1):
             if line.strip():
@@ -79,7 +79,7 @@ def _records(file: Path, lines: Any) -> Iterator[tuple[int, dict[str, Any]]]:
     else:
         reader = csv.DictReader(lines)
         if not {"path", "label"} <= set(reader.fieldnames or ()):
-            raise UnusableFileError(f"{file} has no columns path and label in its first line")
+            raise UnusableFileError(f"{file}: the first line needs the columns path and label")
         for record in reader:
             yield reader.line_num, record
 

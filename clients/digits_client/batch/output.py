@@ -1,4 +1,4 @@
-"""Where rows go: standard output, or a file that has its name only once it is complete."""
+"""The output of rows: standard output, or a file that gets its name once it is complete."""
 
 import contextlib
 import os
@@ -7,30 +7,32 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self, TextIO
 
+from digits_client.atomic_file import part_path
+
 from . import parquet
 from .columns import Columns
 from .errors import UnusableFileError
 from .formats import Format, LineFormat, writer
-from .resume import mend, rows
+from .resume import read_rows, truncate_partial_record
 from .rows import Row
 
 
 class Output:
-    """Writes rows in a format; what has been written is there, whatever comes after.
+    """Writes rows so that none is lost if the run is killed.
 
-    A file's rows are in ``<name>.part`` until ``complete``. Those of Parquet, which cannot be
-    added to, are in JSON lines until then.
+    The rows of a file are in ``<name>.part`` until the file is complete. For Parquet, to which
+    rows cannot be appended, they are JSON lines until then.
     """
 
-    def __init__(self, form: Format, columns: Columns, path: Path | None = None) -> None:
-        """Prepare to write.
+    def __init__(self, row_format: Format, columns: Columns, path: Path | None = None) -> None:
+        """Store the arguments; ``open`` opens the output.
 
         Args:
-            form: The format.
-            columns: What to write.
+            row_format: The format.
+            columns: The columns to write.
             path: The file; None for standard output.
         """
-        self._form = form
+        self._format = row_format
         self._columns = columns
         self._path = path
         self._out: TextIO = sys.stdout
@@ -45,68 +47,68 @@ class Output:
 
     @property
     def part(self) -> Path:
-        """Where the rows are until the file is complete."""
-        assert self._path is not None  # noqa: S101 - only asked of a file
-        return self._path.with_name(self._path.name + ".part")
+        """The file that holds the rows until the output is complete."""
+        assert self._path is not None  # noqa: S101 - not used for standard output
+        return part_path(self._path)
 
-    def begin(self, *, resumes: bool) -> None:
-        """Make ready to write, behind the rows of an interrupted run if told so.
+    def open(self, *, resumes: bool) -> None:
+        """Open the output, and with ``resumes``, append to the rows of an interrupted run.
 
         Raises:
-            UnusableFileError: There are such rows and nothing was said of them, or they are
-                others than would be written here.
-            OSError: It cannot be written.
+            UnusableFileError: There are such rows but ``resumes`` is not set, or they have
+                another format or other columns.
+            OSError: The file cannot be written.
         """
-        has_begun = False
+        has_rows = False
         if self._path is not None:
             if resumes:
-                self._mend(self._path)
-            has_begun = self.part.exists() and self.part.stat().st_size > 0
-            if has_begun and not resumes:
+                self._prepare_resume(self._path)
+            has_rows = self.part.exists() and self.part.stat().st_size > 0
+            if has_rows and not resumes:
                 raise UnusableFileError(
-                    f"{self.part} is there from a run that was interrupted: go on with --resume, "
-                    "or remove it"
+                    f"{self.part} is left from an interrupted run: continue it with --resume, or "
+                    "remove the file"
                 )
             out = self.part.open("a", encoding="utf-8", errors="surrogateescape", newline="")
             self._out = self._stack.enter_context(out)
-        form = "jsonl" if self._form == "parquet" else self._form
-        self._writer = writer(form, self._out, self._columns, has_begun=has_begun)
-        self._has_rows = has_begun
+        row_format = "jsonl" if self._format == "parquet" else self._format
+        self._writer = writer(row_format, self._out, self._columns, has_rows=has_rows)
+        self._has_rows = has_rows
 
-    def _mend(self, path: Path) -> None:
-        if not self.part.exists() and path.exists() and self._form != "parquet":
-            path.rename(self.part)  # it is complete: what is new since is added
+    def _prepare_resume(self, path: Path) -> None:
+        if not self.part.exists() and path.exists() and self._format != "parquet":
+            path.rename(self.part)  # the file is complete: new images are appended
         if self.part.exists():
-            mend(self.part, self._line_form, self._columns)
+            truncate_partial_record(self.part, self._line_format, self._columns)
 
     @property
-    def _line_form(self) -> LineFormat:
-        return "csv" if self._form == "csv" else "jsonl"
+    def _line_format(self) -> LineFormat:
+        return "csv" if self._format == "csv" else "jsonl"
 
-    def done(self) -> Iterator[Row]:
-        """Yield the rows that were there when it began."""
-        return iter(()) if self._path is None else rows(self.part, self._line_form)
+    def existing_rows(self) -> Iterator[Row]:
+        """Yield the rows of the interrupted run that this one continues."""
+        return iter(()) if self._path is None else read_rows(self.part, self._line_format)
 
-    def write(self, answered: Iterable[Row]) -> None:
-        """Write rows, so that a kill right after loses none of them."""
-        for row in answered:
+    def write(self, rows: Iterable[Row]) -> None:
+        """Write rows, and pass them to the operating system at once."""
+        for row in rows:
             self._writer.write(row)
             self._has_rows = True
         self._out.flush()
 
     def finish(self, *, is_complete: bool) -> None:
-        """Write what was held back; a complete file gets its name."""
+        """Write rows that were held back, and give a complete file its name."""
         self._writer.finish()
         self._out.flush()
         if self._path is None:
             return
         if not is_complete:
             if not self._has_rows:
-                self.part.unlink()  # nothing to go on from
+                self.part.unlink()  # there is nothing to resume
             return
         os.fsync(self._out.fileno())
         self._stack.close()
-        if self._form == "parquet":
+        if self._format == "parquet":
             parquet.convert(self.part, self._path, self._columns)
             self.part.unlink()
         else:

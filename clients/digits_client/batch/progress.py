@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, lines of JSON for pipelines, or nothing."""
+"""Progress of a run on standard error: a bar, lines of JSON, or nothing."""
 
 import json
 import sys
@@ -11,31 +11,32 @@ from tqdm import tqdm
 
 from digits_client.sources import Item
 
-from .counters import Tally
+from .counters import Counters
 
 JSON_SECONDS: Final = 1.0
 
 
 class Progress(Protocol):
-    """Shows how far a run is."""
+    """A display of how far a run is."""
 
-    def show(self, tally: Tally) -> None:
-        """Take note of what has been done by now."""
+    def update(self, counters: Counters) -> None:
+        """Show the current counts."""
 
-    def close(self, tally: Tally) -> None:
-        """Show the end."""
+    def close(self, counters: Counters) -> None:
+        """Show the final counts."""
 
 
 class Total:
-    """The number of items, counted beside the run; unknown until they have been."""
+    """The number of items, counted in a thread while the run goes on."""
 
     def __init__(self, items: Callable[[], Iterable[Item] | None]) -> None:
-        """Begin to count.
+        """Start counting.
 
         Args:
-            items: Lists them anew, in a thread; gives None where they cannot be counted.
+            items: Lists the items again, in the thread; returns None if they cannot be counted.
         """
         self.count: int | None = None
+        """None until the items have been counted."""
         self._items = items
         threading.Thread(target=self._count, daemon=True, name="count").start()
 
@@ -45,23 +46,23 @@ class Total:
             self.count = sum(1 for _ in items)
 
 
-def progress(*, as_json: bool, total: Callable[[], Total]) -> Progress:
-    """Return what suits standard error.
+def open_progress(*, as_json: bool, total: Callable[[], Total]) -> Progress:
+    """Return the display that suits standard error.
 
     Args:
-        as_json: Whether lines of JSON were asked for.
-        total: Begins to count the items, where anybody looks.
+        as_json: Whether to write lines of JSON.
+        total: Starts counting the items; called only if the display shows it.
     """
     if as_json:
         return _JsonLines(total())
-    return _Bar(total()) if sys.stderr.isatty() else _Silence()
+    return _Bar(total()) if sys.stderr.isatty() else _NoProgress()
 
 
-class _Silence:
-    def show(self, tally: Tally) -> None:
+class _NoProgress:
+    def update(self, counters: Counters) -> None:
         pass
 
-    def close(self, tally: Tally) -> None:
+    def close(self, counters: Counters) -> None:
         pass
 
 
@@ -70,38 +71,38 @@ class _Bar:
         self._total = total
         self._bar: tqdm[Any] = tqdm(unit=" images", unit_scale=False, leave=False)
 
-    def show(self, tally: Tally) -> None:
+    def update(self, counters: Counters) -> None:
         self._bar.total = self._total.count
-        if tally.failed_count:
-            self._bar.set_postfix_str(f"{tally.failed_count:,} failed", refresh=False)
-        self._bar.update(tally.count - self._bar.n)
+        if counters.failed_count:
+            self._bar.set_postfix_str(f"{counters.failed_count:,} failed", refresh=False)
+        self._bar.update(counters.count - self._bar.n)
 
-    def close(self, tally: Tally) -> None:
+    def close(self, counters: Counters) -> None:
         self._bar.close()
 
 
 class _JsonLines:
     def __init__(self, total: Total) -> None:
         self._total = total
-        self._next = 0.0
+        self._next_at = 0.0
 
-    def show(self, tally: Tally) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + JSON_SECONDS
-            self._write(tally)
+    def update(self, counters: Counters) -> None:
+        if time.monotonic() >= self._next_at:
+            self._next_at = time.monotonic() + JSON_SECONDS
+            self._write(counters)
 
-    def close(self, tally: Tally) -> None:
-        self._write(tally)
+    def close(self, counters: Counters) -> None:
+        self._write(counters)
 
-    def _write(self, tally: Tally) -> None:
-        total, rate = self._total.count, tally.images_per_second
-        left = None if total is None or not rate else max(total - tally.count, 0) / rate
+    def _write(self, counters: Counters) -> None:
+        total, rate = self._total.count, counters.images_per_second
+        left = None if total is None or not rate else max(total - counters.count, 0) / rate
         values = {
-            "images": tally.count,
-            "failed": tally.failed_count,
+            "images": counters.count,
+            "failed": counters.failed_count,
             "total": total,
             "images_per_second": round(rate, 1),
-            "seconds": round(tally.seconds, 1),
+            "seconds": round(counters.seconds, 1),
             "seconds_left": None if left is None else round(left, 1),
         }
         print(json.dumps(values), file=sys.stderr, flush=True)  # noqa: T201 - a command prints

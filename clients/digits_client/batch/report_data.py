@@ -1,4 +1,4 @@
-"""What a run's report tells: collected row by row, in the same memory for any number of rows."""
+"""The data of an HTML report, collected row by row in bounded memory."""
 
 from bisect import insort
 from collections import Counter
@@ -10,86 +10,86 @@ import numpy as np
 from .evaluation import Evaluation
 from .rows import Row
 
-SHOWN: Final = 60
-"""Pictures in a contact sheet."""
+SHEET_SIZE: Final = 60
+"""Maximum number of images in a contact sheet."""
 CONFIDENCE_BINS: Final = 20
 
 
 @dataclass(frozen=True, order=True)
-class Picture:
-    """An image to be shown; the first in order are those to look at first."""
+class SheetImage:
+    """An image in a contact sheet; images compare by their order in it."""
 
     order: tuple[float, int]
     row: Row = field(compare=False)
     location: str = field(compare=False)
-    """Where the image is by now."""
+    """The current path of the image."""
     label: int | None = field(default=None, compare=False)
-    """The digit that it is known to be, where that is to be shown."""
+    """The known digit, if the sheet shows it."""
 
 
-class Sheet:
-    """The first pictures of a kind, and how many there are."""
+class ContactSheet:
+    """The first images of a kind by weight, and the number of all."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.pictures: list[Picture] = []
-        """The first SHOWN in order."""
+        self.images: list[SheetImage] = []
+        """The first SHEET_SIZE images, in order."""
 
     def add(self, weight: float, row: Row, location: str) -> None:
-        """Count a picture and keep it if it is among the first: of a small weight, or early."""
+        """Count an image, and keep it if it is among the first by weight, then by arrival."""
         self.count += 1
-        insort(self.pictures, Picture((weight, self.count), row, location))
-        del self.pictures[SHOWN:]
+        insort(self.images, SheetImage((weight, self.count), row, location))
+        del self.images[SHEET_SIZE:]
 
 
-class Report:
-    """Counts, confidence and pictures of a run."""
+class ReportData:
+    """Counts, a confidence histogram and contact sheets of a run."""
 
     def __init__(self, evaluation: Evaluation) -> None:
-        """Begin.
+        """Create an empty report.
 
         Args:
-            evaluation: Of the same rows; filled by the caller.
+            evaluation: The evaluation of the same rows, which the caller fills.
         """
         self.evaluation = evaluation
         self.verdicts: Counter[str] = Counter()
-        """By verdict, and ``failed``."""
+        """Images by verdict, or ``failed``."""
         self.digits: Counter[int] = Counter()
         self.model_versions: Counter[str] = Counter()
         self.confidence = np.zeros(CONFIDENCE_BINS, np.int64)
-        """Digits by their confidence, in CONFIDENCE_BINS bins from 0 to 1."""
-        self.unsure, self.rejected, self.failed = Sheet(), Sheet(), Sheet()
+        """Images recognized as a digit by confidence, in CONFIDENCE_BINS bins from 0 to 1."""
+        self.unsure, self.not_digits, self.failed = (ContactSheet() for _ in range(3))
 
     def add(self, row: Row, location: str | None = None) -> None:
-        """Take a row.
+        """Add a row.
 
         Args:
             row: The row.
-            location: Where the image is by now, if it has been moved.
+            location: The current path of the image, if it was moved.
         """
-        place = location or row.path
+        location = location or row.path
         self.verdicts[row.verdict or "failed"] += 1
         if row.model_version:
             self.model_versions[row.model_version] += 1
         if row.error is not None:
-            self.failed.add(0, row, place)
+            self.failed.add(0, row, location)
         elif row.digit is None:
-            # Those that the model found most like a digit may have been turned away wrongly.
-            self.rejected.add(-(row.confidence or 0), row, place)
+            # Those most like a digit come first: they are the most likely mistakes.
+            self.not_digits.add(-(row.confidence or 0), row, location)
         else:
             confidence = row.confidence or 0
             self.digits[row.digit] += 1
             self.confidence[min(int(confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)] += 1
-            self.unsure.add(confidence, row, place)
+            self.unsure.add(confidence, row, location)
 
     @property
     def count(self) -> int:
-        """Of images."""
+        """The number of images."""
         return self.verdicts.total()
 
-    def disagreements(self) -> list[Picture]:
-        """Return the pictures of the surest answers that are not the label."""
+    def mismatches(self) -> list[SheetImage]:
+        """Return the most confident mismatches with labels."""
         return [
-            Picture((found.doubt, 0), found.row, found.location, found.label)
-            for found in self.evaluation.disagreements
+            SheetImage((mismatch.doubt, 0), mismatch.row, mismatch.location, mismatch.label)
+            for mismatch in self.evaluation.mismatches
         ]

@@ -1,4 +1,4 @@
-"""Going on where an interrupted run ended: what it has written, and what is left."""
+"""Resuming an interrupted run: the rows that it wrote, and the items that remain."""
 
 import hashlib
 import itertools
@@ -9,53 +9,53 @@ import numpy as np
 
 from digits_client.sources import Item
 
-from .columns import Columns, row_of
+from .columns import Columns, parse_row
 from .errors import UnusableFileError
 from .formats import LineFormat, records
 from .rows import Row
 
 
-def mend(part: Path, form: LineFormat, columns: Columns) -> None:
-    """Cut off a last line that was torn when the run was killed.
+def truncate_partial_record(part: Path, row_format: LineFormat, columns: Columns) -> None:
+    """Remove a last record that is incomplete because the run was killed.
 
     Raises:
-        UnusableFileError: The rows are not of this format and these columns.
+        UnusableFileError: The file has another format or other columns.
     """
     whole_bytes = 0
     with part.open("rb") as file:
         try:
-            for record, values in records(form, file):
+            for record, values in records(row_format, file):
                 if values:
-                    row_of(values)
+                    parse_row(values)
                 names = tuple(values) or tuple(
                     record.decode("utf-8", "replace").rstrip().split(",")
                 )
                 if names != columns.names:
                     raise UnusableFileError(
-                        f"{part} has other columns: go on with the options that it was begun with"
+                        f"{part} has other columns: use the same options as the interrupted run"
                     )
                 whole_bytes += len(record)
         except ValueError as error:
             raise UnusableFileError(
-                f"{part} holds no rows of {form} after {whole_bytes} bytes: {error}"
+                f"{part} does not hold {row_format} rows after byte {whole_bytes}: {error}"
             ) from error
     with part.open("rb+") as file:
         file.truncate(whole_bytes)
 
 
-def rows(part: Path, form: LineFormat) -> Iterator[Row]:
-    """Yield the rows of a file that has been mended."""
+def read_rows(part: Path, row_format: LineFormat) -> Iterator[Row]:
+    """Yield the rows of a file whose records are all complete."""
     with part.open("rb") as file:
-        for _, values in records(form, file):
+        for _, values in records(row_format, file):
             if values:
-                yield row_of(values)
+                yield parse_row(values)
 
 
-def left(items: Iterable[Item], done: Iterable[Row]) -> Iterator[Item]:
+def remaining(items: Iterable[Item], done: Iterable[Row]) -> Iterator[Item]:
     """Yield the items that have no row yet.
 
-    While rows and items are in step, as they are unless files came or went since, no path is
-    kept; from where they differ on, sixteen bytes for each row that is left.
+    As long as rows and items match in order, no path is kept. From the first difference on,
+    which means that files were added or removed since, each further row takes 16 bytes.
     """
     items, done = iter(items), iter(done)
     for row in done:
@@ -63,30 +63,30 @@ def left(items: Iterable[Item], done: Iterable[Row]) -> Iterator[Item]:
         if item is None:
             return
         if item.path != row.path:
-            rest = _Paths(itertools.chain([row.path], (row.path for row in done)))
-            for one in itertools.chain([item], items):
-                if not rest.take(one.path):
-                    yield one
+            paths = _PathCounts(itertools.chain([row.path], (row.path for row in done)))
+            for candidate in itertools.chain([item], items):
+                if not paths.take(candidate.path):
+                    yield candidate
             return
     yield from items
 
 
-class _Paths:
-    """Paths, each to be taken as often as it is there; kept as digests."""
+class _PathCounts:
+    """Counts of paths, stored by 8-byte digest. Each path can be taken as often as it occurs."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         digests = np.fromiter(map(_digest, paths), np.uint64)
         self._digests, self._counts = np.unique(digests, return_counts=True)
 
     def take(self, path: str) -> bool:
-        """Return whether the path is there, and take it once."""
+        """Take a path once, and return whether it was left."""
         digest = np.uint64(_digest(path))
-        place = int(np.searchsorted(self._digests, digest))
-        if place == len(self._digests) or self._digests[place] != digest:
+        index = int(np.searchsorted(self._digests, digest))
+        if index == len(self._digests) or self._digests[index] != digest:
             return False
-        if self._counts[place] == 0:
+        if self._counts[index] == 0:
             return False
-        self._counts[place] -= 1
+        self._counts[index] -= 1
         return True
 
 

@@ -1,4 +1,4 @@
-"""A row for each image: what is written, counted, sorted by and reported."""
+"""The row of an image, which is written, counted, sorted by and reported."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -11,23 +11,23 @@ DECIMALS = 4
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one image, as it is written: read back, a row is equal."""
+    """The result for one image. A row that is written and read back compares equal."""
 
     path: str
     verdict: str | None = None
-    """A value of Verdict; None for an image that has an error."""
+    """A value of ``Verdict``; None with an error."""
     digit: int | None = None
-    """0 to 9 with the verdict ``digit``."""
+    """0 to 9 with the verdict ``digit``, else None."""
     confidence: float | None = None
-    """0 to 1, to DECIMALS places; None with an error."""
+    """0 to 1, rounded to DECIMALS places; None with an error."""
     model_version: str | None = None
     error: str | None = None
     probabilities: tuple[float, ...] = ()
-    """Of 0 to 9, to DECIMALS places. Not written unless asked for, and then not read back."""
+    """Probabilities of 0 to 9, rounded to DECIMALS places; optional in output, never read back."""
 
     @classmethod
     def of(cls, file: FileResult) -> Self:
-        """Return the row of an answer."""
+        """Return the row of a result."""
         if isinstance(file.result, DigitsError):
             return cls(file.path, error=str(file.result))
         return cls(

@@ -1,4 +1,4 @@
-"""Images into folders by what was answered: ``0`` to ``9``, ``unsure``, ``not_a_digit``."""
+"""Sorting images into folders by result: ``0`` to ``9``, ``unsure`` and ``not_a_digit``."""
 
 import contextlib
 import errno
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
+from digits_client.atomic_file import atomic_write
 from digits_client.errors import InvalidImageError
 from digits_client.sources import is_inside_another, item
 
@@ -23,40 +24,40 @@ Mode = Literal["move", "link"]
 
 
 class SortingError(Exception):
-    """An image could not be put where it belongs; it is where it was."""
+    """An image could not be sorted, and is still at its old path."""
 
 
 class Sorter:
-    """Puts images into folders, and overwrites nothing.
+    """Sorts images into folders, and never overwrites a file.
 
-    To put the same image a second time, as a resumed run does, changes nothing. What is no
-    file of its own, a member of an archive or something remote, is copied.
+    Sorting an image a second time, as a resumed run does, changes nothing. Archive members and
+    remote images are copied, since they can be neither moved nor linked.
     """
 
     def __init__(self, folder: Path, mode: Mode, unsure_below: float) -> None:
-        """Prepare.
+        """Store the arguments.
 
         Args:
-            folder: Which gets the folders; made where it is not there.
-            mode: Whether to move images or to make symbolic links to them.
-            unsure_below: A digit of less confidence goes to UNSURE.
+            folder: The parent of the folders; created if necessary.
+            mode: Whether to move images or to create symbolic links to them.
+            unsure_below: Digits with less confidence than this go to UNSURE.
         """
         self._folder = folder
         self._mode = mode
         self._unsure_below = unsure_below
 
     def place(self, row: Row, limit_bytes: int) -> str | None:
-        """Put an image where its answer belongs; one that failed stays where it is.
+        """Sort an image into its folder; one that failed stays where it is.
 
         Args:
-            row: Its row.
-            limit_bytes: The most that is copied.
+            row: The row of the image.
+            limit_bytes: Maximum size of an image that is copied.
 
         Returns:
-            Where it is now; None for one that failed.
+            The new path; None for an image that failed, or whose new path is not known.
 
         Raises:
-            SortingError: It cannot be put there.
+            SortingError: The image could not be sorted.
         """
         if row.error is not None:
             return None
@@ -66,7 +67,7 @@ class Sorter:
             return self._put(row.path, folder, limit_bytes)
         except (OSError, InvalidImageError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise SortingError(f"{row.path} could not be put into {folder}: {reason}") from error
+            raise SortingError(f"{row.path} could not be sorted into {folder}: {reason}") from error
 
     def _class(self, row: Row) -> str:
         if row.digit is None:
@@ -78,27 +79,27 @@ class Sorter:
             if is_inside_another(path):
                 return _copy(item(path).read(limit_bytes), path, folder)
             if self._mode == "move":
-                return _moved_earlier(path, folder)
+                return _path_of_earlier_move(path, folder)
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         if os.path.samefile(os.path.dirname(path) or ".", folder):  # noqa: PTH120, PTH121
-            return path  # its new name would be its old one, which is then removed
+            return path  # old and new path are the same, so removing the old one would lose it
         if self._mode == "link":
             return _link(path, folder)
-        # A link with a relative target would lead nowhere from elsewhere.
+        # A link with a relative target would break if it were moved as it is.
         moved = _link(path, folder) if os.path.islink(path) else _move(path, folder)  # noqa: PTH114 - paths stay strings
         os.unlink(path)  # noqa: PTH108
         return moved
 
 
-def _moved_earlier(path: str, folder: Path) -> str | None:
-    """Return where an earlier run has put it; None if that is not known."""
-    own, *marked = _names(folder, path)
-    return next((name for name in (*reversed(marked), own) if os.path.lexists(name)), None)
+def _path_of_earlier_move(path: str, folder: Path) -> str | None:
+    """Return the path to which an earlier run moved an image; None if it is not known."""
+    plain, *marked = _candidate_names(folder, path)
+    return next((name for name in (*reversed(marked), plain) if os.path.lexists(name)), None)
 
 
 def _link(path: str, folder: Path) -> str:
     target = os.path.relpath(os.path.realpath(path), os.path.realpath(folder))
-    for name in _names(folder, path):
+    for name in _candidate_names(folder, path):
         with contextlib.suppress(FileExistsError):
             os.symlink(target, name)  # noqa: PTH211
             return name
@@ -108,15 +109,18 @@ def _link(path: str, folder: Path) -> str:
 
 
 def _move(path: str, folder: Path) -> str:
-    """Give a file a second name, which fails where another has it; the first is then removed."""
-    for name in _names(folder, path):
+    """Give a file a second name, for the caller to remove the first.
+
+    Unlike a rename, a hard link fails if the name is taken.
+    """
+    for name in _candidate_names(folder, path):
         try:
             os.link(path, name)
         except FileExistsError:
-            # Not by way of links: one that leads to the image is lost with it.
+            # lstat does not follow links: a link to the image would dangle after the removal.
             if not os.path.samestat(os.lstat(path), os.lstat(name)):
                 continue
-        except OSError:  # it is on another disk, or there are no second names on this one
+        except OSError:  # another file system, or one without hard links
             name = _copy(Path(path).read_bytes(), path, folder)
             shutil.copystat(path, name)
         return name
@@ -124,11 +128,11 @@ def _move(path: str, folder: Path) -> str:
 
 
 def _copy(content: bytes, path: str, folder: Path) -> str:
-    for name in _names(folder, path):
+    for name in _candidate_names(folder, path):
         try:
-            open(name, "xb").close()  # noqa: PTH123 - from now on it is taken
+            open(name, "xb").close()  # noqa: PTH123 - reserves the name
         except FileExistsError:
-            if _holds(name, content):
+            if _has_content(name, content):
                 return name
         else:
             _fill(name, content, folder)
@@ -136,35 +140,32 @@ def _copy(content: bytes, path: str, folder: Path) -> str:
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
-def _holds(name: str, content: bytes) -> bool:
-    found = os.lstat(name)
-    is_alike = stat.S_ISREG(found.st_mode) and found.st_size == len(content)
-    return is_alike and Path(name).read_bytes() == content
+def _has_content(name: str, content: bytes) -> bool:
+    status = os.lstat(name)
+    is_same_size = stat.S_ISREG(status.st_mode) and status.st_size == len(content)
+    return is_same_size and Path(name).read_bytes() == content
 
 
 def _fill(name: str, content: bytes, folder: Path) -> None:
-    """Give a file its content, all at once; without a file where that fails."""
-    part = f"{folder}/.{secrets.token_hex(8)}.part"
+    """Replace a reserved file by one with the content; remove it if that fails."""
     try:
-        with open(part, "xb") as file:  # noqa: PTH123
-            file.write(content)
-        os.replace(part, name)  # noqa: PTH105
+        # A random name, because the usual one may belong to another file.
+        with atomic_write(Path(name), part=folder / f".{secrets.token_hex(8)}.part") as part:
+            part.write_bytes(content)
     except BaseException:
-        for unfinished in (part, name):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(unfinished)  # noqa: PTH108
+        Path(name).unlink(missing_ok=True)
         raise
 
 
-def _names(folder: Path, path: str) -> Iterator[str]:
-    """Yield the names that a file may have in a folder: its own, else with a mark of its path.
+def _candidate_names(folder: Path, path: str) -> Iterator[str]:
+    """Yield the paths that an image may get in a folder: its name, then the name with a digest.
 
-    A number would have to be searched for, among thousands where all are called alike; and the
-    same file would not always get the same one.
+    The digest of the old path always gives the same name, and needs no search for a free number
+    among thousands of files of one name.
     """
     name = path.rpartition("/")[2]
     stem, ending = os.path.splitext(name)  # noqa: PTH122
     yield f"{folder}/{name}"
-    mark = hashlib.blake2b(os.fsencode(os.path.abspath(path)), digest_size=16).hexdigest()  # noqa: PTH100
-    for length in (6, len(mark)):
-        yield f"{folder}/{stem}-{mark[:length]}{ending}"
+    digest = hashlib.blake2b(os.fsencode(os.path.abspath(path)), digest_size=16).hexdigest()  # noqa: PTH100
+    for length in (6, len(digest)):
+        yield f"{folder}/{stem}-{digest[:length]}{ending}"

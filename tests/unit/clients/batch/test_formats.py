@@ -1,4 +1,4 @@
-"""The formats in which rows are written, and read back."""
+"""Rows written in every format, and read back."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 
 from digits_client import FileResult, InvalidImageError, Prediction, Verdict
-from digits_client.batch.columns import COLUMNS, Columns, row_of
+from digits_client.batch.columns import COLUMNS, Columns, parse_row
 from digits_client.batch.formats import LineFormat, records, writer
 from digits_client.batch.rows import Row
 
@@ -32,27 +32,27 @@ AWKWARD = [
 ]
 
 
-def written(
-    form: Literal["table", "csv", "jsonl"], *rows: Row, columns: Columns | None = None
+def write(
+    row_format: Literal["table", "csv", "jsonl"], *rows: Row, columns: Columns | None = None
 ) -> str:
     out = io.StringIO(newline="")
-    row_writer = writer(form, out, columns or Columns())
+    row_writer = writer(row_format, out, columns or Columns())
     for row in rows:
         row_writer.write(row)
     row_writer.finish()
     return out.getvalue()
 
 
-def test_a_row_is_of_an_answer_or_of_an_error() -> None:
+def test_a_row_has_a_prediction_or_an_error() -> None:
     shares = (0.00123456, 0.99876544, *[0.0] * 8)
-    answer = Prediction(Verdict.DIGIT, 1, 0.99876544, shares, "3")
-    assert Row.of(FileResult("a", answer)) == Row(
+    prediction = Prediction(Verdict.DIGIT, 1, 0.99876544, shares, "3")
+    assert Row.of(FileResult("a", prediction)) == Row(
         "a", "digit", 1, 0.9988, "3", None, (0.0012, 0.9988, *[0.0] * 8)
     )
     assert Row.of(FileResult("a", InvalidImageError("no"))) == Row("a", error="no")
 
 
-def test_the_columns_are_the_ones_that_others_rely_on() -> None:
+def test_the_columns_are_a_contract() -> None:
     assert (
         COLUMNS
         == Columns().names
@@ -62,7 +62,7 @@ def test_the_columns_are_the_ones_that_others_rely_on() -> None:
 
 def test_csv_has_a_header_and_a_row_for_each_image() -> None:
     rows = (SEVEN, ZERO, BLANK, BROKEN)
-    assert written("csv", *rows) == (
+    assert write("csv", *rows) == (
         "path,verdict,digit,confidence,model_version,error\n"
         "7.png,digit,7,0.9877,3,\n"
         "0.png,digit,0,1.0,3,\n"
@@ -71,12 +71,12 @@ def test_csv_has_a_header_and_a_row_for_each_image() -> None:
     )
 
 
-def test_csv_of_no_images_is_the_header() -> None:
-    assert written("csv") == ",".join(COLUMNS) + "\n"
+def test_csv_without_images_is_the_header_alone() -> None:
+    assert write("csv") == ",".join(COLUMNS) + "\n"
 
 
-def test_json_lines_have_every_column_and_null_where_there_is_nothing() -> None:
-    lines = written("jsonl", SEVEN, BROKEN).splitlines()
+def test_json_lines_have_every_column_with_null_for_missing_values() -> None:
+    lines = write("jsonl", SEVEN, BROKEN).splitlines()
     assert [json.loads(line) for line in lines] == [
         {
             "path": "7.png",
@@ -91,8 +91,8 @@ def test_json_lines_have_every_column_and_null_where_there_is_nothing() -> None:
     assert tuple(json.loads(lines[0])) == COLUMNS
 
 
-def test_a_table_has_a_line_for_each_image_under_one_header() -> None:
-    lines = written("table", SEVEN, replace(BLANK, path="long/b.png"), BROKEN)
+def test_a_table_has_a_header_and_a_line_for_each_image() -> None:
+    lines = write("table", SEVEN, replace(BLANK, path="long/b.png"), BROKEN)
     assert [line.split() for line in lines.splitlines()] == [
         ["path", "verdict", "digit", "confidence", "model", "error"],
         ["7.png", "digit", "7", "98.8%", "3"],
@@ -101,21 +101,21 @@ def test_a_table_has_a_line_for_each_image_under_one_header() -> None:
     ]
 
 
-def test_the_columns_of_a_table_stand_below_each_other() -> None:
-    lines = written("table", SEVEN, replace(ZERO, path="a/much/longer/path.png")).splitlines()
+def test_the_columns_of_a_table_are_aligned() -> None:
+    lines = write("table", SEVEN, replace(ZERO, path="a/much/longer/path.png")).splitlines()
     assert (
         len({line.index(word) for line, word in zip(lines[1:], ("digit",) * 2, strict=True)}) == 1
     )
 
 
-def test_a_table_of_more_rows_than_are_held_back_has_them_all_once() -> None:
+def test_a_table_longer_than_its_look_ahead_has_every_row_once() -> None:
     rows = [replace(SEVEN, path=f"{number}.png") for number in range(150)]
-    lines = written("table", *rows).splitlines()
+    lines = write("table", *rows).splitlines()
     assert [line.split()[0] for line in lines] == ["path", *(row.path for row in rows)]
 
 
-def test_a_table_of_no_images_is_empty() -> None:
-    assert written("table") == ""
+def test_a_table_without_images_is_empty() -> None:
+    assert write("table") == ""
 
 
 @pytest.mark.parametrize("path", AWKWARD, ids=ascii)
@@ -141,14 +141,14 @@ SHARES = (0.01, 0.02, 0.03, 0.9, 0.04, 0.0, 0.0, 0.0, 0.0, 0.0)
 WIDE = Columns(top_count=2, has_probabilities=True)
 
 
-def test_the_likeliest_digits_and_the_probabilities_come_after_the_other_columns() -> None:
+def test_optional_columns_follow_the_fixed_ones() -> None:
     unsure = Row("a", "not_a_digit", None, 0.9, "3", None, SHARES)
-    [line] = written("jsonl", unsure, columns=WIDE).splitlines()
+    [line] = write("jsonl", unsure, columns=WIDE).splitlines()
     values = json.loads(line)
     assert list(values) == [*COLUMNS, *TOP, *(f"p{digit}" for digit in range(10))]
     assert [values[name] for name in TOP] == [3, 0.9, 4, 0.04]
     assert [values[f"p{digit}"] for digit in range(10)] == list(SHARES)
-    header, row = csv.reader(io.StringIO(written("csv", unsure, columns=WIDE)))
+    header, row = csv.reader(io.StringIO(write("csv", unsure, columns=WIDE)))
     assert header == list(values)
     assert row[len(COLUMNS) :][:4] == ["3", "0.9", "4", "0.04"]
 
@@ -156,14 +156,14 @@ def test_the_likeliest_digits_and_the_probabilities_come_after_the_other_columns
 TOP = ["top_1", "top_1_probability", "top_2", "top_2_probability"]
 
 
-def test_what_has_no_probabilities_has_none_in_their_columns() -> None:
-    [line] = written("jsonl", BLANK, columns=WIDE).splitlines()
+def test_a_row_without_probabilities_has_null_in_their_columns() -> None:
+    [line] = write("jsonl", BLANK, columns=WIDE).splitlines()
     assert [value for name, value in json.loads(line).items() if name not in COLUMNS] == [None] * 14
 
 
-def test_the_likeliest_digits_stand_in_the_table_too() -> None:
+def test_a_table_shows_the_most_probable_digits_too() -> None:
     row = replace(ZERO, probabilities=SHARES)
-    header, line = written("table", row, columns=Columns(2)).splitlines()
+    header, line = write("table", row, columns=Columns(2)).splitlines()
     assert header.split() == [
         "path",
         "verdict",
@@ -179,40 +179,40 @@ def test_the_likeliest_digits_stand_in_the_table_too() -> None:
     assert line.split() == ["0.png", "digit", "0", "100.0%", "3", "3", "90.0%", "4", "4.0%"]
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_rows_are_read_back_as_they_were_written(form: LineFormat) -> None:
+@pytest.mark.parametrize("row_format", ["csv", "jsonl"])
+def test_rows_are_read_back_unchanged(row_format: LineFormat) -> None:
     rows = [SEVEN, ZERO, BLANK, BROKEN, *(replace(SEVEN, path=path) for path in AWKWARD)]
-    content = written(form, *rows, columns=WIDE).encode("utf-8", "surrogateescape")
-    found = list(records(form, io.BytesIO(content)))
+    content = write(row_format, *rows, columns=WIDE).encode("utf-8", "surrogateescape")
+    found = list(records(row_format, io.BytesIO(content)))
     assert b"".join(record for record, _ in found) == content
-    assert [row_of(values) for _, values in found if values] == rows
+    assert [parse_row(values) for _, values in found if values] == rows
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_reading_back_ends_before_a_record_that_is_torn_wherever_it_is_torn(
-    form: LineFormat,
+@pytest.mark.parametrize("row_format", ["csv", "jsonl"])
+def test_reading_stops_before_an_incomplete_record(
+    row_format: LineFormat,
 ) -> None:
     rows = [SEVEN, replace(ZERO, path='a\n"b",\r\n\n'), BROKEN]
-    content = written(form, *rows).encode()
+    content = write(row_format, *rows).encode()
     ends = [0]
-    for record, _ in records(form, io.BytesIO(content)):
+    for record, _ in records(row_format, io.BytesIO(content)):
         ends.append(ends[-1] + len(record))
     for length in range(len(content)):
-        found = list(records(form, io.BytesIO(content[:length])))
+        found = list(records(row_format, io.BytesIO(content[:length])))
         whole = sum(len(record) for record, _ in found)
         assert whole == max(end for end in ends if end <= length), content[:length]
 
 
 @pytest.mark.parametrize(
-    ("form", "content"),
+    ("row_format", "content"),
     [("jsonl", b"nonsense\n"), ("jsonl", b"[1]\n"), ("csv", b"path,digit\na\n")],
 )
-def test_a_record_of_another_kind_is_said_to_be_one(form: LineFormat, content: bytes) -> None:
+def test_a_record_of_another_format_is_an_error(row_format: LineFormat, content: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
-        list(records(form, io.BytesIO(content)))
+        list(records(row_format, io.BytesIO(content)))
 
 
 @pytest.mark.parametrize("values", [{}, {"path": ""}, dict.fromkeys(COLUMNS), {"path": 5}])
-def test_values_of_another_kind_are_no_row(values: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="it has no "):
-        row_of(values)
+def test_values_without_the_fixed_columns_are_not_a_row(values: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="is missing"):
+        parse_row(values)

@@ -1,4 +1,4 @@
-"""What the digits in images are known to be."""
+"""Labels from folder names and from files."""
 
 from pathlib import Path
 
@@ -17,16 +17,16 @@ from digits_client.batch.labels import FileLabels, FolderLabels
         ("s3://bucket/9/a.png", 9),
         ("scans/7/deep/a.png", None),
         ("scans/10/a.png", None),
-        ("scans/\u0667/a.png", None),  # a digit, but none of ours
+        ("scans/\u0667/a.png", None),  # Arabic-Indic 7
         ("7.png", None),
         ("7", None),
     ],
 )
-def test_a_folder_named_by_a_digit_labels_what_is_in_it(path: str, label: int | None) -> None:
+def test_a_folder_named_after_a_digit_labels_the_images_in_it(path: str, label: int | None) -> None:
     assert FolderLabels().of(path) == label
 
 
-def written(folder: Path, name: str, text: str) -> Path:
+def write(folder: Path, name: str, text: str) -> Path:
     file = folder / name
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
     return file
@@ -40,38 +40,44 @@ JSON_LINES = (
 
 
 @pytest.mark.parametrize(("name", "text"), [("labels.csv", CSV), ("labels.jsonl", JSON_LINES)])
-def test_a_file_labels_paths_as_they_are_and_from_its_own_folder(
+def test_paths_in_a_file_match_as_written_or_relative_to_its_folder(
     name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir("/")
-    labels = FileLabels(written(tmp_path, name, text))
+    labels = FileLabels(write(tmp_path, name, text))
     assert labels.of("scans/a.png") == 3
     assert labels.of(f"{tmp_path}/scans/a.png") == 3
     assert labels.of(f"{tmp_path}/scans/../scans/b.png") == 4
     assert labels.of(f"{tmp_path}/other/b.png") == 5
     assert labels.of("l-\udce4.png") == 6
-    assert labels.of("elsewhere/a.png") == 3  # the only one of that name
+    assert labels.of("elsewhere/a.png") == 3  # the name is unique
     assert labels.of("elsewhere/b.png") is None
     assert labels.of("c.png") is None
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
-        ("x.csv", "path,label\na.png,ten\n", r"x\.csv: line 2 has no path and label of 0 to 9"),
-        ("x.csv", "path,label\na.png,1\n,2\n", "line 3 has no path and label of 0 to 9"),
-        ("x.csv", 'path,label\n"a\n.png",1\nb.png,10\n', "line 4 has no path and label"),
-        ("x.csv", "name,digit\na.png,1\n", "has no columns path and label"),
-        ("x.csv", "", "has no columns path and label"),
-        ("x.jsonl", '{"path": "a.png", "label": 11}\n', "line 1 has no path and label"),
-        ("x.jsonl", '\n{"path": "a.png", "label": true}\n', "line 2 has no path and label"),
-        ("x.jsonl", "[]\n", "line 1 has no path"),
-        ("x.jsonl", "nonsense\n", "holds neither CSV nor JSON lines"),
+        (
+            "x.csv",
+            "path,label\na.png,ten\n",
+            r"x\.csv: line 2 needs a path and a label from 0 to 9",
+        ),
+        ("x.csv", "path,label\na.png,1\n,2\n", "line 3 needs a path and a label from 0 to 9"),
+        ("x.csv", 'path,label\n"a\n.png",1\nb.png,10\n', "line 4 needs a path and a label"),
+        ("x.csv", "name,digit\na.png,1\n", "the first line needs the columns path and label"),
+        ("x.csv", "", "the first line needs the columns path and label"),
+        ("x.jsonl", '{"path": "a.png", "label": 11}\n', "line 1 needs a path and a label"),
+        ("x.jsonl", '\n{"path": "a.png", "label": true}\n', "line 2 needs a path and a label"),
+        ("x.jsonl", "[]\n", "line 1 needs a path"),
+        ("x.jsonl", "nonsense\n", "is neither CSV nor JSON lines"),
     ],
 )
-def test_a_line_that_says_nothing_is_named(name: str, text: str, said: str, tmp_path: Path) -> None:
-    with pytest.raises(UnusableFileError, match=said):
-        FileLabels(written(tmp_path, name, text))
+def test_an_invalid_line_is_reported_with_its_number(
+    name: str, text: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UnusableFileError, match=message):
+        FileLabels(write(tmp_path, name, text))
 
 
 @pytest.mark.parametrize(
@@ -81,10 +87,12 @@ def test_a_line_that_says_nothing_is_named(name: str, text: str, said: str, tmp_
         ("x.jsonl", '{"path": "a.png", "label": 3}\n\n'),
     ],
 )
-def test_a_file_may_look_as_other_programs_write_it(name: str, text: str, tmp_path: Path) -> None:
-    assert FileLabels(written(tmp_path, name, text)).of("a.png") == 3
+def test_byte_order_marks_and_blank_lines_are_accepted(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    assert FileLabels(write(tmp_path, name, text)).of("a.png") == 3
 
 
-def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UnusableFileError, match=r"cannot read .*: No such file or directory"):
         FileLabels(tmp_path / "missing.csv")

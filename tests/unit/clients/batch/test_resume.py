@@ -1,4 +1,4 @@
-"""Going on where an interrupted run ended."""
+"""Resuming an interrupted run."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from digits_client.batch.columns import Columns
 from digits_client.batch.errors import UnusableFileError
 from digits_client.batch.formats import Format
 from digits_client.batch.output import Output
-from digits_client.batch.resume import left
+from digits_client.batch.resume import remaining
 from digits_client.batch.rows import Row
 
 ROWS = [Row(f"{number}.png", "digit", number % 10, 0.5, "3") for number in range(20)]
 
 
 @dataclass(frozen=True)
-class Named:
-    """An item that nobody reads."""
+class UnreadItem:
+    """An item that has only a path."""
 
     path: str
 
@@ -27,93 +27,93 @@ class Named:
         raise NotImplementedError
 
 
-def left_of(items: Iterable[str], done: Iterable[str]) -> list[str]:
-    return [item.path for item in left(map(Named, items), map(Row, done))]
+def remaining_paths(items: Iterable[str], done: Iterable[str]) -> list[str]:
+    return [item.path for item in remaining(map(UnreadItem, items), map(Row, done))]
 
 
-def test_what_has_no_row_is_left() -> None:
-    assert left_of("abcdef", "abc") == ["d", "e", "f"]
-    assert left_of("abc", "") == ["a", "b", "c"]
-    assert left_of("abc", "abc") == []
+def test_items_without_a_row_remain() -> None:
+    assert remaining_paths("abcdef", "abc") == ["d", "e", "f"]
+    assert remaining_paths("abc", "") == ["a", "b", "c"]
+    assert remaining_paths("abc", "abc") == []
 
 
-def test_files_that_came_or_went_since_do_no_harm() -> None:
-    assert left_of("aXbcdY", "abc") == ["X", "d", "Y"]
-    assert left_of("bcd", "abc") == ["d"]
-    assert left_of("d", "abc") == ["d"]
-    assert left_of("", "abc") == []
+def test_files_may_be_added_or_removed_between_runs() -> None:
+    assert remaining_paths("aXbcdY", "abc") == ["X", "d", "Y"]
+    assert remaining_paths("bcd", "abc") == ["d"]
+    assert remaining_paths("d", "abc") == ["d"]
+    assert remaining_paths("", "abc") == []
 
 
-def test_a_path_that_is_named_twice_has_two_rows() -> None:
-    assert left_of("aab", "a") == ["a", "b"]
-    assert left_of("Xaaab", "aa") == ["X", "a", "b"]
+def test_a_path_that_occurs_twice_needs_two_rows() -> None:
+    assert remaining_paths("aab", "a") == ["a", "b"]
+    assert remaining_paths("Xaaab", "aa") == ["X", "a", "b"]
 
 
-def test_items_are_asked_for_one_at_a_time() -> None:
+def test_items_are_listed_lazily() -> None:
     def endless() -> Iterator[str]:
         number = 0
         while True:
             yield str(number)
             number += 1
 
-    items = left(map(Named, endless()), map(Row, "01"))
+    items = remaining(map(UnreadItem, endless()), map(Row, "01"))
     assert [next(items).path for _ in range(3)] == ["2", "3", "4"]
 
 
-def write(path: Path, form: Format, rows: list[Row], *, resumes: bool = False) -> Path:
-    """Write rows and leave off."""
-    with Output(form, Columns(), path) as output:
-        output.begin(resumes=resumes)
+def write_partly(path: Path, row_format: Format, rows: list[Row], *, resumes: bool = False) -> Path:
+    """Write rows as an interrupted run, and return the partial file."""
+    with Output(row_format, Columns(), path) as output:
+        output.open(resumes=resumes)
         output.write(rows)
         output.finish(is_complete=False)
         return output.part
 
 
-def complete(path: Path, form: Format, rows: list[Row], *, resumes: bool = True) -> list[Row]:
-    """Go on with rows and come to the end; return those that were there."""
-    with Output(form, Columns(), path) as output:
-        output.begin(resumes=resumes)
-        done = list(output.done())
+def complete(path: Path, row_format: Format, rows: list[Row], *, resumes: bool = True) -> list[Row]:
+    """Add rows and complete the file; return the rows that it already had."""
+    with Output(row_format, Columns(), path) as output:
+        output.open(resumes=resumes)
+        done = list(output.existing_rows())
         output.write(rows)
         output.finish(is_complete=True)
     return done
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_a_file_torn_anywhere_is_continued_as_if_nothing_had_been(
-    form: Format, tmp_path: Path
+@pytest.mark.parametrize("row_format", ["csv", "jsonl"])
+def test_a_file_cut_off_anywhere_is_completed_without_a_trace(
+    row_format: Format, tmp_path: Path
 ) -> None:
     whole = tmp_path / "whole"
-    complete(whole, form, ROWS[:3], resumes=False)
+    complete(whole, row_format, ROWS[:3], resumes=False)
     content = whole.read_bytes()
     for length in range(len(content) + 1):
-        path = tmp_path / "answers"
-        path.with_name("answers.part").write_bytes(content[:length])
-        with Output(form, Columns(), path) as output:
-            output.begin(resumes=True)
-            output.write(ROWS[len(list(output.done())) : 3])
+        path = tmp_path / "rows"
+        path.with_name("rows.part").write_bytes(content[:length])
+        with Output(row_format, Columns(), path) as output:
+            output.open(resumes=True)
+            output.write(ROWS[len(list(output.existing_rows())) : 3])
             output.finish(is_complete=True)
         assert path.read_bytes() == content
         path.unlink()
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_a_complete_file_gets_what_is_new(form: Format, tmp_path: Path) -> None:
-    path = tmp_path / "answers"
-    complete(path, form, ROWS[:3], resumes=False)
-    assert complete(path, form, ROWS[3:]) == ROWS[:3]
-    assert [file.name for file in tmp_path.iterdir()] == ["answers"]
-    complete(tmp_path / "whole", form, ROWS, resumes=False)
+@pytest.mark.parametrize("row_format", ["csv", "jsonl"])
+def test_new_rows_are_added_to_a_complete_file(row_format: Format, tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    complete(path, row_format, ROWS[:3], resumes=False)
+    assert complete(path, row_format, ROWS[3:]) == ROWS[:3]
+    assert [file.name for file in tmp_path.iterdir()] == ["rows"]
+    complete(tmp_path / "whole", row_format, ROWS, resumes=False)
     assert path.read_bytes() == (tmp_path / "whole").read_bytes()
 
 
-def test_parquet_is_continued_too_and_holds_every_row_once(tmp_path: Path) -> None:
+def test_parquet_can_be_resumed_and_has_every_row_once(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    path = tmp_path / "answers.parquet"
+    path = tmp_path / "rows.parquet"
     rows = [*ROWS, Row("latin-\udce4.png", error="no")]
-    part = write(path, "parquet", rows[:7])
+    part = write_partly(path, "parquet", rows[:7])
     with part.open("ab") as file:
-        file.write(b'{"path": "torn')
+        file.write(b'{"path": "cut off')
     assert not path.exists()
     assert complete(path, "parquet", rows[7:]) == rows[:7]
     found = parquet.read_table(path).to_pylist()
@@ -126,43 +126,43 @@ def test_parquet_is_continued_too_and_holds_every_row_once(tmp_path: Path) -> No
         "model_version": "3",
         "error": None,
     }
-    assert [file.name for file in tmp_path.iterdir()] == ["answers.parquet"]
+    assert [file.name for file in tmp_path.iterdir()] == ["rows.parquet"]
 
 
-@pytest.mark.parametrize("form", get_args(Format))
-def test_rows_of_an_interrupted_run_are_not_written_over(form: Format, tmp_path: Path) -> None:
-    part = write(tmp_path / "answers", form, ROWS)
+@pytest.mark.parametrize("row_format", get_args(Format))
+def test_rows_of_an_interrupted_run_are_not_overwritten(row_format: Format, tmp_path: Path) -> None:
+    part = write_partly(tmp_path / "rows", row_format, ROWS)
     content = part.read_bytes()
-    with pytest.raises(UnusableFileError, match="go on with --resume, or remove it"):
-        write(tmp_path / "answers", form, ROWS)
+    with pytest.raises(UnusableFileError, match="continue it with --resume, or remove the file"):
+        write_partly(tmp_path / "rows", row_format, ROWS)
     assert part.read_bytes() == content
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_rows_with_other_columns_are_not_continued(form: Format, tmp_path: Path) -> None:
-    part = write(tmp_path / "answers", form, ROWS)
+@pytest.mark.parametrize("row_format", ["csv", "jsonl"])
+def test_a_file_with_other_columns_is_not_resumed(row_format: Format, tmp_path: Path) -> None:
+    part = write_partly(tmp_path / "rows", row_format, ROWS)
     content = part.read_bytes()
     with (
         pytest.raises(UnusableFileError, match="has other columns"),
-        Output(form, Columns(top_count=1), tmp_path / "answers") as output,
+        Output(row_format, Columns(top_count=1), tmp_path / "rows") as output,
     ):
-        output.begin(resumes=True)
+        output.open(resumes=True)
     assert part.read_bytes() == content
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_a_file_of_something_else_is_not_continued(form: Format, tmp_path: Path) -> None:
-    part = tmp_path / "answers.part"
+@pytest.mark.parametrize("row_format", ["csv", "jsonl"])
+def test_a_file_with_other_content_is_not_resumed(row_format: Format, tmp_path: Path) -> None:
+    part = tmp_path / "rows.part"
     part.write_bytes(b"nonsense\n\x00\n")
-    with pytest.raises(UnusableFileError, match=r"answers\.part "):
-        write(tmp_path / "answers", form, ROWS, resumes=True)
+    with pytest.raises(UnusableFileError, match=r"rows\.part "):
+        write_partly(tmp_path / "rows", row_format, ROWS, resumes=True)
     assert part.read_bytes() == b"nonsense\n\x00\n"
 
 
-def test_a_run_that_failed_before_its_first_row_leaves_nothing(tmp_path: Path) -> None:
-    write(tmp_path / "answers", "csv", [])
+def test_a_run_that_fails_before_its_first_row_leaves_no_file(tmp_path: Path) -> None:
+    write_partly(tmp_path / "rows", "csv", [])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_going_on_with_nothing_begins(tmp_path: Path) -> None:
-    assert complete(tmp_path / "answers", "csv", ROWS) == []
+def test_resuming_without_an_earlier_run_starts_one(tmp_path: Path) -> None:
+    assert complete(tmp_path / "rows", "csv", ROWS) == []
