@@ -30,6 +30,7 @@ class Component:
     """One component of a mixture: examples of one origin, and how often they are sampled."""
 
     examples: Examples
+
     share: float
     """Share of the sampled examples; the shares of a mixture sum to 1."""
 

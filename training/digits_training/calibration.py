@@ -16,8 +16,8 @@ from digits_server.models.engine import DIGIT_COUNT
 
 CALIBRATION_FILE: Final = "calibration.json"
 
-# Shares of digits that the threshold may classify as not a digit. They are small, because to
-# the writer that is as much a mistake as a misread digit (docs/adr/0007).
+# Maximum shares of digits that the threshold classifies as not a digit. They are small, because
+# to the writer that is as much a mistake as a misread digit (docs/adr/0007).
 MAX_MISSED_MNIST: Final = 0.0005
 MAX_MISSED_STROKES: Final = 0.004
 

@@ -1,6 +1,6 @@
 """Sets of images for evaluation, before normalization.
 
-No network is trained on any of them. Only the first one is from MNIST.
+They are not trained on, except for a user's corrected drawings (``fit --drawings``).
 """
 
 import json

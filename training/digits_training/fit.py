@@ -60,6 +60,7 @@ def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Pat
         history = _fit_compact(settings, mixture, run_dir)
     save_curves(history, run_dir / CURVES_FILE)
     losses, accuracies = history["val_loss"], history["val_accuracy"]
+    # Without held-out examples, the last epoch is kept.
     best = losses.index(min(losses)) if settings.validation_count else -1
     record.RunRecord(
         command=record.command_line(),

@@ -17,8 +17,8 @@ STROKE_COPIES: Final = 8
 LETTER_COPIES: Final = 5
 SCRIBBLE_COUNT: Final = 8000
 TEMPLATE_COUNT: Final = 12_000
-# Shares of a user's corrected drawings before normalization: small for each one, and limited
-# for all of them, so that the network does not forget other people's handwriting.
+# Weights of a user's corrected drawings: small for each one, and limited for all of them, so
+# that the network does not forget other people's handwriting.
 SHARE_PER_DRAWING: Final = 0.002
 MAX_SHARE_OF_DRAWINGS: Final = 0.15
 
@@ -31,8 +31,10 @@ class HeldOut:
 
     mnist: Examples
     """Images of MNIST's training set."""
+
     strokes: Examples
     """Drawings by writers held out of training."""
+
     letters: Examples
     """Letters of an alphabet held out of training."""
 
