@@ -1,9 +1,9 @@
-"""Measure what docs/model-card.md quotes of recognition: image files through the real server.
+"""Measure the accuracy that docs/model-card.md quotes: image files through a real server.
 
     make measure-recognition
 
-Each set of images that is at hand becomes a folder of files, goes through ``digits-batch`` and
-a server of its own, and is to_predictions by the rows that come out. Blank images are made here.
+Each available set of images is written as a folder of files and classified by ``digits-batch``
+with a private server; the metrics come from the rows of its output. The blank images are made here.
 """
 
 import json
@@ -18,7 +18,7 @@ from PIL import Image
 
 from digits_client.cli.embedded import embedded_server
 from digits_training.datasets import load_mnist
-from digits_training.eval_sets import Gray, Suite, at_hand
+from digits_training.eval_sets import EvalSet, Gray, available_sets
 
 
 def blank_images() -> list[Gray]:
@@ -34,8 +34,8 @@ def blank_images() -> list[Gray]:
     return pages
 
 
-def rows_of(images: list[Gray], address: str, folder: Path) -> list[dict[str, object]]:
-    """Write images as PNG files and return the row that ``digits-batch`` gives each."""
+def classify(images: list[Gray], address: str, folder: Path) -> list[dict[str, object]]:
+    """Write images as PNG files and return the row of ``digits-batch`` for each."""
     folder.mkdir()
     for number, image in enumerate(images):
         Image.fromarray(image).save(folder / f"{number:05}.png", compress_level=1)
@@ -48,31 +48,32 @@ def rows_of(images: list[Gray], address: str, folder: Path) -> list[dict[str, ob
     return [json.loads(line) for line in output.read_text().splitlines()]
 
 
-def row_of(suite: Suite, rows: list[dict[str, object]]) -> str:
-    """Return a line of the table."""
+def table_line(eval_set: EvalSet, rows: list[dict[str, object]]) -> str:
+    """Return the line of the table for a set."""
     verdicts = Counter(row["verdict"] for row in rows)
     total = len(rows)
-    rejected = (total - verdicts["digit"]) / total
-    if not suite.has_digits:
-        return f"| {suite.title} | {total:,} | | {rejected:.2%} |"
+    not_a_digit = (total - verdicts["digit"]) / total
+    if not eval_set.has_digits:
+        return f"| {eval_set.title} | {total:,} | | {not_a_digit:.2%} |"
     right = sum(
-        row["digit"] == label for row, label in zip(rows, suite.labels.tolist(), strict=True)
+        row["digit"] == label for row, label in zip(rows, eval_set.labels.tolist(), strict=True)
     )
-    return f"| {suite.title} | {total:,} | {right / total:.2%} | {rejected:.2%} |"
+    return f"| {eval_set.title} | {total:,} | {right / total:.2%} | {not_a_digit:.2%} |"
 
 
 def main() -> None:
-    """Measure and print a table in Markdown."""
-    suites, missing = at_hand(load_mnist(), None)
-    print("| images | count | right | turned away |\n|---|---|---|---|")
+    """Measure all sets and print a table in Markdown."""
+    sets, notes = available_sets(load_mnist(), None)
+    print("| images | count | right | not a digit |\n|---|---|---|---|")
     with embedded_server() as address, tempfile.TemporaryDirectory() as folder:
-        for suite in suites:
-            print(row_of(suite, rows_of(suite.images, address, Path(folder) / suite.name)))
-        blank = rows_of(blank_images(), address, Path(folder) / "blank")
-        found = sum(row["verdict"] == "blank" for row in blank)
-        print(f"| Blank images | {len(blank):,} | {found / len(blank):.2%} blank | |")
-    for sentence in missing:
-        print(f"\n{sentence}")
+        for eval_set in sets:
+            rows = classify(eval_set.images, address, Path(folder) / eval_set.name)
+            print(table_line(eval_set, rows))
+        rows = classify(blank_images(), address, Path(folder) / "blank")
+        blank = sum(row["verdict"] == "blank" for row in rows)
+        print(f"| Blank images | {len(rows):,} | {blank / len(rows):.2%} blank | |")
+    for note in notes:
+        print(f"\n{note}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Training, measuring and exporting the model that the digits server serves.
+"""Training, evaluation and export of the model that the digits server serves.
 
-TensorFlow is imported by this package alone, and only by the modules that
-build, run or convert a network.
+Only this package imports TensorFlow, and only in the modules that build, run or convert a
+network.
 """

@@ -1,9 +1,8 @@
-"""Making many writers out of one image: affine and elastic changes of frames.
+"""Augmentation of frames by random affine and elastic deformations.
 
-After P. Simard, D. Steinkraus and J. Platt, "Best practices for convolutional
-neural networks applied to visual document analysis" (ICDAR 2003), and the affine
-ranges that are usual for MNIST; shifts are small, since every frame is centred before it
-is answered.
+After P. Simard, D. Steinkraus and J. Platt, "Best practices for convolutional neural networks
+applied to visual document analysis" (ICDAR 2003). The affine ranges are those usual for MNIST;
+shifts are small, because the server centers every frame.
 """
 
 from typing import Final
@@ -22,7 +21,7 @@ FIELD_COUNT: Final = 2048
 
 
 class Augmenter:
-    """Bends frames, each in its own way.
+    """Deforms frames, each at random.
 
     Example:
         augmenter = Augmenter(seed=1, size=28)
@@ -38,7 +37,7 @@ class Augmenter:
         self._fields = self._smooth_fields(size)  # (FIELD_COUNT, S, S, 2)
 
     def _smooth_fields(self, size: int) -> NDArray[np.float32]:
-        # Making a field costs far more than using one, so a pool of them is made once.
+        # Making a field costs far more than using one, so a pool is made once and reused.
         noise = self._random.standard_normal((FIELD_COUNT, size, size, 2), dtype=np.float32)
         smooth = np.stack(
             [cv2.GaussianBlur(field, (0, 0), ELASTIC_SIGMA_PIXELS) for field in noise]
@@ -46,22 +45,22 @@ class Augmenter:
         return np.asarray(smooth / smooth.std(axis=(1, 2, 3), keepdims=True), np.float32)
 
     def __call__(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return a changed copy of (N, S, S) frames in 0..1."""
+        """Return a deformed copy of (N, S, S) frames in 0..1."""
         count = len(frames)
         maps = np.einsum("nij,yxj->nyxi", self._affine(count), self._grid)  # (N, S, S, 2)
         maps += self._uniform(-SHIFT_PIXELS, SHIFT_PIXELS, (count, 1, 1, 2))
-        strength = self._uniform(0, ELASTIC_PIXELS, (count, 1, 1, 1))
-        maps += strength * self._fields[self._random.integers(0, FIELD_COUNT, count)]
+        amplitude = self._uniform(0, ELASTIC_PIXELS, (count, 1, 1, 1))
+        maps += amplitude * self._fields[self._random.integers(0, FIELD_COUNT, count)]
         maps += self._middle
-        bent = np.empty_like(frames)
-        for frame, where, out in zip(frames, maps, bent, strict=True):
-            # OpenCV's types ask for a second map. An empty one would not stand for none:
-            # its memory is read all the same.
+        deformed = np.empty_like(frames)
+        for frame, where, out in zip(frames, maps, deformed, strict=True):
+            # Two maps, because OpenCV's types require the second, and an empty one is not
+            # ignored: OpenCV reads its memory.
             cv2.remap(frame, where[..., 0], where[..., 1], cv2.INTER_LINEAR, dst=out)
-        return bent
+        return deformed
 
     def _affine(self, count: int) -> NDArray[np.float32]:
-        """Return (N, 2, 2) matrices that turn, scale and shear about the middle."""
+        """Return (N, 2, 2) matrices that rotate, scale and shear about the center."""
         angle = np.deg2rad(self._uniform(-ROTATION_DEGREES, ROTATION_DEGREES, count))
         scale = 1 + self._uniform(-SCALE_SHARE, SCALE_SHARE, (2, count))
         shear = self._uniform(-SHEAR, SHEAR, count)

@@ -1,8 +1,8 @@
-"""Images such as people make of digits, from pen strokes and from MNIST.
+"""Synthetic drawings of digits as people make them, from pen strokes and from small images.
 
-They are drawn by the code that draws on the canvas of the desktop client, in the ways
-in which people draw: pens of a pixel and brushes, small and large, anywhere, slanted,
-on dark and on light ground, on canvases of a few pixels and of hundreds.
+The drawing code is that of the desktop client. The drawings vary as people's do: thin pens
+and thick brushes, small and large digits, any position, slanted, dark on light and light on
+dark, on canvases from a few pixels to hundreds.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ CANVAS_SIDES: Final = (28, 32, 48, 64, 80, 100, 140, 200)
 PLAIN_CANVAS_SIDE: Final = 300
 
 
-def canvas_of_strokes(
+def draw_strokes(
     strokes: Sequence[Points],
     random: np.random.Generator,
     *,
@@ -30,14 +30,14 @@ def canvas_of_strokes(
     pen: float | None = None,
     as_written: bool = False,
 ) -> Gray:
-    """Draw strokes onto a canvas in one of many ways.
+    """Draw strokes onto a canvas with random size, position, pen and slant.
 
     Args:
-        strokes: Each (N, 2), in any unit.
-        random: Decides what is not given.
-        side: Of the square canvas, in pixels.
-        pen: Width, in pixels.
-        as_written: Whether the digit keeps its own slant and proportions.
+        strokes: Strokes, each (N, 2), in any unit.
+        random: Source of everything that is not given.
+        side: Side of the square canvas in pixels.
+        pen: Width of the pen in pixels.
+        as_written: Keep the slant and the proportions of the strokes.
 
     Returns:
         (side, side) uint8, dark on white.
@@ -46,31 +46,31 @@ def canvas_of_strokes(
     size = side * random.uniform(0.35, 0.9)
     if pen is None:
         pen = max(1.0, size * random.uniform(0.02, 0.16))
-    bend = np.eye(2) if as_written else _bend(random)
-    bent = [stroke @ bend.T for stroke in strokes]
-    every = np.concatenate(bent)
-    low, extent = every.min(axis=0), np.ptp(every, axis=0)
+    matrix = np.eye(2) if as_written else _random_affine(random)
+    transformed = [stroke @ matrix.T for stroke in strokes]
+    points = np.concatenate(transformed)
+    low, extent = points.min(axis=0), np.ptp(points, axis=0)
     scale = (size - pen) / max(float(extent.max()), 1.0)
-    room = np.maximum(side - extent * scale - pen - 1, 0)
-    origin = pen / 2 + room * random.uniform(0, 1, 2)
-    drawn = [
+    margin = np.maximum(side - extent * scale - pen - 1, 0)
+    origin = pen / 2 + margin * random.uniform(0, 1, 2)
+    placed = [
         Stroke(tuple(map(tuple, ((stroke - low) * scale + origin).tolist())), pen)
-        for stroke in bent
+        for stroke in transformed
     ]
-    return np.asarray(draw(drawn, (side, side)))
+    return np.asarray(draw(placed, (side, side)))
 
 
-def plain_canvas(strokes: Sequence[Points], random: np.random.Generator) -> Gray:
-    """Draw strokes as they were written, with a pen of 8 to 24 pixels on a canvas of 300.
+def draw_strokes_as_written(strokes: Sequence[Points], random: np.random.Generator) -> Gray:
+    """Draw strokes as written, with a pen of 8 to 24 pixels on a canvas of 300 pixels.
 
-    It is what drawn digits are chosen by and measured on.
+    Validation and test use these drawings.
     """
     pen = random.uniform(8, 24)
-    return canvas_of_strokes(strokes, random, side=PLAIN_CANVAS_SIDE, pen=pen, as_written=True)
+    return draw_strokes(strokes, random, side=PLAIN_CANVAS_SIDE, pen=pen, as_written=True)
 
 
-def _bend(random: np.random.Generator) -> NDArray[np.float64]:
-    """Return a matrix that turns, slants and stretches a little."""
+def _random_affine(random: np.random.Generator) -> NDArray[np.float64]:
+    """Return a (2, 2) matrix that rotates, slants and stretches a little."""
     angle = np.deg2rad(random.uniform(-12, 12))
     slant = random.uniform(-0.25, 0.25)
     width = np.exp(random.uniform(-0.3, 0.3))
@@ -78,12 +78,12 @@ def _bend(random: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(np.array([[cos, -sin], [sin, cos]]) @ np.array([[width, slant], [0, 1]]))
 
 
-def canvas_of_image(ink: Gray, random: np.random.Generator) -> Gray:
-    """Draw a small image of ink large, with another pen, somewhere on a canvas.
+def redraw_image(ink: Gray, random: np.random.Generator) -> Gray:
+    """Enlarge a small image onto a canvas, with another pen and at a random position.
 
     Args:
-        ink: (H, W), 255 on 0, as MNIST's and Omniglot's.
-        random: Decides how.
+        ink: (H, W), 255 on 0, as in MNIST and Omniglot.
+        random: Source of size, position, slant and pen.
 
     Returns:
         (H', W') uint8, dark on white.
@@ -91,23 +91,27 @@ def canvas_of_image(ink: Gray, random: np.random.Generator) -> Gray:
     side = int(random.choice(CANVAS_SIDES[3:]))
     size = side * random.uniform(0.4, 0.95)
     scale = size / max(ink.shape)
-    bend = _bend(random) * scale
+    matrix = _random_affine(random) * scale
     middle = np.array(ink.shape[::-1]) / 2
-    shift = side / 2 + random.uniform(-1, 1, 2) * (side - size) / 2 - bend @ middle
-    large = cv2.warpAffine(ink, np.column_stack((bend, shift)), (side, side), flags=cv2.INTER_CUBIC)
-    # Sharp edges, as a pen on a canvas leaves them, at a level that makes it thinner or thicker.
+    shift = side / 2 + random.uniform(-1, 1, 2) * (side - size) / 2 - matrix @ middle
+    affine = np.column_stack((matrix, shift))
+    large = cv2.warpAffine(ink, affine, (side, side), flags=cv2.INTER_CUBIC)
+    # A pen leaves sharp edges; the level makes the stroke thinner or thicker.
     level = random.uniform(70, 190)
     edge = random.uniform(4, 60)
     sharp = np.clip((large.astype(np.float32) - level) / edge + 0.5, 0, 1)
     return np.asarray(255 - sharp * 255, np.uint8)
 
 
-def on_paper(canvas: Gray, random: np.random.Generator) -> Gray:
-    """Put a canvas through what cameras, scanners and other programs do to it.
+def simulate_photo(canvas: Gray, random: np.random.Generator) -> Gray:
+    """Return a canvas as a camera, a scanner or another program would reproduce it.
 
     Args:
         canvas: (H, W), dark on white.
-        random: Decides what: uneven light, gray paper, pale ink, grain, blur, inversion.
+        random: Source of uneven light, gray paper, pale ink, grain, blur and inversion.
+
+    Returns:
+        (H, W) uint8, dark on light or light on dark.
     """
     height, width = canvas.shape
     ink: MatLike = 1 - canvas.astype(np.float32) / 255

@@ -1,9 +1,8 @@
-"""Finding MNIST on this machine, or fetching it from its source, and checking it.
+"""Loading MNIST from this machine or its official source, and verifying it.
 
-The set is the one of LeCun, Cortes and Burges: 60,000 training and 10,000 test
-images. Whatever file it comes in, its pixels and labels are checked against the
-MD5 sums of the four original IDX files, so that a figure measured here is a
-figure on that set and on no other.
+MNIST by LeCun, Cortes and Burges has 60,000 training and 10,000 test images. Its pixels and
+labels are verified against the MD5 sums of the four original IDX files, regardless of the
+file that they are loaded from, so that every metric refers to exactly this set.
 """
 
 import hashlib
@@ -26,7 +25,7 @@ MNIST_FILE = "mnist.npz"
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 DOWNLOAD_TIMEOUT_SECONDS = 60.0
 
-# Of the uncompressed files train-images-idx3-ubyte and so on.
+# MD5 sums of the uncompressed files train-images-idx3-ubyte and so on.
 IDX_MD5 = {
     "x_train": "6bbc9ace898e44ae57da46a324031adb",
     "y_train": "a25bea736e30d166cdddb491f175f624",
@@ -34,17 +33,17 @@ IDX_MD5 = {
     "y_test": "27ae3e4e09519cfbb04c329615203637",
 }
 
-# What NumPy raises at a file that is empty, cut short, altered, or something else.
-NOT_AN_ARCHIVE = (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error)
+# Raised by NumPy for a file that is empty, truncated, altered, or not an archive.
+ARCHIVE_ERRORS = (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
 class DatasetError(Exception):
-    """A data set cannot be found, fetched, or is not what its name says."""
+    """A data set is missing, cannot be downloaded, or is not the set that its name claims."""
 
 
 @dataclass(frozen=True)
 class Mnist:
-    """MNIST as published: ink is 255 on a ground of 0."""
+    """MNIST as published, with ink 255 on a ground of 0."""
 
     x_train: NDArray[np.uint8]
     """(60000, 28, 28)"""
@@ -57,37 +56,38 @@ class Mnist:
 
 
 def load_mnist(data_dir: Path | None = None, *, download: bool = True) -> Mnist:
-    """Load MNIST from the first place that has it.
+    """Load MNIST.
 
-    The places: ``data_dir``, else the folder that the environment variable
-    DIGITS_DATA_DIR names, else Keras' cache, else (with ``download``) the file
-    that Keras itself downloads, kept in Keras' cache.
+    It is read from ``data_dir``, else from the folder in the environment variable
+    DIGITS_DATA_DIR, else from Keras' cache. Without either folder, a file missing from the
+    cache is downloaded into it from the address that Keras itself uses. The download gives up
+    after 60 seconds without data.
 
     Args:
-        data_dir: A folder with ``mnist.npz``. When given, no other place is tried.
-        download: Whether the network may be used.
+        data_dir: A folder with ``mnist.npz``; if given, no other place is tried.
+        download: Allow the download.
 
     Raises:
-        DatasetError: No place has it, the download fails, or the file is not MNIST.
+        DatasetError: MNIST is missing, the download fails, or the file is not MNIST.
     """
-    named = data_dir or _folder_from_environment()
-    if named is not None:
-        path = named / MNIST_FILE
+    folder = data_dir or _folder_from_environment()
+    if folder is not None:
+        path = folder / MNIST_FILE
         if not path.is_file():
-            raise DatasetError(f"{named} has no {MNIST_FILE}")
+            raise DatasetError(f"{folder} has no {MNIST_FILE}")
         return _read_mnist(path)
     path = _keras_cache() / MNIST_FILE
     if path.is_file():
         return _read_mnist(path)
     if not download:
         raise DatasetError(
-            f"MNIST is not here: set {DATA_DIR_VARIABLE} to a folder with {MNIST_FILE}"
+            f"MNIST was not found: set {DATA_DIR_VARIABLE} to a folder with {MNIST_FILE}"
         )
     return _download(MNIST_URL, path)
 
 
 def data_folder(data_dir: Path | None) -> Path:
-    """Return the folder of data sets: the one given, else that of the environment, else Keras'."""
+    """Return the folder of the data sets: the one given, else the environment's, else Keras'."""
     return data_dir or _folder_from_environment() or _keras_cache()
 
 
@@ -107,11 +107,11 @@ def _download(url: str, path: Path) -> Mnist:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as folder:
             part = Path(folder) / path.name
             with (
-                urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_SECONDS) as answer,  # noqa: S310 - a constant https address
+                urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_SECONDS) as response,  # noqa: S310 - a constant https address
                 part.open("wb") as file,
             ):
-                shutil.copyfileobj(answer, file)
-            # Only what is MNIST takes the name: half a file would be found ever after.
+                shutil.copyfileobj(response, file)
+            # Verified before the rename: later runs would find a partial file.
             mnist = _read_mnist(part)
             part.replace(path)
     except (OSError, http.client.HTTPException, DatasetError) as error:
@@ -126,7 +126,7 @@ def _read_mnist(path: Path) -> Mnist:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in IDX_MD5}
-    except (*NOT_AN_ARCHIVE, KeyError) as error:
+    except (*ARCHIVE_ERRORS, KeyError) as error:
         raise DatasetError(f"{path} is not MNIST: {error}") from error
     for name, expected in IDX_MD5.items():
         if idx_md5(arrays[name]) != expected:
@@ -135,12 +135,12 @@ def _read_mnist(path: Path) -> Mnist:
 
 
 def idx_md5(array: NDArray[np.uint8]) -> str:
-    """Return the MD5 of an array as the IDX file that MNIST was published in.
+    """Return the MD5 sum of an array in the IDX format, in which MNIST was published.
 
     Args:
-        array: uint8, of any rank. An IDX file is a magic number with the type
-            and rank, the sizes as big-endian uint32, then the bytes.
+        array: uint8, of any rank.
     """
+    # An IDX file: a magic number with type and rank, big-endian uint32 sizes, the bytes.
     magic = struct.pack(">HBB", 0, 0x08, array.ndim)
     sizes = struct.pack(f">{array.ndim}I", *array.shape)
     digest = hashlib.md5(magic + sizes, usedforsecurity=False)

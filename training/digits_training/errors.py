@@ -1,5 +1,5 @@
-"""What can go wrong in training, evaluation and export, besides the data."""
+"""Errors of training, evaluation and export; ``datasets`` defines the data sets' own."""
 
 
 class TrainingError(Exception):
-    """A sentence for the person at the terminal."""
+    """A command failed; the message is one sentence for the user."""

@@ -1,6 +1,6 @@
-"""What a network answers to images, framed and to_predictions as the server does it."""
+"""A network's predictions for images, with the server's normalization and verdicts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,93 +14,95 @@ from .calibration import (
     Labels,
     Probs,
     calibration_error,
-    given_digit,
-    likeliest_digit,
+    conditional_digit_probs,
+    top_digit_probability,
 )
-from .eval_sets import Gray
+from .eval_sets import EvalSet, Gray
 
 Predict = Callable[[NDArray[np.float32]], Probs]
-"""Maps (N, 28, 28) frames in 0..1 to (N, K) probabilities, K being 10 or 11."""
+"""Maps (N, 28, 28) frames in 0..1 to (N, K) probabilities, where K is 10 or 11."""
 
-
-Frame = Callable[[Gray], NDArray[np.float32]]
-"""Maps an image to (28, 28) in 0..1."""
+ToFrame = Callable[[Gray], NDArray[np.float32]]
+"""Maps a gray image to a (28, 28) frame in 0..1."""
 
 
 @dataclass(frozen=True)
-class Answers:
-    """The answers to a suite."""
+class EvalResults:
+    """A network's predictions for an eval set."""
+
+    eval_set: EvalSet
 
     frames: NDArray[np.float32]
-    """(N, 28, 28) in 0..1: what the network saw."""
+    """(N, 28, 28) frames in 0..1: the network's input."""
 
     probs: Probs
-    """(N, K), calibrated."""
-
-    labels: Labels
-    """(N,), the truth."""
+    """(N, K) calibrated probabilities."""
 
     threshold: float
-    """Of the likeliest digit's probability, below which the answer is "no digit"."""
+    """Minimum probability of the top digit for the verdict DIGIT."""
+
+    @property
+    def labels(self) -> Labels:
+        """(N,) true labels."""
+        return self.eval_set.labels
 
     @property
     def digits(self) -> Labels:
-        """(N,): the likeliest digit, whatever the verdict."""
-        return np.asarray(given_digit(self.probs).argmax(axis=1), np.uint8)
+        """(N,) top digits, whatever the verdict."""
+        return np.asarray(conditional_digit_probs(self.probs).argmax(axis=1), np.uint8)
 
     @property
     def confidence(self) -> Probs:
-        """(N,): how sure the network is of that digit, given that it is one."""
-        return np.asarray(given_digit(self.probs).max(axis=1))
+        """(N,) probabilities of the top digit, given that the image is a digit."""
+        return np.asarray(conditional_digit_probs(self.probs).max(axis=1))
 
     @property
     def is_blank(self) -> NDArray[np.bool_]:
-        """(N,): whether no ink was found."""
+        """(N,) True where the verdict is BLANK."""
         return np.asarray(~self.frames.any(axis=(1, 2)))
 
     @property
-    def is_rejected(self) -> NDArray[np.bool_]:
-        """(N,): whether the verdict is "no digit" or "blank"."""
-        return np.asarray((likeliest_digit(self.probs) < self.threshold) | self.is_blank)
+    def is_not_a_digit(self) -> NDArray[np.bool_]:
+        """(N,) True where the verdict is NOT_A_DIGIT or BLANK."""
+        return np.asarray((top_digit_probability(self.probs) < self.threshold) | self.is_blank)
 
     @property
     def is_right(self) -> NDArray[np.bool_]:
-        """(N,): whether the verdict is a digit and it is the true one."""
-        return np.asarray((self.digits == self.labels) & ~self.is_rejected)
+        """(N,) True where the verdict is DIGIT and the digit is the true one."""
+        return np.asarray((self.digits == self.labels) & ~self.is_not_a_digit)
 
     @property
     def accuracy(self) -> float:
-        """The share of verdicts that are the right digit."""
+        """Share of images whose verdict is the true digit."""
         return float(self.is_right.mean())
 
     @property
-    def rejected_share(self) -> float:
-        """The share of verdicts that are "no digit" or "blank"."""
-        return float(self.is_rejected.mean())
+    def not_a_digit_share(self) -> float:
+        """Share of images whose verdict is NOT_A_DIGIT or BLANK."""
+        return float(self.is_not_a_digit.mean())
 
     @property
     def calibration_error(self) -> float:
-        """Expected, in 15 bins, of the likeliest digit, whatever the verdict."""
+        """Expected calibration error of the top digits in 15 bins, whatever the verdicts."""
         return calibration_error(self.confidence, self.digits == self.labels)
 
 
-def answers_to(
-    images: Sequence[Gray],
-    labels: Labels,
+def evaluate_set(
+    eval_set: EvalSet,
     predict: Predict,
     calibration: Calibration,
-    frame: Frame = normalize,
-) -> Answers:
-    """Frame images, ask a network, and judge its answers."""
-    frames = np.stack([frame(image) for image in images])
+    to_frame: ToFrame = normalize,
+) -> EvalResults:
+    """Normalize the images of a set, run a network on them, and apply its calibration."""
+    frames = np.stack([to_frame(image) for image in eval_set.images])
     probs = calibration.apply(predict(frames))
-    return Answers(frames, probs, labels, calibration.rejection_threshold)
+    return EvalResults(eval_set, frames, probs, calibration.rejection_threshold)
 
 
-def tutorial_frame(gray: Gray) -> NDArray[np.float32]:
-    """Return what the tutorial's window makes of an image: the whole of it, made 28x28.
+def tutorial_normalize(gray: Gray) -> NDArray[np.float32]:
+    """Return the frame that the tutorial's window makes: the whole image, resized to 28x28.
 
-    Nothing is inverted, cut out or centred; a light ground stays light.
+    It does not invert, crop or center the image; a light ground stays light.
     """
     small = Image.fromarray(gray).resize((FRAME_SIZE, FRAME_SIZE))
     return np.asarray(small, np.float32) / np.float32(255)

@@ -1,6 +1,6 @@
-"""The sets of images on which a network is measured, as images: nothing is framed yet.
+"""Sets of images for evaluation, before normalization.
 
-None of them is trained on, and none but the first is in MNIST's hand.
+They are not trained on, except for a user's corrected drawings (``fit --drawings``).
 """
 
 import json
@@ -28,64 +28,64 @@ WILD_LIMITS: Final = ImageLimits(max_bytes=2**25, max_pixels=2**26)
 
 
 @dataclass(frozen=True)
-class Suite:
+class EvalSet:
     """Images with their labels."""
 
     name: str
-    """A word: ``mnist``, ``strokes``, ``letters``, ``wild``, ``wild-photo`` ..."""
+    """Identifier: ``mnist``, ``strokes``, ``letters``, ``wild``, ``wild-photo`` ..."""
 
     title: str
-    """For people."""
+    """Name in tables and reports."""
 
     images: list[Gray]
-    """Each (H, W) uint8, of any size."""
+    """Images, each (H, W) uint8, of any size."""
 
     labels: Labels
     """(N,), 0..9, or NOT_A_DIGIT."""
 
     @property
     def has_digits(self) -> bool:
-        """Whether the images are digits, and not what is none."""
+        """True if the set has digits, False if it has only other images."""
         return bool((self.labels != NOT_A_DIGIT).any())
 
 
-def mnist_suite(mnist: Mnist) -> Suite:
+def mnist_set(mnist: Mnist) -> EvalSet:
     """Return MNIST's test set."""
-    return Suite("mnist", "MNIST test set", list(mnist.x_test), mnist.y_test)
+    return EvalSet("mnist", "MNIST test set", list(mnist.x_test), mnist.y_test)
 
 
-def stroke_suite(data_dir: Path | None) -> Suite:
-    """Return drawings of the writers kept out: pens of 8 to 24 px on canvases of 300 px.
+def stroke_set(data_dir: Path | None) -> EvalSet:
+    """Return drawings by the test writers, with pens of 8 to 24 px on canvases of 300 px.
 
     Raises:
-        DatasetError: The pen strokes are nowhere.
+        DatasetError: The pen strokes are missing or cannot be read.
     """
     recordings = pendigits.of_writers(pendigits.load_pendigits(data_dir), pendigits.TEST_WRITERS)
     random = np.random.default_rng(SEED)
-    images = [canvases.plain_canvas(recording.strokes, random) for recording in recordings]
+    images = [canvases.draw_strokes_as_written(each.strokes, random) for each in recordings]
     labels = np.array([recording.label for recording in recordings], np.uint8)
-    return Suite("strokes", "Pen strokes of unseen writers", images, labels)
+    return EvalSet("strokes", "Pen strokes of unseen writers", images, labels)
 
 
-def letter_suite(data_dir: Path | None) -> Suite:
-    """Return letters of alphabets that are not learned from.
+def letter_set(data_dir: Path | None) -> EvalSet:
+    """Return letters of the test alphabets.
 
     Raises:
-        DatasetError: The letters are nowhere.
+        DatasetError: The letters are missing or cannot be read.
     """
-    letters = omniglot.load_omniglot(data_dir).of(omniglot.TEST_ALPHABETS)
+    letters = omniglot.load_omniglot(data_dir).select(omniglot.TEST_ALPHABETS)
     labels = np.full(len(letters.images), NOT_A_DIGIT, np.uint8)
-    return Suite("letters", "Letters of unseen alphabets", list(letters.images), labels)
+    return EvalSet("letters", "Letters of unseen alphabets", list(letters.images), labels)
 
 
-def wild_suites(data_dir: Path | None) -> list[Suite]:
-    """Return people's own images: all, and each kind of them.
+def wild_sets(data_dir: Path | None) -> list[EvalSet]:
+    """Return people's own images: all of them, then a set for each kind.
 
-    They are looked for in ``wild/``, with a line of JSON each in ``manifest.jsonl``:
+    They are the files in ``wild/``. ``manifest.jsonl`` has a JSON object per image with
     ``file``, ``label`` and ``kind``.
 
     Raises:
-        DatasetError: There are none, or one cannot be read.
+        DatasetError: The images are missing, or one of them cannot be read.
     """
     folder = data_folder(data_dir) / "wild"
     try:
@@ -96,42 +96,42 @@ def wild_suites(data_dir: Path | None) -> list[Suite]:
         raise DatasetError(f"{folder} cannot be read as people's own images: {error}") from error
     labels = np.array([int(row["label"]) for row in rows], np.uint8)
     kinds = np.array([row["kind"] for row in rows])
-    found = [Suite("wild", "People's own images", images, labels)]
+    sets = [EvalSet("wild", "People's own images", images, labels)]
     for kind in sorted(set(kinds.tolist())):
-        which = np.flatnonzero(kinds == kind)
-        part = [images[place] for place in which]
-        found.append(Suite(f"wild-{kind}", f"... of which {kind}", part, labels[which]))
-    return found
+        indices = np.flatnonzero(kinds == kind)
+        part = [images[index] for index in indices]
+        sets.append(EvalSet(f"wild-{kind}", f"... of which {kind}", part, labels[indices]))
+    return sets
 
 
-def drawing_suite(folder: Path) -> Suite:
-    """Return the drawings that a person has put right in the window.
+def corrections_set(folder: Path) -> EvalSet:
+    """Return the drawings that a user has corrected in digits-draw.
 
     Raises:
-        DatasetError: There are none in the folder, or one cannot be read.
+        DatasetError: The folder has no corrected drawings, or one cannot be read.
     """
-    kept = list(Corrections(folder))
-    if not kept:
-        raise DatasetError(f"{folder} holds no corrected drawings of digits-draw")
+    corrections = list(Corrections(folder))
+    if not corrections:
+        raise DatasetError(f"{folder} has no corrected drawings of digits-draw")
     try:
-        images = [decode(drawing.path.read_bytes(), WILD_LIMITS) for drawing in kept]
+        images = [decode(drawing.path.read_bytes(), WILD_LIMITS) for drawing in corrections]
     except (OSError, InvalidArgumentError) as error:
         raise DatasetError(f"{folder} cannot be read as corrected drawings: {error}") from error
-    labels = np.array([drawing.label for drawing in kept], np.uint8)
-    return Suite("drawings", "Corrected drawings", images, labels)
+    labels = np.array([drawing.label for drawing in corrections], np.uint8)
+    return EvalSet("drawings", "Corrected drawings", images, labels)
 
 
-def at_hand(mnist: Mnist, data_dir: Path | None) -> tuple[list[Suite], list[str]]:
-    """Return the suites whose data is here, and a sentence for each that is not."""
-    makers: list[Callable[[], list[Suite]]] = [
-        lambda: [stroke_suite(data_dir)],
-        lambda: wild_suites(data_dir),
-        lambda: [letter_suite(data_dir)],
+def available_sets(mnist: Mnist, data_dir: Path | None) -> tuple[list[EvalSet], list[str]]:
+    """Return the sets whose data is available, and a note about each that is skipped."""
+    loaders: list[Callable[[], list[EvalSet]]] = [
+        lambda: [stroke_set(data_dir)],
+        lambda: wild_sets(data_dir),
+        lambda: [letter_set(data_dir)],
     ]
-    suites, missing = [mnist_suite(mnist)], []
-    for make in makers:
+    sets, notes = [mnist_set(mnist)], []
+    for load in loaders:
         try:
-            suites += make()
+            sets += load()
         except DatasetError as error:
-            missing.append(f"left out: {error}")
-    return suites, missing
+            notes.append(f"skipped: {error}")
+    return sets, notes

@@ -1,31 +1,31 @@
-"""Measuring a network on every set of images that is at hand, and making the report of it."""
+"""Evaluation of a network on every available set of images, and its report."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digits_server.preprocessing.normalize import normalize
 
-from .calibration import Calibration, area_under_curve, given_digit, likeliest_digit
+from .calibration import Calibration, auroc, conditional_digit_probs, top_digit_probability
+from .comparison import compare_with_shipped
 from .datasets import Mnist
-from .eval_results import Answers, Frame, answers_to
-from .eval_sets import Suite, at_hand, drawing_suite
-from .evaluation_report import Report, SuiteSection, write_report
+from .eval_results import EvalResults, ToFrame, evaluate_set
+from .eval_sets import available_sets, corrections_set
+from .evaluation_report import Report, write_report
 from .keras_files import load_network, predict
-from .metrics import Figures
+from .metrics import Metrics
 from .plots import save_confusion
 from .record import RunRecord
-from .robustness import robustness, table
-from .shipped import before_and_after
+from .robustness import measure_robustness, robustness_table
 
-CONFUSION_FILE = "confusion.png"
-METRICS_FILE = "metrics.json"
-REPORT_FILE = "report.html"
-# Test images that are disturbed in each of forty ways.
-DISTURBED_COUNT = 500
+CONFUSION_FILE: Final = "confusion.png"
+METRICS_FILE: Final = "metrics.json"
+REPORT_FILE: Final = "report.html"
+CORRUPTED_COUNT: Final = 500
+"""Number of test images that are corrupted, each in forty ways."""
 
 
 def evaluate(
@@ -33,114 +33,110 @@ def evaluate(
     mnist: Mnist,
     data_dir: Path | None,
     out: Path,
-    frame: Frame = normalize,
+    to_frame: ToFrame = normalize,
     *,
     drawings: Path | None = None,
 ) -> str:
-    """Measure a network; leave ``report.html``, ``confusion.png``, ``metrics.json`` in a folder.
+    """Evaluate a network; write ``report.html``, ``confusion.png`` and ``metrics.json``.
 
     Args:
-        source: The folder of a run, with its calibration, or a Keras file.
-        mnist: The images, of which the test set is used.
-        data_dir: Where the other sets are looked for; those that are nowhere are left out.
-        out: The folder, made where it is missing.
-        frame: How images become frames; the tutorial's way, for comparison.
-        drawings: A folder of corrected drawings, on which the shipped model is measured too.
+        source: Folder of a run, whose calibration is used, or a Keras file.
+        mnist: MNIST, whose test set is used.
+        data_dir: Folder of the other sets; missing ones are skipped.
+        out: Folder to write to, created if missing.
+        to_frame: Function that normalizes images, to compare with the tutorial's.
+        drawings: Folder of corrected drawings to evaluate, also with the shipped model.
 
     Returns:
-        The figures as text.
+        The metrics as text.
 
     Raises:
-        TrainingError: The source is no such network.
-        DatasetError: There are no drawings in their folder.
+        TrainingError: The source is not a network for digits.
+        DatasetError: The folder has no corrected drawings.
     """
     model = load_network(source)
     calibration = Calibration.load(source) if source.is_dir() else Calibration()
 
-    def ask(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict_frames(frames: NDArray[np.float32]) -> NDArray[np.float32]:
         return predict(model, frames[..., None])
 
-    suites, missing = at_hand(mnist, data_dir)
+    sets, notes = available_sets(mnist, data_dir)
     if drawings is not None:
-        suites.append(drawing_suite(drawings))
-    answered = [
-        (suite, answers_to(suite.images, suite.labels, ask, calibration, frame)) for suite in suites
-    ]
-    test = answered[0][1]
-    figures = Figures.of(given_digit(test.probs), test.labels)
-    out.mkdir(parents=True, exist_ok=True)
-    title = f"MNIST test set: {figures.accuracy:.2%} right"
-    save_confusion(figures.confusion, title, out / CONFUSION_FILE)
-    (out / METRICS_FILE).write_text(json.dumps(_metrics(figures, answered), indent=2) + "\n")
-    some = np.random.default_rng(0).permutation(len(test.labels))[:DISTURBED_COUNT]
-    disturbed = robustness(
-        [mnist.x_test[place] for place in some], mnist.y_test[some], ask, calibration
+        sets.append(corrections_set(drawings))
+    results = [evaluate_set(each, predict_frames, calibration, to_frame) for each in sets]
+    test = results[0]
+    metrics = Metrics.compute(conditional_digit_probs(test.probs), test.labels)
+    some = np.random.default_rng(0).permutation(len(test.labels))[:CORRUPTED_COUNT]
+    robustness = measure_robustness(
+        [mnist.x_test[index] for index in some], mnist.y_test[some], predict_frames, calibration
     )
+    out.mkdir(parents=True, exist_ok=True)
+    title = f"MNIST test set: {metrics.accuracy:.2%} right"
+    save_confusion(metrics.confusion, title, out / CONFUSION_FILE)
+    (out / METRICS_FILE).write_text(json.dumps(_metrics_json(metrics, results), indent=2) + "\n")
     report = Report(
-        title=f"{model.name}: how well it recognizes digits",
+        title=f"{model.name}: recognition of digits",
         provenance=_provenance(source),
-        sections=[SuiteSection(suite, answers) for suite, answers in answered],
+        results=results,
         letters_auroc=next(
-            (_told_apart(test, answers) for suite, answers in answered if not suite.has_digits),
-            None,
+            (_auroc(test, each) for each in results if not each.eval_set.has_digits), None
         ),
-        robustness=disturbed,
-        notes=missing,
+        robustness=robustness,
+        notes=notes,
     )
     write_report(out / REPORT_FILE, report)
-    parts = [figures.table(), _table(answered), table(disturbed), *missing]
+    parts = [metrics.table(), _table(results), robustness_table(robustness), *notes]
     if drawings is not None:
-        parts.append(before_and_after([answered[0], answered[-1]]))
-    return "\n\n".join([*parts, f"The report is {out / REPORT_FILE}."])
+        parts.append(compare_with_shipped([test, results[-1]]))
+    return "\n\n".join([*parts, f"Wrote the report to {out / REPORT_FILE}."])
 
 
 def _provenance(source: Path) -> dict[str, str]:
-    """Return what is known of how a network came about."""
+    """Return what the run's record says about the origin of a network."""
     record = RunRecord.load(source) if source.is_dir() else None
     if record is None:
         return {"file": source.name}
     return {"command": record.command, "commit": record.commit, **record.versions}
 
 
-def _metrics(figures: Figures, answered: list[tuple[Suite, Answers]]) -> dict[str, Any]:
-    """Return the figures of all suites, shares of 1."""
-    metrics: dict[str, Any] = {
-        "mnist_test_accuracy": figures.accuracy,
-        "mnist_test_loss": figures.loss,
+def _metrics_json(metrics: Metrics, results: list[EvalResults]) -> dict[str, Any]:
+    """Return the metrics of all sets; shares are in 0..1."""
+    document: dict[str, Any] = {
+        "mnist_test_accuracy": metrics.accuracy,
+        "mnist_test_loss": metrics.loss,
     }
-    for suite, answers in answered:
-        if suite.has_digits:
-            metrics[suite.name] = {
-                "images": len(suite.labels),
-                "right": answers.accuracy,
-                "rejected": answers.rejected_share,
-                "calibration_error": answers.calibration_error,
+    for each in results:
+        if each.eval_set.has_digits:
+            document[each.eval_set.name] = {
+                "images": len(each.labels),
+                "right": each.accuracy,
+                "rejected": each.not_a_digit_share,
+                "calibration_error": each.calibration_error,
             }
         else:
-            metrics[suite.name] = {
-                "images": len(suite.labels),
-                "rejected": answers.rejected_share,
-                "area_under_curve": _told_apart(answered[0][1], answers),
+            document[each.eval_set.name] = {
+                "images": len(each.labels),
+                "rejected": each.not_a_digit_share,
+                "area_under_curve": _auroc(results[0], each),
             }
-    return metrics
+    return document
 
 
-def _told_apart(digits: Answers, others: Answers) -> float:
-    """Return the AUROC of digits against what is none."""
-    return area_under_curve(likeliest_digit(digits.probs), likeliest_digit(others.probs))
+def _auroc(digits: EvalResults, others: EvalResults) -> float:
+    """Return the AUROC of the top digit's probability for digits against other images."""
+    return auroc(top_digit_probability(digits.probs), top_digit_probability(others.probs))
 
 
-def _table(answered: list[tuple[Suite, Answers]]) -> str:
-    lines = ["set                              images     right   rejected   calibration error"]
-    for suite, answers in answered:
-        start = f"{suite.title:<30}   {len(suite.labels):>6}"
-        if suite.has_digits:
+def _table(results: list[EvalResults]) -> str:
+    lines = ["set                              images     right   not a digit   calibration error"]
+    for each in results:
+        title = f"{each.eval_set.title:<30}   {len(each.labels):>6}"
+        not_a_digit = f"{each.not_a_digit_share:>11.2%}"
+        if each.eval_set.has_digits:
             lines.append(
-                f"{start}   {answers.accuracy:>7.2%}   {answers.rejected_share:>8.2%}"
-                f"   {answers.calibration_error:>17.2%}"
+                f"{title}   {each.accuracy:>7.2%}   {not_a_digit}   {each.calibration_error:>17.2%}"
             )
         else:
-            lines.append(f"{start}             {answers.rejected_share:>8.2%}")
-            told = _told_apart(answered[0][1], answers)
-            lines.append(f"   told from MNIST's digits: AUROC {told:.4f}")
+            lines.append(f"{title}             {not_a_digit}")
+            lines.append(f"   AUROC, MNIST's digits against these: {_auroc(results[0], each):.4f}")
     return "\n".join(lines)

@@ -1,7 +1,8 @@
-"""The pictures of the report, each as an address that holds the whole of it."""
+"""The pictures of the evaluation report, as ``data:`` URLs."""
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Final
 
 import matplotlib as mpl
@@ -11,64 +12,91 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
-from .eval_results import Answers
+from .eval_results import EvalResults
 from .eval_sets import Gray
+from .robustness import CorruptionResult
 
 THUMBNAIL_SIDE: Final = 84
 BIN_COUNT: Final = 15
 
-# Readable on a light ground and on a dark one: the charts lie on the page's own.
+# Readable on a light and on a dark ground, because the charts have the page's.
 LINE: Final = "#4287d6"
 ACCENT: Final = "#d9576b"
-GREY: Final = "#808a96"
+GRAY: Final = "#808a96"
 
 
-def draw_reliability(axes: Axes, answers: Answers) -> None:
-    """Draw the share that is right over the confidence, bin by bin."""
-    confidence, is_right = answers.confidence, answers.digits == answers.labels
-    place = np.minimum((confidence * BIN_COUNT).astype(int), BIN_COUNT - 1)
-    axes.plot((0, 1), (0, 1), color=GREY, linewidth=1, linestyle="--")
-    for which in (place == b for b in np.unique(place)):
-        size = 12 + 200 * float(which.mean())
-        x, y = confidence[which].mean(), is_right[which].mean()
+def reliability_chart(results: EvalResults) -> str:
+    """Return a chart of the share of right predictions over their confidence, in bins."""
+    figure, axes = _chart()
+    confidence, is_right = results.confidence, results.digits == results.labels
+    bins = np.minimum((confidence * BIN_COUNT).astype(int), BIN_COUNT - 1)
+    axes.plot((0, 1), (0, 1), color=GRAY, linewidth=1, linestyle="--")
+    for in_bin in (bins == b for b in np.unique(bins)):
+        size = 12 + 200 * float(in_bin.mean())
+        x, y = confidence[in_bin].mean(), is_right[in_bin].mean()
         axes.scatter(x, y, size, color=LINE, alpha=0.8, clip_on=False)
     axes.set_xlim(0, 1.05)
     axes.set_ylim(0, 1.05)
     axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlabel("confidence", color=GRAY)
+    axes.set_ylabel("share right", color=GRAY)
+    return _svg(figure)
 
 
-def picture(gray: Gray, name: str) -> str:
-    """Return an image of at most 84 pixels a side; a smaller one is shown with its pixels."""
+def robustness_chart(results: Sequence[CorruptionResult], baseline: float, lowest: float) -> str:
+    """Return a chart of the accuracy over the severities of one corruption.
+
+    Args:
+        results: The results of the corruption, in order of severity.
+        baseline: Accuracy without corruption.
+        lowest: Lowest accuracy under any corruption, for a common axis.
+    """
+    figure, axes = _chart()
+    x = range(1, len(results) + 1)
+    axes.axhline(baseline, color=GRAY, linewidth=1, linestyle="--")
+    for color, shares in (
+        (LINE, [result.top_digit_accuracy for result in results]),
+        (ACCENT, [result.accuracy for result in results]),
+    ):
+        axes.plot(x, shares, color=color, marker="o", markersize=4)
+    axes.set_xticks(x, [f"{result.severity:g}" for result in results])
+    axes.set_xlabel(results[0].unit, color=GRAY)
+    axes.set_ylim(np.floor(lowest * 10 - 0.2) / 10, 1.02)
+    return _svg(figure)
+
+
+def thumbnail(gray: Gray, name: str) -> str:
+    """Return an ``img`` element of at most 84x84 pixels; a smaller image shows its pixels."""
     is_small = max(gray.shape) < THUMBNAIL_SIDE
     small = Image.fromarray(gray)
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     file = io.BytesIO()
     small.save(file, "PNG", optimize=True)
-    kind = ' class="small"' if is_small else ""
-    return f'<img{kind} alt="{name}" src="{_address("image/png", file.getvalue())}">'
+    css_class = ' class="small"' if is_small else ""
+    return f'<img{css_class} alt="{name}" src="{_data_url("image/png", file.getvalue())}">'
 
 
-def chart() -> tuple[Figure, Axes]:
-    """Return an empty chart of shares, for light and dark pages."""
+def _chart() -> tuple[Figure, Axes]:
+    """Return an empty chart of shares for light and dark pages."""
     figure = Figure(figsize=(3.2, 2.3), layout="constrained")
     axes = figure.subplots()
     axes.set_facecolor("none")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
-    axes.tick_params(colors=GREY, labelsize=8)
-    axes.grid(color=GREY, alpha=0.25)
+    axes.spines[["left", "bottom"]].set_color(GRAY)
+    axes.tick_params(colors=GRAY, labelsize=8)
+    axes.grid(color=GRAY, alpha=0.25)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     return figure, axes
 
 
-def svg(figure: Figure) -> str:
-    """Return the address of a chart."""
+def _svg(figure: Figure) -> str:
+    """Return a figure as the URL of an SVG image."""
     file = io.BytesIO()
-    # Neither a date nor random names, so that the same figures give the same page.
+    # No date and a fixed salt, so that equal data give an equal page.
     with mpl.rc_context({"svg.hashsalt": "digits"}):
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    return _address("image/svg+xml", file.getvalue())
+    return _data_url("image/svg+xml", file.getvalue())
 
 
-def _address(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+def _data_url(media_type: str, content: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"

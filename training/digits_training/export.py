@@ -1,4 +1,4 @@
-"""From a Keras network to the model folder that the server loads."""
+"""Export of a Keras network as a model folder that the server loads."""
 
 import contextlib
 import dataclasses
@@ -20,59 +20,63 @@ from digits_server.errors import ModelError
 from digits_server.models.engine import LiteRtEngine
 from digits_server.preprocessing.normalize import FRAME_RECIPE
 
-from .calibration import Calibration, given_digit
+from . import examples
+from .calibration import Calibration, conditional_digit_probs
 from .datasets import Mnist
 from .errors import TrainingError
-from .examples import Examples, of_images
+from .examples import Examples
 from .keras_files import load_network, predict
-from .metrics import Figures
+from .metrics import Metrics
 from .record import RunRecord
 
-# How far a converted network may be from the one it was made from.
+# Limits on the difference between a converted network and its source.
 MAX_FLOAT_DIFFERENCE: Final = 1e-3
-"""Of any probability of any test image, for float32."""
+"""Maximum change of any probability of any test image, for float32."""
 MAX_ACCURACY_LOSS: Final = 0.0002
-"""Of the test accuracy, for int8: 2 images in 10,000."""
+"""Maximum loss of test accuracy, for int8: 2 images in 10,000."""
 
-CALIBRATION_COUNT: Final = 1000
+RANGE_IMAGE_COUNT: Final = 1000
+"""Number of images from which the activation ranges of an int8 network are determined."""
 
 
 def export(
     source: Path, mnist: Mnist, models_dir: Path, version: int | None, *, quantize: bool = False
 ) -> Path:
-    """Convert a network, check that it answers as before, and write its model folder.
+    """Convert a network, verify its predictions, and write its model folder.
 
-    The folder is written under another name, loaded through the server's own code and
-    then renamed: it is complete and fit to serve, or not there.
+    The folder is written under a temporary name, loaded with the server's own code, and then
+    renamed, so it is either complete and servable or does not exist.
 
     Args:
-        source: The folder of a run, or a Keras file trained elsewhere.
-        mnist: For the comparison, the figures, and the ranges of a quantized network.
-        models_dir: Where the folder goes, named by its version.
-        version: Its version; None takes one above the highest.
-        quantize: To int8, weights and activations, instead of float32.
+        source: Folder of a run, or a Keras file trained elsewhere.
+        mnist: Images for the comparison, the metrics, and the ranges of a quantized network.
+        models_dir: Folder of the model folders, created if missing.
+        version: Version of the model; None for one above the highest.
+        quantize: Use int8 weights and activations instead of float32.
 
     Returns:
-        The folder.
+        The model folder, named by its version.
 
     Raises:
-        TrainingError: The source is no such network, the version exists, the converted
-            network answers differently, or the server would not load it.
+        TrainingError: The source is not a network for digits, the version exists, the
+            converted network predicts differently, or the server cannot load it.
     """
     model = load_network(source)
     models_dir.mkdir(parents=True, exist_ok=True)
     version = version or max([0, *models.versions(models_dir)]) + 1
     folder = models_dir / str(version)
     if folder.exists():
-        raise TrainingError(f"{folder} exists; a version is never changed")
-    ranges = of_images(mnist.x_train[:CALIBRATION_COUNT], mnist.y_train[:CALIBRATION_COUNT])
-    test = of_images(mnist.x_test, mnist.y_test)
+        raise TrainingError(f"{folder} already exists; versions are immutable")
+    range_images = examples.from_images(
+        mnist.x_train[:RANGE_IMAGE_COUNT], mnist.y_train[:RANGE_IMAGE_COUNT]
+    )
+    test = examples.from_images(mnist.x_test, mnist.y_test)
     calibration = Calibration.load(source) if source.is_dir() else Calibration()
     with tempfile.TemporaryDirectory(dir=models_dir, prefix=".export-") as temporary:
         unfinished = Path(temporary) / folder.name
         unfinished.mkdir()
         file = unfinished / models.MODEL_FILE
-        file.write_bytes(convert(model, ranges.inputs() if quantize else None))
+        file.write_bytes(convert(model, range_images.inputs() if quantize else None))
         metrics = _compare(model, file, test, quantized=quantize)
         record = RunRecord.load(source) if source.is_dir() else None
         models.Manifest(
@@ -88,29 +92,29 @@ def export(
         try:
             models.load_folder(unfinished, threads=1)
         except ModelError as error:
-            raise TrainingError(f"the server would not load it: {error}") from error
-        os.rename(unfinished, folder)  # noqa: PTH104 - the commit; refuses a folder with files
+            raise TrainingError(f"the server cannot load the exported model: {error}") from error
+        os.rename(unfinished, folder)  # noqa: PTH104 - atomic, and fails if the folder has files
     return folder
 
 
-def convert(model: keras.Model, ranges: NDArray[np.float32] | None) -> bytes:
+def convert(model: keras.Model, range_inputs: NDArray[np.float32] | None) -> bytes:
     """Return a network as a LiteRT file with float32 input and output.
 
     Args:
-        model: Maps (N, 28, 28, 1) to (N, 10) or (N, 11).
-        ranges: (M, 28, 28, 1) frames whose activations give the ranges of an int8
-            network; None for a float32 one.
+        model: Network that maps (N, 28, 28, 1) to (N, 10) or (N, 11).
+        range_inputs: (M, 28, 28, 1) frames that determine the activation ranges of an int8
+            network; None for float32.
     """
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    if ranges is not None:
+    if range_inputs is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
 
         def representative() -> Iterator[list[NDArray[np.float32]]]:
-            for frame in ranges:
+            for frame in range_inputs:
                 yield [frame[None]]
 
         converter.representative_dataset = representative
-    # It lists every variable on standard output, which is for our own answer.
+    # The converter lists every variable on standard output, which is ours.
     with contextlib.redirect_stdout(io.StringIO()):
         return bytes(converter.convert())
 
@@ -118,26 +122,25 @@ def convert(model: keras.Model, ranges: NDArray[np.float32] | None) -> bytes:
 def _compare(
     model: keras.Model, file: Path, test: Examples, *, quantized: bool
 ) -> dict[str, float]:
-    frames = test.inputs()
-    before = predict(model, frames)
-    after = LiteRtEngine(file.read_bytes(), threads=os.cpu_count() or 1).predict(frames[..., 0])
-    figures_before = Figures.of(given_digit(before), test.labels)
-    figures = Figures.of(given_digit(after), test.labels)
-    difference = float(np.abs(before - after).max())
-    loss = figures_before.accuracy - figures.accuracy
-    if quantized and loss > MAX_ACCURACY_LOSS:
+    inputs = test.inputs()
+    engine = LiteRtEngine(file.read_bytes(), threads=os.cpu_count() or 1)
+    keras_probs, probs = predict(model, inputs), engine.predict(inputs[..., 0])
+    keras_metrics = Metrics.compute(conditional_digit_probs(keras_probs), test.labels)
+    metrics = Metrics.compute(conditional_digit_probs(probs), test.labels)
+    difference = float(np.abs(keras_probs - probs).max())
+    if quantized and keras_metrics.accuracy - metrics.accuracy > MAX_ACCURACY_LOSS:
         raise TrainingError(
-            f"quantized it is right on {figures.accuracy:.2%} of MNIST's test set, "
-            f"not {figures_before.accuracy:.2%}"
+            f"quantization lowers the accuracy on MNIST's test set from "
+            f"{keras_metrics.accuracy:.2%} to {metrics.accuracy:.2%}"
         )
     if not quantized and difference > MAX_FLOAT_DIFFERENCE:
         raise TrainingError(
-            f"converted it gives a probability that is off by {difference:.2g}; "
-            f"at most {MAX_FLOAT_DIFFERENCE:.2g} is accepted"
+            f"conversion changes a probability by {difference:.2g}, "
+            f"which exceeds the limit of {MAX_FLOAT_DIFFERENCE:.2g}"
         )
     return {
-        "mnist_test_accuracy": figures.accuracy,
-        "mnist_test_loss": figures.loss,
-        "keras_mnist_test_accuracy": figures_before.accuracy,
+        "mnist_test_accuracy": metrics.accuracy,
+        "mnist_test_loss": metrics.loss,
+        "keras_mnist_test_accuracy": keras_metrics.accuracy,
         "largest_difference_from_keras": difference,
     }

@@ -1,4 +1,4 @@
-"""Networks in Keras files, also in those that today's Keras would trip over."""
+"""Loading networks from Keras files, including old ones that Keras 3 cannot read by itself."""
 
 import json
 import shutil
@@ -23,10 +23,11 @@ def load_network(path: Path) -> keras.Model:
     """Load a Keras network that maps (N, 28, 28, 1) frames to (N, 10) or (N, 11) probabilities.
 
     Args:
-        path: The folder of a run, or a ``.keras`` or ``.h5`` file from anywhere.
+        path: The folder of a run, or any ``.keras`` or ``.h5`` file.
 
     Raises:
-        TrainingError: There is no such file, or the network is no such network.
+        TrainingError: The file does not exist, is not a Keras file, or holds a network of
+            other shapes.
     """
     file = path / KERAS_FILE if path.is_dir() else path
     if not file.is_file():
@@ -35,10 +36,16 @@ def load_network(path: Path) -> keras.Model:
         model = open_network(file)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise TrainingError(f"{file} is not a Keras model: {error}") from error
-    shapes = (model.input_shape, model.output_shape)
-    answers = (None, networks.DIGIT_COUNT), (None, networks.CLASS_COUNT)
-    if shapes[0] != (None, FRAME_SIZE, FRAME_SIZE, 1) or shapes[1] not in answers:
-        raise TrainingError(f"{file} maps {shapes[0]} to {shapes[1]}, not 28x28x1 frames to digits")
+    takes_frames = model.input_shape == (None, FRAME_SIZE, FRAME_SIZE, 1)
+    returns_digits = model.output_shape in (
+        (None, networks.DIGIT_COUNT),
+        (None, networks.CLASS_COUNT),
+    )
+    if not (takes_frames and returns_digits):
+        raise TrainingError(
+            f"{file} maps {model.input_shape} to {model.output_shape}, "
+            "not 28x28x1 frames to 10 or 11 classes"
+        )
     return model
 
 
@@ -51,23 +58,23 @@ def open_network(file: Path) -> keras.Model:
     """Load a network from a ``.keras`` or ``.h5`` file, without its optimizer.
 
     Raises:
-        OSError, ValueError, TypeError, KeyError: As Keras does, at a file that is none.
+        OSError, ValueError, TypeError, KeyError: The file is not a Keras model.
     """
     if not h5py.is_hdf5(file):
         return keras.models.load_model(file, compile=False)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "network.h5"
         shutil.copyfile(file, copy)
-        _name_the_input(copy)
+        _add_input_layer(copy)
         return keras.models.load_model(copy, compile=False)
 
 
-def _name_the_input(file: Path) -> None:
-    """Give a network that Keras 2 wrote the input layer that Keras 3 wants.
+def _add_input_layer(file: Path) -> None:
+    """Add the input layer that Keras 3 expects to a file written by Keras 2.
 
-    Keras before 2.3 wrote the input's shape into the first layer only, as
-    ``batch_input_shape``. Keras 3 takes that for a shape without the batch, and gives
-    the network an input of one dimension too many.
+    Keras before 2.3 stored the input's shape in the first layer only, as
+    ``batch_input_shape``. Keras 3 reads that as a shape without the batch dimension, and so
+    builds an input with one dimension too many.
     """
     with h5py.File(file, "r+") as network:
         config = json.loads(network.attrs["model_config"])
@@ -76,6 +83,6 @@ def _name_the_input(file: Path) -> None:
             return
         shape = layers[0]["config"].pop("batch_input_shape", None)
         if shape is not None:
-            named = {"batch_input_shape": shape, "name": "input"}
-            layers.insert(0, {"class_name": "InputLayer", "config": named})
+            input_config = {"batch_input_shape": shape, "name": "input"}
+            layers.insert(0, {"class_name": "InputLayer", "config": input_config})
             network.attrs["model_config"] = json.dumps(config)

@@ -1,7 +1,7 @@
-"""The networks: the tutorial's, for comparison, the compact one that ships, and its teacher.
+"""The networks: the tutorial's, for comparison, the shipped compact one, and its teacher.
 
-All take (N, 28, 28, 1) float32 frames in 0..1. The tutorial's returns (N, 10)
-probabilities; the others (N, 11), the last of which is that of no digit.
+All of them take (N, 28, 28, 1) float32 frames in 0..1. The tutorial's network returns (N, 10)
+probabilities. The others return (N, 11), where the last class is "not a digit".
 """
 
 import keras
@@ -35,14 +35,14 @@ def tutorial(learning_rate: float) -> keras.Model:
 
 
 def compact(learning_rate: float, step_count: int) -> keras.Model:
-    """Return the network that ships, compiled: 122,403 weights, 11.2 MFLOP an image.
+    """Return the shipped network, compiled: 122,403 weights, 11.2 MFLOP per image.
 
-    A FLOP is one multiplication or one addition of a convolution or dense layer.
-    The picture is halved early, where a convolution costs most.
+    A FLOP is one multiplication or one addition in a convolution or dense layer. The frame is
+    halved early, because a convolution costs most at full size.
 
     Args:
-        learning_rate: At its peak.
-        step_count: Steps of the whole training, for the rate's course.
+        learning_rate: Peak learning rate.
+        step_count: Number of steps of the whole training, for the learning rate schedule.
     """
     return _convolutional(
         "compact", (24, 32, 64, 64, 96), (1, 2, 2, 1, 1), learning_rate, step_count
@@ -50,7 +50,10 @@ def compact(learning_rate: float, step_count: int) -> keras.Model:
 
 
 def teacher(learning_rate: float, step_count: int) -> keras.Model:
-    """Return the larger network that teaches the compact one, compiled: 54.9 MFLOP an image."""
+    """Return the network that the compact one is distilled from, compiled: 54.9 MFLOP per image.
+
+    The arguments are those of ``compact``.
+    """
     return _convolutional(
         "teacher", (32, 64, 64, 128, 128, 192), (1, 2, 1, 2, 1, 1), learning_rate, step_count
     )
@@ -65,14 +68,14 @@ def _convolutional(
 ) -> keras.Model:
     inputs = keras.Input((FRAME_SIZE, FRAME_SIZE, 1))
     x = inputs
-    for place, (filter_count, stride) in enumerate(zip(filters, strides, strict=True)):
-        # The last takes no margin: (7, 7) becomes (5, 5).
-        padding = "valid" if place == len(filters) - 1 else "same"
+    for index, (filter_count, stride) in enumerate(zip(filters, strides, strict=True)):
+        # The last convolution has no padding: (7, 7) becomes (5, 5).
+        padding = "valid" if index == len(filters) - 1 else "same"
         x = layers.Conv2D(filter_count, 3, strides=stride, padding=padding, use_bias=False)(x)
-        # Folded into the convolution when the model is exported.
+        # Export folds this into the convolution.
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.ReLU()(x)
-    # A mean over the picture that may weigh each place: where a stroke is, matters.
+    # An average over all positions with a learned weight for each: position matters.
     x = layers.DepthwiseConv2D(5, depthwise_initializer=keras.initializers.Constant(1 / 25))(x)
     x = layers.Flatten()(x)
     x = layers.Dropout(0.1)(x)

@@ -1,7 +1,7 @@
-"""Letters of several alphabets, as examples of what is no digit.
+"""Letters of several alphabets, as examples of the class "not a digit".
 
 B. Lake, R. Salakhutdinov and J. Tenenbaum, "Human-level concept learning through
-probabilistic program induction", Science 350 (2015); the drawings under the MIT license.
+probabilistic program induction", Science 350 (2015). MIT license.
 """
 
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .datasets import NOT_AN_ARCHIVE, DatasetError, data_folder
+from .datasets import ARCHIVE_ERRORS, DatasetError, data_folder
 
 OMNIGLOT_FILE: Final = "omniglot_small.npz"
 
-# Alphabets whose letters are never learned: the one to choose by, and those to report on.
+# Alphabets held out of training: one for validation, two for the test.
 VALIDATION_ALPHABETS: Final = frozenset({"Balinese"})
 TEST_ALPHABETS: Final = frozenset({"Greek", "Tagalog"})
 
-# Characters that are digits to the eye: rings (0), bars (1), and the likes of 2, 3, 4, 5, 6,
-# 7, 8 and 9. Chosen by looking at the characters, not at any network's answers. They are
-# neither learned nor counted.
-DIGIT_SHAPES: Final = {
+# Characters that look like digits: rings (0), bars (1), and shapes like 2 to 9. They were
+# selected by eye, not by any network's predictions, and are used neither for training nor
+# for evaluation.
+DIGIT_LOOKALIKES: Final = {
     "Balinese": {5, 14},
     "Early_Aramaic": {2, 3, 4, 6, 10, 14, 16, 17, 20},
     "Greek": {4, 8, 9, 15, 17, 18},
@@ -35,41 +35,41 @@ DIGIT_SHAPES: Final = {
 
 @dataclass(frozen=True)
 class Letters:
-    """Drawings of letters."""
+    """Drawings of letters with their alphabets."""
 
     images: NDArray[np.uint8]
     """(N, 56, 56), ink 255 on 0."""
 
     alphabets: NDArray[np.str_]
-    """(N,) names."""
+    """(N,) names of the alphabets."""
 
-    def of(self, alphabets: frozenset[str]) -> "Letters":
-        """Return the letters of some alphabets."""
+    def select(self, alphabets: frozenset[str]) -> "Letters":
+        """Return the letters of the given alphabets."""
         which = np.isin(self.alphabets, list(alphabets))
         return Letters(self.images[which], self.alphabets[which])
 
-    def to_learn(self) -> "Letters":
-        """Return the letters of the alphabets that are neither for validation nor for tests."""
+    def training(self) -> "Letters":
+        """Return the letters of the alphabets that are not held out."""
         which = ~np.isin(self.alphabets, list(VALIDATION_ALPHABETS | TEST_ALPHABETS))
         return Letters(self.images[which], self.alphabets[which])
 
 
 def load_omniglot(data_dir: Path | None = None) -> Letters:
-    """Load all letters but those that are digits to the eye.
+    """Load all letters except those that look like digits.
 
     Raises:
-        DatasetError: The file is nowhere, or is not what it should be.
+        DatasetError: The file is missing or is not this data set.
     """
     path = data_folder(data_dir) / OMNIGLOT_FILE
     try:
         with np.load(path, allow_pickle=False) as archive:
             images, names = archive["x"], archive["y"]  # names are like "Latin/character12"
-    except (*NOT_AN_ARCHIVE, KeyError) as error:
+    except (*ARCHIVE_ERRORS, KeyError) as error:
         raise DatasetError(f"{path} cannot be read as letters: {error}") from error
     alphabets = np.array([name.partition("/")[0] for name in names])
     numbers = [int(name[-2:]) for name in names]
     is_letter = [
-        number not in DIGIT_SHAPES.get(alphabet, ())
+        number not in DIGIT_LOOKALIKES.get(alphabet, ())
         for alphabet, number in zip(alphabets.tolist(), numbers, strict=True)
     ]
     return Letters(images[is_letter], alphabets[is_letter])

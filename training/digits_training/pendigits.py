@@ -1,8 +1,8 @@
-"""Digits that people wrote with a pen on a tablet, as strokes.
+"""Handwritten digits recorded as pen strokes on a tablet.
 
 E. Alpaydin and F. Alimoglu, "Pen-Based Recognition of Handwritten Digits", UCI Machine
-Learning Repository, data set 81, doi:10.24432/C5MG6K (CC BY 4.0). Of its two parts the
-one of the 30 training writers is used here.
+Learning Repository, data set 81, doi:10.24432/C5MG6K (CC BY 4.0). Only the part with the 30
+training writers is used.
 """
 
 import gzip
@@ -20,27 +20,27 @@ from .datasets import DatasetError, data_folder
 
 PENDIGITS_FILE: Final = "pendigits-train-strokes.jsonl.gz"
 
-# Writers differ far more than a writer's digits do: a figure is honest only on writers
-# that were kept out whole. Chosen once, by number, before anything was trained.
+# Digits differ far more between writers than within one writer, so these writers are held
+# out completely. They were chosen once, by number, before any training.
 VALIDATION_WRITERS: Final = frozenset({3, 11, 19})
 TEST_WRITERS: Final = frozenset({5, 9, 14, 22, 27})
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One digit as it was written."""
+    """One recorded digit."""
 
     label: int
     writer: int
     strokes: tuple[NDArray[np.float32], ...]
-    """Each (N, 2): x to the right and y down; the writing box is about 500 units wide."""
+    """Strokes, each (N, 2): x to the right, y down; the writing box is about 500 units wide."""
 
 
 def load_pendigits(data_dir: Path | None = None) -> list[Recording]:
     """Load all recordings, in the order of the file.
 
     Raises:
-        DatasetError: The file is nowhere, or is not what it should be.
+        DatasetError: The file is missing or is not this data set.
     """
     path = data_folder(data_dir) / PENDIGITS_FILE
     try:
@@ -62,5 +62,5 @@ def _recording(values: dict[str, Any]) -> Recording:
 
 
 def of_writers(recordings: Sequence[Recording], writers: frozenset[int]) -> list[Recording]:
-    """Return the recordings of some writers."""
+    """Return the recordings by the given writers."""
     return [recording for recording in recordings if recording.writer in writers]

@@ -1,4 +1,4 @@
-"""How a run came about, so that anyone can tell and repeat it."""
+"""The record of a training run: everything needed to repeat it."""
 
 import dataclasses
 import importlib.metadata
@@ -22,35 +22,35 @@ RECORD_FILE = "run.json"
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a model's manifest says about its training."""
+    """The origin of a trained network, also written into the model's manifest."""
 
     command: str
-    """The command line."""
+    """Command line of the run."""
 
     commit: str
-    """Of the source: a git hash, with "-dirty" where files had changed, or "unknown"."""
+    """Git hash of the source, with "-dirty" if files had changed, or "unknown"."""
 
     data: dict[str, str]
-    """MD5 sums of the data sets' parts."""
+    """Checksums of the data sets, as "md5:..." or "sha256:..."."""
 
     settings: dict[str, Any]
-    """The run's settings, the seed among them."""
+    """Settings of the run, including the seed."""
 
     versions: dict[str, str]
-    """Of the libraries that a figure may depend on."""
+    """Versions of Python and of the libraries that the metrics may depend on."""
 
     epochs: int
-    """Epochs trained."""
+    """Number of epochs trained."""
 
     seconds: float
-    """Duration of the training."""
+    """Duration of the run."""
 
     validation_accuracy: float
-    """Of the chosen weights: a share, 0 to 1."""
+    """Validation accuracy of the selected weights, 0 to 1."""
 
     @classmethod
     def load(cls, run_dir: Path) -> Self | None:
-        """Return the record of a run, or None for a folder without one."""
+        """Return the record of a run, or None if the folder has none."""
         path = run_dir / RECORD_FILE
         return cls(**json.loads(path.read_text())) if path.is_file() else None
 
@@ -60,9 +60,10 @@ class RunRecord:
 
 
 def checksums(settings: FitSettings, data_dir: Path | None) -> dict[str, str]:
-    """Return the sums of the data sets that a run learned from.
+    """Return the checksums of the data sets that a run learns from.
 
-    Of MNIST those that it was checked against, of the others those of their files.
+    MNIST has one per array, the published sum that it was verified against; the other data
+    sets have one per file.
     """
     sums = {f"mnist/{name}": f"md5:{digest}" for name, digest in IDX_MD5.items()}
     if settings.network == "compact":
@@ -74,24 +75,24 @@ def checksums(settings: FitSettings, data_dir: Path | None) -> dict[str, str]:
 
 
 def command_line() -> str:
-    """Return the command that runs, without the folders of this machine."""
+    """Return the running command, without the path of the executable."""
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def commit() -> str:
-    """Return the commit of the source this runs from, or "unknown" outside a checkout."""
+    """Return the commit of the running source, or "unknown" outside a checkout."""
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
-        answer = subprocess.run(  # noqa: S603 - a constant command
+        done = subprocess.run(  # noqa: S603 - a constant command
             command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return answer.stdout.strip()
+    return done.stdout.strip()
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that train."""
+    """Return the versions of Python and of the libraries used for training."""
     names = ("tensorflow-cpu", "keras", "numpy", "opencv-python-headless")
     found = {name: importlib.metadata.version(name) for name in names}
     return {"python": sys.version.split()[0], **found}

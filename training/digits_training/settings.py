@@ -1,4 +1,4 @@
-"""What a training run is made of: one frozen record, saved beside its result."""
+"""Settings of a training run: one frozen record, saved next to the result."""
 
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -8,62 +8,62 @@ Network = Literal["tutorial", "compact"]
 
 @dataclass(frozen=True)
 class FitSettings:
-    """One run of ``digits-train fit``. Equal settings give equal figures within noise."""
+    """Settings of ``digits-train fit``. Equal settings give equal metrics, up to noise."""
 
     network: Network = "compact"
-    """Which network to train."""
+    """Network to train."""
 
     epochs: int = 36
-    """The most passes of the network that is to be shipped."""
+    """Maximum number of epochs, not counting the teacher's."""
 
     batch_size: int = 256
-    """Images a step."""
+    """Images per step."""
 
     learning_rate: float = 3e-3
-    """The optimizer's rate; for ``compact`` its peak, after which it falls along a cosine."""
+    """Learning rate; for ``compact`` its peak, from which it falls along a cosine."""
 
     teacher_epochs: int = 18
-    """Passes of the larger network that teaches ``compact``; 0 for no teacher."""
+    """Epochs of the larger network that ``compact`` is distilled from; 0 for no teacher."""
 
     epoch_count: int = 100_000
-    """Images a pass, drawn from all kinds of examples in fixed shares."""
+    """Images per epoch, sampled from all components of the mixture in fixed shares."""
 
     taught_count: int = 600_000
-    """Different images that the teacher answers for ``compact`` to learn from."""
+    """Number of different images that the teacher labels for ``compact``."""
 
     validation_count: int = 5000
-    """Images kept out of MNIST's training set to choose the weights and to stop by."""
+    """Images held out of MNIST's training set, to select the best epoch and to stop early."""
 
     patience: int = 24
-    """Epochs without a lower validation loss after which the run stops."""
+    """Stop after this many epochs without a lower validation loss."""
 
     drawings: str = ""
-    """A folder of corrected drawings to learn from too; none if empty."""
+    """Folder of corrected drawings to learn from as well; empty for none."""
 
     start_from: str = ""
-    """A run's folder or a Keras file whose weights to begin with, or ``shipped``; new ones if
-    empty."""
+    """Network whose weights to start from: the folder of a run, a Keras file, or ``shipped``;
+    empty for random weights."""
 
     seed: int = 1
-    """Of the split, the first weights, the order of the images and their augmentation."""
+    """Seed of the split, the initial weights, the order of the images and the augmentation."""
 
     @classmethod
     def for_network(cls, network: Network, **changes: object) -> Self:
-        """Return the defaults of a network, with changes; a change that is None is none."""
+        """Return a network's defaults, replaced by every change that is not None."""
         defaults = TUTORIAL if network == "tutorial" else COMPACT
         if changes.get("start_from"):
-            defaults = defaults | FURTHER
+            defaults = defaults | FINE_TUNING
         given = {name: value for name, value in changes.items() if value is not None}
-        return cls(**(defaults | given))  # type: ignore[arg-type]  # the names are the fields'
+        return cls(**(defaults | given))  # type: ignore[arg-type]  # the keys are field names
 
 
 COMPACT: dict[str, object] = {"network": "compact"}
 
-# A network that is trained already learns a little more: slowly, lest it forget.
-FURTHER: dict[str, object] = {"epochs": 2, "learning_rate": 1e-4, "teacher_epochs": 0}
+# A trained network learns a little more, slowly so that it does not forget.
+FINE_TUNING: dict[str, object] = {"epochs": 2, "learning_rate": 1e-4, "teacher_epochs": 0}
 
-# The tutorial as it was written, but for the learning rate. Its Adadelta took Keras'
-# default, which was 1.0 then and is 0.001 now; with the latter it stops far from done.
+# The tutorial as it was written, except for the learning rate: it used Keras' default for
+# Adadelta, which was 1.0 then and is 0.001 now. With 0.001, ten epochs are far too few.
 TUTORIAL: dict[str, object] = {
     "network": "tutorial",
     "epochs": 10,

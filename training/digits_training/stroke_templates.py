@@ -1,9 +1,9 @@
-"""Made-up digits in the ways that people are taught to write them in different places.
+"""Synthetic digits in the forms that are taught in different countries.
 
-MNIST was written by Americans and the pen strokes by 44 people of one university, so that
-ones with a long flag or a foot, barred sevens, open fours and the like are rare in both.
-Each habit here is a skeleton, whose points are moved and whose strokes are smoothed at
-random; slant, proportions and pen are varied where all strokes are drawn.
+MNIST was written by Americans and the pen strokes by 44 people at one university, so a one
+with a long flag or a foot, a barred seven or an open four is rare in both. Each template
+holds the strokes of one form. Its points are moved at random and joined by smooth curves;
+slant, proportions and pen vary when the strokes are drawn.
 """
 
 from typing import Any, Final
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.floating[Any]]  # (N, 2), x and y
 
-# A skeleton's strokes, in a box of about 60 by 100 units, y downwards. The pen turns sharply
-# at a point that is given twice, and passes smoothly through the others.
-Skeleton = tuple[tuple[tuple[float, float], ...], ...]
+# Strokes in a box of about 60 by 100 units, y down. A point that is given twice is a sharp
+# corner; the curve passes smoothly through the others.
+Template = tuple[tuple[tuple[float, float], ...], ...]
 
 _JITTER: Final = 3.0
-_PIECES: Final = 8
+_POINTS_PER_SEGMENT: Final = 8
 
-_HABITS: Final[dict[int, tuple[Skeleton, ...]]] = {
+_TEMPLATES: Final[dict[int, tuple[Template, ...]]] = {
     0: (
         (((32, 0), (4, 25), (2, 65), (28, 100), (56, 70), (56, 28), (32, 0)),),
         (((40, 6), (10, 14), (0, 55), (24, 98), (54, 75), (58, 30), (34, 2), (22, 8)),),
@@ -101,22 +101,22 @@ _HABITS: Final[dict[int, tuple[Skeleton, ...]]] = {
 }
 
 
-def habit(digit: int, random: np.random.Generator) -> list[Points]:
-    """Return the strokes of a digit, written in one of its ways.
+def write_digit(digit: int, random: np.random.Generator) -> list[Points]:
+    """Return the strokes of a digit, written after one of its templates.
 
     Args:
         digit: 0..9.
-        random: Decides the way, and moves the pen.
+        random: Source of the template and of the points' displacements.
 
     Returns:
-        Each stroke (N, 2), in a box of about 60 by 100 units, y downwards.
+        Strokes, each (N, 2), in a box of about 60 by 100 units, y down.
     """
-    ways = _HABITS[digit]
-    skeleton = ways[random.integers(len(ways))]
-    return [_written(np.array(stroke, np.float64), random) for stroke in skeleton]
+    templates = _TEMPLATES[digit]
+    template = templates[random.integers(len(templates))]
+    return [_write_stroke(np.array(stroke, np.float64), random) for stroke in template]
 
 
-def _written(points: Points, random: np.random.Generator) -> Points:
+def _write_stroke(points: Points, random: np.random.Generator) -> Points:
     corners = np.flatnonzero((points[1:] == points[:-1]).all(axis=1))
     moved = points + random.normal(0, _JITTER, points.shape)
     moved[corners + 1] = moved[corners]
@@ -125,10 +125,10 @@ def _written(points: Points, random: np.random.Generator) -> Points:
 
 
 def _smooth(points: Points) -> Points:
-    """Return a curve through points, by Catmull and Rom's spline."""
+    """Return points on a Catmull-Rom spline through the given points."""
     before = np.concatenate((points[:1], points[:-2]))
     after = np.concatenate((points[2:], points[-1:]))
-    t = np.linspace(0, 1, _PIECES, endpoint=False)[:, None, None]
+    t = np.linspace(0, 1, _POINTS_PER_SEGMENT, endpoint=False)[:, None, None]
     p0, p1, p2, p3 = before, points[:-1], points[1:], after
     curve = (
         p1

@@ -1,8 +1,10 @@
-"""Images to train on: MNIST where it is at hand, and a small set that always is."""
+"""Images to train on: MNIST if it is available, and small sets from the repository."""
 
 import gzip
 import importlib.util
 import json
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from digits_server.preprocessing.normalize import normalize
+from digits_training.corruptions import CORRUPTIONS
 from digits_training.datasets import DatasetError, Mnist, load_mnist
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ _spec.loader.exec_module(draw_samples)
 
 @pytest.fixture(scope="session")
 def mnist() -> Mnist:
-    """MNIST itself."""
+    """MNIST itself; the test is skipped without it."""
     try:
         return load_mnist(download=False)
     except DatasetError as error:
@@ -38,8 +41,8 @@ def mnist() -> Mnist:
 
 
 @pytest.fixture(scope="session")
-def drawings() -> Mnist:
-    """The repository's drawings in the form of MNIST: 450 to train on, shifted, and 50 to test."""
+def sample_mnist() -> Mnist:
+    """The repository's samples in the form of MNIST: 50 for the test, 450 shifted to train on."""
     files = sorted(SAMPLES.glob("[0-9]/*.png"))
     frames = [normalize(np.asarray(Image.open(file).convert("L"))) for file in files]
     images = np.rint(np.stack(frames) * 255).astype(np.uint8)
@@ -50,22 +53,22 @@ def drawings() -> Mnist:
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with small sets of pen strokes and letters, in the form of the real ones."""
+    """A folder with small sets of pen strokes and letters in the format of the real ones."""
     folder = tmp_path_factory.mktemp("data")
     random = np.random.default_rng(1)
     with gzip.open(folder / "pendigits-train-strokes.jsonl.gz", "wt") as lines:
-        for writer in (1, 2, 3, 5):  # to learn from, for validation and for the test
+        for writer in (1, 2, 3, 5):  # two to train on, one for validation, one for the test
             for digit in list(range(10)) * 2:
-                bent = random.uniform(0.8, 1.2)
+                stretch = random.uniform(0.8, 1.2)
                 strokes = [
-                    [[round(x * 300 * bent), round(y * 400)] for x, y in stroke]
+                    [[round(x * 300 * stretch), round(y * 400)] for x, y in stroke]
                     for stroke in draw_samples.DIGITS[digit]
                 ]
                 row = {"label": digit, "writer": f"pen-train-{writer}", "strokes": strokes}
                 lines.write(json.dumps(row) + "\n")
     names = [f"{alphabet}/character03" for alphabet in ("Sanskrit", "Balinese", "Greek")] * 8
     letters = np.zeros((len(names), 56, 56), np.uint8)
-    for letter in letters:  # a cross, thick enough for any redrawing
+    for letter in letters:  # a cross, thick enough to survive any redrawing
         middle = random.integers(20, 36)
         letter[middle - 2 : middle + 2, 8:48] = 255
         letter[8:48, middle - 2 : middle + 2] = 255
@@ -73,9 +76,42 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def small_mixture() -> Iterator[None]:
+    """Mixtures have few synthetic images, and augmentation few fields."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "mixture.STROKE_COPIES": 2,
+            "mixture.LETTER_COPIES": 2,
+            "mixture.SCRIBBLE_COUNT": 20,
+            "mixture.TEMPLATE_COUNT": 20,
+            "augment.FIELD_COUNT": 64,
+        }.items():
+            patch.setattr(f"digits_training.{name}", value)
+        yield
+
+
+@pytest.fixture
+def few_corruptions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evaluation corrupts two images, in two of the eight ways."""
+    monkeypatch.setattr("digits_training.evaluate.CORRUPTED_COUNT", 2)
+    monkeypatch.setattr("digits_training.robustness.CORRUPTIONS", CORRUPTIONS[:2])
+
+
+@pytest.fixture
+def eager_tensorflow() -> Iterator[None]:
+    """TensorFlow runs eagerly, because tracing a network takes longer than a few steps of it."""
+    import tensorflow as tf
+
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        tf.config.run_functions_eagerly(True)
+        yield
+        tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="session")
-def linear(drawings: Mnist) -> "keras.Model":
-    """The smallest network that knows plain digits: one layer, trained on the drawings."""
+def linear_model(sample_mnist: Mnist) -> "keras.Model":
+    """The smallest network that knows plain digits: one layer, trained on the samples."""
     import keras
 
     keras.utils.set_random_seed(1)
@@ -87,6 +123,6 @@ def linear(drawings: Mnist) -> "keras.Model":
         ]
     )
     model.compile(keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy")
-    frames = drawings.x_train[..., None].astype(np.float32) / 255
-    model.fit(frames, drawings.y_train, batch_size=32, epochs=12, verbose=0)
+    frames = sample_mnist.x_train[..., None].astype(np.float32) / 255
+    model.fit(frames, sample_mnist.y_train, batch_size=32, epochs=12, verbose=0)
     return model

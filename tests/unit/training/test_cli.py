@@ -1,4 +1,4 @@
-"""The command line of ``digits-train``: what is wrong is said in one line."""
+"""The command line of ``digits-train`` and its errors, each in one line."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from digits_training.datasets import Mnist
         ("--network", "huge"),
     ],
 )
-def test_a_wrong_value_of_fit_is_wrong_usage_that_names_the_flag(
+def test_an_invalid_value_of_a_fit_option_is_a_usage_error_that_names_the_option(
     flag: str, value: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as raised:
@@ -34,7 +34,7 @@ def test_a_wrong_value_of_fit_is_wrong_usage_that_names_the_flag(
     assert f"argument {flag}: " in capsys.readouterr().err
 
 
-def test_no_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         main([])
     assert raised.value.code == 2
@@ -42,23 +42,23 @@ def test_no_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("command", [["fit"], ["evaluate", "model.h5"], ["export", "model.h5"]])
-def test_data_that_is_not_there_is_one_line_and_status_1(
+def test_missing_data_is_reported_in_one_line_with_status_1(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*command, "--data-dir", str(tmp_path)]) == 1
     assert capsys.readouterr().err == f"digits-train: {tmp_path} has no mnist.npz\n"
 
 
-def test_a_folder_that_cannot_be_made_is_one_line_and_status_1(
-    drawings: Mnist,
+def test_a_folder_that_cannot_be_created_is_reported_in_one_line_with_status_1(
+    sample_mnist: Mnist,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(cli, "load_mnist", lambda _: drawings)
+    monkeypatch.setattr(cli, "load_mnist", lambda _: sample_mnist)
     (tmp_path / "run").write_text("a file is in the way")
     assert main(["fit", "--run", str(tmp_path / "run")]) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 1
-    assert said[0].startswith("digits-train: ")
-    assert str(tmp_path / "run") in said[0]
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("digits-train: ")
+    assert str(tmp_path / "run") in lines[0]

@@ -1,4 +1,4 @@
-"""Where MNIST is looked for, and that nothing else passes for it."""
+"""Finding and verifying MNIST."""
 
 import hashlib
 import http.server
@@ -24,8 +24,8 @@ def small_set(seed: int) -> dict[str, np.ndarray]:
     return dict(zip(PARTS, (images[:5], labels[:5], images[5:], labels[5:]), strict=True))
 
 
-def written(folder: Path, **changes: np.ndarray) -> Path:
-    """Write a file of the right form into a folder and return the folder."""
+def write_set(folder: Path, **changes: np.ndarray) -> Path:
+    """Write a file in the right format into a folder and return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     parts: dict[str, Any] = small_set(1) | changes
     np.savez_compressed(folder / "mnist.npz", **parts)
@@ -33,8 +33,8 @@ def written(folder: Path, **changes: np.ndarray) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No data set of this machine is found, and a small set passes for MNIST."""
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's data sets are hidden, and a small set passes for MNIST."""
     monkeypatch.delenv("DIGITS_DATA_DIR", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     sums = {name: idx_md5(part) for name, part in small_set(1).items()}
@@ -43,15 +43,15 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder that downloads come from, with the file in it."""
+    """The folder that the download is served from, with the file in it."""
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *args: object) -> None:
-            super().__init__(*args, directory=str(folder))  # type: ignore[arg-type]  # passed on
+            super().__init__(*args, directory=str(folder))  # type: ignore[arg-type]  # passed through
 
         def log_message(self, *_: object) -> None: ...
 
-    folder = written(tmp_path / "source")
+    folder = write_set(tmp_path / "source")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         url = f"http://127.0.0.1:{server.server_port}/mnist.npz"
@@ -65,50 +65,50 @@ def assert_is_the_small_set(mnist: Mnist) -> None:
         assert np.array_equal(getattr(mnist, name), part), name
 
 
-def test_the_named_folder_is_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_given_folder_takes_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITS_DATA_DIR", str(tmp_path / "wrong"))
-    assert_is_the_small_set(load_mnist(written(tmp_path / "named")))
+    assert_is_the_small_set(load_mnist(write_set(tmp_path / "given")))
 
 
-def test_a_named_folder_without_it_is_not_made_up_for_by_another(
+def test_a_given_folder_without_mnist_is_an_error_even_if_another_has_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DIGITS_DATA_DIR", str(written(tmp_path / "variable")))
-    with pytest.raises(DatasetError, match=r"named has no mnist\.npz$"):
-        load_mnist(tmp_path / "named")
+    monkeypatch.setenv("DIGITS_DATA_DIR", str(write_set(tmp_path / "variable")))
+    with pytest.raises(DatasetError, match=r"given has no mnist\.npz$"):
+        load_mnist(tmp_path / "given")
 
 
-def test_the_variable_comes_before_the_cache_of_keras(
+def test_the_environment_variable_takes_precedence_over_keras_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DIGITS_DATA_DIR", str(written(tmp_path / "variable")))
-    written(tmp_path / "keras" / "datasets", x_test=np.zeros((2, 28, 28), np.uint8))
+    monkeypatch.setenv("DIGITS_DATA_DIR", str(write_set(tmp_path / "variable")))
+    write_set(tmp_path / "keras" / "datasets", x_test=np.zeros((2, 28, 28), np.uint8))
     assert_is_the_small_set(load_mnist())
 
 
-def test_an_empty_variable_counts_as_not_set(
+def test_an_empty_environment_variable_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIGITS_DATA_DIR", "")
-    written(tmp_path / "keras" / "datasets")
+    write_set(tmp_path / "keras" / "datasets")
     assert_is_the_small_set(load_mnist(download=False))
 
 
-def test_the_cache_of_keras_is_in_the_home_folder_unless_said_otherwise(
+def test_keras_cache_is_in_the_home_folder_by_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KERAS_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    written(tmp_path / ".keras" / "datasets")
+    write_set(tmp_path / ".keras" / "datasets")
     assert_is_the_small_set(load_mnist(download=False))
 
 
-def test_without_a_download_it_says_what_to_set() -> None:
+def test_without_a_download_the_error_names_the_environment_variable() -> None:
     with pytest.raises(DatasetError, match=r"set DIGITS_DATA_DIR to a folder with mnist\.npz$"):
         load_mnist(download=False)
 
 
-def test_the_last_resort_is_a_download_which_is_kept(source: Path, tmp_path: Path) -> None:
+def test_mnist_is_downloaded_as_a_last_resort_and_cached(source: Path, tmp_path: Path) -> None:
     assert_is_the_small_set(load_mnist())
     (source / "mnist.npz").unlink()
     assert_is_the_small_set(load_mnist(download=False))
@@ -116,7 +116,7 @@ def test_the_last_resort_is_a_download_which_is_kept(source: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("content", [None, b"", b"<html>sign in first</html>"])
-def test_a_download_that_fails_leaves_nothing_behind(
+def test_a_failed_download_leaves_no_files(
     content: bytes | None, source: Path, tmp_path: Path
 ) -> None:
     (source / "mnist.npz").unlink()
@@ -127,9 +127,7 @@ def test_a_download_that_fails_leaves_nothing_behind(
     assert list((tmp_path / "keras" / "datasets").iterdir()) == []
 
 
-def test_a_server_that_does_not_answer_is_an_error_that_says_so(
-    source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreachable_server_is_an_error(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert source.is_dir()
     monkeypatch.setattr(datasets, "MNIST_URL", "http://127.0.0.1:1/mnist.npz")
     with pytest.raises(DatasetError, match="cannot download MNIST"):
@@ -140,7 +138,7 @@ def test_a_server_that_does_not_answer_is_an_error_that_says_so(
     "spoil",
     [
         lambda good: b"",
-        lambda good: b"this is no archive",
+        lambda good: b"this is not an archive",
         lambda good: good[: len(good) // 2],
         lambda good: good[:-10],
         lambda good: good[:3000] + bytes(64) + good[3064:],
@@ -148,46 +146,44 @@ def test_a_server_that_does_not_answer_is_an_error_that_says_so(
     ],
     ids=["empty", "text", "half of it", "cut at the end", "altered", "magic number only"],
 )
-def test_a_corrupt_file_is_refused_whatever_is_wrong_with_it(
-    spoil: Callable[[bytes], bytes], tmp_path: Path
-) -> None:
-    file = written(tmp_path) / "mnist.npz"
+def test_a_corrupt_file_is_an_error(spoil: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    file = write_set(tmp_path) / "mnist.npz"
     file.write_bytes(spoil(file.read_bytes()))
     with pytest.raises(DatasetError, match=r"mnist\.npz is not MNIST: "):
         load_mnist(tmp_path)
 
 
-def test_a_single_array_is_refused(tmp_path: Path) -> None:
+def test_a_single_array_is_an_error(tmp_path: Path) -> None:
     with (tmp_path / "mnist.npz").open("wb") as file:
         np.save(file, np.zeros(3))
     with pytest.raises(DatasetError, match="is not MNIST"):
         load_mnist(tmp_path)
 
 
-def test_an_archive_that_lacks_a_part_is_refused(tmp_path: Path) -> None:
+def test_an_archive_without_one_of_the_arrays_is_an_error(tmp_path: Path) -> None:
     np.savez(tmp_path / "mnist.npz", x_train=small_set(1)["x_train"])
     with pytest.raises(DatasetError, match=r"is not MNIST: .*y_train"):
         load_mnist(tmp_path)
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_one_altered_pixel_or_label_is_refused_and_the_part_named(
+def test_one_altered_pixel_or_label_is_an_error_that_names_the_array(
     name: str, tmp_path: Path
 ) -> None:
     part = small_set(1)[name].copy()
     part.flat[0] ^= 1
     with pytest.raises(DatasetError, match=f"{name} differs from the published set$"):
-        load_mnist(written(tmp_path, **{name: part}))
+        load_mnist(write_set(tmp_path, **{name: part}))
 
 
-def test_the_same_values_as_another_type_are_refused(tmp_path: Path) -> None:
+def test_equal_values_of_another_type_are_an_error(tmp_path: Path) -> None:
     wide = small_set(1)["y_test"].astype(np.int64)
     with pytest.raises(DatasetError, match="y_test differs"):
-        load_mnist(written(tmp_path, y_test=wide))
+        load_mnist(write_set(tmp_path, y_test=wide))
 
 
-def test_the_sum_of_an_array_is_that_of_its_idx_file() -> None:
-    # By hand: two zero bytes, type 8 for unsigned bytes, rank, sizes, then the values.
+def test_the_checksum_of_an_array_equals_that_of_its_idx_file() -> None:
+    # Two zero bytes, type 8 for unsigned bytes, rank, sizes, then the values.
     images = bytes([0, 0, 8, 3]) + struct.pack(">III", 1, 2, 3) + bytes([1, 2, 3, 4, 5, 6])
     array = np.arange(1, 7, dtype=np.uint8).reshape(1, 2, 3)
     assert idx_md5(array) == hashlib.md5(images).hexdigest()
@@ -195,6 +191,6 @@ def test_the_sum_of_an_array_is_that_of_its_idx_file() -> None:
     assert idx_md5(np.array([9, 7], np.uint8)) == hashlib.md5(labels).hexdigest()
 
 
-def test_the_sum_does_not_depend_on_how_the_array_lies_in_memory() -> None:
+def test_the_checksum_does_not_depend_on_the_memory_layout() -> None:
     array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
     assert idx_md5(np.asfortranarray(array)) == idx_md5(array)

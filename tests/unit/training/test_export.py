@@ -1,4 +1,4 @@
-"""From a network to a model folder: complete and fit to serve, or not there."""
+"""Export of a network as a model folder, which is either complete and servable or missing."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from digits_server import models
 from digits_server.preprocessing.normalize import FRAME_RECIPE
-from digits_training import export as subject
+from digits_training import export as module
 from digits_training import networks
 from digits_training.calibration import Calibration
 from digits_training.datasets import Mnist
@@ -20,53 +20,57 @@ from digits_training.errors import TrainingError
 from digits_training.export import export
 
 pytestmark = [
-    # Keras 3.15 turns its variables into arrays the way NumPy before 2.0 asked for.
+    # Keras 3.15 turns its variables into arrays in the way of NumPy before 2.0.
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning"),
-    # TensorFlow's converter expects more of a quantized input than its own front end gives.
+    # TensorFlow's converter warns about the quantized input that its own front end creates.
     pytest.mark.filterwarnings("ignore:Statistics for quantized inputs:UserWarning"),
 ]
 MAX_COMPACT_BYTES = 1_000_000
 
-real_convert = subject.convert
+real_convert = module.convert
 
 
 @pytest.fixture
-def source(linear: keras.Model, tmp_path: Path) -> Path:
-    """A file with a network that knows plain digits."""
-    linear.save(tmp_path / "linear.keras")
+def source(linear_model: keras.Model, tmp_path: Path) -> Path:
+    """A Keras file of a network that knows plain digits."""
+    linear_model.save(tmp_path / "linear.keras")
     return tmp_path / "linear.keras"
 
 
 @pytest.fixture
 def models_dir(tmp_path: Path) -> Path:
-    """Where model folders go; not there yet."""
+    """The folder of the model folders, not created yet."""
     return tmp_path / "models"
 
 
-def perturbed(model: keras.Model, calibration: NDArray[np.float32] | None) -> bytes:
-    """Convert as the real one does, but with weights that are a little off."""
+def convert_with_other_weights(
+    model: keras.Model, range_inputs: NDArray[np.float32] | None
+) -> bytes:
+    """Convert a network with slightly different weights."""
     weights = model.get_weights()
     model.set_weights([weight * 0.7 for weight in weights])
     try:
-        return real_convert(model, calibration)
+        return real_convert(model, range_inputs)
     finally:
         model.set_weights(weights)
 
 
-def confused(model: keras.Model, calibration: NDArray[np.float32] | None) -> bytes:
-    """Convert as the real one does, but with the digits in another order."""
+def convert_with_other_digits(
+    model: keras.Model, range_inputs: NDArray[np.float32] | None
+) -> bytes:
+    """Convert a network with its digits in reverse order."""
     weights = model.get_weights()
     model.set_weights([weight[..., ::-1] for weight in weights])
     try:
-        return real_convert(model, calibration)
+        return real_convert(model, range_inputs)
     finally:
         model.set_weights(weights)
 
 
-def test_a_network_becomes_a_folder_that_the_server_loads(
-    source: Path, drawings: Mnist, models_dir: Path
+def test_an_exported_model_loads_in_the_server(
+    source: Path, sample_mnist: Mnist, models_dir: Path
 ) -> None:
-    folder = export(source, drawings, models_dir, None)
+    folder = export(source, sample_mnist, models_dir, None)
     assert folder == models_dir / "1"
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.tflite"]
     assert [path.name for path in models_dir.iterdir()] == ["1"]
@@ -80,60 +84,65 @@ def test_a_network_becomes_a_folder_that_the_server_loads(
     assert manifest.files == {"model.tflite": hashlib.sha256(content).hexdigest()}
 
 
-def test_the_next_version_is_one_above_the_highest(
-    source: Path, drawings: Mnist, models_dir: Path
+def test_the_default_version_is_one_above_the_highest(
+    source: Path, sample_mnist: Mnist, models_dir: Path
 ) -> None:
     (models_dir / "9").mkdir(parents=True)
-    assert export(source, drawings, models_dir, None).name == "10"
-    assert export(source, drawings, models_dir, 4).name == "4"
+    assert export(source, sample_mnist, models_dir, None).name == "10"
+    assert export(source, sample_mnist, models_dir, 4).name == "4"
 
 
-def test_a_version_is_never_changed(source: Path, drawings: Mnist, models_dir: Path) -> None:
+def test_an_existing_version_is_not_overwritten(
+    source: Path, sample_mnist: Mnist, models_dir: Path
+) -> None:
     (models_dir / "3").mkdir(parents=True)
-    with pytest.raises(TrainingError, match=r"3 exists; a version is never changed$"):
-        export(source, drawings, models_dir, 3)
+    with pytest.raises(TrainingError, match=r"3 already exists; versions are immutable$"):
+        export(source, sample_mnist, models_dir, 3)
     assert list((models_dir / "3").iterdir()) == []
 
 
-def test_a_network_that_differs_once_converted_is_refused_and_leaves_nothing(
-    source: Path, drawings: Mnist, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_network_that_conversion_changes_is_an_error_and_leaves_no_files(
+    source: Path, sample_mnist: Mnist, models_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subject, "convert", perturbed)
-    with pytest.raises(TrainingError, match="converted it gives a probability that is off by"):
-        export(source, drawings, models_dir, None)
+    monkeypatch.setattr(module, "convert", convert_with_other_weights)
+    with pytest.raises(TrainingError, match="conversion changes a probability by"):
+        export(source, sample_mnist, models_dir, None)
     assert list(models_dir.iterdir()) == []
 
 
-def test_a_network_that_loses_accuracy_by_int8_is_refused_and_leaves_nothing(
-    source: Path, drawings: Mnist, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_network_that_loses_accuracy_in_int8_is_an_error_and_leaves_no_files(
+    source: Path, sample_mnist: Mnist, models_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subject, "convert", confused)
-    with pytest.raises(TrainingError, match="quantized it is right on"):
-        export(source, drawings, models_dir, None, quantize=True)
+    monkeypatch.setattr(module, "convert", convert_with_other_digits)
+    with pytest.raises(TrainingError, match="quantization lowers the accuracy on MNIST's test set"):
+        export(source, sample_mnist, models_dir, None, quantize=True)
     assert list(models_dir.iterdir()) == []
 
 
-def test_a_network_may_be_quantized(source: Path, drawings: Mnist, models_dir: Path) -> None:
-    folder = export(source, drawings, models_dir, None, quantize=True)
-    whole = export(source, drawings, models_dir, None)
-    assert (folder / "model.tflite").stat().st_size < (whole / "model.tflite").stat().st_size / 2
+def test_a_quantized_model_is_smaller_and_loads_in_the_server(
+    source: Path, sample_mnist: Mnist, models_dir: Path
+) -> None:
+    folder = export(source, sample_mnist, models_dir, None, quantize=True)
+    float32 = export(source, sample_mnist, models_dir, None)
+    assert (folder / "model.tflite").stat().st_size < (float32 / "model.tflite").stat().st_size / 2
     assert models.load_folder(folder, threads=1).manifest.version == "1"
 
 
-def test_a_network_that_does_not_know_plain_digits_is_refused_and_leaves_nothing(
-    linear: keras.Model, drawings: Mnist, models_dir: Path, tmp_path: Path
+def test_a_network_that_does_not_know_plain_digits_is_an_error_and_leaves_no_files(
+    linear_model: keras.Model, sample_mnist: Mnist, models_dir: Path, tmp_path: Path
 ) -> None:
-    untaught = keras.models.clone_model(linear)  # with fresh weights
-    untaught.save(tmp_path / "untaught.keras")
+    untrained = keras.models.clone_model(linear_model)  # with new weights
+    untrained.save(tmp_path / "untrained.keras")
     with pytest.raises(
-        TrainingError, match=r"would not load it: .* recognizes only \d of the 10 self-test images$"
+        TrainingError,
+        match=r"cannot load the exported model: .* recognizes only \d of the 10 self-test images$",
     ):
-        export(tmp_path / "untaught.keras", drawings, models_dir, None)
+        export(tmp_path / "untrained.keras", sample_mnist, models_dir, None)
     assert list(models_dir.iterdir()) == []
 
 
-def test_the_record_of_a_run_goes_into_the_manifest(
-    source: Path, drawings: Mnist, models_dir: Path, tmp_path: Path
+def test_the_manifest_has_the_record_of_the_run(
+    source: Path, sample_mnist: Mnist, models_dir: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     run.mkdir()
@@ -149,28 +158,28 @@ def test_the_record_of_a_run_goes_into_the_manifest(
         "validation_accuracy": 0.5,
     }
     (run / "run.json").write_text(json.dumps(record))
-    folder = export(run, drawings, models_dir, None)
+    folder = export(run, sample_mnist, models_dir, None)
     assert models.Manifest.read(folder).training == record
 
 
-def test_the_compact_network_is_small_once_converted() -> None:
+def test_the_converted_compact_network_stays_within_its_limit() -> None:
     model = networks.compact(0.001, step_count=10)
-    assert len(subject.convert(model, None)) <= MAX_COMPACT_BYTES
+    assert len(module.convert(model, None)) <= MAX_COMPACT_BYTES
 
 
-def test_the_calibration_of_a_run_goes_into_the_manifest(
-    source: Path, drawings: Mnist, models_dir: Path, tmp_path: Path
+def test_the_manifest_has_the_calibration_of_the_run(
+    source: Path, sample_mnist: Mnist, models_dir: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     run.mkdir()
     source.rename(run / "model.keras")
     Calibration(temperature=0.7, rejection_threshold=0.3).save(run)
-    manifest = models.Manifest.read(export(run, drawings, models_dir, None))
+    manifest = models.Manifest.read(export(run, sample_mnist, models_dir, None))
     assert (manifest.temperature, manifest.rejection_threshold) == (0.7, 0.3)
 
 
-def test_converting_says_nothing_on_standard_output(
-    linear: keras.Model, capfd: pytest.CaptureFixture[str]
+def test_conversion_prints_nothing_on_standard_output(
+    linear_model: keras.Model, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    subject.convert(linear, None)
+    module.convert(linear_model, None)
     assert not re.search(r"\S", capfd.readouterr().out)

@@ -1,9 +1,8 @@
-"""A training run, on the repository's drawings and strokes."""
+"""Training runs on the repository's samples and strokes."""
 
 import csv
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -11,50 +10,47 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits_training.batches import PlainBatches, one_hot
-from digits_training.calibration import Calibration
+from digits_training.batches import ShuffledBatches, one_hot
+from digits_training.calibration import Calibration, cross_entropy
 from digits_training.datasets import Mnist
 from digits_training.errors import TrainingError
 from digits_training.fit import calibrate, fit
 from digits_training.keras_files import load_network, predict
-from digits_training.mixture import curriculum
+from digits_training.mixture import build_held_out
 from digits_training.record import RunRecord
 from digits_training.settings import FitSettings
 
 pytestmark = [
-    # Keras 3.15 turns its variables into arrays the way NumPy before 2.0 asked for.
+    # Keras 3.15 turns its variables into arrays in the way of NumPy before 2.0.
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning"),
+    pytest.mark.usefixtures("small_mixture"),
 ]
 SHORT = FitSettings(
     epochs=3,
-    batch_size=50,
+    batch_size=20,
     validation_count=150,
     learning_rate=0.01,
     teacher_epochs=1,
-    epoch_count=500,
-    taught_count=700,
+    epoch_count=200,
+    taught_count=400,
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _few_scribbles() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits_training.mixture.SCRIBBLE_COUNT", 40)
-        patch.setattr("digits_training.mixture.HABIT_COUNT", 40)
-        yield
+SHORTEST = dataclasses.replace(SHORT, epochs=1, batch_size=50, epoch_count=100, taught_count=100)
 
 
 @pytest.fixture(scope="module")
-def compact_run(drawings: Mnist, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def compact_run(
+    small_mixture: None,
+    sample_mnist: Mnist,
+    data_dir: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """The folder of a short run of the compact network."""
     folder = tmp_path_factory.mktemp("runs") / "compact"
-    fit(SHORT, drawings, data_dir, folder)
+    fit(SHORT, sample_mnist, data_dir, folder)
     return folder
 
 
-def test_a_run_leaves_the_networks_the_history_the_curves_and_the_record(
-    compact_run: Path,
-) -> None:
+def test_a_run_writes_networks_history_curves_calibration_and_record(compact_run: Path) -> None:
     assert sorted(path.name for path in compact_run.iterdir()) == [
         *("calibration.json", "curves.png", "history.csv", "model.keras", "run.json"),
         "teacher.keras",
@@ -67,7 +63,7 @@ def test_a_run_leaves_the_networks_the_history_the_curves_and_the_record(
         assert picture.format == "PNG"
 
 
-def test_the_record_tells_how_the_run_came_about(compact_run: Path) -> None:
+def test_the_record_has_settings_data_versions_and_commit(compact_run: Path) -> None:
     record = RunRecord.load(compact_run)
     assert record is not None
     assert FitSettings(**record.settings) == SHORT
@@ -81,67 +77,66 @@ def test_the_record_tells_how_the_run_came_about(compact_run: Path) -> None:
     assert str(Path.home()) not in json.dumps(record.settings)
 
 
-def test_the_network_that_is_left_is_that_of_the_best_epoch(
-    compact_run: Path, drawings: Mnist, data_dir: Path
+def test_the_saved_network_is_from_the_epoch_with_the_lowest_validation_loss(
+    compact_run: Path, sample_mnist: Mnist, data_dir: Path
 ) -> None:
-    held_out = curriculum(drawings, data_dir, SHORT.validation_count, SHORT.seed).held_out.all()
-    answered = predict(load_network(compact_run), held_out.inputs()).argmax(axis=1)
+    validation = build_held_out(sample_mnist, data_dir, SHORT.validation_count, SHORT.seed).all()
+    probs = predict(load_network(compact_run), validation.inputs())
     with (compact_run / "history.csv").open() as file:
-        chosen = min(csv.DictReader(file), key=lambda row: float(row["val_loss"]))
-    best = float(chosen["val_accuracy"])
+        best_epoch = min(csv.DictReader(file), key=lambda row: float(row["val_loss"]))
+    loss, accuracy = float(best_epoch["val_loss"]), float(best_epoch["val_accuracy"])
+    assert cross_entropy(probs, validation.labels) == pytest.approx(loss, rel=1e-4)
+    assert (probs.argmax(axis=1) == validation.labels).mean() == pytest.approx(accuracy, abs=1e-4)
     record = RunRecord.load(compact_run)
     assert record is not None
-    accuracy = float((answered == held_out.labels).mean())
-    assert accuracy == pytest.approx(best, abs=1e-4)
-    assert record.validation_accuracy == pytest.approx(best, abs=1e-4)
+    assert record.validation_accuracy == pytest.approx(accuracy, abs=1e-4)
 
 
-def test_a_run_leaves_a_temperature_and_a_threshold(compact_run: Path) -> None:
+def test_a_run_fits_a_temperature_and_a_threshold(compact_run: Path) -> None:
     calibration = Calibration.load(compact_run)
     assert calibration != Calibration()
     assert calibration.temperature > 0
     assert 0 <= calibration.rejection_threshold <= 1
 
 
-def test_calibrating_anew_gives_what_the_run_gave(
-    compact_run: Path, drawings: Mnist, data_dir: Path
+def test_calibrating_a_run_again_gives_the_same_calibration(
+    compact_run: Path, sample_mnist: Mnist, data_dir: Path
 ) -> None:
-    at_its_end = Calibration.load(compact_run)
-    assert calibrate(compact_run, drawings, data_dir) == at_its_end
-    assert Calibration.load(compact_run) == at_its_end
+    fitted = Calibration.load(compact_run)
+    assert calibrate(compact_run, sample_mnist, data_dir) == fitted
+    assert Calibration.load(compact_run) == fitted
 
 
-def test_what_is_no_run_cannot_be_calibrated(drawings: Mnist, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="holds no run"):
-        calibrate(tmp_path, drawings, None)
+def test_a_folder_without_a_run_cannot_be_calibrated(sample_mnist: Mnist, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="does not hold a run"):
+        calibrate(tmp_path, sample_mnist, None)
 
 
-def test_the_same_seed_gives_the_same_weights_and_a_teacher_that_is_there_is_used(
-    compact_run: Path, drawings: Mnist, data_dir: Path, tmp_path: Path
+def test_the_same_seed_gives_the_same_weights_and_an_existing_teacher_is_reused(
+    compact_run: Path, sample_mnist: Mnist, data_dir: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "teacher.keras").write_bytes((compact_run / "teacher.keras").read_bytes())
-    fit(SHORT, drawings, data_dir, tmp_path)
+    fit(SHORT, sample_mnist, data_dir, tmp_path)
     assert (tmp_path / "teacher.keras").read_bytes() == (compact_run / "teacher.keras").read_bytes()
     first, second = load_network(compact_run), load_network(tmp_path)
     for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
         assert np.allclose(one, other, atol=1e-3)
 
 
+@pytest.mark.usefixtures("eager_tensorflow")
 def test_without_a_teacher_the_network_learns_from_the_labels(
-    drawings: Mnist, data_dir: Path, tmp_path: Path
+    sample_mnist: Mnist, data_dir: Path, tmp_path: Path
 ) -> None:
-    settings = FitSettings(
-        epochs=1, batch_size=50, validation_count=150, teacher_epochs=0, epoch_count=200
-    )
-    fit(settings, drawings, data_dir, tmp_path)
+    fit(dataclasses.replace(SHORTEST, teacher_epochs=0), sample_mnist, data_dir, tmp_path)
     assert not (tmp_path / "teacher.keras").exists()
     assert (tmp_path / "model.keras").exists()
 
 
-def test_a_run_with_mnist_alone_says_what_is_missing_and_learns_from_the_rest(
-    drawings: Mnist, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.usefixtures("eager_tensorflow")
+def test_missing_strokes_and_letters_are_logged_and_the_run_does_without_them(
+    sample_mnist: Mnist, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fit(dataclasses.replace(SHORT, epochs=1), drawings, tmp_path, tmp_path / "run")
+    fit(SHORTEST, sample_mnist, tmp_path, tmp_path / "run")
     assert "pendigits-train-strokes" in caplog.text
     assert "omniglot_small" in caplog.text
     record = RunRecord.load(tmp_path / "run")
@@ -150,10 +145,11 @@ def test_a_run_with_mnist_alone_says_what_is_missing_and_learns_from_the_rest(
     assert Calibration.load(tmp_path / "run") != Calibration()
 
 
-def test_the_tutorials_run_also_leaves_the_file_that_the_tutorial_saves(
-    drawings: Mnist, tmp_path: Path
+@pytest.mark.usefixtures("eager_tensorflow")
+def test_a_run_of_the_tutorials_network_also_writes_the_tutorials_file(
+    sample_mnist: Mnist, tmp_path: Path
 ) -> None:
-    fit(FitSettings.for_network("tutorial", epochs=1), drawings, None, tmp_path)
+    fit(FitSettings.for_network("tutorial", epochs=1), sample_mnist, None, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         *("curves.png", "history.csv", "mnist.h5", "model.keras", "run.json")
     ]
@@ -162,10 +158,10 @@ def test_the_tutorials_run_also_leaves_the_file_that_the_tutorial_saves(
         assert np.array_equal(one, other)
 
 
-def test_an_epochs_batches_are_the_next_examples_in_an_order_of_its_own() -> None:
+def test_each_epoch_continues_with_the_next_shuffled_examples() -> None:
     labels = np.arange(450, dtype=np.uint8) % 10
     frames = np.arange(450, dtype=np.uint16)[:, None, None].repeat(28, 1).repeat(28, 2)
-    batches = PlainBatches(frames, one_hot(labels), 200, 64, seed=1)  # type: ignore[arg-type]
+    batches = ShuffledBatches(frames, one_hot(labels), 200, 64, seed=1)  # type: ignore[arg-type]
 
     def epoch() -> list[int]:
         seen: list[int] = []
@@ -183,5 +179,5 @@ def test_an_epochs_batches_are_the_next_examples_in_an_order_of_its_own() -> Non
     assert first != third
 
 
-def test_keras_is_the_one_that_this_was_written_for() -> None:
+def test_keras_has_the_expected_major_version() -> None:
     assert keras.__version__.startswith("3.")

@@ -1,4 +1,4 @@
-"""The networks: their cost and their shapes."""
+"""The shapes and the cost of the networks."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ MAX_COMPACT_FLOP = 12_000_000
 
 
 def flop_count(model: keras.Model) -> int:
-    """Return multiplications and additions of the convolutions and dense layers."""
+    """Return the number of multiplications and additions in convolutions and dense layers."""
     count = 0
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D):
@@ -36,29 +36,29 @@ def flop_count(model: keras.Model) -> int:
     ],
     ids=lambda value: getattr(value, "name", None),
 )
-def test_a_network_maps_frames_to_shares(model: keras.Model, class_count: int) -> None:
+def test_a_network_maps_frames_to_probabilities(model: keras.Model, class_count: int) -> None:
     assert model.input_shape == (None, 28, 28, 1)
     assert model.output_shape == (None, class_count)
-    shares = np.asarray(model(np.zeros((2, 28, 28, 1), np.float32)))
-    assert np.allclose(shares.sum(axis=1), 1)
+    probs = np.asarray(model(np.zeros((2, 28, 28, 1), np.float32)))
+    assert np.allclose(probs.sum(axis=1), 1)
 
 
 @pytest.mark.parametrize("make", [networks.compact, networks.teacher])
-def test_a_network_costs_what_its_description_says(
+def test_the_docstring_states_the_cost_of_the_network(
     make: Callable[[float, int], keras.Model],
 ) -> None:
     model = make(0.001, 10)
     cost = f"{flop_count(model) / 1e6:.1f}".removesuffix(".0")
-    assert f"{cost} MFLOP an image" in (make.__doc__ or "")
+    assert f"{cost} MFLOP per image" in (make.__doc__ or "")
 
 
-def test_the_compact_network_is_compact() -> None:
+def test_the_compact_network_stays_within_its_limit() -> None:
     model = networks.compact(0.001, 10)
     assert flop_count(model) <= MAX_COMPACT_FLOP
     assert f"{model.count_params():,} weights" in (networks.compact.__doc__ or "")
 
 
-def test_the_tutorials_network_is_the_tutorials() -> None:
+def test_the_tutorials_network_has_the_tutorials_layers() -> None:
     model = networks.tutorial(1.0)
     assert [type(layer).__name__ for layer in model.layers] == [
         *("Conv2D", "Conv2D", "MaxPooling2D", "Dropout"),
@@ -72,14 +72,14 @@ def test_the_tutorials_network_is_the_tutorials() -> None:
     assert float(model.optimizer.learning_rate) == 1.0
 
 
-def test_the_compact_networks_rate_rises_for_a_while_and_then_falls_to_0() -> None:
-    rate = networks.compact(0.01, step_count=100).optimizer._learning_rate
-    rates = [float(rate(step)) for step in range(101)]
+def test_the_learning_rate_warms_up_and_then_falls_to_0() -> None:
+    schedule = networks.compact(0.01, step_count=100).optimizer._learning_rate
+    rates = [float(schedule(step)) for step in range(101)]
     assert rates[0] == pytest.approx(0.001)
     assert max(rates) == rates[4] == pytest.approx(0.01)
     assert rates[100] == pytest.approx(0, abs=1e-9)
     assert rates[4:] == sorted(rates[4:], reverse=True)
 
 
-def test_a_single_step_is_enough_for_a_rate() -> None:
+def test_a_schedule_of_a_single_step_is_valid() -> None:
     networks.compact(0.01, step_count=1)

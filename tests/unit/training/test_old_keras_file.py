@@ -1,4 +1,4 @@
-"""The tutorial's ``mnist.h5``, as the Keras of its time wrote it."""
+"""Loading the tutorial's ``mnist.h5`` as written by Keras 2."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 from digits_training.keras_files import load_network, predict
 
 pytestmark = [
-    # Keras 3.15 turns its variables into arrays the way NumPy before 2.0 asked for.
+    # Keras 3.15 turns its variables into arrays in the way of NumPy before 2.0.
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning"),
 ]
 UNIFORM = {
@@ -32,8 +32,8 @@ WEIGHTED = {
 
 def convolution(name: str, filters: int) -> dict[str, Any]:
     geometry = {"kernel_size": [3, 3], "strides": [1, 1], "dilation_rate": [1, 1]}
-    how = {"padding": "valid", "data_format": "channels_last", "activation": "relu"}
-    return layer("Conv2D", name, filters=filters, **geometry, **how, **WEIGHTED)
+    options = {"padding": "valid", "data_format": "channels_last", "activation": "relu"}
+    return layer("Conv2D", name, filters=filters, **geometry, **options, **WEIGHTED)
 
 
 def dense(name: str, units: int, activation: str) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def layer(kind: str, name: str, **config: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def weights() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Kernel and bias of each layer that has them; smaller than the tutorial's."""
+    """Kernel and bias of each layer with weights; smaller than the tutorial's."""
     random = np.random.default_rng(1)
     kernels = {
         "conv2d_1": (3, 3, 1, 4),
@@ -69,7 +69,7 @@ def weights() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 @pytest.fixture
 def old_file(tmp_path: Path, weights: dict[str, tuple[np.ndarray, np.ndarray]]) -> Path:
-    """A file in the form of Keras 2.2, with the tutorial's layers."""
+    """A file in the format of Keras 2.2 with the tutorial's layers."""
     layers = [
         convolution("conv2d_1", 4),
         convolution("conv2d_2", 8),
@@ -101,21 +101,21 @@ def old_file(tmp_path: Path, weights: dict[str, tuple[np.ndarray, np.ndarray]]) 
         group.attrs["layer_names"] = [each["config"]["name"].encode() for each in layers]
         for each in layers:
             name = each["config"]["name"]
-            of_layer = group.create_group(name)
+            layer_group = group.create_group(name)
             parts = dict(zip(("kernel:0", "bias:0"), weights.get(name, ()), strict=False))
-            of_layer.attrs["weight_names"] = [f"{name}/{part}".encode() for part in parts]
+            layer_group.attrs["weight_names"] = [f"{name}/{part}".encode() for part in parts]
             for part, values in parts.items():
-                of_layer[f"{name}/{part}"] = values
+                layer_group[f"{name}/{part}"] = values
     return tmp_path / "mnist.h5"
 
 
-def test_a_file_of_keras_2_loads_with_its_weights(
+def test_a_keras_2_file_loads_with_its_weights(
     old_file: Path, weights: dict[str, tuple[np.ndarray, np.ndarray]]
 ) -> None:
     model = load_network(old_file)
     flat = [part for parts in weights.values() for part in parts]
-    for loaded, written in zip(model.get_weights(), flat, strict=True):
-        assert np.array_equal(loaded, written)
+    for loaded, expected in zip(model.get_weights(), flat, strict=True):
+        assert np.array_equal(loaded, expected)
     frames = np.random.default_rng(2).random((3, 28, 28), np.float32)
     probs = predict(model, frames)
     assert probs.shape == (3, 10)

@@ -1,4 +1,4 @@
-"""What a training run is made of."""
+"""Settings of a training run."""
 
 import dataclasses
 
@@ -7,28 +7,28 @@ import pytest
 from digits_training.settings import FitSettings
 
 
-def test_the_default_is_the_network_that_ships() -> None:
+def test_the_default_network_is_the_shipped_one() -> None:
     assert FitSettings.for_network("compact") == FitSettings()
     assert FitSettings().network == "compact"
 
 
-def test_the_tutorials_run_is_as_it_was_written() -> None:
+def test_the_tutorials_defaults_are_those_of_the_tutorial() -> None:
     settings = FitSettings.for_network("tutorial")
     assert (settings.epochs, settings.batch_size, settings.learning_rate) == (10, 128, 1.0)
     assert settings.teacher_epochs == 0
     assert settings.validation_count == 0
 
 
-def test_a_change_replaces_a_default_and_none_is_no_change() -> None:
+def test_a_value_replaces_a_default_but_none_does_not() -> None:
     settings = FitSettings.for_network("tutorial", epochs=3, seed=None, patience=4)
     assert (settings.epochs, settings.seed, settings.patience) == (3, 1, 4)
 
 
-def test_a_change_to_nothing_or_off_is_a_change() -> None:
+def test_zero_replaces_a_default() -> None:
     settings = FitSettings.for_network("compact", teacher_epochs=0, validation_count=0, seed=0)
     assert (settings.teacher_epochs, settings.validation_count, settings.seed) == (0, 0, 0)
 
 
-def test_settings_cannot_be_changed_once_made() -> None:
+def test_settings_are_immutable() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        FitSettings().epochs = 3  # type: ignore[misc]  # which is the point
+        FitSettings().epochs = 3  # type: ignore[misc]  # the assignment under test

@@ -1,0 +1,230 @@
+"""The command line of ``digits-train``."""
+
+import argparse
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from .network_path import network_path
+
+Commands = Any  # argparse's type of sub-commands is private
+
+DESCRIPTION: Final = (
+    "Train the network that digits-server serves, evaluate it, and export it as a model."
+)
+FIT_EPILOG: Final = """\
+examples:
+  digits-train fit --run runs/compact
+  digits-train fit --drawings drawings --start-from shipped --run runs/mine
+  digits-train fit --network tutorial --run runs/tutorial
+  digits-train fit --network tutorial --learning-rate 0.001 --run runs/as-written
+"""
+EVALUATE_DESCRIPTION: Final = """\
+Print loss, accuracy and each digit's metrics on MNIST's test set; the accuracy,
+the share classified as not a digit and the calibration error on every other
+available set; and the robustness. Write all of it, with the worst mistakes, to
+report.html.
+"""
+EVALUATE_EPILOG: Final = """\
+examples:
+  digits-train evaluate runs/compact
+  digits-train evaluate runs/mine --drawings drawings
+  digits-train evaluate mnist.h5 --out report
+"""
+EXPORT_DESCRIPTION: Final = """\
+Convert a network to LiteRT, compare the two on MNIST's test set, and write a
+model folder. The export fails if the converted network predicts differently.
+"""
+EXPORT_EPILOG: Final = """\
+examples:
+  digits-train export runs/compact --models models
+  digits-train export mnist.h5 --models models --version 7
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; ``command`` of its result is the name of the command to run."""
+    parser = argparse.ArgumentParser(prog="digits-train", description=DESCRIPTION)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder with mnist.npz (default: $DIGITS_DATA_DIR, else Keras' cache, else download)",
+    )
+    model = argparse.ArgumentParser(add_help=False)
+    model.add_argument(
+        "model",
+        type=network_path,
+        metavar="MODEL",
+        help="folder of a run, Keras file (.keras, or .h5 as the tutorial saves it), or 'shipped'",
+    )
+    _add_fit(commands, data)
+    _add_calibrate(commands, data)
+    _add_evaluate(commands, model, data)
+    _add_export(commands, model, data)
+    return parser
+
+
+def _add_fit(commands: Commands, *parents: argparse.ArgumentParser) -> None:
+    fit = commands.add_parser(
+        "fit",
+        parents=parents,
+        help="train a network",
+        description="Train a network on MNIST. Each option defaults to the network's own setting.",
+        epilog=FIT_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    positive, non_negative = _whole_number(1), _whole_number(0)
+    fit.add_argument(
+        "--network",
+        choices=("compact", "tutorial"),
+        default="compact",
+        help="network to train (default: compact)",
+    )
+    fit.add_argument(
+        "--run",
+        type=Path,
+        default=Path("runs/last"),
+        metavar="DIR",
+        help="folder to write the run to (default: runs/last)",
+    )
+    fit.add_argument("--epochs", type=positive, metavar="N", help="maximum number of epochs")
+    fit.add_argument("--batch-size", type=positive, metavar="N", help="images per step")
+    fit.add_argument(
+        "--learning-rate", type=_rate, metavar="RATE", help="learning rate, for compact its peak"
+    )
+    fit.add_argument(
+        "--validation-count",
+        # At least 10,000 of MNIST's 60,000 training images remain to train on.
+        type=_whole_number(0, 50_000),
+        metavar="N",
+        help="MNIST images held out of training to select the best epoch",
+    )
+    fit.add_argument(
+        "--patience",
+        type=positive,
+        metavar="EPOCHS",
+        help="stop after this many epochs without improvement",
+    )
+    fit.add_argument(
+        "--teacher-epochs",
+        type=non_negative,
+        metavar="N",
+        help="epochs of the teacher; 0 to train without one",
+    )
+    fit.add_argument("--epoch-count", type=positive, metavar="N", help="images per epoch")
+    fit.add_argument(
+        "--taught-count", type=positive, metavar="N", help="images that the teacher labels"
+    )
+    fit.add_argument(
+        "--drawings",
+        type=Path,
+        metavar="FOLDER",
+        help="also learn from the drawings that were corrected in digits-draw",
+    )
+    fit.add_argument(
+        "--start-from",
+        metavar="MODEL",
+        help="start with the weights of a run, a Keras file or 'shipped', and train for a few "
+        "epochs without a teacher",
+    )
+    fit.add_argument(
+        "--seed",
+        type=_whole_number(0, 2**32 - 1),  # the range of NumPy and TensorFlow
+        metavar="N",
+        help="seed of all random numbers",
+    )
+
+
+def _add_calibrate(commands: Commands, *parents: argparse.ArgumentParser) -> None:
+    calibrate = commands.add_parser(
+        "calibrate",
+        parents=parents,
+        help="fit a run's temperature and threshold again",
+        description="Fit the temperature and the threshold of a run again on its held-out "
+        "examples, as fit does at its end.",
+    )
+    calibrate.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
+
+
+def _add_evaluate(commands: Commands, *parents: argparse.ArgumentParser) -> None:
+    evaluate = commands.add_parser(
+        "evaluate",
+        parents=parents,
+        help="measure a network on every available set of images",
+        description=EVALUATE_DESCRIPTION,
+        epilog=EVALUATE_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    evaluate.add_argument(
+        "--tutorial-frames",
+        action="store_true",
+        help="normalize as the tutorial's window does: resize the whole image to 28x28",
+    )
+    evaluate.add_argument(
+        "--drawings",
+        type=Path,
+        metavar="FOLDER",
+        help="also measure on the drawings that were corrected in digits-draw, and compare with "
+        "the shipped model",
+    )
+    evaluate.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder to write to (default: the model's folder; for 'shipped', runs/shipped)",
+    )
+
+
+def _add_export(commands: Commands, *parents: argparse.ArgumentParser) -> None:
+    export = commands.add_parser(
+        "export",
+        parents=parents,
+        help="write the model folder that digits-server loads",
+        description=EXPORT_DESCRIPTION,
+        epilog=EXPORT_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    export.add_argument(
+        "--models",
+        type=Path,
+        default=Path("models"),
+        metavar="DIR",
+        help="folder of the model folders (default: models)",
+    )
+    export.add_argument(
+        "--version",
+        type=_whole_number(1),
+        metavar="N",
+        help="version of the model (default: one above the highest in --models)",
+    )
+    export.add_argument(
+        "--quantize", action="store_true", help="use int8 weights and activations, not float32"
+    )
+
+
+def _whole_number(low: int, high: int = sys.maxsize) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{value} is not between {low} and {high}")
+        return value
+
+    return parse
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number above 0")
+    return value
