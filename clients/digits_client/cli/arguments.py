@@ -1,0 +1,56 @@
+"""Types of command-line arguments, for ``type=`` of ``argparse``.
+
+argparse prints the message of a rejected value after the name of its argument and exits with 2.
+"""
+
+import argparse
+import math
+import re
+from collections.abc import Callable
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """Return a type for whole numbers from ``low`` to ``high``, both included."""
+
+    def parse(text: str) -> int:
+        # int() alone would also accept "1_000" and " 5 ", and fails on thousands of digits.
+        value = int(text) if re.fullmatch(r"[+-]?[0-9]{1,20}", text) else None
+        if value is None or not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+        return value
+
+    return parse
+
+
+def positive_number(text: str) -> float:
+    """Return a finite number greater than 0, for durations and rates."""
+    value = _finite_number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not greater than 0")
+    return value
+
+
+def non_negative_number(text: str) -> float:
+    """Return a finite number of at least 0, for durations that may be zero."""
+    value = _finite_number(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return value
+
+
+def share(text: str) -> float:
+    """Return a number from 0 to 1."""
+    value = _finite_number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _finite_number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
+    return value
