@@ -47,9 +47,9 @@ def several(form: Form) -> tuple[pb.Image, ...]:
     """Return different images of a form."""
     match form:
         case Form.DRAWN28:
-            return tuple(image_kinds.drawn(image_kinds.Drawn.RAW28).values())
+            return tuple(image_kinds.drawn_digits(image_kinds.ImageKind.RAW28).values())
         case Form.PNG300:
-            return tuple(image_kinds.drawn(image_kinds.Drawn.PNG300).values())
+            return tuple(image_kinds.drawn_digits(image_kinds.ImageKind.PNG300).values())
     files = [file.read_bytes() for file in sorted(SELF_TEST_IMAGES.glob("*.png"))]
     frames = [normalize(decode(content, LIMITS)) for content in files]
     pixels = [np.rint(frame * 255).astype(np.uint8) for frame in frames]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from digits_client import Client
-from digits_client.bench.image_kinds import Drawn, drawn
+from digits_client.bench.image_kinds import ImageKind, drawn_digits
 from digits_client.bench.options import EPILOG
 
 if TYPE_CHECKING:
@@ -83,10 +83,12 @@ def test_without_a_server_a_private_one_is_measured(run: "Run", tmp_path: Path) 
     assert content["settings"]["folder"] == "samples/3"
 
 
-@pytest.mark.parametrize("form", Drawn)
-def test_drawn_digits_are_recognized_as_what_they_are(server: "ServerProcess", form: Drawn) -> None:
+@pytest.mark.parametrize("kind", ImageKind)
+def test_drawn_digits_are_recognized_as_what_they_are(
+    server: "ServerProcess", kind: ImageKind
+) -> None:
     with Client(server.address) as client:
-        for digit, image in drawn(form).items():
+        for digit, image in drawn_digits(kind).items():
             raw = image.raw
             gray = np.frombuffer(raw.data, np.uint8).reshape(raw.height, raw.width)
             assert client.recognize(image.encoded or gray).digit == digit
@@ -148,7 +150,7 @@ def test_a_comparison_prints_ratios(run: "Run", server: "ServerProcess", tmp_pat
     assert done.returncode == 0
     (row,) = (line for line in done.stdout.splitlines() if line.startswith("p50 ms  "))
     assert row.split()[-2] == "x"
-    assert "another kind: unary before, noop now" in done.stdout
+    assert "different kind: unary before, noop now" in done.stdout
 
 
 def test_images_that_fail_exit_1_and_are_named_unless_they_are_allowed(
@@ -158,10 +160,10 @@ def test_images_that_fail_exit_1_and_are_named_unless_they_are_allowed(
     said = (*SHORT, "--folder", str(tmp_path), "--server", server.address)
     done = run(BENCH, *said)
     assert done.returncode == 1
-    assert " INVALID_ARGUMENT, first said: image.encoded is " in done.stdout
+    assert " INVALID_ARGUMENT, first message: image.encoded is " in done.stdout
     done = run(BENCH, *said, "--kind", "batch", "--images", "2")
     assert done.returncode == 1
-    assert " INVALID_ARGUMENT, first said: " in done.stdout
+    assert " INVALID_ARGUMENT, first message: " in done.stdout
     assert run(BENCH, *said, "--max-errors", "1").returncode == 0
 
 
@@ -187,7 +189,7 @@ def test_what_no_server_accepts_exits_2_before_there_is_a_load(
     assert "a call has 60,000," in done.stderr
     done = run(BENCH, *said, "--compare", str(tmp_path / "missing.json"))
     assert done.returncode == 2
-    assert "missing.json cannot be read" in done.stderr
+    assert f"cannot read {tmp_path / 'missing.json'}: No such file" in done.stderr
     assert run(BENCH, "--rate", "x").returncode == 2
 
 
@@ -243,6 +245,6 @@ def test_a_process_of_the_generator_that_ends_is_told_and_leaves_nothing_behind(
         workers[0].kill()
         _, said = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert said.endswith("digits-bench: a process of the generator ended\n")
+    assert said.endswith("digits-bench: a process of the load generator ended\n")
     _, alive = psutil.wait_procs(started, timeout=30)
     assert not alive

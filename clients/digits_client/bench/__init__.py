@@ -1,8 +1,10 @@
-"""The command ``digits-bench``: a load, and what became of it.
+"""The command ``digits-bench``: put a server under load, and measure how it responds.
 
-``options`` is what can be said, ``images`` and ``requests`` what is sent. ``processes`` starts the
-processes of the generator; in each, ``worker`` makes its share of the load: ``load`` or
-``streams``, by ``schedule`` where there is a rate, with ``calls`` to the server. ``recording``
-counts, with a ``histogram``; ``repeats`` says when it is enough. ``result`` is what it comes to:
-``tables``, ``document``, ``plot`` and ``compare`` show it.
+``run.run_load`` puts a ``workload`` on a server and returns a ``result``; scripts and benchmarks
+use it as the command does. ``processes`` starts the generator's processes. In each of them,
+``worker`` produces its part of the load: ``load`` makes calls, ``streams`` draws, ``schedule`` is
+when either is due, and ``recording`` counts the outcomes. ``convergence`` decides when to stop.
+
+``image_kinds`` and ``requests`` hold what is sent. ``cli`` and ``options`` are the command line;
+``tables``, ``result_file``, ``plot`` and ``compare`` present a result.
 """

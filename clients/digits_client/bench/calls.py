@@ -1,6 +1,5 @@
-"""Calls of the service, as cheap for this side as they can be: requests are bytes already."""
+"""Calls of the service at the lowest cost for the client: requests are serialized in advance."""
 
-import enum
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -16,35 +15,25 @@ from digits_client.channel import (
 )
 from digits_client.cli.server_options import ServerOptions
 
-from .load import Ask
-from .recording import ANSWERED, Outcome
+from .load import MakeCall
+from .recording import OK, Outcome
+from .workload import CallKind
 
 StreamCall = grpc.aio.StreamStreamCall[bytes, pb.StreamingRecognizeResponse]
 
 _STATUS_NAMES: Final = {code.value[0]: code.name for code in grpc.StatusCode}
-_ANSWERED: Final = Outcome(ANSWERED, {ANSWERED: 1})
+_OK_IMAGE: Final = Outcome(OK, {OK: 1})
 _SERVICE: Final[str] = pb.DESCRIPTOR.services_by_name["RecognizerService"].full_name
-
-
-class Kind(enum.StrEnum):
-    """What is called."""
-
-    UNARY = "unary"
-    BATCH = "batch"
-    STREAM = "stream"
-    NOOP = "noop"
-
-
 _METHODS: Final = {
-    Kind.UNARY: "Recognize",
-    Kind.BATCH: "RecognizeBatch",
-    Kind.STREAM: "StreamingRecognize",
-    Kind.NOOP: "GetModel",
+    CallKind.UNARY: "Recognize",
+    CallKind.BATCH: "RecognizeBatch",
+    CallKind.STREAM: "StreamingRecognize",
+    CallKind.NOOP: "GetModel",
 }
 
 
 def open_channel(server: ServerOptions) -> grpc.aio.Channel:
-    """Return a connection of its own, on which nothing is tried again: each failure counts.
+    """Return a channel with a separate connection and without retries: each failure counts.
 
     Raises:
         CredentialFileError: A TLS file cannot be read or is not PEM.
@@ -58,78 +47,78 @@ def open_channel(server: ServerOptions) -> grpc.aio.Channel:
     return grpc.aio.secure_channel(target, credentials, options=options)
 
 
-def asker(
+def call_function(
     channel: grpc.aio.Channel,
-    kind: Kind,
-    images: int,
+    kind: CallKind,
+    batch_size: int,
     server: ServerOptions,
     timeout_seconds: float,
-) -> Ask:
-    """Return what makes one call.
+) -> MakeCall:
+    """Return a function that makes one call.
 
     Args:
         channel: The connection.
-        kind: Which, but for a stream.
-        images: In each call.
-        server: Whose token is shown, read once.
-        timeout_seconds: The deadline of each call.
+        kind: The method, except a stream.
+        batch_size: Images in each call.
+        server: The server, whose token file is read once.
+        timeout_seconds: Deadline of each call.
 
     Raises:
         CredentialFileError: The token cannot be read.
     """
     method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_path(kind))
     metadata = token_metadata(server.token_file)
-    read = _batch_outcome if kind is Kind.BATCH else None
-    answered = Outcome(ANSWERED, {ANSWERED: images})
+    parse = _batch_outcome if kind is CallKind.BATCH else None
+    all_ok = Outcome(OK, {OK: batch_size})
 
-    async def ask(request: bytes) -> Outcome:
+    async def make_call(request: bytes) -> Outcome:
         try:
             response = await method(request, timeout=timeout_seconds, metadata=metadata)
         except grpc.RpcError as error:
-            return failed(error, images)
-        return read(response) if read else answered
+            return error_outcome(error, batch_size)
+        return parse(response) if parse else all_ok
 
-    return ask
+    return make_call
 
 
 def stream_opener(channel: grpc.aio.Channel, server: ServerOptions) -> Callable[[], StreamCall]:
-    """Return what opens a stream.
+    """Return a function that opens a stream.
 
     Raises:
         CredentialFileError: The token cannot be read.
     """
     method: grpc.aio.StreamStreamMultiCallable[bytes, pb.StreamingRecognizeResponse] = (
         channel.stream_stream(
-            _path(Kind.STREAM), response_deserializer=pb.StreamingRecognizeResponse.FromString
+            _path(CallKind.STREAM), response_deserializer=pb.StreamingRecognizeResponse.FromString
         )
     )
     metadata = token_metadata(server.token_file)
     return lambda: method(metadata=metadata)
 
 
-def failed(error: grpc.RpcError, images: int) -> Outcome:
-    """Return the outcome of a call that an error ended."""
+def error_outcome(error: grpc.RpcError, image_count: int) -> Outcome:
+    """Return the outcome of a call that failed."""
     status = error.code().name
-    return Outcome(status, {status: images}, {status: error.details() or ""})
+    return Outcome(status, {status: image_count}, {status: error.details() or ""})
 
 
-def of_image(error: Status) -> Outcome:
-    """Return the outcome of an image that has an error of its own."""
+def image_error_outcome(error: Status) -> Outcome:
+    """Return the outcome of an image that failed within a successful call."""
     status = _STATUS_NAMES[error.code]
     return Outcome(status, {status: 1}, {status: error.message})
 
 
 def _batch_outcome(response: bytes) -> Outcome:
-    statuses: Counter[str] = Counter()
-    said: dict[str, str] = {}
+    images: Counter[str] = Counter()
+    messages: dict[str, str] = {}
     for result in pb.RecognizeBatchResponse.FromString(response).results:
-        outcome = of_image(result.error) if result.HasField("error") else _ANSWERED
-        statuses.update(outcome.images)
-        said.update(outcome.said)
-    # A call of which no image was answered was none, whatever its own status.
-    status = ANSWERED if statuses[ANSWERED] else next(iter(statuses))
-    return Outcome(status, statuses, said)
+        outcome = image_error_outcome(result.error) if result.HasField("error") else _OK_IMAGE
+        images.update(outcome.images)
+        messages.update(outcome.messages)
+    # A call in which every image failed has failed, even though its own status is OK.
+    status = OK if images[OK] else next(iter(images))
+    return Outcome(status, images, messages)
 
 
-def _path(kind: Kind) -> str:
+def _path(kind: CallKind) -> str:
     return f"/{_SERVICE}/{_METHODS[kind]}"

@@ -1,27 +1,27 @@
-"""A result beside an earlier one."""
+"""A comparison of a result with an earlier one."""
 
-from .document import Earlier
 from .result import Figures, Result
-from .tables import columns, number
+from .result_file import Baseline, settings
+from .tables import align_columns, format_number
 
 
-def comparison(earlier: Earlier, result: Result) -> list[str]:
-    """Return the lines that tell what is different, and how many times more each figure is."""
-    before, now = _figures(earlier.figures), _figures(Figures.of(result.merged, result.options))
+def compare(baseline: Baseline, result: Result) -> list[str]:
+    """Return the lines of a table of ratios, then warnings about instability and differences."""
+    before, now = _rows(baseline.figures), _rows(result.figures)
     rows = [("", "before", "now", "ratio")]
     for name, value in now.items():
         old = before.get(name)
         ratio = f"x {value / old:.2f}" if old and value is not None else "-"
-        rows.append((name, number(old), number(value), ratio))
+        rows.append((name, format_number(old), format_number(value), ratio))
     unstable = [
-        f"the throughput {when} was not stable, so that the ratios say little"
-        for when, is_stable in (("before", earlier.is_stable), ("now", result.is_stable))
+        f"the throughput {when} was not stable, so the ratios are unreliable"
+        for when, is_stable in (("before", baseline.is_stable), ("now", result.is_stable))
         if not is_stable
     ]
-    return [*columns(rows).splitlines(), *unstable, *_differences(earlier, result)]
+    return [*align_columns(rows).splitlines(), *unstable, *_differences(baseline, result)]
 
 
-def _figures(figures: Figures) -> dict[str, float | None]:
+def _rows(figures: Figures) -> dict[str, float | None]:
     return {
         "calls/s": figures.calls_per_second,
         "goodput/s": figures.goodput_per_second,
@@ -33,11 +33,11 @@ def _figures(figures: Figures) -> dict[str, float | None]:
     }
 
 
-def _differences(earlier: Earlier, result: Result) -> list[str]:
-    before = {**earlier.settings, "model": earlier.model_version}
-    now = {**result.options.settings, "model": result.model_version}
+def _differences(baseline: Baseline, result: Result) -> list[str]:
+    before = {**baseline.settings, "model": baseline.model_version}
+    now = {**settings(result), "model": result.model_version}
     return [
-        f"another {name}: {before.get(name)} before, {value} now"
+        f"different {name}: {before.get(name)} before, {value} now"
         for name, value in now.items()
         if before.get(name) != value
     ]

@@ -1,4 +1,4 @@
-"""A histogram of times: the same small size for any number of them, and merged without loss."""
+"""A histogram of times whose size does not depend on their number, and that merges losslessly."""
 
 import math
 from typing import Any, Final, Self
@@ -6,11 +6,11 @@ from typing import Any, Final, Self
 import numpy as np
 
 SMALLEST_SECONDS: Final = 1e-6
-# A bucket ends at this multiple of where it begins, and stands for its middle, which is less
-# than 0.75 % away from all that is in it.
+# Upper bound of a bucket as a multiple of its lower bound. A bucket stands for its geometric
+# middle, which is less than 0.75 % away from every time in it.
 RATIO: Final = 1.015
 BUCKETS: Final = 1400
-"""They reach past a thousand seconds."""
+"""The last bucket lies beyond a thousand seconds."""
 
 _LOG_RATIO: Final = math.log(RATIO)
 
@@ -32,7 +32,7 @@ class Histogram:
         self.sum += seconds
 
     def merge(self, other: Self) -> None:
-        """Count all that another has counted."""
+        """Add the counts of another histogram."""
         self.counts += other.counts
         self.smallest = min(self.smallest, other.smallest)
         self.largest = max(self.largest, other.largest)
@@ -40,18 +40,18 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """Of times."""
+        """The number of times."""
         return int(self.counts.sum())
 
     @property
     def mean(self) -> float | None:
-        """The exact mean; None of nothing."""
+        """The exact mean; None for an empty histogram."""
         return self.sum / self.count if self.count else None
 
     def percentile(self, share: float) -> float | None:
-        """Return the smallest time that this share of the times does not pass; None of nothing.
+        """Return the smallest time that at least this share of the times do not exceed.
 
-        It is less than 1 % off, or a microsecond.
+        The error is less than 1 % or a microsecond. Returns None for an empty histogram.
         """
         count = self.count
         if count == 0:
@@ -64,7 +64,7 @@ class Histogram:
         return min(max(middle, self.smallest), self.largest)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what ``from_json`` reads, and others can: only buckets that hold something."""
+        """Return JSON values for ``from_json``, with the bucket layout and the filled buckets."""
         return {
             "smallest_bucket_seconds": SMALLEST_SECONDS,
             "bucket_ratio": RATIO,
@@ -78,24 +78,22 @@ class Histogram:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
-        """Return the histogram that was written.
+        """Return the histogram that ``to_json`` wrote.
 
         Raises:
-            ValueError: It has other buckets.
+            ValueError: The buckets have another layout.
         """
-        if (content["smallest_bucket_seconds"], content["bucket_ratio"]) != (
-            SMALLEST_SECONDS,
-            RATIO,
-        ):
-            raise ValueError("its histogram has other buckets")
-        read = cls()
+        layout = (content["smallest_bucket_seconds"], content["bucket_ratio"])
+        if layout != (SMALLEST_SECONDS, RATIO):
+            raise ValueError("the histogram has another bucket layout")
+        histogram = cls()
         for bucket, count in content["counts"].items():
-            read.counts[int(bucket)] = count
-        if read.count:
-            read.smallest = content["smallest_seconds"]
-        read.largest = content["largest_seconds"]
-        read.sum = content["sum_seconds"]
-        return read
+            histogram.counts[int(bucket)] = count
+        if histogram.count:
+            histogram.smallest = content["smallest_seconds"]
+        histogram.largest = content["largest_seconds"]
+        histogram.sum = content["sum_seconds"]
+        return histogram
 
 
 def _bucket(seconds: float) -> int:

@@ -1,4 +1,4 @@
-"""The images that are sent: digits drawn here, the same each time, or the user's own."""
+"""The images that are sent: drawn digits, the same in every run, or the files of a folder."""
 
 import enum
 import io
@@ -15,29 +15,29 @@ from digits_client.errors import InvalidImageError
 from digits_client.images import message
 from digits_client.sources import find
 
-MOST_FILES: Final = 1000
-MOST_BYTES: Final = 64 * 2**20
-"""Of all files: each process holds them."""
+MAX_FILES: Final = 1000
+MAX_BYTES: Final = 64 * 2**20
+"""Limit of all files together, since every process of the generator holds them in memory."""
 
 
-class Drawn(enum.StrEnum):
-    """How the drawn digits are sent."""
+class ImageKind(enum.StrEnum):
+    """How drawn digits are sent."""
 
     RAW28 = "raw28"
-    """28 x 28 gray pixels as they are."""
+    """28x28 raw gray pixels."""
     PNG28 = "png28"
-    """The same as a PNG file."""
+    """The same pixels as a PNG file."""
     PNG300 = "png300"
-    """A PNG file of a canvas of 300 x 300."""
+    """A PNG file of the whole 300x300 canvas."""
 
 
-def _arc(x: float, y: float, width: float, height: float, begin: int, end: int) -> list[Point]:
-    """Return points on an ellipse about (x, y), from an angle to another, in degrees."""
-    angles = (math.radians(degrees) for degrees in range(begin, end + 1, 10))
+def _arc(x: float, y: float, width: float, height: float, start: int, end: int) -> list[Point]:
+    """Return points on the ellipse around (x, y), between two angles in degrees."""
+    angles = (math.radians(degrees) for degrees in range(start, end + 1, 10))
     return [(x + width * math.cos(angle), y + height * math.sin(angle)) for angle in angles]
 
 
-# In a box of 1 x 1, x to the right and y down.
+# Strokes in a unit square, x to the right and y down.
 _DIGITS: Final[dict[int, list[list[Point]]]] = {
     0: [_arc(0.5, 0.5, 0.28, 0.46, -70, 300)],
     1: [[(0.36, 0.24), (0.54, 0.04), (0.52, 0.96)]],
@@ -45,28 +45,39 @@ _DIGITS: Final[dict[int, list[list[Point]]]] = {
     4: [[(0.42, 0.05), (0.2, 0.62), (0.82, 0.6)], [(0.64, 0.34), (0.62, 0.96)]],
     7: [[(0.2, 0.08), (0.8, 0.06), (0.62, 0.4), (0.44, 0.95)]],
 }
-_CANVAS: Final = 300
-_SMALL: Final = 28
-_HEIGHT: Final = 200
-_PEN: Final = 24
+_CANVAS_SIZE: Final = 300
+_SMALL_SIZE: Final = 28
+_DIGIT_HEIGHT: Final = 200
+_PEN_WIDTH: Final = 24
 
 
-def drawn(form: Drawn) -> dict[int, pb.Image]:
-    """Return images by the digit that is drawn on them."""
-    return {digit: _in_form(_drawing(digit), form) for digit in _DIGITS}
+def load_images(images: ImageKind | Path) -> list[pb.Image]:
+    """Return the images of a kind or of a folder.
+
+    Raises:
+        InvalidImageError: The folder holds no images, or one cannot be read.
+    """
+    if isinstance(images, ImageKind):
+        return list(drawn_digits(images).values())
+    return from_folder(images)
+
+
+def drawn_digits(kind: ImageKind) -> dict[int, pb.Image]:
+    """Return drawn images, by digit."""
+    return {digit: _encode(_draw_digit(digit), kind) for digit in _DIGITS}
 
 
 def from_folder(folder: Path) -> list[pb.Image]:
-    """Return the images of a folder and those below, in their order, as far as they are bearable.
+    """Return the image files in and below a folder, in order, up to MAX_FILES and MAX_BYTES.
 
     Raises:
-        InvalidImageError: There is none, or one cannot be read; the message names it.
+        InvalidImageError: The folder holds no images, or one cannot be read; the message names it.
     """
     images: list[pb.Image] = []
-    bytes_left = MOST_BYTES
-    for item in itertools.islice(find([str(folder)], globs=False), MOST_FILES):
+    bytes_left = MAX_BYTES
+    for item in itertools.islice(find([str(folder)], globs=False), MAX_FILES):
         try:
-            content = item.read(MOST_BYTES)
+            content = item.read(MAX_BYTES)
         except InvalidImageError as error:
             raise InvalidImageError(f"{item.path} {error}") from error
         bytes_left -= len(content)
@@ -78,19 +89,22 @@ def from_folder(folder: Path) -> list[pb.Image]:
     return images
 
 
-def _drawing(digit: int) -> Image.Image:
-    margin = (_CANVAS - _HEIGHT) / 2
+def _draw_digit(digit: int) -> Image.Image:
+    margin = (_CANVAS_SIZE - _DIGIT_HEIGHT) / 2
     strokes = [
-        Stroke(tuple((margin + x * _HEIGHT, margin + y * _HEIGHT) for x, y in line), _PEN)
+        Stroke(
+            tuple((margin + x * _DIGIT_HEIGHT, margin + y * _DIGIT_HEIGHT) for x, y in line),
+            _PEN_WIDTH,
+        )
         for line in _DIGITS[digit]
     ]
-    return draw(strokes, (_CANVAS, _CANVAS))
+    return draw(strokes, (_CANVAS_SIZE, _CANVAS_SIZE))
 
 
-def _in_form(drawing: Image.Image, form: Drawn) -> pb.Image:
-    if form is not Drawn.PNG300:
-        drawing = drawing.resize((_SMALL, _SMALL), Image.Resampling.BOX)
-    if form is Drawn.RAW28:
+def _encode(drawing: Image.Image, kind: ImageKind) -> pb.Image:
+    if kind is not ImageKind.PNG300:
+        drawing = drawing.resize((_SMALL_SIZE, _SMALL_SIZE), Image.Resampling.BOX)
+    if kind is ImageKind.RAW28:
         return message(drawing)
     buffer = io.BytesIO()
     drawing.save(buffer, "PNG")

@@ -1,77 +1,86 @@
-"""The loads: callers that wait for their answers, and calls that come when they are due."""
+"""Closed and open loops of calls, within one process.
+
+They make any calls: a script passes its own functions for calls that no workload describes.
+"""
 
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
-from .recording import ANSWERED, Meter, Outcome
-from .schedule import when_due
+from .recording import OK, Meter, Outcome
+from .schedule import wait_until_due
 
-Ask = Callable[[bytes], Awaitable[Outcome]]
-"""Makes a call with a request, and does not raise."""
+MakeCall = Callable[[bytes], Awaitable[Outcome]]
+"""Makes one call with a serialized request. Reports errors as an outcome and does not raise."""
 
-# A server that is away, or has too much to do, turns calls away as fast as they come.
-PAUSE_UNANSWERED_SECONDS: Final = 0.05
-# In one process: each takes memory, and a server may stall for as long as the deadline.
-MOST_IN_FLIGHT: Final = 10_000
+# An unreachable or overloaded server fails calls as fast as they come.
+PAUSE_AFTER_FAILURE_SECONDS: Final = 0.05
+# Per process. Every call takes memory, and a server may stall for as long as the deadline.
+MAX_IN_FLIGHT: Final = 10_000
 
 
 async def closed_loop(
-    asks: Sequence[Ask], requests: Iterator[bytes], callers: int, meter: Meter, stop: asyncio.Event
+    make_calls: Sequence[MakeCall],
+    requests: Iterator[bytes],
+    callers: int,
+    meter: Meter,
+    stop: asyncio.Event,
 ) -> None:
-    """Let callers ask, each again as soon as it has its answer, or a little later without one.
+    """Run callers that each call again once their call has ended.
+
+    After a call that was not successful, a caller pauses for PAUSE_AFTER_FAILURE_SECONDS.
 
     Args:
-        asks: One for each connection; callers are spread over them.
-        requests: What to ask, without end.
-        callers: How many there are.
-        meter: Counts.
-        stop: Ends it, once the calls in flight have ended.
+        make_calls: One function for each connection; callers are spread over them.
+        requests: The requests to send, without end.
+        callers: The number of concurrent callers.
+        meter: Counts the calls.
+        stop: Ends the loop once the calls in flight have ended.
     """
 
-    async def call_again_and_again(ask: Ask) -> None:
+    async def call_repeatedly(make_call: MakeCall) -> None:
         while not stop.is_set():
-            begun = meter.now()
-            meter.began(begun, 0.0)
-            outcome = await ask(next(requests))
-            meter.ended(begun, outcome)
-            if outcome.status != ANSWERED:
-                await asyncio.sleep(PAUSE_UNANSWERED_SECONDS)
+            started = meter.now()
+            meter.call_started(started, 0.0)
+            outcome = await make_call(next(requests))
+            meter.call_ended(started, outcome)
+            if outcome.status != OK:
+                await asyncio.sleep(PAUSE_AFTER_FAILURE_SECONDS)
 
     async with asyncio.TaskGroup() as group:
-        for ask in itertools.islice(itertools.cycle(asks), callers):
-            group.create_task(call_again_and_again(ask))
+        for make_call in itertools.islice(itertools.cycle(make_calls), callers):
+            group.create_task(call_repeatedly(make_call))
 
 
 async def open_loop(
-    asks: Sequence[Ask],
+    make_calls: Sequence[MakeCall],
     requests: Iterator[bytes],
     due_times: Iterator[float],
     meter: Meter,
     stop: asyncio.Event,
 ) -> None:
-    """Begin each call when it is due.
+    """Start each call when it is due.
 
-    Its latency counts from then, so that a server that stalls is charged for all who would
-    have waited, and not only for one.
+    Latency is measured from the due time. A server that stalls is so charged for every call
+    that would have waited, and not only for one (no coordinated omission).
 
     Args:
-        asks: One for each connection, in turn.
-        requests: What to ask, without end.
-        due_times: When, by the clock of the event loop, without end.
-        meter: Counts.
-        stop: Ends it, once the calls in flight have ended.
+        make_calls: One function for each connection; calls use them in turn.
+        requests: The requests to send, without end.
+        due_times: When to call, on the clock of the event loop, without end.
+        meter: Counts the calls.
+        stop: Ends the loop once the calls in flight have ended.
     """
-    room = asyncio.Semaphore(MOST_IN_FLIGHT)
+    slots = asyncio.Semaphore(MAX_IN_FLIGHT)
 
-    async def call(due: float, ask: Ask) -> None:
-        meter.began(due, meter.now() - due)
-        meter.ended(due, await ask(next(requests)))
-        room.release()
+    async def call_once(due: float, make_call: MakeCall) -> None:
+        meter.call_started(due, meter.now() - due)
+        meter.call_ended(due, await make_call(next(requests)))
+        slots.release()
 
-    turns = itertools.cycle(asks)
+    turns = itertools.cycle(make_calls)
     async with asyncio.TaskGroup() as group:
-        async for due in when_due(due_times, stop, meter.never_begun):
-            await room.acquire()
-            group.create_task(call(due, next(turns)))
+        async for due in wait_until_due(due_times, stop, meter.call_never_started):
+            await slots.acquire()
+            group.create_task(call_once(due, next(turns)))

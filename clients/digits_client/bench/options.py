@@ -1,33 +1,39 @@
-"""What can be said on the command line of ``digits-bench``."""
+"""The command line of ``digits-bench``."""
 
 import argparse
 import importlib.metadata
-import math
-import os
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import shtab
 
+from digits_client.cli.arguments import non_negative_number, positive_number, share, whole_number
 from digits_client.cli.server_options import ServerOptions, add_options
 
-from .calls import Kind
 from .convergence import Repeats
-from .image_kinds import Drawn
+from .image_kinds import ImageKind
 from .schedule import Arrivals
+from .workload import DEFAULT_REPEATS, CallKind, Workload, usable_cores
 
-CONCURRENCY: Final = {Kind.UNARY: 16, Kind.NOOP: 16, Kind.BATCH: 4, Kind.STREAM: 4}
-DRAWINGS_A_SECOND: Final = 30.0
-IMAGES_A_BATCH: Final = 64
+DEFAULT_CALLERS: Final = {
+    CallKind.UNARY: 16,
+    CallKind.NOOP: 16,
+    CallKind.BATCH: 4,
+    CallKind.STREAM: 4,
+}
+DEFAULT_DRAWINGS_PER_SECOND: Final = 30.0
+DEFAULT_BATCH_SIZE: Final = 64
 
-DESCRIPTION: Final = "Measure how much a digits server answers, and how fast."
+DESCRIPTION: Final = "Measure the throughput and latency of a digits server under load."
 EPILOG: Final = """\
-exit status: 0 measured, 1 a larger share of images than --max-errors failed other than by
-being refused, 2 wrong usage, 3 the server cannot be reached, 130 interrupted (what was
-measured by then is printed)
+exit status:
+  0    measured
+  1    more images failed than --max-errors allows, or a process of the load generator died
+  2    wrong usage
+  3    the server is unreachable, timed out, or denied access
+  130  interrupted; prints what was measured so far
 
 examples:
   digits-bench
@@ -39,93 +45,53 @@ examples:
   digits-bench --kind noop --server 127.0.0.1:50051
 """
 
+_count = whole_number(1, 999_999)
+
 
 @dataclass(frozen=True)
 class Options:
-    """What is to be measured."""
+    """The parsed command line."""
 
     server: ServerOptions | None
     """None for a private server."""
-    kind: Kind
-    callers: int
-    """That each wait for their answer, or streams; 0 where ``rate`` alone says when to call."""
-    rate: float | None
-    """Calls a second, or drawings a second of each stream; None for callers that wait."""
-    arrivals: Arrivals
-    seed: int
-    images_a_call: int
-    drawn: Drawn
-    folder: Path | None
-    """Of the images; None for drawn ones."""
-    processes: int
-    connections: int
-    """Of each process."""
-    timeout_seconds: float
-    warmup_seconds: float
-    seconds: float
-    """Of each repeat."""
-    repeats: Repeats
+    workload: Workload
     max_errors: float
+    """Share of images that may fail."""
     json: Path | None
     plot: Path | None
     compare: Path | None
 
-    @property
-    def longest_seconds(self) -> float:
-        """How long it takes at most, from when the server is reached."""
-        return self.warmup_seconds + self.repeats.most * self.seconds + 2 * self.timeout_seconds
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What two measurements have to share to be compared, by the names of the options."""
-        return {
-            "kind": self.kind.value,
-            "concurrency": self.callers or None,
-            "rate": self.rate,
-            "arrivals": self.arrivals.value if self.rate else None,
-            "seed": self.seed,
-            "images": self.images_a_call,
-            "image": None if self.folder or self.kind is Kind.NOOP else self.drawn.value,
-            "folder": str(self.folder) if self.folder else None,
-            "processes": self.processes,
-            "connections": self.connections,
-            "timeout": self.timeout_seconds,
-            "warmup": self.warmup_seconds,
-            "seconds": self.seconds,
-            "repeats": f"{self.repeats.least}..{self.repeats.most}",
-            "stable_within": self.repeats.within,
-            "has_tls": bool(self.server and (self.server.tls_ca or self.server.client_cert)),
-        }
-
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Return what is said; what cannot be meant ends the command as wrong usage."""
+    """Return the options; wrong usage exits with 2."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
-    kind = Kind(parsed.kind)
+    kind = CallKind(parsed.kind)
     _check(parser, parsed, kind)
-    rate = parsed.rate or (DRAWINGS_A_SECOND if kind is Kind.STREAM else None)
-    callers = parsed.concurrency or CONCURRENCY[kind]
-    if rate and kind is not Kind.STREAM:
-        callers = 0
-    evenly = Arrivals.CONSTANT if kind is Kind.STREAM else Arrivals.POISSON
-    least, most = parsed.repeats
-    return Options(
-        server=ServerOptions.of(parser, parsed),
+    is_stream = kind is CallKind.STREAM
+    rate = parsed.rate or (DEFAULT_DRAWINGS_PER_SECOND if is_stream else None)
+    arrivals = parsed.arrivals or (Arrivals.CONSTANT if is_stream else Arrivals.POISSON)
+    min_count, max_count = parsed.repeats
+    workload = Workload(
         kind=kind,
-        callers=callers,
+        callers=parsed.concurrency or DEFAULT_CALLERS[kind],
         rate=rate,
-        arrivals=Arrivals(parsed.arrivals or evenly),
+        arrivals=Arrivals(arrivals),
         seed=parsed.seed,
-        images_a_call=(parsed.images or IMAGES_A_BATCH) if kind is Kind.BATCH else 1,
-        drawn=Drawn(parsed.image or Drawn.RAW28),
-        folder=parsed.folder,
-        processes=min(parsed.processes, callers) if callers else parsed.processes,
+        images=parsed.folder or ImageKind(parsed.image or ImageKind.RAW28),
+        batch_size=(parsed.images or DEFAULT_BATCH_SIZE) if kind is CallKind.BATCH else 1,
+        processes=parsed.processes,
         connections=parsed.connections,
         timeout_seconds=parsed.timeout,
         warmup_seconds=parsed.warmup,
-        seconds=parsed.seconds,
-        repeats=Repeats(least, most, parsed.stable_within),
+        repeat_seconds=parsed.seconds,
+        repeats=Repeats(min_count, max_count, parsed.stable_within),
+    )
+    if not workload.is_open_loop:
+        workload = replace(workload, processes=min(workload.processes, workload.callers))
+    return Options(
+        server=ServerOptions.of(parser, parsed),
+        workload=workload,
         max_errors=parsed.max_errors,
         json=parsed.json,
         plot=parsed.plot,
@@ -133,28 +99,21 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     )
 
 
-def cores() -> int:
-    """Return how many this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # where it is not known which
-
-
-def _check(parser: argparse.ArgumentParser, parsed: argparse.Namespace, kind: Kind) -> None:
-    if parsed.rate and parsed.concurrency and kind is not Kind.STREAM:
-        parser.error("--rate and --concurrency exclude each other, but for --kind stream")
-    if parsed.arrivals and not parsed.rate and kind is not Kind.STREAM:
+def _check(parser: argparse.ArgumentParser, parsed: argparse.Namespace, kind: CallKind) -> None:
+    if parsed.rate and parsed.concurrency and kind is not CallKind.STREAM:
+        parser.error("--rate and --concurrency exclude each other, except with --kind stream")
+    if parsed.arrivals and not parsed.rate and kind is not CallKind.STREAM:
         parser.error("--arrivals: needs --rate")
-    if parsed.images and kind is not Kind.BATCH:
+    if parsed.images and kind is not CallKind.BATCH:
         parser.error("--images: needs --kind batch")
-    if kind is Kind.NOOP and (parsed.image or parsed.folder):
+    if kind is CallKind.NOOP and (parsed.image or parsed.folder):
         parser.error("--kind noop sends no images")
     if parsed.folder and not parsed.folder.is_dir():
-        parser.error(f"argument --folder: {parsed.folder} is no folder")
+        parser.error(f"argument --folder: {parsed.folder} is not a folder")
     for path in filter(None, (parsed.json, parsed.plot)):
-        # Before the load, and not after it.
+        # Fail before the measurement, not after it.
         if path.is_dir() or not path.absolute().parent.is_dir():
-            parser.error(f"{path} cannot be written")
+            parser.error(f"cannot write {path}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -167,12 +126,12 @@ def _parser() -> argparse.ArgumentParser:
     version = importlib.metadata.version("digits")
     parser.add_argument("--version", action="version", version=f"%(prog)s {version}")
     shtab.add_argument_to(
-        parser, "--print-completion", help="print the completion of this command for a shell"
+        parser, "--print-completion", help="print a completion script for a shell"
     )
     add_options(parser, otherwise="else a private server for this run")
     _add_load(parser)
     _add_images(parser)
-    _add_time(parser)
+    _add_measurement(parser)
     _add_outputs(parser)
     return parser
 
@@ -181,54 +140,55 @@ def _add_load(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("load")
     group.add_argument(
         "--kind",
-        choices=[kind.value for kind in Kind],
-        default=Kind.UNARY.value,
-        help="an image a call, many images a call, streams of drawings, or GetModel, which is "
-        "the floor; default: unary",
+        choices=[kind.value for kind in CallKind],
+        default=CallKind.UNARY.value,
+        help="call to measure: unary, one image per call; batch, many images per call; stream, "
+        "streams of drawings; noop, GetModel, as a baseline without images; default: unary",
     )
     group.add_argument(
         "--concurrency",
         type=_count,
         metavar="N",
-        help="callers that each wait for their answer, or streams; default: 16, for batches and "
-        "streams 4",
+        help="closed loop of N callers that each wait for their response, or N streams; "
+        "default: 16, for batches and streams 4",
     )
     group.add_argument(
         "--rate",
-        type=_positive,
+        type=positive_number,
         metavar="R",
-        help="calls a second, whether there are answers or not; or drawings a second of each "
-        f"stream (default: {DRAWINGS_A_SECOND:g}). Latencies count from when a call was due",
+        help="open loop of R calls per second, whether the server keeps up or not, with latency "
+        "measured from when a call was due; for streams, drawings per second of each, default: "
+        f"{DEFAULT_DRAWINGS_PER_SECOND:g}",
     )
     group.add_argument(
         "--arrivals",
         choices=[arrivals.value for arrivals in Arrivals],
-        help="how those are spread: by chance, as from many people, or evenly; default: poisson, "
-        "for streams constant",
+        help="distribution of calls at a rate: poisson, at random like independent people; "
+        "constant, at equal intervals; default: poisson, for streams constant",
     )
     group.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="of that chance; default: 1"
+        "--seed", type=int, default=1, metavar="N", help="seed of poisson arrivals; default: 1"
     )
     group.add_argument(
         "--processes",
         type=_count,
-        default=cores(),
+        default=usable_cores(),
         metavar="N",
-        help="that make the load, not more than --concurrency; default: one a core",
+        help="processes of the load generator, at most one per caller; default: one per core",
     )
     group.add_argument(
         "--connections",
         type=_count,
         default=1,
         metavar="N",
-        help="of each process; default: 1",
+        help="connections per process; default: 1",
     )
     group.add_argument(
         "--timeout",
-        type=_positive,
-        default=10.0,
+        type=positive_number,
+        default=Workload.timeout_seconds,
         metavar="SECONDS",
-        help="the deadline of each call; default: 10",
+        help=f"deadline of each call; default: {Workload.timeout_seconds:g}",
     )
 
 
@@ -237,101 +197,77 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
     source = group.add_mutually_exclusive_group()
     source.add_argument(
         "--image",
-        choices=[drawn.value for drawn in Drawn],
-        help="drawn digits: as 28 x 28 gray pixels, these as PNG, or a canvas of 300 x 300 as PNG; "
-        "default: raw28",
+        choices=[kind.value for kind in ImageKind],
+        help="send drawn digits: raw28, 28x28 gray pixels; png28, the same as PNG; png300, a "
+        "300x300 canvas as PNG; default: raw28",
     )
     folder = source.add_argument(
-        "--folder", type=Path, metavar="DIR", help="your own: the first 1,000 image files"
+        "--folder", type=Path, metavar="DIR", help="send the first 1,000 image files of a folder"
     )
-    folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]  # as shtab wants it
+    folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]  # shtab's interface
     group.add_argument(
         "--images",
         type=_count,
         metavar="N",
-        help=f"in each call of --kind batch; default: {IMAGES_A_BATCH}",
+        help=f"images per call with --kind batch; default: {DEFAULT_BATCH_SIZE}",
     )
 
 
-def _add_time(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("time")
+def _add_measurement(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("measurement")
     group.add_argument(
         "--warmup",
-        type=_not_negative,
-        default=2.0,
+        type=non_negative_number,
+        default=Workload.warmup_seconds,
         metavar="SECONDS",
-        help="of load before it is measured; default: 2",
+        help=f"load before the first repeat; default: {Workload.warmup_seconds:g}",
     )
     group.add_argument(
-        "--seconds", type=_positive, default=5.0, metavar="S", help="of each repeat; default: 5"
+        "--seconds",
+        type=positive_number,
+        default=Workload.repeat_seconds,
+        metavar="S",
+        help=f"length of each repeat; default: {Workload.repeat_seconds:g}",
     )
     group.add_argument(
         "--repeats",
-        type=_range,
-        default=(3, 10),
+        type=_repeat_range,
+        default=(DEFAULT_REPEATS.min_count, DEFAULT_REPEATS.max_count),
         metavar="MIN..MAX",
-        help="measure until the throughput is stable; or N for as many; default: 3..10",
+        help="repeat until the throughput is stable, or N for a fixed number; default: 3..10",
     )
     group.add_argument(
         "--stable-within",
-        type=_share,
-        default=0.05,
+        type=share,
+        default=DEFAULT_REPEATS.tolerance,
         metavar="SHARE",
-        help="that is, until the last MIN repeats differ by no more than this; default: 0.05",
+        help="largest difference between the last MIN repeats that counts as stable; "
+        f"default: {DEFAULT_REPEATS.tolerance:g}",
     )
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     for flag, placeholder, text in (
-        ("--json", "FILE", "write all figures, the settings and the histogram"),
-        ("--plot", "FILE.svg", "draw the latency by percentile"),
-        ("--compare", "OLD.json", "print and draw what --json wrote once beside this"),
+        ("--json", "FILE", "write all figures, the settings and the latency histogram"),
+        ("--plot", "FILE.svg", "plot the latency by percentile"),
+        ("--compare", "OLD.json", "compare with an earlier --json file, in text and --plot"),
     ):
         action = group.add_argument(flag, type=Path, metavar=placeholder, help=text)
         action.complete = shtab.FILE  # type: ignore[attr-defined]
     group.add_argument(
         "--max-errors",
-        type=_share,
+        type=share,
         default=0.0,
         metavar="SHARE",
-        help="of images that may fail without exit 1; refused ones do not count; default: 0",
+        help="share of images that may fail without exit status 1; images rejected because of "
+        "overload do not count; default: 0",
     )
 
 
-def _count(text: str) -> int:
-    if not re.fullmatch(r"0*[1-9][0-9]{0,5}", text):
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 to 999999")
-    return int(text)
-
-
-def _range(text: str) -> tuple[int, int]:
-    least, _, most = text.partition("..")
-    found = _count(least), _count(most or least)
-    if found[0] > found[1]:
-        raise argparse.ArgumentTypeError(f"{text} has a smaller end than begin")
-    return found
-
-
-def _share(text: str) -> float:
-    value = _not_negative(text)
-    if value > 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
-
-
-def _positive(text: str) -> float:
-    value = _not_negative(text)
-    if value == 0:
-        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
-    return value
-
-
-def _not_negative(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no number") from None
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 0, or not finite")
-    return value
+def _repeat_range(text: str) -> tuple[int, int]:
+    low, _, high = text.partition("..")
+    repeats = _count(low), _count(high or low)
+    if repeats[0] > repeats[1]:
+        raise argparse.ArgumentTypeError(f"{text}: MIN is greater than MAX")
+    return repeats

@@ -1,4 +1,4 @@
-"""The curve of latency by percentile, as one SVG that needs nothing else."""
+"""A plot of latency by percentile, as a self-contained SVG file."""
 
 import html
 import math
@@ -32,20 +32,20 @@ text { fill: var(--soft); font: 12px system-ui, sans-serif }
 
 @dataclass(frozen=True)
 class Curve:
-    """Times to draw."""
+    """A histogram to draw."""
 
     name: str
-    """``now`` or ``before``."""
+    """``now`` or ``before``; also its CSS class."""
     latency: Histogram
 
 
 def svg(title: str, subtitle: str, curves: Sequence[Curve]) -> str:
-    """Return the drawing: each further nine of the percentiles is as wide as the one before.
+    """Return the plot. The x axis is logarithmic: 90 to 99 % is as wide as 99 to 99.9 %.
 
     Args:
-        title: What was measured.
-        subtitle: More of it, in small.
-        curves: Those without times are left out.
+        title: Title in large type.
+        subtitle: Details in small type.
+        curves: The curves; those without times are not drawn.
     """
     curves = [curve for curve in curves if curve.latency.count]
     parts = [
@@ -59,25 +59,25 @@ def svg(title: str, subtitle: str, curves: Sequence[Curve]) -> str:
     ]
     if curves:
         axes = _Axes.around([curve.latency for curve in curves])
-        parts += axes.drawn()
-        parts += [_drawn(curve, axes) for curve in curves]
+        parts += axes.render()
+        parts += [_render_curve(curve, axes) for curve in curves]
         if len(curves) > 1:
             parts += _legend(curves)
     else:
-        parts.append(f'<text x="{_LEFT}" y="{_HEIGHT / 2}">nothing was answered</text>')
+        parts.append(f'<text x="{_LEFT}" y="{_HEIGHT / 2}">no call was successful</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 @dataclass(frozen=True)
 class _Axes:
     nines: float
-    """How many the percentiles reach: 0.999 has three."""
+    """The largest x: the number of nines of a percentile, 3 for 99.9 %."""
     lowest: float
     highest: float
 
     @classmethod
     def around(cls, histograms: Sequence[Histogram]) -> "_Axes":
-        # Of a thousand times, the longest stands for all beyond 99.9 %.
+        # A thousand times resolve percentiles up to 99.9 %, which is three nines.
         nines = max(1.0, *(math.log10(histogram.count) for histogram in histograms))
         shortest = min(histogram.smallest for histogram in histograms)
         longest = max(histogram.largest for histogram in histograms)
@@ -94,7 +94,7 @@ class _Axes:
         share /= math.log(self.highest / self.lowest)
         return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * share
 
-    def drawn(self) -> list[str]:
+    def render(self) -> list[str]:
         right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
         parts = []
         for seconds in (tick for tick in _TICKS if self.lowest <= tick <= self.highest):
@@ -109,7 +109,7 @@ class _Axes:
         return parts
 
 
-def _drawn(curve: Curve, axes: _Axes) -> str:
+def _render_curve(curve: Curve, axes: _Axes) -> str:
     steps = 400
     last = math.log10(curve.latency.count)
     points = []
@@ -122,8 +122,8 @@ def _drawn(curve: Curve, axes: _Axes) -> str:
 
 def _legend(curves: Sequence[Curve]) -> list[str]:
     parts = []
-    for place, curve in enumerate(curves):
-        x = _WIDTH - _RIGHT - 90 * (len(curves) - place)
+    for index, curve in enumerate(curves):
+        x = _WIDTH - _RIGHT - 90 * (len(curves) - index)
         parts.append(f'<path class="curve {curve.name}" d="M{x} 22h26"/>')
         parts.append(_text(x + 32, 26, curve.name, "start"))
     return parts

@@ -1,4 +1,4 @@
-"""The processes of the generator, seen from the command that starts them."""
+"""The processes of the load generator, from the side of the process that starts them."""
 
 import multiprocessing
 import signal
@@ -10,45 +10,45 @@ from typing import Final, Self, TypeVar
 from digits_client.cli.server_options import ServerOptions
 from digits_client.errors import DigitsError, UnavailableError
 
-from .options import Options
-from .recording import Recording, at_the_same_time
-from .worker import Begin, Counted, Failed, Progress, Ready, Share, Stop, work
+from .recording import Recording, merge_concurrent
+from .worker import Assignment, Counts, Failed, Progress, Ready, Start, Stop, run_worker
+from .workload import Workload
 
 START_SECONDS: Final = 60.0
-# From the signal to the begin, so that it has reached everyone by then.
+# The start lies this far ahead, so that the command has reached every process by then.
 _HEAD_START_SECONDS: Final = 0.1
-# A process that is busy tells what it has to a little late.
+# A busy process reports a little late.
 _GRACE_SECONDS: Final = 15.0
 
 Message = TypeVar("Message")
 
 
 class GeneratorError(DigitsError):
-    """A process of the generator ended, or says nothing."""
+    """A process of the load generator ended or stopped responding."""
 
 
-class Processes:
-    """Makes the load of all processes, from a common signal on."""
+class GeneratorProcesses:
+    """Processes that together produce a load, from a common start on."""
 
-    def __init__(self, options: Options, server: ServerOptions) -> None:
-        """Start them; each imports what it needs by itself: gRPC does not bear a fork."""
+    def __init__(self, server: ServerOptions, workload: Workload) -> None:
+        """Spawn the processes; each imports its modules again, because gRPC cannot be forked."""
         context = multiprocessing.get_context("spawn")
-        self._options = options
+        self._workload = workload
         self._pipes: list[Pipe] = []
         self._processes = []
-        # Ctrl-C is this process's to act on. What it ignores while it starts others, they ignore.
-        acting = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Only this process acts on Ctrl-C: its children inherit that the signal is ignored.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            for place in range(options.processes):
+            for index in range(workload.processes):
                 ours, theirs = context.Pipe()
-                share = Share(options, server, place)
-                process = context.Process(target=work, args=(share, theirs), daemon=True)
+                assignment = Assignment(server, workload, index)
+                process = context.Process(target=run_worker, args=(assignment, theirs), daemon=True)
                 process.start()
                 theirs.close()
                 self._pipes.append(ours)
                 self._processes.append(process)
         finally:
-            signal.signal(signal.SIGINT, acting)
+            signal.signal(signal.SIGINT, handler)
 
     def __enter__(self) -> Self:
         return self
@@ -57,61 +57,63 @@ class Processes:
         for pipe in self._pipes:
             pipe.close()
         for process in self._processes:
-            # One that has handed over its counts has nothing left to lose.
+            # Its counts have been received, or are not needed.
             process.terminate()
             process.join()
 
-    def begin(self) -> None:
-        """Wait until all have reached the server, and let them begin.
+    def start(self) -> None:
+        """Wait until all processes have reached the server, and start the load.
 
         Raises:
-            DigitsError: One cannot reach it.
+            DigitsError: A process cannot reach it.
         """
-        self._receive(Ready, START_SECONDS + self._options.timeout_seconds)
-        self._tell(Begin(time.monotonic() + _HEAD_START_SECONDS))
+        self._receive(Ready, START_SECONDS + self._workload.timeout_seconds)
+        self._send(Start(time.monotonic() + _HEAD_START_SECONDS))
 
-    def next_repeat(self) -> Progress:
-        """Wait for the end of a repeat, and return what became of its calls by then.
+    def wait_for_repeat(self) -> Progress:
+        """Wait for the end of the next repeat, and return its counts so far.
 
         Raises:
-            GeneratorError: It does not come.
+            GeneratorError: A process does not report it in time.
         """
-        patience = self._options.warmup_seconds + self._options.seconds + _GRACE_SECONDS
-        told = self._receive(Progress, patience)
-        return Progress(sum(each.due for each in told), sum(each.answered for each in told))
+        timeout = self._workload.warmup_seconds + self._workload.repeat_seconds + _GRACE_SECONDS
+        replies = self._receive(Progress, timeout)
+        return Progress(
+            sum(reply.due for reply in replies), sum(reply.ok_calls for reply in replies)
+        )
 
     def stop(self) -> list[Recording]:
-        """Return what was counted in each repeat; the last may have been cut short.
+        """Stop the load, and return the recording of every repeat; the last may be cut short.
 
         Raises:
-            GeneratorError: It does not come.
+            GeneratorError: A process does not send its recordings in time.
         """
-        self._tell(Stop(time.monotonic()))
-        # A stream has the deadline for its last drawing, and once more for the answers.
-        counted = self._receive(Counted, 2 * self._options.timeout_seconds + _GRACE_SECONDS)
-        by_repeat = zip(*(each.recordings for each in counted), strict=True)
-        return [at_the_same_time(repeat) for repeat in by_repeat]
+        self._send(Stop(time.monotonic()))
+        # A stream may need the timeout twice: for its last write, and for the responses.
+        counts = self._receive(Counts, 2 * self._workload.timeout_seconds + _GRACE_SECONDS)
+        by_repeat = zip(*(each.recordings for each in counts), strict=True)
+        return [merge_concurrent(recordings) for recordings in by_repeat]
 
-    def _tell(self, message: object) -> None:
+    def _send(self, command: object) -> None:
         for pipe in self._pipes:
             try:
-                pipe.send(message)
+                pipe.send(command)
             except BrokenPipeError:
-                raise GeneratorError("a process of the generator ended") from None
+                raise GeneratorError("a process of the load generator ended") from None
 
-    def _receive(self, kind: type[Message], patience_seconds: float) -> Sequence[Message]:
-        """Return the next message of a kind of each; those of other kinds are outdated."""
-        deadline = time.monotonic() + patience_seconds
+    def _receive(self, kind: type[Message], timeout_seconds: float) -> Sequence[Message]:
+        """Return the next reply of a kind from each process, dropping outdated other replies."""
+        deadline = time.monotonic() + timeout_seconds
         return [self._receive_from(pipe, kind, deadline) for pipe in self._pipes]
 
     def _receive_from(self, pipe: Pipe, kind: type[Message], deadline: float) -> Message:
         while pipe.poll(max(0.0, deadline - time.monotonic())):
             try:
-                message = pipe.recv()
+                reply = pipe.recv()
             except (EOFError, ConnectionResetError):
-                raise GeneratorError("a process of the generator ended") from None
-            if isinstance(message, Failed):
-                raise UnavailableError(message.reason)
-            if isinstance(message, kind):
-                return message
-        raise GeneratorError("a process of the generator says nothing")
+                raise GeneratorError("a process of the load generator ended") from None
+            if isinstance(reply, Failed):
+                raise UnavailableError(reply.reason)
+            if isinstance(reply, kind):
+                return reply
+        raise GeneratorError("a process of the load generator does not respond")

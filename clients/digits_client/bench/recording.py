@@ -1,4 +1,4 @@
-"""What is counted of a load, repeat by repeat, in one process or in all of them."""
+"""Counts of a load by repeat, in one process or merged from all of them."""
 
 import asyncio
 import math
@@ -9,11 +9,11 @@ from typing import Final, Self
 
 from .histogram import Histogram
 
-ANSWERED: Final = "OK"
-REFUSED: Final = "RESOURCE_EXHAUSTED"
+OK: Final = "OK"
+REJECTED: Final = "RESOURCE_EXHAUSTED"
 SUPERSEDED: Final = "SUPERSEDED"
-"""No status of gRPC's: a newer drawing of the same stream had come."""
-NO_FAILURES: Final = frozenset({ANSWERED, REFUSED, SUPERSEDED})
+"""Status of a drawing that a newer one of its stream replaced; not a gRPC status."""
+NOT_FAILURES: Final = frozenset({OK, REJECTED, SUPERSEDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,135 +22,141 @@ class Outcome:
 
     status: str
     images: Mapping[str, int]
-    """Its images by their status; a call without images counts as one."""
-    said: Mapping[str, str] = field(default_factory=dict)
-    """What the server said with a status, where it did."""
+    """Number of images by status; a call without images counts as one."""
+    messages: Mapping[str, str] = field(default_factory=dict)
+    """The server's error message for each status that has one."""
 
 
 @dataclass
 class Recording:
-    """A repeat.
+    """The counts of one repeat, or of several merged.
 
-    Rates are of what ended within it. Latencies and statuses are of what was due within it,
-    however late it ended: else those that take longest would be left out.
+    Throughput counts the calls that ended within the repeat. Latencies and statuses are those of
+    the calls that were due within it, however late they ended; otherwise the slowest calls would
+    be missing.
     """
 
     seconds: float
     due: int = 0
-    """Calls."""
-    never_begun: int = 0
-    """Calls that were due, but for which the generator had no time before it ended."""
+    """Calls that were due."""
+    never_started: int = 0
+    """Calls that were due but that the generator did not start before the end."""
     calls: Counter[str] = field(default_factory=Counter)
-    """By status."""
+    """Calls by status."""
     images: Counter[str] = field(default_factory=Counter)
-    """By status."""
-    said: dict[str, str] = field(default_factory=dict)
-    """What the server said first with a status."""
+    """Images by status."""
+    messages: dict[str, str] = field(default_factory=dict)
+    """The first error message of the server for each status."""
     latency: Histogram = field(default_factory=Histogram)
-    """Of answered calls, from when they were due."""
+    """Time from when a call was due to its end, of successful calls."""
     lag: Histogram = field(default_factory=Histogram)
-    """From when calls were due to when they were begun."""
+    """Time from when a call was due to when it started."""
     ended_calls: int = 0
-    answered_calls: int = 0
-    answered_images: int = 0
-    processor_seconds: float = 0.0
-    """Of the generator."""
+    ok_calls: int = 0
+    """Successful calls that ended within the repeat."""
+    ok_images: int = 0
+    """Successful images of calls that ended within the repeat."""
+    cpu_seconds: float = 0.0
+    """CPU time of the generator's processes."""
 
     @property
     def failed_share(self) -> float:
-        """The share of images that failed other than by being refused."""
+        """The share of images that failed; rejected and superseded ones are not failures."""
         total = self.images.total()
-        failed = sum(count for status, count in self.images.items() if status not in NO_FAILURES)
+        failed = sum(count for status, count in self.images.items() if status not in NOT_FAILURES)
         return failed / total if total else 0.0
 
     def add(self, other: Self) -> None:
-        """Count what another has counted, but for its seconds."""
+        """Add the counts of another recording, without its seconds."""
         self.due += other.due
-        self.never_begun += other.never_begun
+        self.never_started += other.never_started
         self.calls.update(other.calls)
         self.images.update(other.images)
-        self.said = {**other.said, **self.said}
+        self.messages = {**other.messages, **self.messages}
         self.latency.merge(other.latency)
         self.lag.merge(other.lag)
         self.ended_calls += other.ended_calls
-        self.answered_calls += other.answered_calls
-        self.answered_images += other.answered_images
-        self.processor_seconds += other.processor_seconds
+        self.ok_calls += other.ok_calls
+        self.ok_images += other.ok_images
+        self.cpu_seconds += other.cpu_seconds
 
 
-def at_the_same_time(recordings: Sequence[Recording]) -> Recording:
-    """Return the recording of a repeat, from those of each process."""
-    return _added(recordings, max(recording.seconds for recording in recordings))
+def merge_concurrent(recordings: Sequence[Recording]) -> Recording:
+    """Return the recording of one repeat, from those of each process."""
+    return _merge(recordings, max(recording.seconds for recording in recordings))
 
 
-def one_after_another(recordings: Sequence[Recording]) -> Recording:
-    """Return the recording of several repeats."""
-    return _added(recordings, sum(recording.seconds for recording in recordings))
+def merge_sequential(recordings: Sequence[Recording]) -> Recording:
+    """Return the recording of several repeats together."""
+    return _merge(recordings, sum(recording.seconds for recording in recordings))
 
 
-def _added(recordings: Sequence[Recording], seconds: float) -> Recording:
-    added = Recording(seconds)
+def _merge(recordings: Sequence[Recording], seconds: float) -> Recording:
+    merged = Recording(seconds)
     for recording in recordings:
-        added.add(recording)
-    return added
+        merged.add(recording)
+    return merged
 
 
 class Meter:
-    """Counts calls into the repeats that they belong to. Belongs to one event loop."""
+    """Assigns calls to the repeats that they belong to.
 
-    def __init__(self, begins: float, seconds: float, repeats: int) -> None:
-        """Begin; what is due or ends outside of the repeats is not counted.
+    Calls outside of all repeats are not counted. Not thread-safe: use it in one event loop.
+    """
+
+    def __init__(self, start: float, seconds: float, repeats: int) -> None:
+        """Create the recordings.
 
         Args:
-            begins: When the first repeat does, by the clock of the event loop.
-            seconds: Of each.
-            repeats: How many there are at most.
+            start: Start of the first repeat, on the clock of the running event loop.
+            seconds: Length of each repeat.
+            repeats: The maximum number of repeats.
         """
         self.now = asyncio.get_running_loop().time
         self.recordings = [Recording(seconds) for _ in range(repeats)]
-        self._begins = begins
+        self._start = start
         self._seconds = seconds
-        self._ends = math.inf
+        self._closed_at = math.inf
 
     def end_of(self, repeat: int) -> float:
-        """Return when a repeat ends."""
-        return self._begins + (repeat + 1) * self._seconds
+        """Return the time at which a repeat ends."""
+        return self._start + (repeat + 1) * self._seconds
 
     def close(self, at: float) -> None:
-        """End the repeat in which a moment is at that moment."""
-        self._ends = at
+        """Cut the repeats off at a time; later ones have no length."""
+        self._closed_at = at
         for repeat, recording in enumerate(self.recordings):
-            left = at - self.end_of(repeat - 1)
-            recording.seconds = min(max(left, 0.0), self._seconds)
+            elapsed = at - self.end_of(repeat - 1)
+            recording.seconds = min(max(elapsed, 0.0), self._seconds)
 
-    def began(self, due: float, late_by: float) -> None:
-        """Count a call that is begun."""
+    def call_started(self, due: float, lag_seconds: float) -> None:
+        """Count a call that starts now."""
         if recording := self._at(due):
             recording.due += 1
-            recording.lag.add(late_by)
+            recording.lag.add(lag_seconds)
 
-    def never_begun(self, due: float) -> None:
-        """Count a call for which there was no time."""
+    def call_never_started(self, due: float) -> None:
+        """Count a call that was due but that the generator will not make."""
         if recording := self._at(due):
             recording.due += 1
-            recording.never_begun += 1
+            recording.never_started += 1
 
-    def ended(self, due: float, outcome: Outcome) -> None:
-        """Count a call that has just ended."""
+    def call_ended(self, due: float, outcome: Outcome) -> None:
+        """Count a call that ended just now."""
         now = self.now()
-        is_answered = outcome.status == ANSWERED
+        is_ok = outcome.status == OK
         if recording := self._at(due):
             recording.calls[outcome.status] += 1
             recording.images.update(outcome.images)
-            for status, message in outcome.said.items():
-                recording.said.setdefault(status, message)
-            if is_answered:
+            for status, message in outcome.messages.items():
+                recording.messages.setdefault(status, message)
+            if is_ok:
                 recording.latency.add(now - due)
-        if now <= self._ends and (recording := self._at(now)):
+        if now <= self._closed_at and (recording := self._at(now)):
             recording.ended_calls += 1
-            recording.answered_calls += is_answered
-            recording.answered_images += outcome.images.get(ANSWERED, 0)
+            recording.ok_calls += is_ok
+            recording.ok_images += outcome.images.get(OK, 0)
 
-    def _at(self, moment: float) -> Recording | None:
-        repeat = math.floor((moment - self._begins) / self._seconds)
+    def _at(self, time: float) -> Recording | None:
+        repeat = math.floor((time - self._start) / self._seconds)
         return self.recordings[repeat] if 0 <= repeat < len(self.recordings) else None

@@ -1,4 +1,4 @@
-"""The requests that are sent again and again, made into bytes once."""
+"""The requests of a workload, serialized once and sent over and over."""
 
 import itertools
 import math
@@ -7,35 +7,35 @@ from typing import Final
 
 from digits.v1 import recognizer_pb2 as pb
 
-from .calls import Kind
+from .workload import CallKind
 
-# So many different batches at most: each holds its images.
-_MOST_BATCHES: Final = 16
+# Bounds memory: every batch holds its images.
+_MAX_BATCHES: Final = 16
 
 
-def requests(kind: Kind, images: Sequence[pb.Image], images_a_call: int) -> list[bytes]:
-    """Return all different requests.
+def build_requests(kind: CallKind, images: Sequence[pb.Image], batch_size: int) -> list[bytes]:
+    """Return the distinct requests of a workload, serialized.
 
     Args:
-        kind: Of the call. Those of a stream still lack their sequence.
-        images: To send.
-        images_a_call: In each of a batch.
+        kind: The method. Requests of a stream still lack their sequence number.
+        images: The images to send.
+        batch_size: Images per request, for batches.
     """
     match kind:
-        case Kind.UNARY:
+        case CallKind.UNARY:
             return [pb.RecognizeRequest(image=image).SerializeToString() for image in images]
-        case Kind.STREAM:
+        case CallKind.STREAM:
             return [
                 pb.StreamingRecognizeRequest(image=image).SerializeToString() for image in images
             ]
-        case Kind.BATCH:
-            count = min(math.ceil(len(images) / images_a_call), _MOST_BATCHES)
+        case CallKind.BATCH:
+            count = min(math.ceil(len(images) / batch_size), _MAX_BATCHES)
             endless = itertools.cycle(images)
             return [
                 pb.RecognizeBatchRequest(
-                    images=itertools.islice(endless, images_a_call)
+                    images=itertools.islice(endless, batch_size)
                 ).SerializeToString()
                 for _ in range(count)
             ]
-        case Kind.NOOP:
+        case CallKind.NOOP:
             return [pb.GetModelRequest().SerializeToString()]

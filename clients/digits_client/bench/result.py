@@ -1,162 +1,180 @@
-"""What was measured, in figures and in words."""
+"""What a measurement found, in figures and in notes on how far to trust them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
 from digits_client import addresses
+from digits_client.cli.server_options import ServerOptions
 
-from .calls import Kind
-from .options import Options, cores
 from .recording import (
-    NO_FAILURES,
-    REFUSED,
+    NOT_FAILURES,
+    REJECTED,
     SUPERSEDED,
     Recording,
-    one_after_another,
+    merge_sequential,
 )
+from .workload import CallKind, Workload, usable_cores
 
 PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 
-# Less lag than this, or than this share of the latency, is not worth a word.
+# Notes leave out lag below both of these; the share is of the latency.
 _NOTED_LAG_SHARE: Final = 0.1
 _NOTED_LAG_SECONDS: Final = 0.002
-_BUSY: Final = 0.9
+_BUSY_UTILIZATION: Final = 0.9
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Of a repeat, or of several."""
+    """The figures of a repeat, or of several together."""
 
     seconds: float
     calls_per_second: float
-    """All that ended, however they did."""
+    """All calls that ended, successful or not."""
     goodput_per_second: float
-    """Calls that were answered."""
+    """Successful calls."""
     images_per_second: float | None
-    """That were answered; None where there are no images."""
+    """Images of successful calls; None for calls without images."""
     latency_seconds: dict[str, float | None]
-    """Of answered calls by percentile, ``mean`` and ``max``; None where there are none."""
+    """Latency of successful calls by percentile, ``mean`` and ``max``; None without any."""
     due: int
     never_begun: int
+    """Calls that were due but that the generator never started."""
     refused: int
+    """Images rejected because the server was overloaded."""
     superseded: int
+    """Drawings that a newer one of their stream replaced."""
     errors: dict[str, int]
-    """Images, or calls without images, that failed otherwise, by status."""
+    """Images, or calls without images, that failed in another way, by status."""
     lag_p99_seconds: float | None
     lag_max_seconds: float | None
-    processor_share: float
-    """Of one core, which each process of the generator used in the mean."""
+    cpu_utilization: float
+    """CPU time of the generator per second and process: 1.0 is one fully used core each."""
 
     @classmethod
-    def of(cls, recording: Recording, options: Options) -> Self:
+    def of(cls, recording: Recording, workload: Workload) -> Self:
         """Return the figures of a recording of all processes."""
         seconds = recording.seconds
         latency, lag = recording.latency, recording.lag
-        has_images = options.kind is not Kind.NOOP
+        has_images = workload.kind is not CallKind.NOOP
         return cls(
             seconds=seconds,
             calls_per_second=recording.ended_calls / seconds,
-            goodput_per_second=recording.answered_calls / seconds,
-            images_per_second=recording.answered_images / seconds if has_images else None,
+            goodput_per_second=recording.ok_calls / seconds,
+            images_per_second=recording.ok_images / seconds if has_images else None,
             latency_seconds={
                 **{name: latency.percentile(share) for name, share in PERCENTILES.items()},
                 "max": latency.percentile(1),
                 "mean": latency.mean,
             },
             due=recording.due,
-            never_begun=recording.never_begun,
-            refused=recording.images[REFUSED],
+            never_begun=recording.never_started,
+            refused=recording.images[REJECTED],
             superseded=recording.images[SUPERSEDED],
             errors={
                 status: count
                 for status, count in sorted(recording.images.items())
-                if status not in NO_FAILURES
+                if status not in NOT_FAILURES
             },
             lag_p99_seconds=lag.percentile(0.99),
             lag_max_seconds=lag.percentile(1),
-            processor_share=recording.processor_seconds / seconds / options.processes,
+            cpu_utilization=recording.cpu_seconds / seconds / workload.processes,
         )
 
 
 @dataclass(frozen=True)
 class Result:
-    """Of a run."""
+    """What ``run_load`` measured."""
 
-    options: Options
-    address: str
+    server: ServerOptions
+    workload: Workload
     model_version: str
     recordings: Sequence[Recording]
-    """Of each repeat, at least one."""
-    settling: Sequence[float]
-    """The figure that has to settle, of each repeat that was not cut short."""
+    """The recording of each repeat; at least one."""
+    convergence: Sequence[float]
+    """The value that has to become stable, of each repeat that was not cut short."""
     is_interrupted: bool
 
     @property
     def counted(self) -> range:
-        """The places of the repeats that make the result."""
+        """The indices of the repeats that make up the result."""
         if self.is_interrupted:
             return range(len(self.recordings))
-        return self.options.repeats.counted(self.settling)
+        return self.workload.repeats.counted(self.convergence)
 
     @property
     def is_stable(self) -> bool:
-        """Whether the throughput has settled."""
-        return self.options.repeats.is_stable(self.settling)
+        """Whether the throughput has become stable."""
+        return self.workload.repeats.is_stable(self.convergence)
 
     @property
-    def merged(self) -> Recording:
-        """The counted repeats as one."""
-        return one_after_another([self.recordings[place] for place in self.counted])
+    def recording(self) -> Recording:
+        """The counted repeats, merged."""
+        return merge_sequential([self.recordings[index] for index in self.counted])
 
     @property
-    def has_failed(self) -> bool:
-        """Whether more failed than was allowed, also in repeats that do not count."""
-        return one_after_another(self.recordings).failed_share > self.options.max_errors
+    def figures(self) -> Figures:
+        """The figures of the counted repeats together."""
+        return Figures.of(self.recording, self.workload)
+
+    @property
+    def repeat_figures(self) -> list[Figures]:
+        """The figures of each repeat, counted or not."""
+        return [Figures.of(recording, self.workload) for recording in self.recordings]
+
+    @property
+    def failed_share(self) -> float:
+        """The share of failed images in all repeats, also in those that are not counted."""
+        return merge_sequential(self.recordings).failed_share
 
     @property
     def notes(self) -> list[str]:
-        """What to know before one believes the figures."""
-        figures = Figures.of(self.merged, self.options)
-        notes = [self._stability()]
-        everything = one_after_another(self.recordings)
-        for status, count in Figures.of(everything, self.options).errors.items():
-            said = everything.said.get(status)
-            notes.append(f"{count:,} {status}" + (f", first said: {said}" if said else ""))
-        notes += _of_generator(figures)
-        if figures.goodput_per_second and addresses.is_loopback(self.address):
-            notes.append(f"the server and the generator share the {cores()} cores of this machine")
+        """What a reader has to know to judge the figures, a sentence each."""
+        figures = self.figures
+        notes = [self._stability_note()]
+        everything = merge_sequential(self.recordings)
+        for status, count in Figures.of(everything, self.workload).errors.items():
+            message = everything.messages.get(status)
+            notes.append(f"{count:,} {status}" + (f", first message: {message}" if message else ""))
+        notes += _generator_notes(figures)
+        if figures.goodput_per_second and addresses.is_loopback(self.server.address):
+            notes.append(
+                f"the server and the load generator share the {usable_cores()} cores of this "
+                "machine"
+            )
         return notes
 
-    def _stability(self) -> str:
+    def _stability_note(self) -> str:
         if self.is_interrupted:
-            return "interrupted: the last repeat was cut short, and is counted"
-        spread = self.options.repeats.spread(self.settling)
+            return "interrupted: the last repeat was cut short; the result includes it"
+        repeats = self.workload.repeats
+        spread = repeats.spread(self.convergence)
         if spread is None:
-            return "one repeat does not tell whether the throughput is stable"
-        last = max(self.options.repeats.least, 2)
+            return "stability unknown: there was only one repeat"
+        finding = f"the last {repeats.window} repeats differ by {spread:.1%}"
         if self.is_stable:
-            return f"stable: the last {last} repeats differ by {spread:.1%}, and they are counted"
-        return f"never stable: the last {last} repeats differ by {spread:.1%}; all are counted"
+            return f"stable: {finding}; the result is from them"
+        return f"not stable: {finding}; the result is from all repeats"
 
 
-def _of_generator(figures: Figures) -> list[str]:
+def _generator_notes(figures: Figures) -> list[str]:
     notes = []
     lag = figures.lag_p99_seconds or 0.0
     latency = figures.latency_seconds["p99"] or 0.0
     if figures.never_begun or lag > max(_NOTED_LAG_SECONDS, _NOTED_LAG_SHARE * latency):
         notes.append(
-            "the generator fell behind its schedule: calls began up to "
-            f"{1000 * (figures.lag_max_seconds or 0.0):,.0f} ms after they were due (p99 "
-            f"{1000 * lag:,.0f} ms), which the latencies include, and no fault of the server's"
+            "the load generator fell behind its schedule: calls started up to "
+            f"{1000 * (figures.lag_max_seconds or 0.0):,.0f} ms late (p99 {1000 * lag:,.0f} ms); "
+            "the latencies include this delay, which is not the server's"
         )
     if figures.never_begun:
         notes.append(
-            f"it never came to {figures.never_begun:,} of {figures.due:,} calls: it was the limit"
+            f"{figures.never_begun:,} of {figures.due:,} calls never started: the load generator "
+            "was the bottleneck"
         )
-    if figures.processor_share > _BUSY:
+    if figures.cpu_utilization > _BUSY_UTILIZATION:
         notes.append(
-            f"the generator's processes were busy {figures.processor_share:.0%} of the time: "
-            "they may have been the limit"
+            f"the load generator was busy {figures.cpu_utilization:.0%} of the time: it may have "
+            "been the bottleneck"
         )
     return notes

@@ -1,4 +1,4 @@
-"""When calls are due, whatever becomes of those before them."""
+"""The schedule of an open loop: calls are due whether or not earlier ones have ended."""
 
 import asyncio
 import enum
@@ -7,55 +7,55 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
 
-# How long a sleeping schedule may go on after it was told to stop.
-_LONGEST_NAP_SECONDS: Final = 0.1
+# A sleeping schedule notices at least this often that it has to stop.
+_MAX_SLEEP_SECONDS: Final = 0.1
 
 
 class Arrivals(enum.StrEnum):
     """How calls are spread over time."""
 
     POISSON = "poisson"
-    """As those of many people who know nothing of each other: by chance, often in bunches."""
+    """At random, often in bursts: the arrivals of many independent people."""
     CONSTANT = "constant"
-    """Evenly."""
+    """At equal intervals."""
 
 
-def due_times(arrivals: Arrivals, rate: float, seed: str, share: float = 0.0) -> Iterator[float]:
-    """Yield without end when calls are due, in seconds from the begin.
+def due_times(arrivals: Arrivals, rate: float, seed: str, offset: float = 0.0) -> Iterator[float]:
+    """Yield the times at which calls are due, in seconds from the start, without end.
 
     Args:
-        arrivals: How they are spread.
-        rate: How many a second, in the mean.
-        seed: The same seed gives the same times.
-        share: Of an interval: when the first of evenly spread calls is due, so that several
-            schedules take turns.
+        arrivals: How the times are spread.
+        rate: Calls per second, on average.
+        seed: The same seed yields the same Poisson times.
+        offset: When the first call of a constant rate is due, as a share of the interval.
+            Schedules with different offsets interleave.
     """
     if arrivals is Arrivals.CONSTANT:
-        return ((number + share) / rate for number in itertools.count())
-    random_ = random.Random(seed)  # noqa: S311 - arrivals are no secret
+        return ((number + offset) / rate for number in itertools.count())
+    random_ = random.Random(seed)  # noqa: S311 - arrivals are not a secret
     return itertools.accumulate(random_.expovariate(rate) for _ in itertools.count())
 
 
-async def when_due(
-    times: Iterator[float], stopping: asyncio.Event, never_begun: Callable[[float], None]
+async def wait_until_due(
+    times: Iterator[float], stop: asyncio.Event, on_missed: Callable[[float], None]
 ) -> AsyncIterator[float]:
-    """Yield each time when it has come, and never skip one, however late it is by then.
+    """Yield each time once it has come, without skipping any, however late it is by then.
 
     Args:
-        times: By the clock of the event loop.
-        stopping: Ends it.
-        never_begun: Is told of those whose time had come when it ended.
+        times: Ascending times on the clock of the event loop.
+        stop: Ends the iteration.
+        on_missed: Called with each time that had come but was not yielded before ``stop``.
     """
     now = asyncio.get_running_loop().time
     for due in times:
         while True:
-            # Also where it is late: those that were begun before need a turn.
-            await asyncio.sleep(min(max(0.0, due - now()), _LONGEST_NAP_SECONDS))
-            if stopping.is_set() or due <= now():
+            # Sleep even when late, so that the calls already started get a turn.
+            await asyncio.sleep(min(max(0.0, due - now()), _MAX_SLEEP_SECONDS))
+            if stop.is_set() or due <= now():
                 break
-        if stopping.is_set():
+        if stop.is_set():
             for missed in _until(now(), itertools.chain([due], times)):
-                never_begun(missed)
+                on_missed(missed)
             return
         yield due
 

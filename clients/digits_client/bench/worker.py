@@ -1,4 +1,4 @@
-"""One process of the generator: makes its share of the load, and does what it is told."""
+"""One process of the load generator: produces its part of the load on command."""
 
 import asyncio
 import itertools
@@ -11,197 +11,188 @@ from multiprocessing.connection import Connection as Pipe
 
 import grpc
 
-from digits.v1 import recognizer_pb2 as pb
 from digits_client.cli.server_options import ServerOptions
 from digits_client.errors import DigitsError, UnavailableError
 
-from . import image_kinds
-from .calls import Kind, asker, open_channel, stream_opener
+from .calls import call_function, open_channel, stream_opener
+from .image_kinds import load_images
 from .load import closed_loop, open_loop
-from .options import Options
 from .recording import Meter, Recording
-from .requests import requests
+from .requests import build_requests
 from .schedule import due_times
 from .streams import Stream
+from .workload import CallKind, Workload
 
 
 @dataclass(frozen=True)
-class Share:
-    """What a process is to do."""
+class Assignment:
+    """The part of the load that one process produces."""
 
-    options: Options
     server: ServerOptions
-    place: int
-    """Of this process among all, from 0."""
+    workload: Workload
+    index: int
+    """Index of the process, from 0."""
 
     @property
     def callers(self) -> range:
-        """Those of this process, numbered among all."""
-        return range(self.place, self.options.callers, self.options.processes)
+        """The callers that run in this process, of all callers from 0."""
+        return range(self.index, self.workload.callers, self.workload.processes)
 
 
 @dataclass(frozen=True)
-class Begin:
-    """Told to all: load from this moment on, by the clock of the machine."""
+class Start:
+    """Command: start the load at a time on the machine's monotonic clock."""
 
     at: float
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Told to all: make no new calls, and hand over what was counted up to this moment."""
+    """Command: start no more calls, and return the counts up to this time."""
 
     at: float
 
 
 @dataclass(frozen=True)
 class Ready:
-    """Answered when the server is reached."""
+    """Reply: the server is reached."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """Answered when there can be no load."""
+    """Reply: no load is possible."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Told at the end of each repeat."""
+    """Reply at the end of each repeat: the counts so far."""
 
     due: int
-    answered: int
+    ok_calls: int
 
 
 @dataclass(frozen=True)
-class Counted:
-    """The last that is told: each repeat as far as it was, or is, counted."""
+class Counts:
+    """Last reply: the recording of every repeat."""
 
     recordings: list[Recording]
 
 
-def work(share: Share, pipe: Pipe) -> None:
-    """Be the process, until told to stop or left alone."""
-    # Unlike epoll, select sleeps to the microsecond: calls begin when they are due.
+def run_worker(assignment: Assignment, pipe: Pipe) -> None:
+    """Run the process until a ``Stop`` command, or until the other end of the pipe closes."""
+    # Unlike epoll, select sleeps with microsecond precision, so that calls start on time.
     with asyncio.Runner(
         loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())
     ) as runner:
-        runner.run(_obey(share, pipe))
+        runner.run(_follow_commands(assignment, pipe))
 
 
-async def _obey(share: Share, pipe: Pipe) -> None:
-    options = share.options
-    told = _messages(pipe)
+async def _follow_commands(assignment: Assignment, pipe: Pipe) -> None:
+    workload = assignment.workload
+    commands = _read_commands(pipe)
     async with AsyncExitStack() as stack:
         try:
             channels = [
-                await stack.enter_async_context(open_channel(share.server))
-                for _ in range(options.connections)
+                await stack.enter_async_context(open_channel(assignment.server))
+                for _ in range(workload.connections)
             ]
-            sent = requests(options.kind, sent_images(options), options.images_a_call)
-            await _reach(channels, share)
+            images = load_images(workload.images)
+            requests = build_requests(workload.kind, images, workload.batch_size)
+            await _connect(channels, assignment)
         except DigitsError as error:
             pipe.send(Failed(str(error)))
             return
         pipe.send(Ready())
-        begin = await told.get()
-        if not isinstance(begin, Begin):
+        start = await commands.get()
+        if not isinstance(start, Start):
             return
-        meter = Meter(begin.at + options.warmup_seconds, options.seconds, options.repeats.most)
+        meter = Meter(
+            start.at + workload.warmup_seconds, workload.repeat_seconds, workload.repeats.max_count
+        )
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(_load(share, channels, sent, begin.at, meter, stop))
-            reporting = group.create_task(_report(meter, pipe))
-            end = await told.get()
-            reporting.cancel()
+            group.create_task(_produce_load(assignment, channels, requests, start.at, meter, stop))
+            reporter = group.create_task(_report_progress(meter, pipe))
+            end = await commands.get()
+            reporter.cancel()
             if isinstance(end, Stop):
                 meter.close(end.at)
             stop.set()
         if isinstance(end, Stop):
-            pipe.send(Counted(meter.recordings))
+            pipe.send(Counts(meter.recordings))
 
 
-def _messages(pipe: Pipe) -> "asyncio.Queue[object]":
-    """Return what will be told; None when nobody is there any more."""
+def _read_commands(pipe: Pipe) -> "asyncio.Queue[object]":
+    """Return a queue of the commands to come; None follows when the other end has closed."""
     loop = asyncio.get_running_loop()
-    told: asyncio.Queue[object] = asyncio.Queue()
+    commands: asyncio.Queue[object] = asyncio.Queue()
 
     def receive() -> None:
         try:
-            told.put_nowait(pipe.recv())
+            commands.put_nowait(pipe.recv())
         except EOFError:
             loop.remove_reader(pipe.fileno())
-            told.put_nowait(None)
+            commands.put_nowait(None)
 
     loop.add_reader(pipe.fileno(), receive)
-    return told
+    return commands
 
 
-async def _reach(channels: list[grpc.aio.Channel], share: Share) -> None:
+async def _connect(channels: list[grpc.aio.Channel], assignment: Assignment) -> None:
     try:
-        async with asyncio.timeout(share.options.timeout_seconds):
+        async with asyncio.timeout(assignment.workload.timeout_seconds):
             for channel in channels:
                 await channel.channel_ready()
     except TimeoutError:
-        raise UnavailableError(f"{share.server.address} cannot be reached") from None
+        raise UnavailableError(f"{assignment.server.address} cannot be reached") from None
 
 
-async def _load(
-    share: Share,
+async def _produce_load(
+    assignment: Assignment,
     channels: list[grpc.aio.Channel],
-    sent: list[bytes],
-    begins: float,
+    requests: list[bytes],
+    start: float,
     meter: Meter,
     stop: asyncio.Event,
 ) -> None:
-    options = share.options
-    endless = itertools.islice(itertools.cycle(sent), share.place, None)
-    await asyncio.sleep(begins - meter.now())
-    if options.kind is Kind.STREAM:
-        openers = [stream_opener(channel, share.server) for channel in channels]
+    server, workload = assignment.server, assignment.workload
+    endless = itertools.islice(itertools.cycle(requests), assignment.index, None)
+    await asyncio.sleep(start - meter.now())
+    if workload.kind is CallKind.STREAM:
+        openers = [stream_opener(channel, server) for channel in channels]
         async with asyncio.TaskGroup() as group:
-            for place, opener in zip(share.callers, itertools.cycle(openers), strict=False):
-                stream = Stream(opener, endless, meter, options.timeout_seconds)
-                due = _due(options, place, options.callers, begins)
+            for caller, opener in zip(assignment.callers, itertools.cycle(openers), strict=False):
+                stream = Stream(opener, endless, meter, workload.timeout_seconds)
+                due = _due_times(workload, caller, workload.callers, start)
                 group.create_task(stream.draw(due, stop))
         return
-    asks = [
-        asker(channel, options.kind, options.images_a_call, share.server, options.timeout_seconds)
+    make_calls = [
+        call_function(channel, workload.kind, workload.batch_size, server, workload.timeout_seconds)
         for channel in channels
     ]
-    if options.rate is None:
-        await closed_loop(asks, endless, len(share.callers), meter, stop)
+    if workload.is_open_loop:
+        due = _due_times(workload, assignment.index, workload.processes, start)
+        await open_loop(make_calls, endless, due, meter, stop)
     else:
-        due = _due(options, share.place, options.processes, begins)
-        await open_loop(asks, endless, due, meter, stop)
+        await closed_loop(make_calls, endless, len(assignment.callers), meter, stop)
 
 
-def sent_images(options: Options) -> list[pb.Image]:
-    """Return the images to send.
-
-    Raises:
-        InvalidImageError: The folder has none, or one that cannot be read.
-    """
-    if options.folder:
-        return image_kinds.from_folder(options.folder)
-    return list(image_kinds.drawn(options.drawn).values())
-
-
-def _due(options: Options, place: int, places: int, begins: float) -> Iterator[float]:
-    """Return the times of one of several schedules, which together make the rate."""
-    rate = options.rate or 0.0
-    if options.kind is not Kind.STREAM:
-        rate /= places
-    seed = f"{options.seed} {place}"
-    times = due_times(options.arrivals, rate, seed, share=place / places)
-    return (begins + time for time in times)
+def _due_times(workload: Workload, index: int, count: int, start: float) -> Iterator[float]:
+    """Return the due times of one of ``count`` schedules that together produce the load."""
+    rate = workload.rate or 0.0
+    if workload.is_open_loop:
+        rate /= count
+    seed = f"{workload.seed} {index}"
+    times = due_times(workload.arrivals, rate, seed, offset=index / count)
+    return (start + time for time in times)
 
 
-async def _report(meter: Meter, pipe: Pipe) -> None:
+async def _report_progress(meter: Meter, pipe: Pipe) -> None:
     used = time.process_time()
     for repeat, recording in enumerate(meter.recordings):
         await asyncio.sleep(meter.end_of(repeat) - meter.now())
         used, before = time.process_time(), used
-        recording.processor_seconds = used - before
-        pipe.send(Progress(recording.due, recording.answered_calls))
+        recording.cpu_seconds = used - before
+        pipe.send(Progress(recording.due, recording.ok_calls))

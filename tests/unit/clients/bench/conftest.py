@@ -1,4 +1,4 @@
-"""A server that is made up."""
+"""A server with scripted responses."""
 
 from collections.abc import AsyncIterator
 
@@ -6,17 +6,17 @@ import pytest
 
 from digits_client.cli.server_options import ServerOptions
 
-from .fake_server import FakeRecognizer, serving
+from .fake_server import FakeRecognizer, serve
 
 
 @pytest.fixture
 def recognizer() -> FakeRecognizer:
-    """What the server of ``connection`` answers."""
+    """The service behind ``server``."""
     return FakeRecognizer()
 
 
 @pytest.fixture
-async def connection(recognizer: FakeRecognizer) -> AsyncIterator[ServerOptions]:
-    """How to reach it."""
-    async with serving(recognizer) as connection:
-        yield connection
+async def server(recognizer: FakeRecognizer) -> AsyncIterator[ServerOptions]:
+    """A running server."""
+    async with serve(recognizer) as options:
+        yield options

@@ -1,4 +1,4 @@
-"""A real gRPC server on a free port whose answers are made up: by the width of an image."""
+"""A real gRPC server on a free port that chooses its response by the width of an image."""
 
 import asyncio
 import contextlib
@@ -11,13 +11,13 @@ from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_client.cli.server_options import ServerOptions
 
-GOOD, BAD, REFUSED, OVERTAKEN, BREAKING, LAST, SILENT = range(1, 8)
+GOOD, BAD, REJECTED, OVERTAKEN, BREAKING, LAST, SILENT = range(1, 8)
 _ERRORS = {
     BAD: (grpc.StatusCode.INVALID_ARGUMENT, "is bad"),
-    REFUSED: (grpc.StatusCode.RESOURCE_EXHAUSTED, "too much to do"),
+    REJECTED: (grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded"),
     BREAKING: (grpc.StatusCode.UNAVAILABLE, "going away"),
 }
-ANSWER = pb.Prediction(verdict=pb.VERDICT_DIGIT, digit=3)
+PREDICTION = pb.Prediction(verdict=pb.VERDICT_DIGIT, digit=3)
 
 
 def image(width: int, size_bytes: int = 1) -> pb.Image:
@@ -43,17 +43,17 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
             await asyncio.sleep(3600)
         if width in _ERRORS:
             await context.abort(*_ERRORS[width])
-        return pb.RecognizeResponse(predictions=[ANSWER])
+        return pb.RecognizeResponse(predictions=[PREDICTION])
 
     async def RecognizeBatch(  # noqa: N802
         self, request: pb.RecognizeBatchRequest, context: object
     ) -> pb.RecognizeBatchResponse:
         return pb.RecognizeBatchResponse(
             results=[
-                pb.RecognizeResult(error=_error(one.raw.width))
-                if one.raw.width in _ERRORS
-                else pb.RecognizeResult(predictions=[ANSWER])
-                for one in request.images
+                pb.RecognizeResult(error=_error(image.raw.width))
+                if image.raw.width in _ERRORS
+                else pb.RecognizeResult(predictions=[PREDICTION])
+                for image in request.images
             ]
         )
 
@@ -78,7 +78,7 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
             elif width == OVERTAKEN:
                 yield pb.StreamingRecognizeResponse(sequence=sequence, superseded=True)
             else:
-                yield pb.StreamingRecognizeResponse(sequence=sequence, predictions=[ANSWER])
+                yield pb.StreamingRecognizeResponse(sequence=sequence, predictions=[PREDICTION])
 
     async def GetModel(  # noqa: N802
         self, request: pb.GetModelRequest, context: object
@@ -92,10 +92,10 @@ def _error(width: int) -> Status:
 
 
 @contextlib.asynccontextmanager
-async def serving(
+async def serve(
     recognizer: FakeRecognizer, credentials: grpc.ServerCredentials | None = None
 ) -> AsyncIterator[ServerOptions]:
-    """Run a server, and yield how to reach it."""
+    """Run a server, and yield the options to reach it."""
     server = grpc.aio.server()
     pb_grpc.add_RecognizerServiceServicer_to_server(recognizer, server)
     if credentials:

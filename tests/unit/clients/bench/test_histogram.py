@@ -1,4 +1,4 @@
-"""Times counted in buckets: what is read from them is nearly what went in."""
+"""The histogram: bounded errors, lossless merges, and a JSON form."""
 
 import json
 import math
@@ -27,24 +27,26 @@ def test_a_percentile_is_less_than_1_percent_off(times: list[float], share: floa
 
 
 @given(TIMES)
-def test_the_longest_and_the_mean_are_exact(times: list[float]) -> None:
+def test_the_maximum_and_the_mean_are_exact(times: list[float]) -> None:
     histogram = histogram_of(times)
     assert histogram.percentile(1) == max(times)
     assert histogram.mean == pytest.approx(sum(times) / len(times))
 
 
 @given(TIMES, TIMES)
-def test_merged_is_as_if_counted_together(some: list[float], others: list[float]) -> None:
-    merged, together = histogram_of(some), histogram_of(some + others)
-    merged.merge(histogram_of(others))
-    assert merged.count == len(some) + len(others)
+def test_a_merged_histogram_equals_one_of_all_times(
+    first: list[float], second: list[float]
+) -> None:
+    merged, together = histogram_of(first), histogram_of(first + second)
+    merged.merge(histogram_of(second))
+    assert merged.count == len(first) + len(second)
     for share in (0, 0.5, 0.9, 0.99, 1):
         assert merged.percentile(share) == together.percentile(share)
     assert merged.mean == pytest.approx(together.mean)
 
 
 @given(TIMES, SHARES)
-def test_what_is_written_as_json_is_read_again(times: list[float], share: float) -> None:
+def test_a_histogram_survives_a_round_trip_through_json(times: list[float], share: float) -> None:
     written = histogram_of(times)
     read = Histogram.from_json(json.loads(json.dumps(written.to_json())))
     assert read.count == written.count
@@ -52,7 +54,7 @@ def test_what_is_written_as_json_is_read_again(times: list[float], share: float)
     assert read.mean == written.mean
 
 
-def test_of_nothing_there_is_no_percentile_also_when_read_again() -> None:
+def test_an_empty_histogram_has_no_percentiles_even_when_read_from_json() -> None:
     for empty in (Histogram(), Histogram.from_json(Histogram().to_json())):
         assert (empty.count, empty.percentile(0.5), empty.mean) == (0, None, None)
     empty.add(0.5)
@@ -60,12 +62,12 @@ def test_of_nothing_there_is_no_percentile_also_when_read_again() -> None:
 
 
 @pytest.mark.parametrize("time", [0.0, SMALLEST_SECONDS / 3, 1e9])
-def test_times_beyond_the_buckets_are_counted_too(time: float) -> None:
+def test_times_outside_the_buckets_are_counted_too(time: float) -> None:
     histogram = histogram_of([time, 0.1])
     assert histogram.count == 2
     assert time in (histogram.smallest, histogram.largest)
 
 
-def test_a_histogram_with_other_buckets_is_not_read() -> None:
-    with pytest.raises(ValueError, match="other buckets"):
+def test_a_histogram_with_another_bucket_layout_is_rejected() -> None:
+    with pytest.raises(ValueError, match="another bucket layout"):
         Histogram.from_json({**Histogram().to_json(), "bucket_ratio": 1.5})

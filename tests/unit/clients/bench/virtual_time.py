@@ -1,4 +1,4 @@
-"""An event loop whose clock moves only when everybody sleeps, and then at once."""
+"""An event loop with virtual time, which advances at once when every task sleeps."""
 
 import asyncio
 import selectors
@@ -9,32 +9,32 @@ Returned = TypeVar("Returned")
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Begins at 0."""
+    """An event loop whose clock starts at 0."""
 
     def __init__(self) -> None:
-        self._sleeper = _Sleeper()
-        super().__init__(self._sleeper)
+        self._instant_selector = _InstantSelector()
+        super().__init__(self._instant_selector)
 
     def time(self) -> float:
-        return self._sleeper.now
+        return self._instant_selector.now
 
-    def work(self, seconds: float) -> None:
-        """Let time pass in which nobody else has a turn."""
-        self._sleeper.now += seconds
+    def block(self, seconds: float) -> None:
+        """Let time pass without a turn for other tasks."""
+        self._instant_selector.now += seconds
 
 
-class _Sleeper(selectors.SelectSelector):
+class _InstantSelector(selectors.SelectSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        assert timeout is not None, "nothing would ever happen"
+        assert timeout is not None, "all tasks would wait forever"
         self.now += max(0.0, timeout)
         return super().select(0)
 
 
 def run(main: Coroutine[Any, Any, Returned]) -> Returned:
-    """Run a program in virtual time."""
+    """Run a coroutine in virtual time."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(main)
