@@ -13,7 +13,7 @@ TRITON_VENV := .venv-triton
 RAY_VENV := .venv-ray
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto measure measure-recognition measure-window benchmarks container-test xvfb services clean
+.PHONY: help demo test check format proto measure-recognition measure-window benchmarks container-test xvfb services clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -38,16 +38,13 @@ format: $(VENV)/.dev ## put the code into its form
 proto: $(VENV)/.dev ## make the committed modules from the protos
 	$(BIN)/python -m scripts.gen_protos
 
-measure: $(VENV)/.dev ## measure start, memory and throughput, as the documents quote them
-	$(BIN)/python -m benchmarks.end_to_end.server
-
 measure-recognition: $(VENV)/.dev ## measure accuracy on every set of images at hand, through the server
 	$(BIN)/python -m benchmarks.end_to_end.recognition
 
 measure-window: $(VENV)/.dev xvfb ## replay recorded strokes in the window: right answers and latency
 	@$(BIN)/python -m benchmarks.end_to_end.window
 
-benchmarks: $(VENV)/.dev ## measure all that docs/performance.md tells, and draw it; 40 minutes on a quiet machine
+benchmarks: $(VENV)/.dev ## measure the figures of docs/performance.md and update it; 40 minutes on a quiet machine
 	@$(call debian,h2load,nghttp2-client,the benchmarks)
 	@$(BIN)/python -m benchmarks
 
