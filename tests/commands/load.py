@@ -24,7 +24,7 @@ CALLERS = 4
 
 
 class Load:
-    """Recognizes the samples repeatedly, from another thread, until it is stopped.
+    """Recognizes the samples repeatedly, from another thread, until ``end``.
 
     It is the closed loop of digits-bench, but its calls are those of the client library: they are
     retried as a user's are.
@@ -76,8 +76,8 @@ class Load:
         for _ in range(count):
             assert self._succeeded.acquire(timeout=PATIENCE_SECONDS)
 
-    def stop(self) -> list[tuple[int, int | None]]:
-        """Return the drawn and the recognized digit of each call.
+    def end(self) -> list[tuple[int, int | None]]:
+        """Stop, and return the drawn and the recognized digit of each call.
 
         Raises:
             DigitsError: A call failed.

@@ -48,9 +48,9 @@ def test_of_two_servers_one_is_killed_under_load_and_every_answer_comes_once(
     load.wait_for(50)
     first.process.kill()
     load.wait_for(200)
-    predictions = load.stop()
-    assert all(drawn == recognized for drawn, recognized in predictions)
-    assert len(predictions) >= 250
+    answers = load.end()
+    assert all(asked == answered for asked, answered in answers)
+    assert len(answers) >= 250
 
 
 def test_two_servers_are_restarted_one_after_the_other_and_no_call_fails(start: "Start") -> None:
@@ -62,7 +62,7 @@ def test_two_servers_are_restarted_one_after_the_other_and_no_call_fails(start: 
         assert server.process.wait(PATIENCE_SECONDS) == 0
         start(port=server.port)
     load.wait_for(100)
-    assert all(drawn == recognized for drawn, recognized in load.stop())
+    assert all(asked == answered for asked, answered in load.end())
 
 
 def test_calls_in_flight_are_answered_when_it_is_asked_to_end(server: "ServerProcess") -> None:
@@ -96,7 +96,7 @@ def test_versions_come_and_go_under_load(start: "Start", models_dir: Path) -> No
         (bad / models.MODEL_FILE).write_bytes(b"x" * 1000)
         shutil.rmtree(newer)
         until(lambda: client.model().version == "5")
-    assert all(drawn == recognized for drawn, recognized in load.stop())
+    assert all(asked == answered for asked, answered in load.end())
 
 
 def test_a_signal_makes_it_look_at_once(start: "Start", models_dir: Path) -> None:

@@ -159,7 +159,7 @@ def end_one_after_the_other(crew: Crew, end: Callable[[psutil.Process], None]) -
         until(lambda: len(crew.workers) == 2 and crew.ready_workers() == {"0", "1"})
         assert worker not in crew.workers
     load.wait_for(100)
-    assert all(drawn == recognized for drawn, recognized in load.stop())
+    assert all(asked == answered for asked, answered in load.end())
     with crew.a_channel_to_each():
         pass
 

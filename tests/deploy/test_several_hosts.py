@@ -199,8 +199,8 @@ def load_on(address: str, hosts: Sequence[Host]) -> Iterator[Load]:
         until_asked(hosts)
         yield load
     finally:
-        predictions = load.stop()
-    assert all(drawn == recognized for drawn, recognized in predictions)
+        answers = load.end()
+    assert all(asked == answered for asked, answered in answers)
 
 
 def is_answered(client: Client) -> bool:
