@@ -40,7 +40,7 @@ def draw_limits(result: Result) -> None:
         [score[0] for score in scores],
         [(min(score), max(score)) for score in scores],
         [BLUE if figure["is_met"] else ORANGE for figure in figures],
-        "how many times as good as the target; orange: missed; lines: range of the rounds",
+        "relative to the target; orange: missed; lines: range of the rounds",
         reference=1,
     )
 

@@ -2,7 +2,7 @@
 
     .venv-triton/bin/python scripts/tritonclient_check.py HOST:PORT
 
-It runs by its path, in an environment of its own with ``tritonclient[grpc]`` and Pillow, which make
+It runs by its path, in a separate environment with ``tritonclient[grpc]`` and Pillow, which make
 creates: Triton's client needs an older protobuf than digits, so this script imports nothing from
 digits. The blocking and the asyncio client each request liveness, readiness and metadata, and then
 predictions for the ten self-test images, as UINT8 and as FP32.

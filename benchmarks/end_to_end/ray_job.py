@@ -110,7 +110,10 @@ def _is_right(row: dict[str, object]) -> bool:
 
 def main() -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.end_to_end.ray_job",
+        description=(__doc__ or "").partition("\n")[0],
+    )
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument(
         "--python",

@@ -61,13 +61,13 @@ def images(form: Form) -> tuple[pb.Image, ...]:
 
 
 def mnist_like(grays: Iterable[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """Return the frames of images as pixels, those that a second normalization does not change.
+    """Normalize images, and return the frames that a second normalization does not change.
 
     Args:
         grays: Gray images, (H, W).
 
     Returns:
-        (28, 28) uint8 each, bright ink on black.
+        Their pixels, (28, 28) uint8 each, bright ink on black.
     """
     pixels = [np.rint(normalize(gray) * 255).astype(np.uint8) for gray in grays]
     return [image for image in pixels if np.array_equal(normalize(image), image / np.float32(255))]

@@ -24,7 +24,7 @@ WORKLOAD = Workload(
 
 
 def measure(rounds: int) -> Iterable[Figure]:
-    """Start the load anew in each round, so that no round inherits the backlog of another."""
+    """Start a new load in each round, so that no round inherits the backlog of another."""
     with unlimited_server(has_no_op=False) as server:
         results = [_run(server.address) for _ in range(rounds)]
     drawings_per_second = WORKLOAD.rate or 0.0

@@ -17,7 +17,7 @@ class Contender:
 
     name: str
     protocol: Protocol | None
-    """None for a program that is no server and measures itself; see ``tutorial/server.py``."""
+    """None for a program that is not a server and measures itself; see ``tutorial/server.py``."""
     folder: str | None = None
     """Folder of its server in this package; None for digits."""
     environment: str | None = None

@@ -86,7 +86,7 @@ def digit_probs(probs: NDArray[np.float32]) -> Probs:
     """Return (N, 10) probabilities of the digits, given that the image is a digit.
 
     Args:
-        probs: (N, 10 or more) probabilities, those of the digits first.
+        probs: (N, 10 or more) probabilities, the ten digits first.
     """
     digits = probs[:, :10]
     return np.asarray(digits / digits.sum(axis=1, keepdims=True), np.float32)

@@ -48,7 +48,7 @@ def best_in_flight(driver: Driver, seconds: float) -> int:
     seconds = min(seconds, SEARCH_SECONDS)
     rates = dict.fromkeys(driver.concurrencies, 0.0)
     for in_flight in driver.concurrencies:
-        # A number at which the contender fails is not the best; that is no reason to stop.
+        # A number of calls at which the contender fails is not its best one.
         with contextlib.suppress(LoadError, DriverError):
             rates[in_flight] = driver.load_single(seconds, in_flight).calls_per_second
     return max(rates, key=lambda in_flight: rates[in_flight])

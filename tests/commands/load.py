@@ -26,8 +26,8 @@ CALLERS = 4
 class Load:
     """Recognizes the samples repeatedly, from another thread, until ``end``.
 
-    It is the closed loop of digits-bench, but its calls are those of the client library: they are
-    retried as a user's are.
+    It runs digits-bench's closed loop, but calls through the client library, which retries as it
+    does for a user.
     """
 
     def __init__(self, address: str, timeout_seconds: float = 20) -> None:
