@@ -15,7 +15,7 @@ TRITON_VENV := .venv-triton
 RAY_VENV := .venv-ray
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit test-deploy check format proto measure measure-recognition measure-window benchmarks container-test xvfb services clean
+.PHONY: help demo test unit test-deploy check format proto measure-recognition measure-window benchmarks container-test xvfb services clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -46,24 +46,17 @@ format: $(VENV)/.dev ## format the code and apply automatic fixes
 proto: $(VENV)/.dev ## generate the committed modules from the protos
 	$(BIN)/python -m scripts.gen_protos
 
-measure: $(VENV)/.dev ## measure start time, memory and throughput
-	$(BIN)/python -m benchmarks.end_to_end.server
-
 measure-recognition: $(VENV)/.dev ## measure accuracy on every available set of images, through the server
 	$(BIN)/python -m benchmarks.end_to_end.recognition
 
 measure-window: $(VENV)/.dev xvfb ## replay recorded strokes in the window: accuracy and latency
 	@$(BIN)/python -m benchmarks.end_to_end.window
 
-benchmarks: $(VENV)/.dev ## measure everything in docs/performance.md and draw its charts; 40 minutes on a quiet machine
+benchmarks: $(VENV)/.dev ## measure the figures of docs/performance.md and update it; 40 minutes on a quiet machine
 	@$(call debian,h2load,nghttp2-client,the benchmarks)
 	@$(BIN)/python -m benchmarks
 
-container-test: $(VENV)/.dev ## build both images, start the server, classify the samples through it, drain it
-	@command -v docker >/dev/null && docker info >/dev/null 2>&1 || command -v podman >/dev/null || \
-	{ command -v buildah >/dev/null && command -v debootstrap >/dev/null; } || \
-	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq && \
-	apt-get install -y -qq --no-install-recommends buildah debootstrap; } >/dev/null 2>&1; } || true
+container-test: $(VENV)/.dev ## build both images, and use the server and the batch client in containers
 	@$(BIN)/python -m scripts.container_test
 
 xvfb:

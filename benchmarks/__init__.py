@@ -1,1 +1,1 @@
-"""Measurements of digits beside other servers."""
+"""Measurements: limits of the server, comparison with its peers, and whole commands."""

@@ -1,60 +1,61 @@
-"""Measure what docs/performance.md tells, and write its tables and pictures anew.
+"""Measure the figures of docs/performance.md and update its tables and plots.
 
-python -m benchmarks [limits] [peers] [draw] [--rounds 5]
+    python -m benchmarks [limits] [peers] [draw] [--rounds 5]
 
-Without a word it measures everything. ``draw`` measures nothing: tables and pictures are
-made of the results that are there.
+Without a part, the command measures everything. ``draw`` measures nothing: it makes the tables
+and plots from the result files in ``benchmarks/results/``.
 """
 
 import argparse
-import json
 import subprocess
 import sys
-from typing import Any, Final
+from typing import Final
 
-from benchmarks import document, plots
+from benchmarks import performance_doc, plots
 from benchmarks.limits import run as limits_run
+from benchmarks.result_files import read_result
 
 PARTS: Final = ("limits", "peers", "draw")
 
 
-def result(name: str) -> dict[str, Any] | None:
-    """Return a result, or None where it was not measured."""
-    file = limits_run.RESULTS / f"{name}.json"
-    return json.loads(file.read_text("utf-8")) if file.exists() else None
-
-
 def draw() -> None:
-    """Write tables and pictures anew, as far as there are results."""
+    """Update the tables and plots that have results."""
     tables = {}
-    if limits := result("limits"):
-        tables["limits-machine"] = document.measured_on(limits)
+    if limits := read_result("limits"):
+        tables["limits-machine"] = performance_doc.provenance_line(limits)
         for group in limits["groups"]:
-            tables[f"limits-{group}"] = document.limits_table(limits, group)
+            tables[f"limits-{group}"] = performance_doc.limits_table(limits, group)
         plots.draw_limits(limits)
-    if profile := result("profile"):
-        tables["profile"] = document.profile_table(profile)
+    if profile := read_result("profile"):
+        tables["profile"] = performance_doc.profile_table(profile)
         plots.draw_profile(profile)
-    if peers := result("peers"):
-        tables["peers"] = document.peers_table(peers)
+    if peers := read_result("peers"):
+        tables["peers"] = performance_doc.peers_table(peers)
         plots.draw_peers(peers)
-    text = document.DOCUMENT.read_text("utf-8")
-    document.DOCUMENT.write_text(document.with_tables(text, tables), "utf-8")
+    text = performance_doc.DOCUMENT.read_text("utf-8")
+    performance_doc.DOCUMENT.write_text(performance_doc.replace_tables(text, tables), "utf-8")
 
 
 def main() -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="limits, peers, draw")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help="limits, peers, or draw to measure nothing; default: everything",
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parsed = parser.parse_args()
     if unknown := set(parsed.parts) - set(PARTS):
-        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown part: {', '.join(sorted(unknown))}")
     parts = parsed.parts or PARTS
     if "limits" in parts:
         limits_run.main(parsed.rounds)
     if "peers" in parts:
-        # A process of its own: it makes itself the parent of what its servers leave behind.
+        # In a separate process, because it adopts the orphans of the servers that it starts.
         command = [sys.executable, "-m", "benchmarks.peers.run", "--rounds", str(parsed.rounds)]
         subprocess.run(command, check=True)
     draw()

@@ -1,8 +1,8 @@
-"""Load by h2load, whose own cost is so small that it leaves the cores to the server.
+"""Load by h2load, whose own CPU time is so small that it leaves the cores to the server.
 
-h2load holds a fixed number of calls in flight, or sends at a fixed rate. At a rate, a
-request is timed from when it is sent: a server that falls so far behind that every stream
-is taken shows it by ``calls_per_second``, not by its percentiles.
+h2load keeps a fixed number of calls in flight, or sends at a fixed rate. At a rate, h2load times
+a request from when it is sent. A server that falls so far behind that every stream is taken shows
+in ``calls_per_second`` and not in the percentiles.
 """
 
 import re
@@ -18,7 +18,7 @@ from typing import Final, Literal, NamedTuple
 
 Kind = Literal["grpc", "http"]
 
-# What h2load may take beyond what it was asked for: connecting, and ending.
+# Time that h2load may take beyond the load: to connect and to end.
 SPARE_SECONDS: Final = 15.0
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -31,27 +31,27 @@ _DATA_BYTES = re.compile(r"^traffic: .*\((?P<bytes>\d+)\) data$", re.MULTILINE)
 
 
 class LoadError(Exception):
-    """No load could be given, or nothing came back."""
+    """The load could not be sent, or no call succeeded."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What came of a load, warming up left out."""
+    """The figures of a load, without its warm-up."""
 
     calls_per_second: float
-    """That were answered with a 2xx status."""
+    """Calls with a 2xx status."""
     p50_ms: float
     p99_ms: float
-    answered: int
-    """With a 2xx status, which a gRPC call has whatever its own status is."""
+    succeeded: int
+    """Calls with a 2xx status. Every gRPC call has one, whatever its gRPC status."""
     failed: int
-    """With any other status, or none at all."""
-    answer_bytes: float
-    """Of response bodies, a call; 0 for gRPC calls that all ended with an error."""
+    """Calls with another status, or with none."""
+    response_bytes: float
+    """Mean size of a response's body; 0 for gRPC calls that all ended with an error."""
 
 
 class Result(NamedTuple):
-    """What one process of h2load left."""
+    """The output of one h2load process."""
 
     report: str
     log: str
@@ -71,27 +71,26 @@ def load(
     content_type: str | None = None,
     headers: Mapping[str, str] = NO_HEADERS,
 ) -> Load:
-    """Send one request again and again, and measure.
+    """Send one request repeatedly and return the figures.
 
     Args:
         address: ``host:port`` or ``http://host:port``.
-        path: Of the method or resource, such as ``/digits.v1.RecognizerService/Recognize``.
-        body: The message; for gRPC, its frame is put around it here.
+        path: Path of the method or resource, such as ``/digits.v1.RecognizerService/Recognize``.
+        body: The message. For gRPC, without its length prefix.
         kind: gRPC over HTTP/2 without TLS, or HTTP/1.1.
-        connections: That are open at once.
-        streams: Calls in flight on each connection; HTTP/1.1 allows no more than one.
-        seconds: That are measured.
-        warm_up_seconds: Of the same load before that.
-        rate: Calls a second over all connections, at even distances; none sends as fast as
-            answers come.
-        content_type: By default that of the kind: gRPC's, or raw bytes.
-        headers: Further ones.
+        connections: Connections that are open at once.
+        streams: Calls in flight per connection; 1 for HTTP/1.1.
+        seconds: Duration of the measurement.
+        warm_up_seconds: Duration of the same load before the measurement.
+        rate: Calls per second over all connections, evenly spaced; None keeps all streams busy.
+        content_type: Content type of the request; by default gRPC's, or raw bytes.
+        headers: Additional headers.
 
     Raises:
-        LoadError: h2load is missing or failed, or nothing was answered.
+        LoadError: h2load is missing or failed, or no call succeeded.
     """
     if kind == "http" and streams != 1:
-        raise ValueError("HTTP/1.1 has one call in flight on a connection: streams has to be 1")
+        raise ValueError("HTTP/1.1 allows one call in flight per connection: streams must be 1")
     if shutil.which("h2load") is None:
         raise LoadError("h2load is not installed: apt-get install nghttp2-client")
     with tempfile.TemporaryDirectory(prefix="h2load-") as name:
@@ -106,12 +105,13 @@ def load(
         if rate is None:
             commands, gap = [[*command, f"--clients={connections}"]], 0.0
         else:
-            # Clients of one process send at the same moments; processes of their own do not,
-            # started one after another.
+            # The clients of one process send at the same moments. Processes that start one after
+            # another do not.
             share = f"--rps={rate / connections:.6f}"
             commands, gap = [[*command, "--clients=1", share]] * connections, 1 / rate
-        commands = [[*one, _url(address, path)] for one in commands]
-        # A run of its own: h2load's own warm-up counts the bytes of answers, but not the answers.
+        commands = [[*command, _url(address, path)] for command in commands]
+        # The warm-up is a separate run: h2load's own counts the bytes of its responses, but not
+        # the responses.
         if warm_up_seconds > 0:
             _run(commands, gap, warm_up_seconds, folder)
         results = _run(commands, gap, seconds, folder)
@@ -119,58 +119,58 @@ def load(
 
 
 def grpc_frame(message: bytes) -> bytes:
-    """Return a message as gRPC sends it: not compressed, its length, itself."""
+    """Return a message with gRPC's prefix: an uncompressed flag and its length."""
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 
 def read_results(results: Sequence[Result], seconds: float) -> Load:
-    """Return what processes of h2load that ran at the same time tell.
+    """Return the combined figures of h2load processes that ran at the same time.
 
     Raises:
-        LoadError: They tell nothing, or nothing was answered.
+        LoadError: The output of a process has no figures, or no call succeeded.
     """
-    answered_us: list[int] = []
+    succeeded_us: list[int] = []
     failed = done = data_bytes = 0
     for result in results:
         requests, data = _REQUESTS.search(result.report), _DATA_BYTES.search(result.report)
         if requests is None or data is None:
-            raise LoadError(f"h2load reported no result:\n{result.report}")
+            raise LoadError(f"h2load reported no figures:\n{result.report}")
         times, other_statuses = _times(result.log)
-        answered_us += times
-        # Calls cut off by the end of the time are no failures: they are started, never done.
+        succeeded_us += times
+        # Calls that the end of the run cuts off are started and never done: not failures.
         failed += other_statuses + int(requests["errored"]) + int(requests["timeout"])
         done += int(requests["done"])
         data_bytes += int(data["bytes"])
-    if not answered_us:
-        raise LoadError(f"nothing was answered:\n{results[0].report}")
-    answered_us.sort()
+    if not succeeded_us:
+        raise LoadError(f"no call succeeded:\n{results[0].report}")
+    succeeded_us.sort()
     return Load(
-        calls_per_second=len(answered_us) / seconds,
-        p50_ms=percentile(answered_us, 50) / 1000,
-        p99_ms=percentile(answered_us, 99) / 1000,
-        answered=len(answered_us),
+        calls_per_second=len(succeeded_us) / seconds,
+        p50_ms=percentile(succeeded_us, 50) / 1000,
+        p99_ms=percentile(succeeded_us, 99) / 1000,
+        succeeded=len(succeeded_us),
         failed=failed,
-        answer_bytes=data_bytes / max(1, done),
+        response_bytes=data_bytes / max(1, done),
     )
 
 
 def percentile(ordered: Sequence[int], percent: float) -> float:
-    """Return the smallest of ordered numbers that so many percent do not exceed."""
-    # Rounded, for 100 * 0.99 is a little above 99.
+    """Return a percentile of ordered numbers, by nearest rank."""
+    # Rounded, because 100 * 0.99 is a little above 99.
     rank = -int(-round(len(ordered) * percent / 100, 9) // 1)
     return float(ordered[max(0, rank - 1)])
 
 
 def _times(log: str) -> tuple[list[int], int]:
-    """Return the microseconds of each answer, and how many had another status than 2xx."""
-    answered, others = [], 0
+    """Return the microseconds of each 2xx response, and the number of other statuses."""
+    times, others = [], 0
     for line in log.splitlines():
         _, status, microseconds, *_ = line.split("\t")
         if 200 <= int(status) < 300:
-            answered.append(int(microseconds))
-        elif int(status) >= 0:  # one without a status is in the report's "errored"
+            times.append(int(microseconds))
+        elif int(status) >= 0:  # a call without a status is in the report's "errored"
             others += 1
-    return answered, others
+    return times, others
 
 
 def _kind_options(kind: Kind, content_type: str | None) -> list[str]:
@@ -183,7 +183,7 @@ def _kind_options(kind: Kind, content_type: str | None) -> list[str]:
 
 
 def _milliseconds(seconds: float) -> str:
-    # h2load reads whole numbers only.
+    # h2load accepts whole numbers only.
     return f"{max(1, round(seconds * 1000))}ms"
 
 
@@ -193,12 +193,12 @@ def _url(address: str, path: str) -> str:
 
 
 def _run(commands: list[list[str]], gap: float, seconds: float, folder: Path) -> list[Result]:
-    """Run processes side by side, each started so many seconds after the one before."""
+    """Run processes side by side, each started ``gap`` seconds after the previous one."""
     logs = [folder / f"log-{number}" for number in range(len(commands))]
     running: list[subprocess.Popen[str]] = []
     try:
         for command, log in zip(commands, logs, strict=True):
-            log.unlink(missing_ok=True)  # it would be added to
+            log.unlink(missing_ok=True)  # h2load appends
             time.sleep(gap if running else 0)
             running.append(
                 subprocess.Popen(
@@ -213,7 +213,7 @@ def _run(commands: list[list[str]], gap: float, seconds: float, folder: Path) ->
         for process, log in zip(running, logs, strict=True):
             report, _ = process.communicate(timeout=max(0.1, deadline - time.monotonic()))
             if process.returncode != 0:
-                raise LoadError(f"h2load ended with {process.returncode}:\n{report}")
+                raise LoadError(f"h2load exited with status {process.returncode}:\n{report}")
             results.append(Result(report, log.read_text() if log.exists() else ""))
         return results
     except subprocess.TimeoutExpired as error:

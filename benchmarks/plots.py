@@ -1,4 +1,4 @@
-"""The pictures of docs/performance.md, drawn from the results."""
+"""The plots of docs/performance.md, drawn from the result files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ FOLDER: Final = Path(__file__).parents[1] / "docs" / "images" / "performance"
 BLUE: Final = "#3b6fb6"
 ORANGE: Final = "#d9822b"
 GRAY: Final = "#9aa3ad"
-STACK: Final = (
+STACK_COLORS: Final = (
     *("#3b6fb6", "#d9822b", "#4f9d69", "#b5504f", "#8268a8"),
     *("#c9a227", "#5fa8b8", "#9aa3ad", "#6b7280"),
 )
@@ -23,121 +23,113 @@ Result = Mapping[str, Any]
 
 
 def draw_limits(result: Result) -> None:
-    """Draw each figure that has a target as a share of it: to the right of 1 it is met."""
+    """Draw each figure that has a target relative to it: values above 1 meet the target."""
     figures = [
         figure
         for group in result["groups"].values()
         for figure in group
         if figure["is_met"] is not None
     ]
-    figure, axes = _bars(len(figures))
-    shares = [[_share(one, one[key]) for key in ("median", "min", "max")] for one in figures]
-    medians = [share[0] for share in shares]
-    axes.barh(
-        range(len(figures)),
-        medians,
-        xerr=_errors(medians, [sorted(share) for share in shares]),
-        color=[BLUE if one["is_met"] else ORANGE for one in figures],
-        error_kw={"ecolor": "#333333", "elinewidth": 1, "capsize": 2},
+    scores = [
+        [_relative_to_target(figure, figure[key]) for key in ("median", "min", "max")]
+        for figure in figures
+    ]
+    _draw_bars(
+        "limits",
+        [figure["label"].replace("`", "") for figure in figures],
+        [score[0] for score in scores],
+        [(min(score), max(score)) for score in scores],
+        [BLUE if figure["is_met"] else ORANGE for figure in figures],
+        "relative to the target; orange: missed; lines: range of the rounds",
+        reference=1,
     )
-    axes.axvline(1, color="#333333", linewidth=1)
-    axes.set_yticks(range(len(figures)), [one["what"].replace("`", "") for one in figures])
-    axes.set_xlabel("times as good as the target; orange: missed; lines: range of the rounds")
-    _save(figure, "limits")
 
 
 def draw_profile(result: Result) -> None:
-    """Draw where a call's microseconds go, as one stacked bar."""
+    """Draw the CPU time of a call by layer, as one stacked bar."""
     figure = Figure(figsize=(WIDTH_INCHES, 2.9), layout="constrained")
     axes = figure.add_subplot()
-    begin = 0.0
+    left = 0.0
     layers = sorted(result["microseconds"].items(), key=lambda layer: -layer[1])
-    for (layer, microseconds), color in zip(layers, STACK, strict=False):
+    for (layer, microseconds), color in zip(layers, STACK_COLORS, strict=False):
         label = f"{layer}: {microseconds:.0f} µs"
-        axes.barh(0, microseconds, left=begin, color=color, label=label, edgecolor="white")
-        begin += microseconds
+        axes.barh(0, microseconds, left=left, color=color, label=label, edgecolor="white")
+        left += microseconds
     axes.set_yticks([])
-    axes.set_xlim(0, begin)
-    axes.set_xlabel("microseconds of the processor for a call with one raw image")
+    axes.set_xlim(0, left)
+    axes.set_xlabel("microseconds of CPU time for a call with one raw image")
     axes.spines[["top", "right", "left"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     _save(figure, "profile")
 
 
-def draw_choices(results: Sequence[Result]) -> None:
-    """Draw the ways of each choice beside one another, those chosen in blue."""
-    drawn = [result for result in results if result["ways"]]
-    heights = [len(result["ways"]) + 2.0 for result in drawn]
-    figure = Figure(figsize=(WIDTH_INCHES, ROW_INCHES * sum(heights)))
-    figure.set_layout_engine("constrained", h_pad=0.12)
-    grid = figure.add_gridspec(len(drawn), 1, height_ratios=heights)
-    for row, result in enumerate(drawn):
-        axes = figure.add_subplot(grid[row, 0])
-        ways = result["ways"]
-        medians = [way["median"] for way in ways.values()]
-        axes.barh(
-            range(len(ways)),
-            medians,
-            xerr=_errors(medians, [(way["min"], way["max"]) for way in ways.values()]),
-            color=[BLUE if is_chosen(result, name) else GRAY for name in ways],
-            error_kw={"ecolor": "#333333", "elinewidth": 1, "capsize": 2},
-        )
-        axes.set_yticks(range(len(ways)), list(ways))
-        axes.invert_yaxis()
-        better = "less" if result["is_less_better"] else "more"
-        axes.set_title(f"{result['question']} ({result['unit']}, {better} is better)", fontsize=9)
-        _plain(axes)
-    _save(figure, "choices")
-
-
 def draw_peers(result: Result) -> None:
-    """Draw how much each server answers of single images."""
-    measured = [one for one in result["contenders"] if one.get("median")]
-    measured.sort(key=lambda one: -float(one["median"]["calls_per_second"]))
-    figure, axes = _bars(len(measured))
-    medians = [one["median"]["calls_per_second"] for one in measured]
-    axes.barh(
-        range(len(measured)),
-        medians,
-        xerr=_errors(medians, [one["spread"]["calls_per_second"] for one in measured]),
-        color=[BLUE if one["name"].startswith("digits") else GRAY for one in measured],
-        error_kw={"ecolor": "#333333", "elinewidth": 1, "capsize": 2},
+    """Draw each server's throughput of single images, relative to the first measured one's."""
+    measured = [contender for contender in result["contenders"] if contender.get("median")]
+    baseline = float(measured[0]["median"]["calls_per_second"])
+    measured.sort(key=lambda contender: -float(contender["median"]["calls_per_second"]))
+    _draw_bars(
+        "peers",
+        [contender["name"] for contender in measured],
+        [contender["median"]["calls_per_second"] / baseline for contender in measured],
+        [
+            (spread[0] / baseline, spread[1] / baseline)
+            for spread in (contender["spread"]["calls_per_second"] for contender in measured)
+        ],
+        [BLUE if contender["name"].startswith("digits") else GRAY for contender in measured],
+        "calls per second with one image each, relative to digits; lines: range of the rounds",
     )
-    axes.set_yticks(range(len(measured)), [one["name"] for one in measured])
-    axes.set_xlabel("calls a second, one image each; lines: range of the rounds")
-    _save(figure, "peers")
 
 
-def is_chosen(result: Result, way: str) -> bool:
-    """Tell whether a way is the one that the server goes."""
-    chosen: str = result["chosen"]
-    return way == chosen or way.startswith(f"{chosen}: ") or way.endswith(f": {chosen}")
-
-
-def _share(figure: Result, value: float) -> float:
-    """Return how many times as good as its target a value is."""
+def _relative_to_target(figure: Result, value: float) -> float:
     if figure["at_least"] is not None:
         return float(value / figure["at_least"])
     return float(figure["at_most"] / value)
 
 
-def _errors(medians: Sequence[float], ranges: Sequence[Sequence[float]]) -> list[list[float]]:
-    pairs = list(zip(medians, ranges, strict=True))
-    return [
-        [max(0.0, median - spread[0]) for median, spread in pairs],
-        [max(0.0, spread[-1] - median) for median, spread in pairs],
-    ]
+def _draw_bars(
+    name: str,
+    labels: Sequence[str],
+    medians: Sequence[float],
+    ranges: Sequence[tuple[float, float]],
+    colors: Sequence[str],
+    x_label: str,
+    reference: float | None = None,
+) -> None:
+    """Draw a horizontal bar per label and save the plot.
 
-
-def _bars(count: int) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH_INCHES, ROW_INCHES * (count + 2)), layout="constrained")
+    Args:
+        name: Name of the file, without its suffix.
+        labels: One per bar, from the top.
+        medians: Lengths of the bars.
+        ranges: Lowest and highest value of each bar.
+        colors: One per bar.
+        x_label: Label of the axis.
+        reference: Where to draw a vertical line, if anywhere.
+    """
+    size = (WIDTH_INCHES, ROW_INCHES * (len(labels) + 2))
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     axes.invert_yaxis()
-    _plain(axes)
-    return figure, axes
+    _style(axes)
+    axes.barh(
+        range(len(labels)),
+        medians,
+        xerr=[
+            [max(0, mid - low) for mid, (low, _) in zip(medians, ranges, strict=True)],
+            [max(0, high - mid) for mid, (_, high) in zip(medians, ranges, strict=True)],
+        ],
+        color=colors,
+        error_kw={"ecolor": "#333333", "elinewidth": 1, "capsize": 2},
+    )
+    if reference is not None:
+        axes.axvline(reference, color="#333333", linewidth=1)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xlabel(x_label)
+    _save(figure, name)
 
 
-def _plain(axes: Axes) -> None:
+def _style(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
     axes.grid(axis="x", color="#e3e6ea", linewidth=0.8)

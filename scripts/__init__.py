@@ -1,1 +1,1 @@
-"""Scripts of the repository: generated code, the demo, samples, screenshots, and long tests."""
+"""Scripts of the repository: generated code, the demo, samples, screenshots and long tests."""

@@ -1,9 +1,9 @@
-"""Show what digits does: start the server, classify the samples, and MNIST where it is at hand.
+"""Show what digits does: start a server and classify the samples, and MNIST if it is available.
 
     make demo
+    python -m scripts.demo
 
-It runs the commands as a user would and prints each. The private server that it starts
-ends with it.
+It prints the commands and runs them as a user would. The server is private and ends with the demo.
 """
 
 import csv
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def write_png_folder(mnist: Mnist, folder: Path) -> int:
-    """Write MNIST's test images as ``<digit>/<number>.png`` and return how many there are."""
+    """Write MNIST's test images as ``<digit>/<number>.png``, and return their number."""
     for digit in range(10):
         (folder / str(digit)).mkdir(parents=True)
     for number, (image, digit) in enumerate(zip(mnist.x_test, mnist.y_test, strict=True)):
@@ -33,37 +33,41 @@ def write_png_folder(mnist: Mnist, folder: Path) -> int:
 
 
 def batch(*arguments: str, shown: str) -> int:
-    """Run ``digits-batch``, printing the command that does the same, and return its status."""
+    """Print a command and run ``digits-batch`` accordingly; return its exit status."""
     print(f"\n$ digits-batch {shown}", flush=True)
     command = [sys.executable, "-m", "digits_client.batch.cli", *arguments]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
-def right_and_total(answers: Path) -> tuple[int, int]:
-    """Count the rows of a CSV whose digit is the name of the folder that the image is in.
+def count_right(rows: Path) -> tuple[int, int]:
+    """Compare the digits in a CSV file with the folders of their images.
 
-    Images in folders that are not named by a digit do not count.
+    Returns:
+        The number of images whose folder is the recognized digit, and the number of images in
+        folders that are named by a digit.
     """
-    with answers.open(newline="", encoding="utf-8") as file:
-        to_predictions = [
+    with rows.open(newline="", encoding="utf-8") as file:
+        is_right = [
             row["digit"] == Path(row["path"]).parent.name
             for row in csv.DictReader(file)
             if Path(row["path"]).parent.name.isdigit()
         ]
-    return sum(to_predictions), len(to_predictions)
+    return sum(is_right), len(is_right)
 
 
 def show_samples(address: str, folder: Path) -> None:
-    """Classify the repository's drawings: as a table, and again to count."""
+    """Classify the sample drawings: as a table, and as CSV to count the right ones."""
     batch("samples", "--server", address, shown="samples")
-    answers = folder / "samples.csv"
+    rows = folder / "samples.csv"
     batch(
-        *("samples", "--server", address, "--format", "csv", "--output", str(answers)),
+        *("samples", "--server", address, "--format", "csv", "--output", str(rows)),
         shown="samples --format csv --output samples.csv",
     )
-    right_count, total = right_and_total(answers)
-    print(f"\n{right_count} of {total} sample drawings right. In samples/odd, which holds files")
-    print("that are broken on purpose, each bad file has a row that says why.")
+    right_count, total = count_right(rows)
+    print(
+        f"\n{right_count} of {total} sample drawings are right. The files in samples/odd are broken"
+    )
+    print("on purpose; each has a row with the reason.")
 
 
 def show_mnist(address: str, folder: Path) -> None:
@@ -71,30 +75,30 @@ def show_mnist(address: str, folder: Path) -> None:
     try:
         mnist = load_mnist(download=False)
     except DatasetError as error:
-        print(f"\nMNIST's test images are left out: {error}.")
+        print(f"\nMNIST's test images are skipped: {error}.")
         return
-    images, answers = folder / "mnist-test", folder / "mnist-test.csv"
+    images, rows = folder / "mnist-test", folder / "mnist-test.csv"
     total = write_png_folder(mnist, images)
     print(f"\nMNIST's {total:,} test images are now PNG files in a folder.")
-    began = time.perf_counter()
+    start = time.perf_counter()
     batch(
-        *(str(images), "--server", address, "--format", "csv", "--output", str(answers)),
+        *(str(images), "--server", address, "--format", "csv", "--output", str(rows)),
         shown="mnist-test --format csv --output mnist-test.csv",
     )
-    seconds = time.perf_counter() - began
-    right_count, total = right_and_total(answers)
+    seconds = time.perf_counter() - start
+    right_count, total = count_right(rows)
     print(f"\nMNIST test accuracy: {right_count / total:.2%} ({right_count:,} of {total:,}),")
-    print(f"{total / seconds:,.0f} images a second from start to end of the command.")
+    print(f"{total / seconds:,.0f} images per second from start to end of the command.")
 
 
 def main() -> None:
-    """Run the demonstration."""
+    """Run the demo."""
     os.chdir(ROOT)
     with embedded_server() as address, tempfile.TemporaryDirectory() as folder:
         with Client(address) as client:
             model = client.model()
         print(f"digits-server is ready on {address} with model {model.version},")
-        print(f"which is right on {model.mnist_test_accuracy:.2%} of MNIST's test set.")
+        print(f"which is right on {model.mnist_test_accuracy:.2%} of MNIST's test images.")
         show_samples(address, Path(folder))
         show_mnist(address, Path(folder))
 

@@ -1,10 +1,10 @@
-"""Draw the sample images of the repository from the strokes below.
+"""Draw the repository's sample images from the strokes below.
 
-    python scripts/draw_samples.py
+    python -m scripts.draw_samples
 
-writes ``samples/`` (what ``make demo`` classifies: drawings of every digit and a few files
-that are no drawing of one) and ``server/digits_server/self_test_images/`` (the ten drawings on
-which the server tries a model before it serves it).
+It writes ``samples/``, which ``make demo`` classifies (drawings of every digit and a few broken
+files), and ``server/digits_server/self_test_images/``, the ten digits that a model must recognize
+before the server serves it.
 """
 
 import io
@@ -25,17 +25,17 @@ SELF_TEST_IMAGES = ROOT / "server" / "digits_server" / "self_test_images"
 SEED = 2
 
 
-def arc(x: float, y: float, width: float, height: float, begin: int, end: int) -> list[Point]:
-    """Return points on an ellipse about (x, y), from an angle to another, in degrees.
+def arc(x: float, y: float, width: float, height: float, start: int, end: int) -> list[Point]:
+    """Return points on an ellipse around (x, y), between two angles in degrees.
 
-    0 degrees is to the right and 90 is down.
+    0 degrees points right and 90 points down.
     """
-    steps = max(2, abs(end - begin) // 10)
-    angles = (math.radians(begin + (end - begin) * step / steps) for step in range(steps + 1))
+    steps = max(2, abs(end - start) // 10)
+    angles = (math.radians(start + (end - start) * step / steps) for step in range(steps + 1))
     return [(x + width * math.cos(a), y + height * math.sin(a)) for a in angles]
 
 
-# In a box of 1 x 1, x to the right and y down.
+# The lines of each digit in a 1 x 1 box, x to the right and y down.
 DIGITS: list[list[list[Point]]] = [
     [arc(0.5, 0.5, 0.28, 0.46, -70, 300)],
     [[(0.36, 0.24), (0.54, 0.04), (0.53, 0.5), (0.52, 0.96)]],
@@ -60,19 +60,19 @@ DIGITS: list[list[list[Point]]] = [
 
 
 class Style(NamedTuple):
-    """One way in which a person may draw."""
+    """A way in which a person may draw."""
 
     name: str
     canvas: int
     """Side of the square image, in pixels."""
     height: float
-    """Of the digit, as a share of the canvas."""
+    """Height of the digit, as a share of the canvas."""
     pen: float
-    """Width, in pixels."""
+    """Width of the pen, in pixels."""
     slant: float = 0.0
-    """To the right for a positive one: x moves by this share of the height."""
+    """Shift of x to the right per unit of height."""
     place: Point = (0.5, 0.5)
-    """Of the digit's middle, as shares of the canvas."""
+    """Center of the digit, as shares of the canvas."""
     ink: int = 0
     paper: int = 255
 
@@ -86,55 +86,59 @@ STYLES = (
 )
 
 
-def strokes_of(digit: int, style: Style, random_: random.Random) -> list[Stroke]:
-    """Return a digit in a style, with the unsteadiness of a hand."""
-    tilt = style.slant + random_.uniform(-0.05, 0.05)
-    width = random_.uniform(0.82, 1.0)
+def digit_strokes(digit: int, style: Style, rng: random.Random) -> list[Stroke]:
+    """Return the strokes of a digit, with the unsteadiness of a hand."""
+    tilt = style.slant + rng.uniform(-0.05, 0.05)
+    width = rng.uniform(0.82, 1.0)
     height = style.height * style.canvas
     strokes = []
     for line in DIGITS[digit]:
         points = []
         for x, y in line:
-            bent = (x - 0.5) * width - (y - 0.5) * tilt + random_.gauss(0, 0.006)
+            slanted = (x - 0.5) * width - (y - 0.5) * tilt + rng.gauss(0, 0.006)
             points.append(
                 (
-                    style.place[0] * style.canvas + bent * height,
-                    style.place[1] * style.canvas + (y - 0.5 + random_.gauss(0, 0.006)) * height,
+                    style.place[0] * style.canvas + slanted * height,
+                    style.place[1] * style.canvas + (y - 0.5 + rng.gauss(0, 0.006)) * height,
                 )
             )
         strokes.append(Stroke(tuple(points), style.pen))
     return strokes
 
 
-def drawing(digit: int, style: Style, random_: random.Random) -> Image.Image:
-    """Return the image of a digit in a style."""
-    strokes = strokes_of(digit, style, random_)
+def draw_digit(digit: int, style: Style, rng: random.Random) -> Image.Image:
+    """Return a drawing of a digit."""
+    strokes = digit_strokes(digit, style, rng)
     return draw(strokes, (style.canvas, style.canvas), paper=style.paper, ink=style.ink)
 
 
-def bad_files(good: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and content of files that are no drawing of a digit."""
+def broken_files(png: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield names and contents of files without a digit.
+
+    Args:
+        png: Content of a valid PNG file.
+    """
     yield "empty.png", b""
     yield "not-an-image.png", b"This is a text that somebody named .png by mistake.\n"
-    yield "truncated.png", good[: len(good) // 2]
+    yield "truncated.png", png[: len(png) // 2]
     blank = io.BytesIO()
     Image.new("L", (200, 200), 255).save(blank, "PNG")
     yield "blank.png", blank.getvalue()
 
 
 def main() -> None:
-    """Write both folders anew."""
-    random_ = random.Random(SEED)
+    """Replace the content of both folders."""
+    rng = random.Random(SEED)
     for folder in (SAMPLES, SELF_TEST_IMAGES):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     for digit in range(10):
-        drawing(digit, STYLES[0], random_).save(SELF_TEST_IMAGES / f"{digit}.png")
+        draw_digit(digit, STYLES[0], rng).save(SELF_TEST_IMAGES / f"{digit}.png")
         (SAMPLES / str(digit)).mkdir()
         for style in STYLES:
-            drawing(digit, style, random_).save(SAMPLES / str(digit) / f"{style.name}.png")
+            draw_digit(digit, style, rng).save(SAMPLES / str(digit) / f"{style.name}.png")
     (SAMPLES / "odd").mkdir()
-    for name, content in bad_files((SELF_TEST_IMAGES / "8.png").read_bytes()):
+    for name, content in broken_files((SELF_TEST_IMAGES / "8.png").read_bytes()):
         (SAMPLES / "odd" / name).write_bytes(content)
 
 

@@ -1,11 +1,11 @@
-"""Make the committed modules from the protos, or lint the protos.
+"""Generate the committed modules from the protos, or lint the protos.
 
-    python scripts/gen_protos.py            write the modules beside the protos
-    python scripts/gen_protos.py --out DIR  write them elsewhere, to compare
-    python scripts/gen_protos.py --lint     lint the protos with buf
+    python -m scripts.gen_protos            write the modules next to the protos
+    python -m scripts.gen_protos --out DIR  write them to another folder, to compare
+    python -m scripts.gen_protos --lint     lint the protos with buf
 
-It is the only maker of those modules. Their import path is their path below
-``protos/``, so that they need no rewriting.
+The modules are only ever written by this script. Their import path is their path below
+``protos/``, so the generated imports need no rewriting.
 """
 
 import argparse
@@ -21,15 +21,15 @@ PROTOS = Path(__file__).resolve().parent.parent / "protos"
 
 
 def proto_files() -> list[str]:
-    """Return the protos as paths below ``protos/``."""
+    """Return the paths of the protos below ``protos/``."""
     return sorted(path.relative_to(PROTOS).as_posix() for path in PROTOS.rglob("*.proto"))
 
 
 def protoc(*arguments: str) -> None:
-    """Run protoc with the protos, Google's common ones, and this environment's plugins.
+    """Run protoc on the protos, with Google's common protos and this environment's plugins.
 
     Raises:
-        SystemExit: protoc failed; it has said why.
+        SystemExit: protoc failed; it has printed the reason.
     """
     from grpc_tools import protoc as grpc_protoc
 
@@ -65,7 +65,7 @@ def generate(out: Path) -> None:
 def lint() -> int:
     """Lint the protos with buf and return its exit status.
 
-    buf is given protoc's image of them and so has no imports to look up.
+    buf reads an image made by protoc, so that it does not have to resolve imports.
     """
     buf = shutil.which("buf", path=sysconfig.get_path("scripts")) or "buf"
     with tempfile.TemporaryDirectory() as folder:
@@ -77,9 +77,16 @@ def lint() -> int:
 
 def main() -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=PROTOS, help="default: beside the protos")
-    parser.add_argument("--lint", action="store_true", help="lint instead of generate")
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.gen_protos", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=PROTOS,
+        help="folder for the modules; default: next to the protos",
+    )
+    parser.add_argument("--lint", action="store_true", help="lint the protos and write nothing")
     arguments = parser.parse_args()
     if arguments.lint:
         return lint()

@@ -1,25 +1,23 @@
-"""Let a server work for a long time on everything at once, and look whether its memory stays flat.
+"""Load a server with mixed traffic for a long time, and check that its memory stays flat.
 
-    python scripts/soak.py --minutes 20
+    python -m scripts.soak [--minutes 20] [--seed 1]
 
-One server process, and callers that draw at random: good images as PNG and raw, batches,
-broken images, calls that are cancelled, deadlines that cannot be met, drawings that are
-streamed to their end, left in the middle, or whose connection is cut, and the Open
-Inference Protocol. Memory is read every ten seconds; the first fifth of the time counts as
-warm-up. Every answer to a good image is checked.
+Eight callers send at random: single images as PNG and raw, batches, truncated images, calls that
+are cancelled, deadlines that cannot be met, streams that end, are left open or are cut off, and
+calls of the Open Inference Protocol. Each caller changes its connection now and then. The
+predictions for valid images are checked. Memory is read every ten seconds; the first fifth of the
+time is warm-up.
 
-Exit status: 0 flat within 5 % and no wrong answer, 1 otherwise.
+Exit status: 0 if memory is flat within 5 % and every prediction is right, 1 otherwise.
 """
 
 import argparse
 import asyncio
 import contextlib
+import itertools
 import random
 import statistics
-import subprocess
 import sys
-import threading
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -33,191 +31,195 @@ from digits.inference.v2 import inference_pb2 as oip
 from digits.inference.v2 import inference_pb2_grpc as oip_grpc
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
+from digits_client.bench.load import closed_loop
+from digits_client.bench.recording import OK, Meter, Outcome
+from scripts.server_process import server_process
 
 CALLERS = 8
-SAMPLE_SECONDS = 10.0
-FLAT_WITHIN = 0.05
+MEMORY_INTERVAL_SECONDS = 10.0
+MAX_GROWTH = 0.05
+MAX_CALLS_PER_CONNECTION = 400
 SAMPLES = [Path(f"samples/{digit}/marker.png") for digit in range(10)]
+PNGS = [sample.read_bytes() for sample in SAMPLES]
+PIXELS = [
+    np.asarray(Image.open(sample).convert("L").resize((28, 28), Image.Resampling.BOX))
+    for sample in SAMPLES
+]
 
 
-class Traffic:
-    """What the callers do, and what came of it."""
+def open_channel(address: str) -> grpc.aio.Channel:
+    """Return a channel with its own connection."""
+    return grpc.aio.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)])
 
-    def __init__(self, address: str, seed: int) -> None:
+
+class Caller:
+    """Makes random calls over one connection at a time."""
+
+    def __init__(self, address: str, seed: str) -> None:
+        self.wrong_count = 0
+        """Wrong predictions and missing responses."""
         self._address = address
-        self._chance = random.Random(seed)
-        self._images = [sample.read_bytes() for sample in SAMPLES]
-        self._frames = [
-            np.asarray(Image.open(sample).convert("L").resize((28, 28), Image.Resampling.BOX))
-            for sample in SAMPLES
-        ]
-        self.outcomes: Counter[str] = Counter()
-        self.wrong = 0
-        self._ways: list[tuple[Callable[[grpc.aio.Channel], Awaitable[str]], int]] = [
-            (self._one, 30),
-            (self._raw, 20),
-            (self._batch, 10),
-            (self._broken, 10),
-            (self._cancelled, 10),
-            (self._expired, 5),
-            (self._drawing, 10),
-            (self._drawing_left, 5),
-            (self._inference, 5),
-        ]
+        self._rng = random.Random(seed)
+        self._channel = open_channel(address)
+        self._stub = pb_grpc.RecognizerServiceStub(self._channel)
+        self._calls_left = self._rng.randint(1, MAX_CALLS_PER_CONNECTION)
+        self._weights: dict[Callable[[], Awaitable[None]], int] = {
+            self._single: 30,
+            self._raw: 20,
+            self._batch: 10,
+            self._truncated: 10,
+            self._cancelled: 10,
+            self._expired: 5,
+            self._stream: 10,
+            self._abandoned_stream: 5,
+            self._inference: 5,
+        }
 
-    async def call_until(self, end: float) -> None:
-        """Call, on one connection after the other, until a time by time.monotonic."""
-        while time.monotonic() < end:
-            options = [("grpc.use_local_subchannel_pool", 1)]
-            async with grpc.aio.insecure_channel(self._address, options) as channel:
-                for _ in range(self._chance.randint(1, 400)):
-                    if time.monotonic() > end:
-                        break
-                    ways, weights = zip(*self._ways, strict=True)
-                    [way] = self._chance.choices(ways, weights)
-                    try:
-                        outcome = await way(channel)
-                    except grpc.aio.AioRpcError as error:
-                        outcome = f"{way.__name__.strip('_')}: {error.code().name}"
-                    self.outcomes[outcome] += 1
+    async def make_call(self, _request: bytes) -> Outcome:
+        """Make one random call, and count its kind and status."""
+        if self._calls_left == 0:
+            await self.close()
+            self._channel = open_channel(self._address)
+            self._stub = pb_grpc.RecognizerServiceStub(self._channel)
+            self._calls_left = self._rng.randint(1, MAX_CALLS_PER_CONNECTION)
+        self._calls_left -= 1
+        [kind] = self._rng.choices([*self._weights], [*self._weights.values()])
+        status = OK
+        try:
+            await kind()
+        except grpc.aio.AioRpcError as error:
+            status = error.code().name
+        # Many of these calls fail on purpose: the loop must not pause as after a failure.
+        return Outcome(OK, {f"{kind.__name__.strip('_')}: {status}": 1})
 
-    def _check(self, digit: int, answered: int | None) -> None:
-        if answered != digit:
-            self.wrong += 1
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._channel.close()
 
-    async def _one(self, channel: grpc.aio.Channel) -> str:
-        digit = self._chance.randrange(10)
-        request = pb.RecognizeRequest(
-            image=pb.Image(encoded=self._images[digit]), include_frame=self._chance.random() < 0.5
-        )
-        answer = await pb_grpc.RecognizerServiceStub(channel).Recognize(request, timeout=10)
-        self._check(digit, answer.predictions[0].digit)
-        return "one: OK"
+    def _digit(self) -> int:
+        return self._rng.randrange(10)
 
-    async def _raw(self, channel: grpc.aio.Channel) -> str:
-        data = self._frames[self._chance.randrange(10)].tobytes()
-        request = pb.RecognizeRequest(
-            image=pb.Image(raw=pb.RawImage(width=28, height=28, data=data))
-        )
-        await pb_grpc.RecognizerServiceStub(channel).Recognize(request, timeout=10)
-        return "raw: OK"
+    async def _single(self) -> None:
+        digit = self._digit()
+        image = pb.Image(encoded=PNGS[digit])
+        request = pb.RecognizeRequest(image=image, include_frame=self._rng.random() < 0.5)
+        response = await self._stub.Recognize(request, timeout=10)
+        self.wrong_count += response.predictions[0].digit != digit
 
-    async def _batch(self, channel: grpc.aio.Channel) -> str:
-        digits = [self._chance.randrange(10) for _ in range(self._chance.randint(1, 32))]
-        images = [pb.Image(encoded=self._images[digit]) for digit in digits]
-        images.insert(self._chance.randrange(len(images) + 1), pb.Image(encoded=b"broken"))
+    async def _raw(self) -> None:
+        raw = pb.RawImage(width=28, height=28, data=PIXELS[self._digit()].tobytes())
+        request = pb.RecognizeRequest(image=pb.Image(raw=raw))
+        await self._stub.Recognize(request, timeout=10)
+
+    async def _batch(self) -> None:
+        digits = [self._digit() for _ in range(self._rng.randint(1, 32))]
+        images = [pb.Image(encoded=PNGS[digit]) for digit in digits]
+        images.insert(self._rng.randrange(len(images) + 1), pb.Image(encoded=b"not an image"))
         request = pb.RecognizeBatchRequest(images=images)
-        answer = await pb_grpc.RecognizerServiceStub(channel).RecognizeBatch(request, timeout=20)
-        answered = [result for result in answer.results if not result.HasField("error")]
-        for digit, result in zip(digits, answered, strict=True):
-            self._check(digit, result.predictions[0].digit)
-        return "batch: OK"
+        response = await self._stub.RecognizeBatch(request, timeout=20)
+        results = [result for result in response.results if not result.HasField("error")]
+        for digit, result in zip(digits, results, strict=True):
+            self.wrong_count += result.predictions[0].digit != digit
 
-    async def _broken(self, channel: grpc.aio.Channel) -> str:
-        content = bytearray(self._images[self._chance.randrange(10)])
-        del content[self._chance.randrange(len(content)) :]
-        request = pb.RecognizeRequest(image=pb.Image(encoded=bytes(content)))
-        await pb_grpc.RecognizerServiceStub(channel).Recognize(request, timeout=10)
-        return "broken: OK"
+    async def _truncated(self) -> None:
+        content = PNGS[self._digit()]
+        image = pb.Image(encoded=content[: self._rng.randrange(len(content))])
+        await self._stub.Recognize(pb.RecognizeRequest(image=image), timeout=10)
 
-    async def _cancelled(self, channel: grpc.aio.Channel) -> str:
-        images = [pb.Image(encoded=image) for image in self._images]
-        call = pb_grpc.RecognizerServiceStub(channel).RecognizeBatch(
-            pb.RecognizeBatchRequest(images=images), timeout=10
-        )
-        await asyncio.sleep(self._chance.uniform(0, 0.01))
+    async def _cancelled(self) -> None:
+        images = [pb.Image(encoded=content) for content in PNGS]
+        call = self._stub.RecognizeBatch(pb.RecognizeBatchRequest(images=images), timeout=10)
+        await asyncio.sleep(self._rng.uniform(0, 0.01))
         call.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await call
-        return "cancelled"
 
-    async def _expired(self, channel: grpc.aio.Channel) -> str:
-        request = pb.RecognizeRequest(image=pb.Image(encoded=self._images[0]))
-        await pb_grpc.RecognizerServiceStub(channel).Recognize(
-            request, timeout=self._chance.uniform(0, 0.003)
-        )
-        return "expired: OK after all"
+    async def _expired(self) -> None:
+        request = pb.RecognizeRequest(image=pb.Image(encoded=PNGS[0]))
+        await self._stub.Recognize(request, timeout=self._rng.uniform(0, 0.003))
 
-    async def _drawing(self, channel: grpc.aio.Channel) -> str:
-        stream = pb_grpc.RecognizerServiceStub(channel).StreamingRecognize(timeout=60)
-        count = self._chance.randint(1, 40)
+    async def _stream(self) -> None:
+        stream = self._stub.StreamingRecognize(timeout=60)
+        count = self._rng.randint(1, 40)
         for sequence in range(count):
-            image = pb.Image(encoded=self._images[sequence % 10])
+            image = pb.Image(encoded=PNGS[sequence % 10])
             await stream.write(pb.StreamingRecognizeRequest(sequence=sequence, image=image))
         await stream.done_writing()
-        answers = [answer async for answer in stream]
-        if len(answers) != count:
-            self.wrong += 1
-        return "drawing: OK"
+        self.wrong_count += len([response async for response in stream]) != count
 
-    async def _drawing_left(self, channel: grpc.aio.Channel) -> str:
-        own = grpc.aio.insecure_channel(self._address, [("grpc.use_local_subchannel_pool", 1)])
-        stream = pb_grpc.RecognizerServiceStub(own).StreamingRecognize(timeout=60)
-        for sequence in range(self._chance.randint(1, 10)):
-            image = pb.Image(encoded=self._images[sequence])
+    async def _abandoned_stream(self) -> None:
+        channel = open_channel(self._address)
+        stream = pb_grpc.RecognizerServiceStub(channel).StreamingRecognize(timeout=60)
+        for sequence in range(self._rng.randint(1, 10)):
+            image = pb.Image(encoded=PNGS[sequence])
             await stream.write(pb.StreamingRecognizeRequest(sequence=sequence, image=image))
         await stream.read()
-        if self._chance.random() < 0.5:
+        if self._rng.random() < 0.5:
             stream.cancel()
-        await own.close()
-        return "drawing left"
+        await channel.close()
 
-    async def _inference(self, channel: grpc.aio.Channel) -> str:
-        frames = np.stack(self._frames)
-        request = oip.ModelInferRequest(model_name="digits", raw_input_contents=[frames.tobytes()])
-        request.inputs.add(name="images", datatype="UINT8", shape=frames.shape)
-        await oip_grpc.GRPCInferenceServiceStub(channel).ModelInfer(request, timeout=10)
-        return "inference: OK"
+    async def _inference(self) -> None:
+        pixels = np.stack(PIXELS)
+        request = oip.ModelInferRequest(model_name="digits", raw_input_contents=[pixels.tobytes()])
+        request.inputs.add(name="images", datatype="UINT8", shape=pixels.shape)
+        await oip_grpc.GRPCInferenceServiceStub(self._channel).ModelInfer(request, timeout=10)
 
 
-async def soak(address: str, pid: int, minutes: float, seed: int) -> list[float]:
-    """Run the traffic and return the memory in MB, a figure for every ten seconds."""
-    process = psutil.Process(pid)
-    end = time.monotonic() + minutes * 60
-    traffic = Traffic(address, seed)
-    callers = [asyncio.ensure_future(traffic.call_until(end)) for _ in range(CALLERS)]
-    memory = []
-    while time.monotonic() < end:
-        await asyncio.sleep(min(SAMPLE_SECONDS, max(end - time.monotonic(), 0.1)))
-        memory.append(process.memory_info().rss / 1e6)
-        if len(memory) % 6 == 0:
-            print(f"{len(memory) * SAMPLE_SECONDS / 60:5.0f} min  {memory[-1]:.1f} MB", flush=True)
-    await asyncio.gather(*callers)
-    for outcome, count in sorted(traffic.outcomes.items()):
-        print(f"{count:>9,}  {outcome}")
-    print(f"{traffic.wrong:>9,}  wrong or missing answers; open files: {process.num_fds()}")
-    if traffic.wrong:
-        raise SystemExit(1)
-    return memory
+async def soak(
+    address: str, process: psutil.Process, seconds: float, seed: int
+) -> tuple[list[float], Counter[str], int]:
+    """Load a server and watch its memory.
+
+    Returns:
+        The memory in MB every ten seconds, the calls by kind and status, and the number of wrong
+        predictions.
+    """
+    callers = [Caller(address, f"{seed} {number}") for number in range(CALLERS)]
+    stop = asyncio.Event()
+    meter = Meter(asyncio.get_running_loop().time(), seconds, repeats=1)
+    make_calls = [caller.make_call for caller in callers]
+    loop = asyncio.create_task(closed_loop(make_calls, itertools.repeat(b""), CALLERS, meter, stop))
+    end = meter.end_of(0)
+    memory_mb = []
+    while not loop.done() and meter.now() < end:
+        await asyncio.sleep(min(MEMORY_INTERVAL_SECONDS, max(end - meter.now(), 0.1)))
+        memory_mb.append(process.memory_info().rss / 1e6)
+        if len(memory_mb) % 6 == 0:
+            minutes = len(memory_mb) * MEMORY_INTERVAL_SECONDS / 60
+            print(f"{minutes:5.0f} min  {memory_mb[-1]:.1f} MB", flush=True)
+    stop.set()
+    await loop
+    for caller in callers:
+        await caller.close()
+    wrong_count = sum(caller.wrong_count for caller in callers)
+    return memory_mb, meter.recordings[0].images, wrong_count
 
 
 def main() -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    parsed = parser.parse_args()
-    with subprocess.Popen(
-        [sys.executable, "-m", "digits_server", "--port", "0", "--admin-port", "0"],
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stderr is not None
-        try:
-            address = next(line.split()[-1] for line in server.stderr if " ready on " in line)
-            # What it logs later must not fill the pipe, which would stop it.
-            threading.Thread(target=server.stderr.read, daemon=True).start()
-            memory = asyncio.run(soak(address, server.pid, parsed.minutes, parsed.seed))
-        finally:
-            server.terminate()
-    fifth = max(len(memory) // 5, 1)
-    warm, last = memory[fifth : 2 * fifth] or memory, memory[-fifth:]
-    growth = statistics.median(last) / statistics.median(warm) - 1
-    print(
-        f"memory: {statistics.median(warm):.1f} MB after warm-up, {statistics.median(last):.1f} MB "
-        f"in the last fifth: {growth:+.1%}; the most {max(memory):.1f} MB"
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.soak", description=(__doc__ or "").partition("\n")[0]
     )
-    return int(abs(growth) > FLAT_WITHIN)
+    parser.add_argument("--minutes", type=float, default=20.0, help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    parsed = parser.parse_args()
+    with server_process("--admin-port", "0") as server:
+        memory_mb, calls, wrong_count = asyncio.run(
+            soak(server.address, server.process, parsed.minutes * 60, parsed.seed)
+        )
+        open_files = server.process.num_fds()
+    for call, count in sorted(calls.items()):
+        print(f"{count:>9,}  {call}")
+    print(f"{wrong_count:>9,}  wrong predictions and missing responses; {open_files} open files")
+    fifth = max(len(memory_mb) // 5, 1)
+    warm = statistics.median(memory_mb[fifth : 2 * fifth] or memory_mb)
+    last = statistics.median(memory_mb[-fifth:])
+    growth = last / warm - 1
+    print(
+        f"memory: {warm:.1f} MB after warm-up, {last:.1f} MB in the last fifth: {growth:+.1%}; "
+        f"maximum {max(memory_mb):.1f} MB"
+    )
+    return int(wrong_count > 0 or abs(growth) > MAX_GROWTH)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""Ask a running digits server by the unmodified clients of Triton, and say whether they are right.
+"""Call a running digits server with Triton's own clients, and check the responses.
 
-    python scripts/tritonclient_check.py 127.0.0.1:50051
+    .venv-triton/bin/python scripts/tritonclient_check.py HOST:PORT
 
-Needs ``tritonclient[grpc]`` and Pillow in an environment of their own, which ``make test`` makes:
-that client wants an older protobuf than ours, and so nothing of digits is imported here. The
-blocking client and that of asyncio each ask for liveness, readiness and metadata, and then for
-the ten known digits, as UINT8 and as FP32. Exit status 1: one answer was wrong.
+It runs by its path, in a separate environment with ``tritonclient[grpc]`` and Pillow, which make
+creates: Triton's client needs an older protobuf than digits, so this script imports nothing from
+digits. The blocking and the asyncio client each request liveness, readiness and metadata, and then
+predictions for the ten self-test images, as UINT8 and as FP32.
+
+Exit status: 0 if every response is right, 1 otherwise.
 """
 
 import argparse
@@ -27,37 +29,37 @@ SELF_TEST_IMAGES = (
     Path(__file__).resolve().parent.parent / "server" / "digits_server" / "self_test_images"
 )
 MODEL = "digits"
-SIZE = 28
+SIDE = 28
 TIMEOUT_SECONDS = 30
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What one question brought."""
+class Check:
+    """A request and its response."""
 
     client: str
-    question: str
-    answer: str
+    request: str
+    response: str
     is_right: bool
 
 
-def self_test_images() -> NDArray[np.uint8]:
-    """Return the drawings of 0 to 9, made as small as MNIST's: (10, 28, 28) uint8."""
+def load_images() -> NDArray[np.uint8]:
+    """Return drawings of 0 to 9, scaled to MNIST's size: (10, 28, 28) uint8."""
     return np.stack(
         [
             np.asarray(
                 Image.open(SELF_TEST_IMAGES / f"{digit}.png")
                 .convert("L")
-                .resize((SIZE, SIZE), Image.Resampling.BOX)
+                .resize((SIDE, SIDE), Image.Resampling.BOX)
             )
             for digit in range(10)
         ]
     )
 
 
-def tensors() -> list[NDArray[np.generic]]:
-    """Return the same ten images in the forms that they are asked in."""
-    images = self_test_images()
+def make_tensors() -> list[NDArray[np.generic]]:
+    """Return the ten images in every shape and type that the server accepts."""
+    images = load_images()
     return [
         images,
         images.astype(np.float32) / 255,
@@ -66,13 +68,8 @@ def tensors() -> list[NDArray[np.generic]]:
     ]
 
 
-def question_of(images: NDArray[np.generic]) -> str:
-    """Name an infer request by its tensor."""
-    return f"infer {np_to_triton_dtype(images.dtype)} {[*images.shape]} to {images.max():g}"
-
-
-def answer_of(client: str, images: NDArray[np.generic], result: blocking.InferResult) -> Answer:
-    """Compare an infer result with what is known of the images."""
+def check_result(client: str, images: NDArray[np.generic], result: blocking.InferResult) -> Check:
+    """Compare the predictions for the ten images with their digits."""
     digits, probs = result.as_numpy("digit"), result.as_numpy("probabilities")
     is_right = (
         digits.tolist() == [*range(10)]
@@ -80,77 +77,80 @@ def answer_of(client: str, images: NDArray[np.generic], result: blocking.InferRe
         and bool((probs.argmax(axis=1) == digits).all())
         and bool(np.allclose(probs.sum(axis=1), 1, atol=1e-5))
     )
-    return Answer(client, question_of(images), " ".join(map(str, digits)), is_right)
+    dtype = np_to_triton_dtype(images.dtype)
+    request = f"infer {dtype} {[*images.shape]} to {images.max():g}"
+    return Check(client, request, " ".join(map(str, digits)), is_right)
 
 
-def answer_of_metadata(client: str, metadata: Any) -> Answer:
-    """Compare the model's metadata with the tensors that are asked for here."""
-    told = [tensor.name for tensor in (*metadata.inputs, *metadata.outputs)]
-    is_right = told == ["images", "probabilities", "digit"]
-    return Answer(client, "model metadata", " ".join(told), is_right)
+def check_model_metadata(client: str, metadata: Any) -> Check:
+    """Compare the tensors in the model's metadata with those that this script uses."""
+    names = [tensor.name for tensor in (*metadata.inputs, *metadata.outputs)]
+    is_right = names == ["images", "probabilities", "digit"]
+    return Check(client, "model metadata", " ".join(names), is_right)
 
 
-async def answered(result: Any) -> Any:
-    """Return what a call of either client brought: that of asyncio has to be awaited."""
+async def resolve(result: Any) -> Any:
+    """Return the result of a call of either client; the asyncio client's is awaited."""
     return await result if inspect.isawaitable(result) else result
 
 
-async def ask(module: Any, address: str, *, by_name: bool) -> list[Answer]:
-    """Ask everything by one of the clients.
+async def check_client(module: Any, address: str, *, is_explicit: bool) -> list[Check]:
+    """Make all requests with one of the clients.
 
     Args:
-        module: The client's.
-        address: The server's.
-        by_name: Whether to name the model's version and the outputs that are wanted.
+        module: The client's module.
+        address: ``host:port`` of the server.
+        is_explicit: Whether infer requests name the model's version and the outputs.
     """
-    name, patience = module.__name__, {"client_timeout": TIMEOUT_SECONDS}
+    name, options = module.__name__, {"client_timeout": TIMEOUT_SECONDS}
     client = module.InferenceServerClient(address)
     try:
         states = {
-            "server live": await answered(client.is_server_live(**patience)),
-            "server ready": await answered(client.is_server_ready(**patience)),
-            "model ready": await answered(client.is_model_ready(MODEL, **patience)),
+            "server live": await resolve(client.is_server_live(**options)),
+            "server ready": await resolve(client.is_server_ready(**options)),
+            "model ready": await resolve(client.is_model_ready(MODEL, **options)),
         }
-        answers = [Answer(name, question, str(state), state) for question, state in states.items()]
-        server = await answered(client.get_server_metadata(**patience))
-        told = f"{server.name} {server.version}"
-        answers.append(Answer(name, "server metadata", told, bool(server.name and server.version)))
-        metadata = await answered(client.get_model_metadata(MODEL, **patience))
-        answers.append(answer_of_metadata(name, metadata))
-        wanted: dict[str, Any] = {}
-        if by_name:
-            wanted["model_version"] = metadata.versions[0]
-            wanted["outputs"] = [
+        checks = [Check(name, request, str(state), state) for request, state in states.items()]
+        server = await resolve(client.get_server_metadata(**options))
+        response = f"{server.name} {server.version}"
+        is_right = bool(server.name and server.version)
+        checks.append(Check(name, "server metadata", response, is_right))
+        metadata = await resolve(client.get_model_metadata(MODEL, **options))
+        checks.append(check_model_metadata(name, metadata))
+        infer_options: dict[str, Any] = {}
+        if is_explicit:
+            infer_options["model_version"] = metadata.versions[0]
+            infer_options["outputs"] = [
                 module.InferRequestedOutput(output) for output in ("digit", "probabilities")
             ]
-        for images in tensors():
+        for images in make_tensors():
             tensor = module.InferInput("images", images.shape, np_to_triton_dtype(images.dtype))
             tensor.set_data_from_numpy(images)
-            result = await answered(client.infer(MODEL, [tensor], **wanted, **patience))
-            answers.append(answer_of(name, images, result))
+            result = await resolve(client.infer(MODEL, [tensor], **infer_options, **options))
+            checks.append(check_result(name, images, result))
     finally:
-        await answered(client.close())
-    return answers
+        await resolve(client.close())
+    return checks
 
 
-async def ask_both(address: str) -> list[Answer]:
-    """Ask by the blocking client and by that of asyncio."""
+async def check_both(address: str) -> list[Check]:
+    """Make all requests with the blocking and with the asyncio client."""
     return [
-        *await ask(blocking, address, by_name=False),
-        *await ask(asynchronous, address, by_name=True),
+        *await check_client(blocking, address, is_explicit=False),
+        *await check_client(asynchronous, address, is_explicit=True),
     ]
 
 
-def show(answers: list[Answer]) -> None:
+def show(checks: list[Check]) -> None:
     """Print a table."""
     widths = [
-        max(len(getattr(answer, column)) for answer in answers)
-        for column in ("client", "question", "answer")
+        max(len(getattr(check, column)) for check in checks)
+        for column in ("client", "request", "response")
     ]
-    for answer in answers:
-        cells = (answer.client, answer.question, answer.answer)
+    for check in checks:
+        cells = (check.client, check.request, check.response)
         row = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        print(row, "right" if answer.is_right else "WRONG", sep="  ")
+        print(row, "right" if check.is_right else "WRONG", sep="  ")
 
 
 def main() -> int:
@@ -159,12 +159,12 @@ def main() -> int:
     parser.add_argument("address", help="host:port of a digits server")
     address = parser.parse_args().address
     try:
-        answers = asyncio.run(ask_both(address))
+        checks = asyncio.run(check_both(address))
     except InferenceServerException as error:
         print(f"{address}: {error}", file=sys.stderr)
         return 1
-    show(answers)
-    return 0 if all(answer.is_right for answer in answers) else 1
+    show(checks)
+    return 0 if all(check.is_right for check in checks) else 1
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""How far the service is from what its parts can do."""
+"""The server compared with the limits that its own parts set."""

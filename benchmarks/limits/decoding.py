@@ -1,13 +1,13 @@
-"""Decoding and framing one image, in one thread."""
+"""Time to decode and normalize one image, in one thread."""
 
 import time
 from collections.abc import Callable, Iterable
 
 import cv2
 
-from benchmarks.limits import requests
+from benchmarks.limits import payloads
 from benchmarks.limits.figures import Figure
-from benchmarks.limits.requests import NAMES, Form
+from benchmarks.limits.payloads import LABELS, Form
 from digits.v1 import recognizer_pb2 as pb
 from digits_server.preprocessing.normalize import normalize
 
@@ -16,35 +16,35 @@ TARGETS_US = {Form.RAW28: None, Form.PNG28: 60.0, Form.DRAWN28: None, Form.PNG30
 
 
 def measure(rounds: int) -> Iterable[Figure]:
-    """Measure each form of image, in turn."""
+    """Measure every form of image in each round."""
     cv2.setNumThreads(1)  # as the server does
-    images = {form: list(requests.several(form)) for form in TARGETS_US}
-    took: dict[Form, list[float]] = {form: [] for form in TARGETS_US}
+    images = {form: list(payloads.images(form)) for form in TARGETS_US}
+    times_us: dict[Form, list[float]] = {form: [] for form in TARGETS_US}
     for _ in range(rounds):
-        for form, of_form in images.items():
+        for form, images_of_form in images.items():
 
-            def frame_all(of_form: list[pb.Image] = of_form) -> None:
-                for image in of_form:
-                    normalize(requests.gray(image))
+            def normalize_all(images_of_form: list[pb.Image] = images_of_form) -> None:
+                for image in images_of_form:
+                    normalize(payloads.gray(image))
 
-            took[form].append(microseconds(frame_all) / len(of_form))
+            times_us[form].append(mean_microseconds(normalize_all) / len(images_of_form))
     for form, target in TARGETS_US.items():
         yield Figure(
             f"frame_{form}",
-            f"decoding and framing, {NAMES[form]}",
-            took[form],
+            f"decoding and normalization, {LABELS[form]}",
+            times_us[form],
             "µs",
             0,
             at_most=target,
         )
 
 
-def microseconds(work: Callable[[], object], seconds: float = SECONDS) -> float:
-    """Return what a call takes, by the mean of many."""
+def mean_microseconds(work: Callable[[], object]) -> float:
+    """Return the mean time of a call, over SECONDS."""
     work()
     count = 0
-    began = time.perf_counter()
-    while (took := time.perf_counter() - began) < seconds:
+    start = time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < SECONDS:
         work()
         count += 1
-    return took / count * 1e6
+    return elapsed / count * 1e6

@@ -1,4 +1,4 @@
-"""A figure: its values in all rounds, and the target that it is held against."""
+"""A measured figure: its value in every round, and its target."""
 
 import statistics
 from collections.abc import Sequence
@@ -8,28 +8,31 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table."""
+    """A row of a results table."""
 
     name: str
-    what: str
+    label: str
     values: Sequence[float]
-    """Of each round."""
+    """One value per round."""
     unit: str = ""
     digits: int = 2
+    """Decimal places to show."""
     at_least: float | None = None
+    """Target for the median."""
     at_most: float | None = None
+    """Target for the median, where lower is better."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return it with its median and range, and whether the target is met."""
+        """Return the figure with its median, its range, and whether the median meets the target."""
         median = statistics.median(self.values)
-        met = None
+        is_met = None
         if self.at_least is not None:
-            met = median >= self.at_least
+            is_met = median >= self.at_least
         elif self.at_most is not None:
-            met = median <= self.at_most
+            is_met = median <= self.at_most
         return {
             "name": self.name,
-            "what": self.what,
+            "label": self.label,
             "unit": self.unit,
             "digits": self.digits,
             "rounds": len(self.values),
@@ -38,10 +41,10 @@ class Figure:
             "max": round(max(self.values), 4),
             "at_least": self.at_least,
             "at_most": self.at_most,
-            "is_met": met,
+            "is_met": is_met,
         }
 
 
-def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
-    """Return the ratio of each round: what disturbs a round disturbs both."""
-    return [one / other for one, other in zip(above, below, strict=True)]
+def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> list[float]:
+    """Return the ratio of each round. What disturbs a round disturbs both of its values."""
+    return [above / below for above, below in zip(numerators, denominators, strict=True)]

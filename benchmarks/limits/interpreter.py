@@ -1,7 +1,7 @@
-"""What an image costs the interpreter: the server's own code, without gRPC and model.
+"""Time of the interpreter per image: the server's own code, without gRPC and without the model.
 
-Messages go through interceptor, servicer, admission, batcher, framing and judging as in the
-server; what answers is an engine that does nothing.
+Messages pass through the interceptor, servicer, admission, batcher, normalization and
+postprocessing as in the server. The engine returns constants.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.limits import requests
+from benchmarks.limits import payloads
 from benchmarks.limits.figures import Figure
 from digits.v1 import recognizer_pb2 as pb
 from digits_server import models
@@ -33,17 +33,17 @@ from digits_server.settings import SHIPPED_MODELS
 
 SECONDS: Final = 1.0
 CALLERS: Final = 32
-WAYS: Final = {
-    "alone": "one raw image a call, one caller",
-    "together": f"one raw image a call, {CALLERS} callers",
-    "batch": f"{requests.MANY} raw images a call",
+LABELS: Final = {
+    "single": "one raw image per call, one caller",
+    "concurrent": f"one raw image per call, {CALLERS} callers",
+    "batch": f"{payloads.BATCH_SIZE} raw images per call",
 }
 
-Answer = Callable[[bytes], Awaitable[bytes]]
+Call = Callable[[bytes], Awaitable[bytes]]
 
 
-class _NoEngine:
-    """Takes any image for anything, at once."""
+class _ConstantEngine:
+    """Returns the same probabilities for every image, at once."""
 
     image_seconds = 0.0
 
@@ -51,8 +51,8 @@ class _NoEngine:
         return np.full((len(frames), 10), 0.1, np.float32)
 
 
-class _NoContext:
-    """Of a call without metadata and deadline."""
+class _Context:
+    """The context of a call without metadata and without a deadline."""
 
     def time_remaining(self) -> None:
         return None
@@ -65,58 +65,58 @@ class _NoContext:
 
 
 def measure(rounds: int) -> Iterable[Figure]:
-    """Measure the ways that images come, in turn."""
-    took = asyncio.run(_measured(rounds))
-    for way, said in WAYS.items():
-        yield Figure(f"interpreter_{way}", said, took[way], "µs", 0)
+    """Measure every way of sending images in each round."""
+    times_us = asyncio.run(_measure(rounds))
+    for way, label in LABELS.items():
+        yield Figure(f"interpreter_{way}", label, times_us[way], "µs", 0)
 
 
-async def _measured(rounds: int) -> dict[str, list[float]]:
-    one, many = requests.one(requests.Form.RAW28), requests.many(requests.Form.RAW28)
-    took: dict[str, list[float]] = defaultdict(list)
+async def _measure(rounds: int) -> dict[str, list[float]]:
+    single = payloads.single_request(payloads.Form.RAW28)
+    batch = payloads.batch_request(payloads.Form.RAW28)
+    times_us: dict[str, list[float]] = defaultdict(list)
     async with _service() as (recognize, recognize_batch):
         for _ in range(rounds):
-            took["alone"].append(await _microseconds(recognize, one, 1))
-            took["together"].append(await _microseconds(recognize, one, CALLERS))
-            took["batch"].append(
-                await _microseconds(recognize_batch, many, 1) / requests.MANY,
-            )
-    return took
+            times_us["single"].append(await _cpu_microseconds(recognize, single, 1))
+            times_us["concurrent"].append(await _cpu_microseconds(recognize, single, CALLERS))
+            batch_us = await _cpu_microseconds(recognize_batch, batch, 1)
+            times_us["batch"].append(batch_us / payloads.BATCH_SIZE)
+    return times_us
 
 
-async def _microseconds(answer: Answer, content: bytes, callers: int) -> float:
-    """Return the processor's time that a call takes."""
+async def _cpu_microseconds(call: Call, content: bytes, callers: int) -> float:
+    """Return the CPU time per call."""
     count = 0
     until = time.perf_counter() + SECONDS
 
-    async def ask() -> None:
+    async def call_repeatedly() -> None:
         nonlocal count
         while time.perf_counter() < until:
-            await asyncio.create_task(answer(content))  # type: ignore[arg-type]
+            await asyncio.create_task(call(content))  # type: ignore[arg-type]
             count += 1
 
-    began = time.process_time()
-    await asyncio.gather(*(ask() for _ in range(callers)))
-    return (time.process_time() - began) / count * 1e6
+    start = time.process_time()
+    await asyncio.gather(*(call_repeatedly() for _ in range(callers)))
+    return (time.process_time() - start) / count * 1e6
 
 
 @asynccontextmanager
-async def _service() -> AsyncIterator[tuple[Answer, Answer]]:
+async def _service() -> AsyncIterator[tuple[Call, Call]]:
     metrics = Metrics()
     newest = max(models.versions(SHIPPED_MODELS))
-    model = models.LoadedModel(Manifest.read(SHIPPED_MODELS / str(newest)), _NoEngine())
+    model = models.LoadedModel(Manifest.read(SHIPPED_MODELS / str(newest)), _ConstantEngine())
     admission = Admission(AdmissionLimits(10**6, 2**30, 1, 60), metrics)
     batcher: Batcher[models.ImageOrFrame, Prediction] = Batcher(metrics)
     with ThreadPoolExecutor(1) as decoding:
-        recognizer = Recognizer(model, batcher, decoding, admission, metrics, requests.LIMITS)
-        limits = ServiceLimits(requests.LIMITS, requests.MANY, 2**24)
+        recognizer = Recognizer(model, batcher, decoding, admission, metrics, payloads.LIMITS)
+        limits = ServiceLimits(payloads.LIMITS, payloads.BATCH_SIZE, 2**24)
         servicer = RecognizerServicer(recognizer, admission, limits)
         interceptor = CallInterceptor(metrics, admission)
         batcher.start()
         try:
             yield (
-                _answer(interceptor, "Recognize", servicer.Recognize, pb.RecognizeRequest),
-                _answer(
+                _make_call(interceptor, "Recognize", servicer.Recognize, pb.RecognizeRequest),
+                _make_call(
                     interceptor, "RecognizeBatch", servicer.RecognizeBatch, pb.RecognizeBatchRequest
                 ),
             )
@@ -124,18 +124,18 @@ async def _service() -> AsyncIterator[tuple[Answer, Answer]]:
             await batcher.stop()
 
 
-def _answer(interceptor: CallInterceptor, name: str, method: Any, request: Any) -> Answer:
+def _make_call(interceptor: CallInterceptor, name: str, method: Any, request: Any) -> Call:
     handler: Any = grpc.unary_unary_rpc_method_handler(method, request.FromString)
 
-    async def found(_: object) -> Any:
+    async def find_handler(_: object) -> Any:
         return handler
 
-    class Details:
+    class CallDetails:
         method = name
 
-    async def answer(content: bytes) -> bytes:
-        wrapped: Any = await interceptor.intercept_service(found, Details())  # type: ignore[arg-type]
-        response = await wrapped.unary_unary(content, _NoContext())
+    async def call(content: bytes) -> bytes:
+        wrapped: Any = await interceptor.intercept_service(find_handler, CallDetails())  # type: ignore[arg-type]
+        response = await wrapped.unary_unary(content, _Context())
         return bytes(response.SerializeToString())
 
-    return answer
+    return call

@@ -1,11 +1,11 @@
-"""The time until a server is ready, and its memory after many requests."""
+"""The server's start time, and its memory when ready and after many requests."""
 
 from collections.abc import Iterable
 
 from benchmarks.h2load import load
-from benchmarks.limits import requests
+from benchmarks.limits import payloads
 from benchmarks.limits.figures import Figure
-from benchmarks.limits.serving import RECOGNIZE, ours
+from benchmarks.limits.serving import RECOGNIZE, unlimited_server
 
 REQUESTS = 100_000
 SLICE_SECONDS = 5.0
@@ -13,16 +13,16 @@ MB = 1e6
 
 
 def measure(rounds: int) -> Iterable[Figure]:
-    """Start the server several times; ask the last one many times."""
+    """Start the server once per round, and send REQUESTS requests to the last one."""
     ready_seconds, idle_mb = [], []
-    for number in range(rounds):
-        with ours(has_nothing=False) as served:
-            ready_seconds.append(served.ready_seconds)
-            idle_mb.append(served.process.memory_info().rss / MB)
-            if number == rounds - 1:
-                _ask_many(served.address)
-                used_mb = served.process.memory_info().rss / MB
-    yield Figure("ready", "from the start of the process to ready", ready_seconds, "s", at_most=0.7)
+    for round_number in range(rounds):
+        with unlimited_server(has_no_op=False) as server:
+            ready_seconds.append(server.ready_seconds)
+            idle_mb.append(server.process.memory_info().rss / MB)
+            if round_number == rounds - 1:
+                _send_requests(server.address)
+                used_mb = server.process.memory_info().rss / MB
+    yield Figure("ready", "process start to ready", ready_seconds, "s", at_most=0.7)
     yield Figure("memory_idle", "resident memory when ready", idle_mb, "MB", 0)
     yield Figure(
         "memory_used",
@@ -34,16 +34,16 @@ def measure(rounds: int) -> Iterable[Figure]:
     )
 
 
-def _ask_many(address: str) -> None:
-    answered = 0
-    while answered < REQUESTS:
-        answered += load(
+def _send_requests(address: str) -> None:
+    succeeded = 0
+    while succeeded < REQUESTS:
+        succeeded += load(
             address,
             RECOGNIZE,
-            requests.one(requests.Form.RAW28),
+            payloads.single_request(payloads.Form.RAW28),
             kind="grpc",
             connections=4,
             streams=8,
             seconds=SLICE_SECONDS,
             warm_up_seconds=0,
-        ).answered
+        ).succeeded

@@ -1,8 +1,6 @@
-"""All figures of the limits, and the profile, into their result files."""
+"""Measures all limits and the profile, and writes their result files."""
 
-import json
 import sys
-from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.limits import (
@@ -15,9 +13,9 @@ from benchmarks.limits import (
     unary,
     workers,
 )
-from benchmarks.machine import provenance
+from benchmarks.provenance import provenance
+from benchmarks.result_files import write_result
 
-RESULTS: Final = Path(__file__).parents[1] / "results"
 GROUPS: Final = {
     "unary": unary.measure,
     "batch": batch.measure,
@@ -34,21 +32,9 @@ def main(rounds: int) -> None:
     origin = provenance()
     groups: dict[str, list[dict[str, Any]]] = {}
     for name, measure in GROUPS.items():
-        say(f"limits: {name}")
+        print(f"limits: {name}", file=sys.stderr, flush=True)
         groups[name] = [figure.as_json() for figure in measure(rounds)]
-        # After each: what fails late does not lose what is there.
-        write("limits", {**origin, "rounds": rounds, "groups": groups})
-    say("limits: profile")
-    write("profile", {**provenance(), **profile.measure()})
-
-
-def write(name: str, result: dict[str, Any]) -> None:
-    """Keep a result."""
-    file = RESULTS / f"{name}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
-
-
-def say(text: str) -> None:
-    """Tell what is under way."""
-    print(text, file=sys.stderr, flush=True)
+        # Written after each group, so that a later failure loses nothing.
+        write_result("limits", {**origin, "rounds": rounds, "groups": groups})
+    print("limits: profile", file=sys.stderr, flush=True)
+    write_result("profile", {**provenance(), **profile.measure()})

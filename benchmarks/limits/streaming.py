@@ -1,73 +1,68 @@
-"""Twenty windows that each send sixty drawings a second, by digits-bench."""
+"""Twenty windows that send sixty drawings per second each, by digits-bench's load generator."""
 
-import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
 from benchmarks.limits.figures import Figure
-from benchmarks.limits.serving import ours
+from benchmarks.limits.serving import unlimited_server
+from digits_client.bench.convergence import Repeats
+from digits_client.bench.result import Figures
+from digits_client.bench.run import run_load
+from digits_client.bench.schedule import Arrivals
+from digits_client.bench.workload import CallKind, Workload
+from digits_client.cli.server_options import ServerOptions
 
-WINDOWS = 20
-DRAWINGS_PER_SECOND = 60
-SECONDS = 4
-DEADLINE_SECONDS = 10
+WORKLOAD = Workload(
+    kind=CallKind.STREAM,
+    callers=20,
+    rate=60.0,
+    arrivals=Arrivals.CONSTANT,
+    timeout_seconds=10.0,
+    warmup_seconds=1.0,
+    repeat_seconds=4.0,
+    repeats=Repeats(1, 1, 0.0),
+)
 
 
 def measure(rounds: int) -> Iterable[Figure]:
-    """Run digits-bench anew each round: what one leaves unanswered does not burden the next."""
-    with ours(has_nothing=False) as served:
-        repeats = [_round(served.address) for _ in range(rounds)]
-    name = f"{WINDOWS} windows, {DRAWINGS_PER_SECOND} drawings a second each"
+    """Start a new load in each round, so that no round inherits the backlog of another."""
+    with unlimited_server(has_no_op=False) as server:
+        results = [_run(server.address) for _ in range(rounds)]
+    drawings_per_second = WORKLOAD.rate or 0.0
+    windows = f"{WORKLOAD.callers} windows, {drawings_per_second:g} drawings per second each"
     yield Figure(
         "stream_p99",
-        f"{name}: p99",
-        # None where no drawing was answered before its deadline.
-        [(repeat["latency_seconds"]["p99"] or DEADLINE_SECONDS) * 1000 for repeat in repeats],
+        f"{windows}: p99",
+        # None where every drawing expired.
+        [
+            1000 * (figures.latency_seconds["p99"] or WORKLOAD.timeout_seconds)
+            for figures in results
+        ],
         "ms",
         1,
         at_most=50,
     )
     yield Figure(
-        "stream_answered",
-        f"{name}: answered, {WINDOWS * DRAWINGS_PER_SECOND:,} being sent",
-        [repeat["goodput_per_second"] for repeat in repeats],
+        "stream_goodput",
+        f"{windows}: goodput of {WORKLOAD.callers * drawings_per_second:,.0f} per second",
+        [figures.goodput_per_second for figures in results],
         "drawings/s",
         0,
     )
     yield Figure(
         "stream_errors",
-        f"{name}: errors, mostly drawings past their deadline",
-        [sum(repeat["errors"].values()) / SECONDS for repeat in repeats],
+        f"{windows}: errors, mostly expired drawings",
+        [sum(figures.errors.values()) / figures.seconds for figures in results],
         "drawings/s",
         0,
     )
     yield Figure(
-        "stream_generator_late",
-        f"{name}: the generator's own lateness, p99",
-        [repeat["lag_p99_seconds"] * 1000 for repeat in repeats],
+        "stream_generator_lag",
+        f"{windows}: lag of the load generator, p99",
+        [1000 * (figures.lag_p99_seconds or 0.0) for figures in results],
         "ms",
         1,
     )
 
 
-def _round(address: str) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "stream.json"
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "digits_client.bench.cli", "--server", address),
-                *("--kind", "stream", "--concurrency", str(WINDOWS), "--processes", "1"),
-                *("--rate", str(DRAWINGS_PER_SECOND), "--timeout", str(DEADLINE_SECONDS)),
-                *("--warmup", "1", "--seconds", str(SECONDS), "--repeats", "1..1"),
-                *("--max-errors", "1", "--json", str(file)),  # errors are in a line of their own
-            ],
-            check=True,
-            capture_output=True,
-        )
-        result: dict[str, Any] = json.loads(file.read_text())
-    repeat: dict[str, Any] = result["repeats"][0]
-    return repeat
+def _run(address: str) -> Figures:
+    return run_load(ServerOptions(address), WORKLOAD).figures

@@ -1,101 +1,96 @@
-"""A call with one raw image beside a call that does nothing, in the same server."""
+"""A call with one raw image, compared with a no-op call on the same server."""
 
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterable
 
 from benchmarks.h2load import Load, load
-from benchmarks.limits import requests
+from benchmarks.limits import payloads
 from benchmarks.limits.figures import Figure, ratios
-from benchmarks.limits.serving import NOTHING, RECOGNIZE, Served, bare, ours
+from benchmarks.limits.serving import NO_OP, RECOGNIZE, bare_server, unlimited_server
 
 SATURATED_SECONDS = 1.5
-ALONE_SECONDS = 1.0
+SINGLE_CALLER_SECONDS = 1.0
 WARM_UP_SECONDS = 0.3
 CONNECTIONS = 4
 STREAMS = 8
-SAID = {
+LABELS = {
     "image": "raw image",
-    "drawn": "raw image to be scaled and centred",
-    "nothing": "call that does nothing",
+    "drawing": "raw image to be scaled and centered",
+    "no_op": "no-op call",
 }
+
+Values = dict[tuple[str, str], list[float]]
+"""The values of all rounds by server (``grpc``, ``native``, ``bare``) and kind of call."""
 
 
 def measure(rounds: int) -> Iterable[Figure]:
     """Measure both transports, and grpcio's bare server."""
-    rates: dict[tuple[str, str], list[float]] = defaultdict(list)
-    alone_ms: dict[tuple[str, str], list[float]] = defaultdict(list)
-    with contextlib.ExitStack() as servers:
-        transports = {
-            name: servers.enter_context(ours("--transport", name)) for name in ("grpc", "native")
+    rates: Values = defaultdict(list)
+    p50s_ms: Values = defaultdict(list)
+    calls = (
+        ("image", RECOGNIZE, payloads.single_request(payloads.Form.RAW28)),
+        ("drawing", RECOGNIZE, payloads.single_request(payloads.Form.DRAWN28)),
+        ("no_op", NO_OP, b""),
+    )
+    with contextlib.ExitStack() as stack:
+        servers = {
+            name: stack.enter_context(unlimited_server("--transport", name))
+            for name in ("grpc", "native")
         }
-        subjects = [
-            (name, what, served, path, body)
-            for name, served in transports.items()
-            for what, path, body in (
-                ("image", RECOGNIZE, requests.one(requests.Form.RAW28)),
-                ("drawn", RECOGNIZE, requests.one(requests.Form.DRAWN28)),
-                ("nothing", NOTHING, b""),
-            )
-        ]
-        subjects.append(("bare", "nothing", servers.enter_context(bare()), NOTHING, b""))
+        subjects = [(name, server, *call) for name, server in servers.items() for call in calls]
+        subjects.append(("bare", stack.enter_context(bare_server()), *calls[-1]))
         for _ in range(rounds):
-            for name, what, served, path, body in subjects:
-                full = _load(served, path, body, CONNECTIONS, STREAMS, SATURATED_SECONDS)
-                rates[name, what].append(full.calls_per_second)
-                alone = _load(served, path, body, 1, 1, ALONE_SECONDS)
-                alone_ms[name, what].append(alone.p50_ms)
-    for name in transports:
-        yield from _figures(name, rates, alone_ms)
+            for name, server, kind, path, body in subjects:
+                saturated = _load(
+                    server.address, path, body, CONNECTIONS, STREAMS, SATURATED_SECONDS
+                )
+                rates[name, kind].append(saturated.calls_per_second)
+                single = _load(server.address, path, body, 1, 1, SINGLE_CALLER_SECONDS)
+                p50s_ms[name, kind].append(single.p50_ms)
+    for name in servers:
+        yield from _transport_figures(name, rates, p50s_ms)
     yield Figure(
-        "bare_nothing_rate",
-        "grpcio's bare server: a call that does nothing",
-        rates["bare", "nothing"],
-        "calls/s",
-        0,
+        "bare_no_op_rate", "grpcio's bare server: no-op call", rates["bare", "no_op"], "calls/s", 0
     )
     yield Figure(
         "bare_share",
-        "raw image, `grpc` transport: its rate, of the bare server's that does nothing",
-        ratios(rates["grpc", "image"], rates["bare", "nothing"]),
+        "raw image, `grpc` transport: rate relative to the bare server's no-op call",
+        ratios(rates["grpc", "image"], rates["bare", "no_op"]),
     )
 
 
-def _figures(
-    name: str,
-    rates: dict[tuple[str, str], list[float]],
-    alone_ms: dict[tuple[str, str], list[float]],
-) -> Iterable[Figure]:
-    for what, said in SAID.items():
+def _transport_figures(name: str, rates: Values, p50s_ms: Values) -> Iterable[Figure]:
+    for kind, label in LABELS.items():
         yield Figure(
-            f"{name}_{what}_rate", f"{said}, `{name}` transport", rates[name, what], "calls/s", 0
+            f"{name}_{kind}_rate", f"{label}, `{name}` transport", rates[name, kind], "calls/s", 0
         )
         yield Figure(
-            f"{name}_{what}_alone",
-            f"{said}, `{name}` transport: p50 of one caller",
-            alone_ms[name, what],
+            f"{name}_{kind}_p50",
+            f"{label}, `{name}` transport: p50 of one caller",
+            p50s_ms[name, kind],
             "ms",
             3,
         )
     yield Figure(
         f"{name}_rate_share",
-        f"`{name}` transport: rate of raw images, of calls that do nothing",
-        ratios(rates[name, "image"], rates[name, "nothing"]),
+        f"`{name}` transport: rate of raw images relative to no-op calls",
+        ratios(rates[name, "image"], rates[name, "no_op"]),
         at_least=0.75,
     )
     yield Figure(
-        f"{name}_alone_ratio",
-        f"`{name}` transport: p50 of one caller, raw image to nothing",
-        ratios(alone_ms[name, "image"], alone_ms[name, "nothing"]),
+        f"{name}_p50_ratio",
+        f"`{name}` transport: p50 of a raw image relative to a no-op call, one caller",
+        ratios(p50s_ms[name, "image"], p50s_ms[name, "no_op"]),
         at_most=1.5,
     )
 
 
 def _load(
-    served: Served, path: str, body: bytes, connections: int, streams: int, seconds: float
+    address: str, path: str, body: bytes, connections: int, streams: int, seconds: float
 ) -> Load:
     return load(
-        served.address,
+        address,
         path,
         body,
         kind="grpc",

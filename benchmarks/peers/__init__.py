@@ -1,1 +1,1 @@
-"""The same network behind other servers, measured in the same run as digits."""
+"""The same network served by other servers, measured in the same run as digits."""

@@ -1,4 +1,4 @@
-"""What is compared."""
+"""The servers that are compared."""
 
 import sys
 from dataclasses import dataclass
@@ -13,33 +13,34 @@ PEERS: Final = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Contender:
-    """A server, or a program that answers by itself, and how it is asked."""
+    """A server, or a program that predicts in its own process, and how to call it."""
 
     name: str
     protocol: Protocol | None
-    """None: it serves nobody, and measures itself; see ``tutorial/server.py``."""
+    """None for a program that is not a server and measures itself; see ``tutorial/server.py``."""
     folder: str | None = None
-    """Of its server, in this package; None is digits itself."""
+    """Folder of its server in this package; None for digits."""
     environment: str | None = None
-    """Of which folder the requirements are taken; None is its own."""
+    """Folder whose requirements it uses; None for its own."""
     options: tuple[str, ...] = ()
 
     @property
     def requirements(self) -> Path | None:
-        """Its file of requirements; None for digits, that is here already."""
+        """Requirements file; None for digits, which is installed already."""
         if self.folder is None:
             return None
         return PEERS / (self.environment or self.folder) / "requirements.txt"
 
     def command(self, python: Path, port: int) -> list[str]:
-        """Return how it is started; the port is in its environment as well."""
+        """Return the command that starts it. Peers take the port from the environment."""
         if self.folder is None:
-            # The command, and not the module: its workers find it by its name.
+            # The command and not the module, because its workers look it up by name.
             digits = Path(sys.executable).with_name("digits-server")
             return [str(digits), "--port", str(port), *self.options]
         return [str(python), str(PEERS / self.folder / "server.py"), *self.options]
 
 
+# The first one is the baseline of the tables.
 CONTENDERS: Final = (
     Contender("digits", protocols.DIGITS),
     Contender("digits, 2 workers", protocols.DIGITS, options=("--workers", "2")),

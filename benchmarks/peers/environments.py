@@ -1,4 +1,4 @@
-"""A Python environment for each peer: no two of them need agree on versions."""
+"""A Python environment for each peer, because their dependencies conflict."""
 
 import hashlib
 import json
@@ -11,30 +11,30 @@ INSTALL_SECONDS: Final = 900
 
 
 class InstallError(Exception):
-    """A peer's packages could not be installed."""
+    """The packages of a peer could not be installed."""
 
 
 def ensure(folder: Path, requirements: Path) -> Path:
-    """Make an environment if it is not there already, and return its interpreter.
+    """Create an environment unless it is up to date, and return its interpreter.
 
     Raises:
-        InstallError: With the last that pip said.
+        InstallError: The installation failed; the message has the end of pip's output.
     """
     python = folder / "bin" / "python"
-    mark = folder / "requirements.sha256"
+    digest_file = folder / "requirements.sha256"
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
-    if mark.exists() and mark.read_text() == digest:
+    if digest_file.exists() and digest_file.read_text() == digest:
         return python
     folder.parent.mkdir(parents=True, exist_ok=True)
     _run([sys.executable, "-m", "venv", "--clear", str(folder)])
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
     _run([*pip, "--quiet", "--requirement", str(requirements)])
-    mark.write_text(digest)
+    digest_file.write_text(digest)
     return python
 
 
 def versions(python: Path) -> dict[str, str]:
-    """Return what is installed in an environment."""
+    """Return the installed packages of an environment and their versions."""
     listed = subprocess.run(
         [str(python), "-m", "pip", "--disable-pip-version-check", "list", "--format=json"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The shipped network in Keras, as it was before its conversion to LiteRT."""
+"""The shipped network in Keras, before its conversion to LiteRT."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +14,12 @@ SHIPPED_RUN: Final = (
 
 
 def load_keras() -> Any:
-    """Return the network, that maps (N, 28, 28, 1) frames to (N, 11) probabilities."""
+    """Return the network, which maps (N, 28, 28, 1) frames to (N, 11) probabilities."""
     return keras.models.load_model(SHIPPED_RUN, compile=False)
 
 
 def load() -> Any:
-    """Return a traced function from (N, 28, 28) pixels to calibrated probabilities."""
+    """Return a traced function from (N, 28, 28) uint8 pixels to calibrated probabilities."""
     model = load_keras()
     exponent = 1 / temperature(model_folder())
 

@@ -1,7 +1,7 @@
 """The shipped network as the peers serve it. Runs in their environments, without digits.
 
-It is made the fast way of digits' own engine, so that what differs is the server: an
-interpreter for every batch size, allocated and tried beforehand.
+It works like digits' own engine, so that only the servers differ: an interpreter for each batch
+size, allocated and run once at the start.
 """
 
 import json
@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 SHIPPED_MODELS: Final = Path(__file__).parents[2] / "server" / "digits_server" / "shipped_models"
 SIDE: Final = 28
-IMAGE_BYTES: Final = SIDE * SIDE
 CLASS_COUNT: Final = 11
-"""The ten digits, and no digit."""
+"""The ten digits, and "not a digit"."""
 THREADS: Final = 2
 BATCH_SIZES: Final = (16, 8, 4, 2, 1)
 
@@ -24,7 +23,7 @@ class Network:
     """The shipped LiteRT network. Not thread-safe."""
 
     def __init__(self, threads: int = THREADS) -> None:
-        """Load and warm up."""
+        """Load the network and run it once at every batch size."""
         # Imported here: the Keras peers use the rest of this module without LiteRT.
         from ai_edge_litert.interpreter import Interpreter
 
@@ -41,33 +40,33 @@ class Network:
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (N, 11) calibrated probabilities for (N, 28, 28) pixels."""
-        frames = as_frames(images)
+        frames = network_input(images)
         pieces = []
-        begin = 0
+        start = 0
         for size in BATCH_SIZES:
-            while len(frames) - begin >= size:
+            while len(frames) - start >= size:
                 interpreter = self._interpreters[size]
                 index = interpreter.get_input_details()[0]["index"]
-                interpreter.set_tensor(index, frames[begin : begin + size])
+                interpreter.set_tensor(index, frames[start : start + size])
                 interpreter.invoke()
                 output = interpreter.get_output_details()[0]["index"]
                 pieces.append(interpreter.get_tensor(output))
-                begin += size
+                start += size
         return calibrate(np.concatenate(pieces), self._temperature)
 
 
 def model_folder() -> Path:
-    """Return the folder of the highest shipped version."""
+    """Return the folder of the newest shipped version."""
     return max(SHIPPED_MODELS.iterdir(), key=lambda folder: int(folder.name))
 
 
 def temperature(folder: Path) -> float:
-    """Return the one that a model's manifest names."""
+    """Return the calibration temperature from a model's manifest."""
     return float(json.loads((folder / "manifest.json").read_text())["temperature"])
 
 
-def as_frames(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the network's input, (N, 28, 28, 1) in 0..1, for (N, 28, 28) pixels."""
+def network_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return (N, 28, 28, 1) float32 in 0..1 for (N, 28, 28) pixels."""
     return images.reshape(-1, SIDE, SIDE, 1).astype(np.float32) / np.float32(255)
 
 
@@ -78,10 +77,10 @@ def calibrate(probs: NDArray[np.float32], temperature: float) -> NDArray[np.floa
 
 
 def unpack(data: bytes) -> NDArray[np.uint8]:
-    """Return (N, 28, 28) pixels of images that lie one after another."""
+    """Return (N, 28, 28) pixels from the bytes of consecutive images."""
     return np.frombuffer(data, np.uint8).reshape(-1, SIDE, SIDE)
 
 
 def pack(probs: NDArray[np.float32]) -> bytes:
-    """Return probabilities as bytes, the digit being where the largest of the ten is."""
+    """Return (N, 11) probabilities as bytes. The digit is the largest of the first ten."""
     return probs.tobytes()

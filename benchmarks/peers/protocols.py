@@ -1,9 +1,9 @@
-"""How each contender is asked, and how its answers are read."""
+"""The protocols of the contenders: how requests are encoded and responses decoded."""
 
 import base64
 import http.client
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,102 +17,106 @@ from digits.inference.v2 import inference_pb2
 from digits.v1 import recognizer_pb2 as pb
 
 Images = NDArray[np.uint8]
-"""(N, 28, 28)."""
+"""(N, 28, 28) pixels."""
 Probs = NDArray[np.float32]
-"""(N, 10): of the digits, given that it is one."""
+"""(N, 10) probabilities of the digits, given that the image is a digit."""
 
 SERVICE: Final = "/digits.v1.RecognizerService"
 MAX_MESSAGE_BYTES: Final = 32 << 20
 
 
-class AskError(Exception):
-    """A contender did not answer, or not as it should."""
+class CallError(Exception):
+    """A call failed, or its response contradicts itself."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """A way to ask for one image, and for many at once."""
+    """Paths, encoders and decoders of the calls with one image and with a batch."""
 
     kind: Kind
-    one_path: str
-    many_path: str
-    encode_one: Callable[[Images], bytes]
-    encode_many: Callable[[Images], bytes]
-    decode_one: Callable[[bytes], Probs]
-    decode_many: Callable[[bytes], Probs]
+    single_path: str
+    batch_path: str
+    encode_single: Callable[[Images], bytes]
+    encode_batch: Callable[[Images], bytes]
+    decode_single: Callable[[bytes], Probs]
+    decode_batch: Callable[[bytes], Probs]
     content_type: str | None = None
 
-    def ask(self, address: str, path: str, body: bytes, timeout: float) -> bytes:
-        """Make one call.
+    def call(self, address: str, path: str, body: bytes, timeout_seconds: float) -> bytes:
+        """Make one call and return the body of its response.
 
         Raises:
-            AskError: It was not answered.
+            CallError: The call failed.
         """
         if self.kind == "grpc":
-            return _ask_grpc(address, path, body, timeout)
-        return _ask_http(address, path, body, timeout, self.content_type)
+            return _call_grpc(address, path, body, timeout_seconds)
+        return _call_http(address, path, body, timeout_seconds, self.content_type)
 
 
-def _ask_grpc(address: str, path: str, body: bytes, timeout: float) -> bytes:
+def _call_grpc(address: str, path: str, body: bytes, timeout_seconds: float) -> bytes:
     options = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
     with grpc.insecure_channel(address, options) as channel:
         # Without serializers, messages are bytes.
         call: Callable[..., bytes] = channel.unary_unary(path)
         try:
-            return call(body, timeout=timeout)
+            return call(body, timeout=timeout_seconds)
         except grpc.RpcError as error:
-            raise AskError(str(error)) from error
+            raise CallError(str(error)) from error
 
 
-def _ask_http(
-    address: str, path: str, body: bytes, timeout: float, content_type: str | None
+def _call_http(
+    address: str, path: str, body: bytes, timeout_seconds: float, content_type: str | None
 ) -> bytes:
-    connection = http.client.HTTPConnection(address, timeout=timeout)
+    connection = http.client.HTTPConnection(address, timeout=timeout_seconds)
     try:
         headers = {"content-type": content_type or "application/octet-stream"}
         connection.request("POST", path, body, headers)
         response = connection.getresponse()
-        answer = response.read()
+        content = response.read()
     except (OSError, http.client.HTTPException) as error:
-        raise AskError(repr(error)) from error
+        raise CallError(repr(error)) from error
     finally:
         connection.close()
     if response.status != 200:
-        raise AskError(f"{response.status}: {answer[:200]!r}")
-    return answer
+        raise CallError(f"{response.status}: {content[:200]!r}")
+    return content
 
 
-def given_digit(probs: NDArray[np.float32]) -> Probs:
-    """Return the shares of the ten digits alone."""
-    ten = probs[:, :10]
-    return np.asarray(ten / ten.sum(axis=1, keepdims=True), np.float32)
+def digit_probs(probs: NDArray[np.float32]) -> Probs:
+    """Return (N, 10) probabilities of the digits, given that the image is a digit.
+
+    Args:
+        probs: (N, 10 or more) probabilities, the ten digits first.
+    """
+    digits = probs[:, :10]
+    return np.asarray(digits / digits.sum(axis=1, keepdims=True), np.float32)
 
 
 def _raw_image(image: Images) -> pb.Image:
     return pb.Image(raw=pb.RawImage(width=SIDE, height=SIDE, data=image.tobytes()))
 
 
-def _digits_probs(predictions: list[pb.Prediction]) -> Probs:
+def _prediction_probs(predictions: Sequence[pb.Prediction]) -> Probs:
     for prediction in predictions:
         if prediction.digit != int(np.argmax(prediction.probabilities)):
-            raise AskError("the digit is not the likeliest")
+            raise CallError("the digit is not the most probable one")
     return np.array([prediction.probabilities for prediction in predictions], np.float32)
 
 
-def _decode_recognized(answer: bytes) -> Probs:
-    return _digits_probs([pb.RecognizeResponse.FromString(answer).predictions[0]])
+def _decode_response(body: bytes) -> Probs:
+    return _prediction_probs([pb.RecognizeResponse.FromString(body).predictions[0]])
 
 
-def _decode_batch(answer: bytes) -> Probs:
-    results = pb.RecognizeBatchResponse.FromString(answer).results
-    return _digits_probs([result.predictions[0] for result in results])
+def _decode_batch_response(body: bytes) -> Probs:
+    results = pb.RecognizeBatchResponse.FromString(body).results
+    return _prediction_probs([result.predictions[0] for result in results])
 
 
-def _packed(answer: bytes) -> Probs:
-    return given_digit(np.frombuffer(answer, np.float32).reshape(-1, CLASS_COUNT))
+def _decode_packed(body: bytes) -> Probs:
+    return digit_probs(np.frombuffer(body, np.float32).reshape(-1, CLASS_COUNT))
 
 
-def _pixels(images: Images) -> bytes:
+def _encode_pixels(images: Images) -> bytes:
     return images.tobytes()
 
 
@@ -124,8 +128,8 @@ def _encode_inference(images: Images) -> bytes:
     return request.SerializeToString()
 
 
-def _decode_inference(answer: bytes) -> Probs:
-    return _packed(inference_pb2.ModelInferResponse.FromString(answer).raw_output_contents[0])
+def _decode_inference(body: bytes) -> Probs:
+    return _decode_packed(inference_pb2.ModelInferResponse.FromString(body).raw_output_contents[0])
 
 
 def _encode_json(images: Images) -> bytes:
@@ -134,17 +138,18 @@ def _encode_json(images: Images) -> bytes:
     ).encode()
 
 
-def _decode_json(answer: bytes) -> Probs:
-    return given_digit(np.array(json.loads(answer), np.float32))
+def _decode_json(body: bytes) -> Probs:
+    return digit_probs(np.array(json.loads(body), np.float32))
 
 
-def _same_for_many(
+def _one_method(
     kind: Kind,
     path: str,
     encode: Callable[[Images], bytes],
     decode: Callable[[bytes], Probs],
     content_type: str | None = None,
 ) -> Protocol:
+    """Return a protocol that has the same method for one image and for a batch."""
     return Protocol(kind, path, path, encode, encode, decode, decode, content_type)
 
 
@@ -156,14 +161,12 @@ DIGITS: Final = Protocol(
     lambda images: pb.RecognizeBatchRequest(
         images=[_raw_image(image) for image in images]
     ).SerializeToString(),
-    _decode_recognized,
-    _decode_batch,
+    _decode_response,
+    _decode_batch_response,
 )
-INFERENCE: Final = _same_for_many(
+INFERENCE: Final = _one_method(
     "grpc", "/inference.GRPCInferenceService/ModelInfer", _encode_inference, _decode_inference
 )
-RAW_GRPC: Final = _same_for_many("grpc", "/digits/predict", _pixels, _packed)
-RAW_HTTP: Final = _same_for_many("http", "/predict", _pixels, _packed)
-JSON_HTTP: Final = _same_for_many(
-    "http", "/predict", _encode_json, _decode_json, "application/json"
-)
+RAW_GRPC: Final = _one_method("grpc", "/digits/predict", _encode_pixels, _decode_packed)
+RAW_HTTP: Final = _one_method("http", "/predict", _encode_pixels, _decode_packed)
+JSON_HTTP: Final = _one_method("http", "/predict", _encode_json, _decode_json, "application/json")

@@ -1,10 +1,10 @@
-"""Measures digits and its peers in one run: the same machine, network and images.
+"""Measure digits and its peers in one run: the same machine, network and images.
 
-    python -m benchmarks.peers.run [--only digits,mosec] [--rounds 5] [--seconds 4]
+    python -m benchmarks.peers.run [--only NAME]... [--rounds 5] [--seconds 4]
 
-Rounds go through all contenders, each started anew, one at a time, so that what else the
-machine does meets all alike. The load generator shares the cores with the server. Figures go
-to a JSON file, every round of them; a table of medians is printed.
+Every round runs each contender once, one at a time, so that other load on the machine affects all
+of them alike. The load generator shares the cores with the server. The figures of every round go
+to a JSON file; a table of medians, relative to the first contender, is printed.
 """
 
 import argparse
@@ -13,31 +13,38 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from benchmarks import performance_doc
 from benchmarks.h2load import LoadError
-from benchmarks.peers import environments, processes, rounds
+from benchmarks.peers import environments, process_tree, rounds
 from benchmarks.peers.contenders import CONTENDERS, Contender
-from benchmarks.peers.images import MANY, Questions, questions
-from benchmarks.peers.machine import machine
+from benchmarks.peers.drivers import (
+    BATCHES_IN_FLIGHT,
+    Driver,
+    DriverError,
+    ProgramDriver,
+    ServerDriver,
+)
+from benchmarks.peers.reference import BATCH_SIZE, Reference, make_reference
 from benchmarks.peers.rounds import Round
-from benchmarks.peers.subjects import MANY_IN_FLIGHT, Program, Service, Subject, SubjectError
+from benchmarks.provenance import provenance
+from benchmarks.result_files import FOLDER
 
 REPOSITORY: Final = Path(__file__).parents[2]
 VENVS: Final = Path.home() / ".cache" / "digits-benchmarks"
-OUT: Final = REPOSITORY / "benchmarks" / "results" / "peers.json"
 RATE: Final = 100.0
-"""Calls a second at which waiting times are compared: all servers hold it on two cores."""
+"""Calls per second at which latencies are compared: every server sustains it on two cores."""
 
 
 @dataclass
 class Record:
-    """A contender, and what its rounds gave."""
+    """A contender and the results of its rounds."""
 
     contender: Contender
     python: Path
@@ -45,113 +52,135 @@ class Record:
     rounds: list[Round] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     in_flight: int = 0
-    """The best of it; 0: not sought yet."""
+    """The best number of calls in flight; 0 until it is known."""
 
     @property
-    def is_hopeless(self) -> bool:
-        """Whether it did not even run once."""
+    def is_failed(self) -> bool:
+        """Whether the contender has failed and has never succeeded."""
         return bool(self.errors) and not self.rounds
 
 
-def main() -> int:
-    """Run."""
-    args = _arguments()
-    processes.adopt_orphans()
-    asked = questions()
-    records = [_record(one, args.venvs) for one in _chosen(args.only)]
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    args = _parse(arguments)
+    process_tree.adopt_orphans()
+    reference = make_reference()
+    chosen = [one for one in CONTENDERS if not args.only or one.name in args.only]
+    records = [_prepare(contender, args.venvs) for contender in chosen]
     with tempfile.NamedTemporaryFile(suffix=".npy") as images:
-        np.save(images.name, asked.images)
+        np.save(images.name, reference.images)
         for number in range(1, args.rounds + 1):
             for record in records:
-                if record.is_hopeless:
+                if record.is_failed:
                     continue
                 _log(f"round {number}: {record.contender.name}")
                 try:
-                    record.rounds.append(_round(record, asked, images.name, args))
-                except (SubjectError, LoadError, OSError) as error:
+                    record.rounds.append(_measure(record, reference, images.name, args))
+                except (DriverError, LoadError, OSError) as error:
                     record.errors.append(f"round {number}: {error}")
                     _log(f"    {error}")
                 else:
                     _log(f"    {record.rounds[-1]}")
+    report = _report(records, args)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(_report(records, args), indent=2) + "\n")
-    print(_table(records, args.rate))
+    args.out.write_text(json.dumps(report, indent=1) + "\n")
+    print(performance_doc.peers_table(report))
     return 0
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    add = parser.add_argument
-    add("--only", default="", help="names, with commas between; default: all")
-    add("--rounds", type=int, default=5)
-    add("--seconds", type=float, default=4.0, help="of each load; default: 4")
-    add("--in-flight", default="32,64,128", help="of which the best is sought")
-    add("--rate", type=float, default=RATE, help="calls a second for waiting times")
-    add("--venvs", type=Path, default=VENVS, help="folder of the peers' environments")
-    add("--out", type=Path, default=OUT)
-    return parser.parse_args()
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.peers.run", description=(__doc__ or "").partition("\n")[0]
+    )
+    names = [contender.name for contender in CONTENDERS]
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=names,
+        metavar="NAME",
+        help=f"measure only this contender; may be repeated. Names: {'; '.join(names)}",
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument(
+        "--seconds", type=float, default=4.0, help="duration of each load; default: %(default)s"
+    )
+    parser.add_argument(
+        "--in-flight",
+        default="32,64,128",
+        help="numbers of calls in flight to choose the best from; default: %(default)s",
+    )
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=RATE,
+        help="calls per second at which latencies are compared; default: %(default)s",
+    )
+    parser.add_argument(
+        "--venvs",
+        type=Path,
+        default=VENVS,
+        help="folder of the peers' environments; default: %(default)s",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=FOLDER / "peers.json",
+        help="file for the figures; default: %(default)s",
+    )
+    return parser.parse_args(arguments)
 
 
-def _chosen(only: str) -> list[Contender]:
-    names = {name.strip() for name in only.split(",") if name.strip()}
-    # "digits" alone is all ways to run it, whose names go on after it.
-    chosen = [one for one in CONTENDERS if not names or {one.name, one.name.split(",")[0]} & names]
-    unknown = names - {one.name.split(",")[0] for one in CONTENDERS}
-    if unknown:
-        raise SystemExit(f"no such contender: {', '.join(sorted(unknown))}")
-    return chosen
-
-
-def _record(contender: Contender, venvs: Path) -> Record:
+def _prepare(contender: Contender, venvs: Path) -> Record:
     if contender.requirements is None:
         record = Record(contender, Path(sys.executable))
     else:
         folder = contender.requirements.parent
         record = Record(contender, venvs / folder.name / "bin" / "python")
-        _log(f"environment of {contender.name}")
+        _log(f"installing {contender.name}")
         try:
             environments.ensure(venvs / folder.name, contender.requirements)
         except environments.InstallError as error:
             record.errors.append(f"not installed: {error}")
+            _log(f"    {error}")
             return record
     record.versions = environments.versions(record.python)
     return record
 
 
-def _round(record: Record, asked: Questions, images: str, args: argparse.Namespace) -> Round:
+def _measure(record: Record, reference: Reference, images: str, args: argparse.Namespace) -> Round:
     contender = record.contender
-    port = processes.free_port()
+    port = process_tree.free_port()
     command = contender.command(record.python, port)
     environment = {"PYTHONPATH": os.fspath(REPOSITORY)}
-    if contender.protocol is None:
+    is_program = contender.protocol is None
+    if is_program:
         command.append(images)
-        environment["ANSWERS"] = "1"
-    began = time.monotonic()
-    with processes.started(command, port, environment) as server:
-        subject: Subject
+    start = time.monotonic()
+    with process_tree.run_server(command, port, environment, has_output=is_program) as server:
+        driver: Driver
         if contender.protocol is None:
-            subject = Program(server, asked)
+            driver = ProgramDriver(server, reference)
         else:
             in_flight = tuple(int(number) for number in args.in_flight.split(","))
-            subject = Service(server, contender.protocol, asked, in_flight)
-        ready_seconds = rounds.wait_ready(subject, began)
-        subject.check()
+            driver = ServerDriver(server, contender.protocol, reference, in_flight)
+        driver.wait_until_ready()
+        ready_seconds = time.monotonic() - start
+        driver.check()
         figures, record.in_flight = rounds.measure(
-            subject, ready_seconds, record.in_flight, args.seconds, args.rate
+            driver, ready_seconds, record.in_flight, args.seconds, args.rate
         )
         return figures
 
 
 def _report(records: list[Record], args: argparse.Namespace) -> dict[str, Any]:
     return {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
+        **provenance(),
         "settings": {
             "rounds": args.rounds,
             "seconds": args.seconds,
             "rate_calls_per_second": args.rate,
-            "images_in_a_batch": MANY,
-            "batches_in_flight": MANY_IN_FLIGHT,
+            "images_in_a_batch": BATCH_SIZE,
+            "batches_in_flight": BATCHES_IN_FLIGHT,
         },
         "contenders": [_contender_report(record, args.rate) for record in records],
     }
@@ -166,29 +195,6 @@ def _contender_report(record: Record, rate: float) -> dict[str, Any]:
         "rounds": rounds.as_json(record.rounds),
         "versions": record.versions,
     }
-
-
-def _table(records: list[Record], rate: float) -> str:
-    lines = [
-        f"| | calls/s (in flight) | p50 alone | p99 at {rate:g}/s | images/s by {MANY} "
-        "| memory | ready |",
-        "|---|--:|--:|--:|--:|--:|--:|",
-    ]
-    for record in records:
-        name = record.contender.name
-        if not record.rounds:
-            lines.append(f"| {name} | {' '.join(record.errors[0].split())[:200]} | | | | | |")
-            continue
-        result = rounds.summary(record.rounds, rate)
-        median = result["median"]
-        held = "" if result["rate_held"] else f" ({median['rate_calls_per_second']:.0f}/s)"
-        lines.append(
-            f"| {name} | {median['calls_per_second']:,.0f} ({record.in_flight}) "
-            f"| {median['alone_p50_ms']:.2f} ms | {median['rate_p99_ms']:.1f} ms{held} "
-            f"| {median['batch_images_per_second']:,.0f} | {median['memory_mb']:,.0f} MB "
-            f"| {median['ready_seconds']:.1f} s |"
-        )
-    return "\n".join(lines)
 
 
 def _log(text: str) -> None:

@@ -1,6 +1,9 @@
-"""Callers that count every answer, and models for them to be answered by."""
+"""Load that counts every prediction, and models for servers to pick up."""
 
+import asyncio
+import contextlib
 import dataclasses
+import itertools
 import shutil
 import threading
 import time
@@ -8,62 +11,89 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from digits_client import Client
+from digits_client import AsyncClient
+from digits_client.bench.load import MakeCall, closed_loop
+from digits_client.bench.recording import OK, Meter, Outcome
+from digits_client.errors import DigitsError
 from digits_server import models
 from digits_server.settings import SHIPPED_MODELS
 
 PATIENCE_SECONDS = 30
 SAMPLES = [f"samples/{digit}/marker.png" for digit in range(10)]
+CALLERS = 4
 
 
 class Load:
-    """Asks for the samples again and again from several threads until it is told to end."""
+    """Recognizes the samples repeatedly, from another thread, until ``end``.
+
+    It runs digits-bench's closed loop, but calls through the client library, which retries as it
+    does for a user.
+    """
 
     def __init__(self, address: str, timeout_seconds: float = 20) -> None:
         self.versions: set[str] = set()
-        """Of the models that answered."""
-        self._address = address
-        self._timeout_seconds = timeout_seconds
-        self._ending = threading.Event()
-        self._asked = threading.Semaphore(0)
-        self._threads = ThreadPoolExecutor(4)
-        self._done = [self._threads.submit(self._ask) for _ in range(4)]
+        """Versions of the models that made the predictions."""
+        self._digits = {Path(sample).read_bytes(): digit for digit, sample in enumerate(SAMPLES)}
+        self._predictions: list[tuple[int, int | None]] = []
+        self._failures: list[DigitsError] = []
+        self._succeeded = threading.Semaphore(0)
+        self._stop = asyncio.Event()  # the loop reads it and never waits for it
+        self._thread = ThreadPoolExecutor(1)
+        self._loop = self._thread.submit(asyncio.run, self._run(address, timeout_seconds))
 
-    def _ask(self) -> list[tuple[int, int | None]]:
-        """Return what was asked with what was answered: each call once."""
-        answers = []
-        with Client(self._address, timeout_seconds=self._timeout_seconds) as client:
-            while not self._ending.is_set():
-                for digit, sample in enumerate(SAMPLES):
-                    answer = client.recognize(sample)
-                    answers.append((digit, answer.digit))
-                    self.versions.add(answer.model_version)
-                    self._asked.release()
-        return answers
+    async def _run(self, address: str, timeout_seconds: float) -> None:
+        async with contextlib.AsyncExitStack() as clients:
+            make_calls = [
+                self._make_call(
+                    await clients.enter_async_context(
+                        AsyncClient(address, timeout_seconds=timeout_seconds)
+                    )
+                )
+                for _ in range(CALLERS)
+            ]
+            meter = Meter(asyncio.get_running_loop().time(), seconds=1, repeats=0)
+            requests = itertools.cycle(self._digits)
+            await closed_loop(make_calls, requests, CALLERS, meter, self._stop)
+
+    def _make_call(self, client: AsyncClient) -> MakeCall:
+        async def make_call(content: bytes) -> Outcome:
+            try:
+                prediction = await client.recognize(content)
+            except DigitsError as error:
+                self._failures.append(error)
+                return Outcome("FAILED", {})
+            self._predictions.append((self._digits[content], prediction.digit))
+            self.versions.add(prediction.model_version)
+            self._succeeded.release()
+            return Outcome(OK, {})
+
+        return make_call
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many more calls have been answered, from now on."""
-        while self._asked.acquire(blocking=False):
+        """Wait until so many more calls have succeeded, from now on."""
+        while self._succeeded.acquire(blocking=False):
             pass
         for _ in range(count):
-            assert self._asked.acquire(timeout=PATIENCE_SECONDS)
+            assert self._succeeded.acquire(timeout=PATIENCE_SECONDS)
 
     def end(self) -> list[tuple[int, int | None]]:
-        """Return all answers.
+        """Stop, and return the drawn and the recognized digit of each call.
 
         Raises:
             DigitsError: A call failed.
         """
-        self._ending.set()
-        answers = [answer for done in self._done for answer in done.result()]
-        self._threads.shutdown()
-        return answers
+        self._stop.set()
+        self._loop.result()
+        self._thread.shutdown()
+        if self._failures:
+            raise self._failures[0]
+        return self._predictions
 
 
-def until(is_so: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, "it never came to pass"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never held"
         time.sleep(0.02)
 
 

@@ -1,11 +1,11 @@
-"""Starts BentoML's own server for ``service.py`` beside it."""
+"""Starts BentoML's server with the service in ``service.py``."""
 
 import os
 import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    # A path to the service is read from where it is run.
+    # bentoml resolves the service's path in the working directory.
     os.chdir(Path(__file__).parent)
     bentoml = str(Path(sys.executable).with_name("bentoml"))
     os.execv(

@@ -1,8 +1,8 @@
 """The shipped network behind BentoML: JSON with base64, adaptive batching.
 
-Base64 in JSON is faster for it than an array of 784 numbers. One worker, as the network takes
-both cores. Its batcher learns by itself how long to wait; ``max_latency_ms`` is only where it
-begins to refuse.
+Base64 in JSON is faster for it than an array of 784 numbers. One worker, because the network uses
+both cores. Its batcher adapts its delay by itself; ``max_latency_ms`` is only the limit above which
+it rejects requests.
 """
 
 import base64
@@ -22,7 +22,7 @@ MAX_LATENCY_MS = 10_000
     logging={"access": {"enabled": False}},
 )
 class Digits:
-    """Answers requests of one image or more."""
+    """Serves requests of one or more images."""
 
     def __init__(self) -> None:
         """Load the network."""
@@ -35,5 +35,5 @@ class Digits:
         max_latency_ms=MAX_LATENCY_MS,
     )
     def predict(self, images: list[str]) -> np.ndarray:
-        """Return probabilities for base64 of raw pixels, an image each."""
+        """Return probabilities for images, each the base64 of its raw pixels."""
         return self.network.predict(unpack(b"".join(map(base64.b64decode, images))))

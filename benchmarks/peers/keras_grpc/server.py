@@ -1,8 +1,8 @@
 """The shipped Keras network behind a plain grpcio server.
 
-As TensorFlow advises for inference: one traced ``tf.function`` for any batch size, called
-directly. A plain server has no batching: each call is its own batch. Its threads are as many
-as calls that TensorFlow can use the cores for.
+As TensorFlow recommends for inference: one traced ``tf.function`` for any batch size, called
+directly. A plain server has no batching: each call is a batch. More threads would not help,
+because TensorFlow already uses all cores.
 """
 
 import os
@@ -22,7 +22,7 @@ THREADS = 4
 
 
 class Digits(grpc.GenericRpcHandler):
-    """Answers calls of one image or more, as bytes: nothing is lost to parsing messages."""
+    """Serves calls of one or more images as raw bytes, which need no parsing."""
 
     def __init__(self) -> None:
         """Load the network."""
@@ -31,12 +31,12 @@ class Digits(grpc.GenericRpcHandler):
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler | None:
-        """Know one method."""
+        """Return the handler of the one method."""
         if handler_call_details.method != "/digits/predict":
             return None
-        return grpc.unary_unary_rpc_method_handler(self._answer)
+        return grpc.unary_unary_rpc_method_handler(self._predict_bytes)
 
-    def _answer(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+    def _predict_bytes(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         return pack(self._predict(tf.constant(unpack(request))).numpy())
 
 

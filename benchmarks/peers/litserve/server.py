@@ -1,7 +1,7 @@
 """The shipped network behind LitServe: bytes in, bytes out, dynamic batching.
 
-``fast_queue`` is what its documents advise for high throughput. One worker, as the network
-takes both cores, and as many processes for HTTP, which is the default.
+``fast_queue`` is what its documentation recommends for high throughput. One worker, because the
+network uses both cores, and one process for HTTP, which is the default.
 """
 
 import os
@@ -19,7 +19,7 @@ BATCH_SECONDS = 0.001
 
 
 class Digits(ls.LitAPI):
-    """Answers requests of one image or more."""
+    """Serves requests of one or more images."""
 
     def setup(self, device: str) -> None:
         """Load the network."""
@@ -28,24 +28,24 @@ class Digits(ls.LitAPI):
     def decode_request(
         self, request: Annotated[bytes, Body(media_type="application/octet-stream")]
     ) -> NDArray[np.uint8]:
-        """Take raw bytes, in place of JSON."""
+        """Decode raw bytes instead of JSON."""
         return unpack(request)
 
     def batch(self, inputs: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-        """Leave the requests of a batch apart: each has as many images as it likes."""
+        """Keep the requests of a batch separate: each may have any number of images."""
         return inputs
 
     def predict(self, x: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """Answer the requests of a batch at once."""
+        """Predict all requests of a batch together."""
         probs = self.network.predict(np.concatenate(x))
         return np.split(probs, np.cumsum([len(images) for images in x])[:-1])
 
     def unbatch(self, output: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """Hand each request its own."""
+        """Return the probabilities of each request."""
         return output
 
     def encode_response(self, output: NDArray[np.float32]) -> Response:
-        """Answer with raw bytes."""
+        """Encode as raw bytes."""
         return Response(pack(output), media_type="application/octet-stream")
 
 

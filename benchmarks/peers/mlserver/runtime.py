@@ -1,4 +1,4 @@
-"""The shipped network as a runtime of MLServer."""
+"""The shipped network as an MLServer runtime."""
 
 import numpy as np
 from mlserver import MLModel
@@ -9,7 +9,7 @@ from benchmarks.peers.network import Network, unpack
 
 
 class Digits(MLModel):
-    """Answers requests of one image or more."""
+    """Serves requests of one or more images."""
 
     async def load(self) -> bool:
         """Load the network."""
@@ -17,7 +17,7 @@ class Digits(MLModel):
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Answer the requests of a batch at once."""
+        """Predict all requests of a batch together."""
         images = NumpyCodec.decode_input(payload.inputs[0])
         probs = self.network.predict(unpack(np.ascontiguousarray(images, np.uint8).tobytes()))
         return InferenceResponse(

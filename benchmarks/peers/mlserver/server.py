@@ -1,7 +1,7 @@
 """The shipped network behind MLServer: its gRPC, adaptive batching.
 
-No pool of workers, which is there for models that hold Python's lock: this one lets go of it
-and takes both cores, and a pool adds a way between processes. A wait of 1 ms.
+No worker pool: that is for models that hold Python's lock. This one releases the lock and uses both
+cores, and a pool would add communication between processes. The batching delay is 1 ms.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ BATCH_SECONDS = 0.001
 
 
 def free_port() -> int:
-    """Return a port for what nobody asks here: MLServer wants one for HTTP."""
+    """Return a free port for HTTP, which MLServer requires and nobody uses here."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return int(unused.getsockname()[1])

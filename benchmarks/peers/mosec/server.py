@@ -1,6 +1,6 @@
 """The shipped network behind mosec: bytes in, bytes out, dynamic batching.
 
-One worker, as the network takes both cores; a wait of 1 ms is the least that mosec knows.
+One worker, because the network uses both cores. The batching delay of 1 ms is mosec's minimum.
 """
 
 import os
@@ -16,7 +16,7 @@ MAX_BATCH_REQUESTS = 32
 
 
 class Digits(Worker):
-    """Answers requests of one image or more."""
+    """Serves requests of one or more images."""
 
     def __init__(self) -> None:
         """Load the network."""
@@ -24,17 +24,17 @@ class Digits(Worker):
         self.network = Network()
 
     def deserialize(self, data: bytes) -> NDArray[np.uint8]:
-        """Take raw bytes, in place of JSON."""
+        """Decode raw bytes instead of JSON."""
         return unpack(data)
 
     def forward(self, data: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """Answer the requests of a batch at once."""
+        """Predict all requests of a batch together."""
         probs = self.network.predict(np.concatenate(data))
         ends = np.cumsum([len(images) for images in data])[:-1]
         return np.split(probs, ends)
 
     def serialize(self, data: Any) -> bytes:
-        """Answer with raw bytes."""
+        """Encode as raw bytes."""
         return pack(data)
 
 

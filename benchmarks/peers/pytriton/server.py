@@ -1,6 +1,6 @@
 """The shipped network behind Triton, through PyTriton: its gRPC, dynamic batching.
 
-No queue delay, which is Triton's default: a batch is what came while the last one was computed.
+No queue delay, which is Triton's default: a batch holds what arrived during the previous one.
 """
 
 import os
@@ -19,14 +19,14 @@ MAX_BATCH_IMAGES = 256
 
 
 def free_port() -> int:
-    """Return a port for what nobody asks here: Triton wants one for HTTP."""
+    """Return a free port for HTTP, which Triton requires and nobody uses here."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return int(unused.getsockname()[1])
 
 
 if __name__ == "__main__":
-    # Its backend embeds Python and has to find this one's library, not another of the system.
+    # Triton's backend embeds Python and must find the library of this interpreter.
     os.environ["LD_LIBRARY_PATH"] = os.pathsep.join(
         filter(None, (sysconfig.get_config_var("LIBDIR"), os.environ.get("LD_LIBRARY_PATH")))
     )
@@ -34,7 +34,7 @@ if __name__ == "__main__":
 
     @batch
     def predict(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """Answer the requests of a batch at once."""
+        """Predict all requests of a batch together."""
         return {"probabilities": network.predict(images)}
 
     config = TritonConfig(

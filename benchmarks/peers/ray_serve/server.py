@@ -1,7 +1,8 @@
 """The shipped network behind Ray Serve: bytes in, bytes out, ``serve.batch``.
 
-One replica, as the network takes both cores. The environment variables are what its performance
-guide advises for throughput; HAProxy in place of its own proxy takes three times the calls.
+One replica, because the network uses both cores. The environment variables are those that its
+performance guide recommends for throughput; with HAProxy instead of its own proxy it serves three
+times as many calls.
 """
 
 import os
@@ -26,7 +27,7 @@ BATCH_SECONDS = 0.001
 
 @serve.deployment(num_replicas=1, max_ongoing_requests=1024, ray_actor_options={"num_cpus": 1})
 class Digits:
-    """Answers requests of one image or more."""
+    """Serves requests of one or more images."""
 
     def __init__(self) -> None:
         """Load the network."""
@@ -34,12 +35,12 @@ class Digits:
 
     @serve.batch(max_batch_size=MAX_BATCH_REQUESTS, batch_wait_timeout_s=BATCH_SECONDS)
     async def predict(self, requests: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """Answer the requests of a batch at once."""
+        """Predict all requests of a batch together."""
         probs = self.network.predict(np.concatenate(requests))
         return np.split(probs, np.cumsum([len(images) for images in requests])[:-1])
 
     async def __call__(self, request: Request) -> Response:
-        """Take raw bytes and answer with raw bytes."""
+        """Return raw bytes for raw bytes."""
         probs = await self.predict(unpack(await request.body()))
         return Response(pack(probs), media_type="application/octet-stream")
 

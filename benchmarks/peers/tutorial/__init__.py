@@ -1,1 +1,1 @@
-"""The peer: the tutorial's way."""
+"""The peer: model.predict, as in the tutorial."""

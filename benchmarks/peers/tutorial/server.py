@@ -1,8 +1,8 @@
-"""The tutorial's way: ``model.predict`` in the program itself. It serves nobody.
+"""The tutorial's way: ``model.predict`` in the program itself, without a server.
 
-It reads a line of JSON and writes one, so that it is measured like the servers:
-``{"answer": true}`` gets the probabilities of all images, ``{"images": N, "seconds": S,
-"rate": R}`` figures of calls of N images, as fast as it can where the rate is null.
+So that it can be measured like the servers, it reads a line of JSON and writes one.
+``{"predict": N}`` returns the probabilities of the first N images. ``{"images": N, "seconds": S,
+"rate": R}`` returns the figures of calls with N images each, as fast as possible where R is null.
 """
 
 import os
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.keras_network import load_keras
-from benchmarks.peers.network import as_frames, calibrate, model_folder, temperature
+from benchmarks.peers.network import calibrate, model_folder, network_input, temperature
 
 
 class Program:
@@ -32,40 +32,40 @@ class Program:
 
     def predict(self, count: int) -> NDArray[np.float32]:
         """Return the probabilities of the first images."""
-        frames = as_frames(self._images[:count])
+        frames = network_input(self._images[:count])
         probs = self._model.predict(frames, batch_size=len(self._images), verbose=0)
         return calibrate(probs, self._temperature)
 
     def measure(self, count: int, seconds: float, rate: float | None) -> dict[str, Any]:
-        """Return the calls a second, and their times in milliseconds."""
-        times = []
-        began = now = time.perf_counter()
-        while now - began < seconds:
+        """Return the calls per second, and percentiles of their latency."""
+        latencies_ms = []
+        start = now = time.perf_counter()
+        while now - start < seconds:
             if rate is not None:
-                time.sleep(max(0.0, began + len(times) / rate - now))
+                time.sleep(max(0.0, start + len(latencies_ms) / rate - now))
             sent = time.perf_counter()
             self.predict(count)
             now = time.perf_counter()
-            times.append((now - sent) * 1000)
+            latencies_ms.append((now - sent) * 1000)
         return {
-            "calls_per_second": len(times) / (now - began),
-            "p50_ms": float(np.percentile(times, 50)),
-            "p99_ms": float(np.percentile(times, 99)),
-            "answered": len(times),
+            "calls_per_second": len(latencies_ms) / (now - start),
+            "p50_ms": float(np.percentile(latencies_ms, 50)),
+            "p99_ms": float(np.percentile(latencies_ms, 99)),
+            "succeeded": len(latencies_ms),
         }
 
 
 def main() -> None:
-    """Answer line by line."""
+    """Respond to requests line by line."""
     images = np.load(sys.argv[1])
     program = Program(images)
     for line in sys.stdin:
-        asked = json.loads(line)
-        if "answer" in asked:
-            answer: Any = program.predict(asked["answer"]).tolist()
+        request = json.loads(line)
+        if "predict" in request:
+            response: Any = program.predict(request["predict"]).tolist()
         else:
-            answer = program.measure(asked["images"], asked["seconds"], asked["rate"])
-        print(json.dumps(answer), flush=True)
+            response = program.measure(request["images"], request["seconds"], request["rate"])
+        print(json.dumps(response), flush=True)
 
 
 if __name__ == "__main__":

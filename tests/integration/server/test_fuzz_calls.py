@@ -21,7 +21,7 @@ async def test_mutated_messages_to_every_method_have_proper_statuses(
     for _ in range(400):
         method, kind = chance.choice(list(fuzz.METHODS.items()))
         content = fuzz.message(kind, SEEDS, chance)
-        outcomes[await fuzz.called(running_server.channel, method, content)] += 1
+        outcomes[await fuzz.call_status(running_server.channel, method, content)] += 1
     assert set(outcomes) <= fuzz.PROPER
     assert outcomes["OK"] > 20
     assert outcomes["INVALID_ARGUMENT"] > 50

@@ -1,4 +1,4 @@
-"""Reading h2load, and giving it what it needs."""
+"""What is read from h2load's output, and the requests that h2load is given."""
 
 import http.server
 import shutil
@@ -21,57 +21,57 @@ LOG = "10\t200\t4000\n11\t503\t9\n12\t200\t1000\n13\t200\t2000\n"
 needs_h2load = pytest.mark.skipif(shutil.which("h2load") is None, reason="h2load is not installed")
 
 
-def test_times_are_those_of_answers_and_calls_under_way_at_the_end_are_no_failures() -> None:
+def test_latencies_count_2xx_responses_and_calls_in_flight_at_the_end_are_not_failures() -> None:
     load = h2load.read_results([Result(REPORT, LOG)], seconds=2)
 
     assert load.calls_per_second == 1.5
-    assert (load.answered, load.failed) == (3, 1)
+    assert (load.succeeded, load.failed) == (3, 1)
     assert (load.p50_ms, load.p99_ms) == (2.0, 4.0)
-    assert load.answer_bytes == 61.0
+    assert load.response_bytes == 61.0
 
 
-def test_processes_side_by_side_are_one_load() -> None:
+def test_parallel_processes_are_added_up_to_one_load() -> None:
     load = h2load.read_results([Result(REPORT, LOG), Result(REPORT, LOG)], seconds=2)
 
-    assert (load.calls_per_second, load.answered, load.failed) == (3.0, 6, 2)
-    assert load.answer_bytes == 61.0
+    assert (load.calls_per_second, load.succeeded, load.failed) == (3.0, 6, 2)
+    assert load.response_bytes == 61.0
 
 
-def test_errored_and_timed_out_calls_are_failures_once() -> None:
+def test_errored_and_timed_out_calls_count_as_failures_once() -> None:
     report = REPORT.replace("1 failed, 0 errored, 0 timeout", "3 failed, 1 errored, 2 timeout")
 
     load = h2load.read_results([Result(report, LOG + "14\t-1\t7\n")], seconds=2)
 
-    assert (load.answered, load.failed) == (3, 4)
+    assert (load.succeeded, load.failed) == (3, 4)
 
 
-def test_no_answer_is_an_error() -> None:
-    with pytest.raises(LoadError, match="nothing was answered"):
+def test_a_load_without_a_successful_call_is_an_error() -> None:
+    with pytest.raises(LoadError, match="no call succeeded"):
         h2load.read_results([Result(REPORT, "")], seconds=2)
 
 
-def test_other_output_is_an_error() -> None:
-    with pytest.raises(LoadError, match="no result"):
+def test_unexpected_output_is_an_error() -> None:
+    with pytest.raises(LoadError, match="reported no figures"):
         h2load.read_results([Result("usage: h2load", LOG)], seconds=2)
 
 
 @pytest.mark.parametrize(
     ("percent", "expected"), [(0, 1), (1, 1), (50, 50), (99, 99), (99.5, 100), (100, 100)]
 )
-def test_percentile_is_one_of_the_numbers(percent: float, expected: int) -> None:
+def test_a_percentile_is_one_of_the_numbers(percent: float, expected: int) -> None:
     assert h2load.percentile(range(1, 101), percent) == expected
 
 
-def test_a_grpc_frame_says_how_long_the_message_is() -> None:
+def test_a_grpc_frame_has_the_length_of_its_message() -> None:
     assert h2load.grpc_frame(b"x" * 258) == b"\0\0\0\1\2" + b"x" * 258
 
 
-def test_http_has_one_call_on_a_connection() -> None:
+def test_http_allows_one_call_in_flight_per_connection() -> None:
     with pytest.raises(ValueError, match="streams"):
         h2load.load("127.0.0.1:1", "/", b"", kind="http", connections=1, streams=2, seconds=0.1)
 
 
-def test_a_missing_h2load_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_missing_h2load_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
 
     with pytest.raises(LoadError, match="apt-get install nghttp2-client"):
@@ -83,13 +83,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        answer = f"{self.path} {self.headers['content-type']} {self.headers['x-key']} ".encode()
+        prefix = f"{self.path} {self.headers['content-type']} {self.headers['x-key']} ".encode()
         self.send_response(200)
-        self.send_header("content-length", str(len(answer + body)))
+        self.send_header("content-length", str(len(prefix + body)))
         self.end_headers()
-        self.wfile.write(answer + body)
+        self.wfile.write(prefix + body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named so there
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         pass
 
 
@@ -104,7 +104,7 @@ def address() -> Iterator[str]:
 
 
 @needs_h2load
-def test_requests_are_what_was_asked_for(address: str) -> None:
+def test_requests_have_the_given_path_body_and_headers(address: str) -> None:
     load = h2load.load(
         address,
         "/predict",
@@ -118,14 +118,14 @@ def test_requests_are_what_was_asked_for(address: str) -> None:
         headers={"x-key": "value"},
     )
 
-    assert load.answer_bytes == len("/predict text/plain value body")
-    assert load.answered > 0
+    assert load.response_bytes == len("/predict text/plain value body")
+    assert load.succeeded > 0
     assert load.failed == 0
     assert 0 < load.p50_ms <= load.p99_ms
 
 
 @needs_h2load
-def test_a_rate_is_over_all_connections(address: str) -> None:
+def test_a_rate_applies_to_all_connections_together(address: str) -> None:
     load = h2load.load(
         f"http://{address}",
         "/predict",
@@ -142,7 +142,7 @@ def test_a_rate_is_over_all_connections(address: str) -> None:
 
 
 @needs_h2load
-def test_nobody_there_is_an_error() -> None:
+def test_a_server_that_does_not_listen_is_an_error() -> None:
     with pytest.raises(LoadError):
         h2load.load(
             "127.0.0.1:1",

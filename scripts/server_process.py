@@ -1,0 +1,61 @@
+"""A digits server as a child process, for scripts that load it or watch its resources."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import psutil
+
+LOG_TAIL_LINES = 20
+
+
+class ServerProcess(NamedTuple):
+    """A server that is ready."""
+
+    address: str
+    """``host:port``."""
+    process: psutil.Process
+    ready_seconds: float
+    """Time from the start of the process until it reported that it is ready."""
+
+
+@contextlib.contextmanager
+def server_process(
+    *flags: str, module: Sequence[str] = ("digits_server",)
+) -> Iterator[ServerProcess]:
+    """Run a server on a free port until the context ends.
+
+    Args:
+        flags: Flags of ``digits-server``.
+        module: Module to run with ``python -m``, and its first arguments. It takes the flags
+            of ``digits-server`` and reports that it is ready as the server does, with one line
+            of JSON on standard output.
+
+    Raises:
+        RuntimeError: The server did not start; the message has the end of its log.
+    """
+    command = [sys.executable, "-m", *module, "--port", "0", "--until-stdin-ends", *flags]
+    start = time.perf_counter()
+    with (
+        tempfile.TemporaryFile("w+") as log,  # a pipe that nobody reads would block the server
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            ready_line = process.stdout.readline()
+            ready_seconds = time.perf_counter() - start
+            if not ready_line:
+                log.seek(0)
+                tail = "".join(log.readlines()[-LOG_TAIL_LINES:])
+                raise RuntimeError(f"the server did not start:\n{tail}")
+            address = json.loads(ready_line)["address"]
+            yield ServerProcess(address, psutil.Process(process.pid), ready_seconds)
+        finally:
+            process.terminate()

@@ -1,0 +1,37 @@
+"""The layers of the profile: a renamed module must not move its time to another layer."""
+
+from pathlib import Path
+
+import pytest
+
+import digits_server
+from benchmarks.limits import profile
+
+SERVER = Path(digits_server.__file__).parent
+
+
+@pytest.mark.parametrize(
+    ("file", "layer"),
+    [
+        ("models/engine.py", "model"),
+        ("models/loaded.py", "normalization"),
+        ("preprocessing/normalize.py", "normalization"),
+        ("preprocessing/decode.py", "normalization"),
+        ("api/interceptors.py", "interceptor and metrics"),
+        ("ops/metrics.py", "interceptor and metrics"),
+        ("api/recognizer_servicer.py", "servicer, admission, batcher and postprocessing"),
+        ("inference/batcher.py", "servicer, admission, batcher and postprocessing"),
+    ],
+)
+def test_a_sample_counts_for_the_layer_of_its_innermost_known_file(file: str, layer: str) -> None:
+    assert (SERVER / file).exists()
+    stack = (
+        f"thread (7): MainThread;run (asyncio/runners.py:1);f (digits_server/{file}:9);g (x.py:1)"
+    )
+    assert profile.count_by_layer([f"{stack} 3"]) == {7: {layer: 3}}
+
+
+def test_idle_samples_and_other_threads_do_not_count() -> None:
+    idle = "thread (7): model_0;_worker (concurrent/futures/thread.py:81) 5"
+    other = "thread (8): grpc_poller;f (digits_server/app.py:1) 5"
+    assert profile.count_by_layer([idle, other]) == {}
