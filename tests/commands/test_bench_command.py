@@ -124,12 +124,8 @@ def test_the_examples_in_the_help_work_in_order(
     for example in EXAMPLES:
         done = subprocess.run(
             [
-                sys.executable,
-                "-m",
-                BENCH,
-                *shlex.split(example)[1:],
-                *SHORT,
-                *("--server", server.address),
+                *(sys.executable, "-m", BENCH, *shlex.split(example)[1:]),
+                *(*SHORT, "--server", server.address),
             ],
             cwd=tmp_path,
             env=environment,
