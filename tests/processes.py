@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,14 @@ def free_port() -> int:
     """Return a port on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return int(listening.getsockname()[1])
+
+
+def image_count(admin_address: str) -> int:
+    """Return how many images a server has recognized."""
+    url = f"http://{admin_address}/metrics"
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as response:
+        metrics = response.read().decode()
+    return int(sum(map(float, re.findall(r"^digits_verdicts_total{.*} (\S+)$", metrics, re.M))))
 
 
 def add_model(models_dir: Path, version: int) -> Path:

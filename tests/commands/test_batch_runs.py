@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from digits_client.batch.options import EPILOG
-from tests.processes import PATIENCE_SECONDS, ROOT, wait_until
+from tests.processes import PATIENCE_SECONDS, ROOT, image_count, wait_until
 
 if TYPE_CHECKING:
     from tests.processes import Run, ServerProcess, StartServer
@@ -203,6 +202,10 @@ def test_two_servers_share_the_load(
     start_server: "StartServer", start_batch: StartBatch, many: Path, tmp_path: Path
 ) -> None:
     servers = [start_server("--admin-port", "0"), start_server("--admin-port", "0")]
+
+    def image_counts() -> list[int]:
+        return [image_count(str(server.admin_address)) for server in servers]
+
     message = f"{next(many.rglob('*.png'))}\n" * 64
     output = tmp_path / "rows.csv"
     process = start_batch(
@@ -211,21 +214,14 @@ def test_two_servers_share_the_load(
     )
     assert process.stdin is not None
     sent = 0
-    while not all(before := [image_count(server) for server in servers]):
+    while not all(before := image_counts()):
         print(message, end="", file=process.stdin, flush=True)
         sent += 64
-        wait_until(lambda sent=sent: sum(map(image_count, servers)) >= sent)
+        wait_until(lambda sent=sent: sum(image_counts()) >= sent)
     _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, errors
-    counts = [image_count(server) - count for server, count in zip(servers, before, strict=True)]
+    counts = [after - count for after, count in zip(image_counts(), before, strict=True)]
     assert min(counts) > max(counts) / 3, counts
-
-
-def image_count(server: "ServerProcess") -> int:
-    """Return how many images a server has recognized."""
-    with urllib.request.urlopen(f"http://{server.admin_address}/metrics") as response:
-        metrics = response.read().decode()
-    return int(sum(map(float, re.findall(r"^digits_verdicts_total{.*} (\S+)$", metrics, re.M))))
 
 
 def test_failed_images_can_be_repaired_and_run_again_from_their_list(
