@@ -106,10 +106,10 @@ def test_a_run_that_is_killed_repeatedly_ends_with_the_rows_of_an_undisturbed_on
     many: Path,
     tmp_path: Path,
 ) -> None:
-    arguments = (str(many), "-", "--server", server.address, "--format", form)
+    arguments = [str(many), "-", "--server", server.address, "--format", form]
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
     assert run(BATCH, *arguments, "--output", str(undisturbed)).returncode == 0
-    arguments += ("--output", str(disturbed), "--resume")
+    arguments += ["--output", str(disturbed), "--resume"]
     part = tmp_path / "disturbed.part"
     random_ = random.Random(form)
     for _ in range(3):
@@ -214,10 +214,14 @@ def test_two_servers_share_the_load(
     )
     assert process.stdin is not None
     sent = 0
+
+    def has_all() -> bool:
+        return sum(image_counts()) >= sent
+
     while not all(before := image_counts()):
         print(message, end="", file=process.stdin, flush=True)
         sent += 64
-        wait_until(lambda sent=sent: sum(image_counts()) >= sent)
+        wait_until(has_all)
     _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, errors
     counts = [after - count for after, count in zip(image_counts(), before, strict=True)]

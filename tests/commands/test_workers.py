@@ -9,9 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import psutil
@@ -194,7 +194,7 @@ def test_a_service_manager_may_signal_every_process(start_two_workers: StartTwoW
     assert not re.search(r"worker \d+ ended", log)  # none is restarted
 
 
-def keep_busy(server: TwoWorkers, channels: list[grpc.Channel]) -> list[grpc.Future]:
+def keep_busy(server: TwoWorkers, channels: Sequence[grpc.Channel]) -> Sequence["grpc.Future[Any]"]:
     """Start a call on each channel, and return the calls while both workers work on them.
 
     If the calls end before they are seen in flight, longer calls follow.

@@ -115,6 +115,6 @@ def test_a_rejected_call_keeps_its_status_and_its_retry_delay(channel: grpc.Chan
     with pytest.raises(grpc.RpcError) as caught:
         next(stub.StreamingRecognize(iter([request])))
     assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert "grpc-retry-pushback-ms" in {key for key, _ in caught.value.trailing_metadata()}
+    assert "grpc-retry-pushback-ms" in {entry.key for entry in caught.value.trailing_metadata()}
     for stream in streams:
         stream.cancel()

@@ -321,7 +321,7 @@ def test_alerts_fire_for_a_rejected_model_and_for_a_killed_server(
         wait_until(lambda: "DigitsModelRejected" in prometheus.firing())
         alerts = prometheus.firing()
         assert alerts["DigitsModelRejected"]["annotations"]["summary"] == (
-            f"{busy_server.admin_address} has 1 model versions that it cannot serve"
+            f"{busy_server.admin_address} rejects 1 model version(s)"
         )
         assert not down_alerts & alerts.keys()
         busy_server.process.kill()
