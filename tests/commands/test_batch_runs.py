@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from digits_client.batch.cli import main
 from digits_client.batch.options import EPILOG
 from tests.processes import PATIENCE_SECONDS, ROOT, image_count, wait_until
 
@@ -346,15 +347,23 @@ def test_no_progress_bar_is_drawn_without_a_terminal(run: "Run", server: "Server
         (["samples", "--no-labels", "--labels", "x"], "exclude each other"),
         (["samples", "--move-to", "x", "--link-to", "y"], "not allowed with"),
         (["samples", "--top", "11"], "argument --top: invalid choice: 11"),
-        (["--files-from", "missing.txt"], "cannot read missing.txt: No such file or directory"),
     ],
 )
 def test_contradictory_usage_exits_2_and_names_the_flag(
-    arguments: list[str], message: str, run: "Run"
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = run(BATCH, *arguments)
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)  # in this process, which is faster
+    assert caught.value.code == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert message in errors.splitlines()[-1]
+
+
+def test_a_missing_list_exits_2_and_is_named(run: "Run", server: "ServerProcess") -> None:
+    done = run(BATCH, "--files-from", "missing.txt", "--server", server.address)
     assert (done.returncode, done.stdout) == (2, "")
-    assert message in done.stderr.splitlines()[-1]
+    assert "cannot read missing.txt: No such file or directory" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

@@ -255,17 +255,18 @@ def test_a_killed_supervisor_leaves_no_worker_behind(server: TwoWorkers) -> None
 
 
 @pytest.mark.parametrize("first", ["1", "2"])
-@pytest.mark.parametrize("second", ["1", "2"])
 def test_a_port_in_use_is_an_error_whatever_the_numbers_of_workers(
-    first: str, second: str, start_server: "StartServer", run: "Run"
+    first: str, start_server: "StartServer", run: "Run"
 ) -> None:
     server = start_server("--workers", first)
-    done = run("digits_server", "--port", server.port, "--workers", second)
-    assert done.returncode == 1
-    assert [line for line in done.stderr.splitlines() if line.startswith("digits-server: ")] == [
-        f"digits-server: cannot listen on {server.address}: it is in use or not an address here"
-    ]
-    assert "Traceback" not in done.stderr
+    for second in ("1", "2"):
+        done = run("digits_server", "--port", server.port, "--workers", second)
+        assert done.returncode == 1
+        errors = [line for line in done.stderr.splitlines() if line.startswith("digits-server: ")]
+        assert errors == [
+            f"digits-server: cannot listen on {server.address}: it is in use or not an address here"
+        ]
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
