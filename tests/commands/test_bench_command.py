@@ -1,4 +1,4 @@
-"""``digits-bench`` against a real server, in runs of a second or less."""
+"""``digits-bench`` against a real server, in runs of less than a second."""
 
 import json
 import os
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BENCH = "digits_client.bench.cli"
 SHORT = ("--seconds", "0.4", "--warmup", "0", "--repeats", "1", "--processes", "1")
 # Long enough that calls are made and finish on a machine that is busy with other work.
-LONGER = (*SHORT, "--seconds", "1")
+LONGER = (*SHORT, "--seconds", "0.6")
 EXAMPLES = [line.strip() for line in EPILOG.splitlines() if line.startswith("  digits-bench")]
 
 
@@ -84,9 +84,9 @@ def test_each_drawing_of_a_stream_gets_a_prediction_or_is_superseded(
     assert statuses.keys() <= {"OK", "SUPERSEDED"}
     assert statuses["OK"] > 0
     assert content["result"]["superseded"] == statuses.get("SUPERSEDED", 0)
-    # 3 streams of 50 per second for a second, each with one more or less at the ends. This holds
-    # on a busy machine too: drawings that were due but could not be sent are counted.
-    assert content["result"]["due"] == pytest.approx(150, abs=3)
+    # 3 streams of 50 per second for 0.6 seconds, each with one more or less at the ends. This
+    # holds on a busy machine too: drawings that were due but could not be sent are counted.
+    assert content["result"]["due"] == pytest.approx(90, abs=3)
 
 
 def test_without_a_server_a_private_one_is_measured(run: "Run", tmp_path: Path) -> None:
