@@ -1,15 +1,15 @@
-"""What holds for all tests."""
+"""Configuration of all tests."""
 
 import importlib.util
 
 HAS_TK = importlib.util.find_spec("_tkinter") is not None
 
-# Tests of the window import Tk when they are collected.
+# The window's tests import Tk when they are collected.
 collect_ignore = [] if HAS_TK else ["window"]
 
 
 def pytest_report_header() -> list[str]:
-    """Say what is left out."""
+    """Report which tests are left out."""
     if HAS_TK:
         return []
-    return ["tests of the window are left out: this Python has no Tk (Debian: python3-tk)"]
+    return ["the window's tests are left out: this Python has no Tk (Debian: python3-tk)"]
