@@ -99,11 +99,11 @@ def ready_addresses(log: IO[str]) -> tuple[str, str | None]:
     raise AssertionError(f"the server ended before it was ready: {lines}")
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def wait_until(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until a condition holds; fail after some seconds."""
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"still not true after {PATIENCE_SECONDS} s"
+        assert time.monotonic() < deadline, f"still not true after {seconds} s"
         time.sleep(0.02)
 
 

@@ -100,11 +100,11 @@ def test_the_job_writes_the_same_rows_as_digits_batch(
 def test_a_killed_worker_loses_no_row_and_duplicates_none(
     python: str, environment: dict[str, str], samples: list[str], tmp_path: Path
 ) -> None:
-    output, copies = tmp_path / "rows", 100
+    output, copies = tmp_path / "rows", 60
     command = [python, str(JOB), *["samples"] * copies, "--output", str(output)]
     command += ["--format", "csv", "--workers", "2", "--images-per-file", "200"]
     with subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
-        wait_until(lambda: process.poll() is not None or any(output.glob("part-*")))
+        wait_until(lambda: process.poll() is not None or any(output.glob("part-*")), JOB_SECONDS)
         workers = find_workers(process)
         assert workers, "the job ended before a worker could be killed"
         workers[0].kill()
