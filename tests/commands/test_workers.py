@@ -171,33 +171,23 @@ def test_calls_in_flight_at_both_workers_finish_before_the_server_stops(
 ) -> None:
     server = start_two_workers("--grace-seconds", str(PATIENCE_SECONDS))
     with server.channel_to_each() as channels:
-        calls = keep_busy(server, list(channels.values()))
+        calls, image_count = keep_busy(server, list(channels.values()))
         workers = server.workers
         server.process.send_signal(signal.SIGTERM)
-        for call in calls:
-            call.result()
+        assert [len(call.result().results) for call in calls] == [image_count] * 2
     assert server.process.wait(PATIENCE_SECONDS) == 0
     assert not any(worker.is_running() for worker in workers)
 
 
-def test_a_service_manager_may_signal_every_process(start_two_workers: StartTwoWorkers) -> None:
-    server = start_two_workers("--grace-seconds", str(PATIENCE_SECONDS))
-    with server.channel_to_each() as channels:
-        calls = keep_busy(server, list(channels.values()))
-        for process in (*server.workers, server.supervisor):  # as systemd does
-            process.terminate()
-        for call in calls:
-            call.result()
-    _, log = server.process.communicate(timeout=PATIENCE_SECONDS)
-    assert server.process.returncode == 0
-    assert log.count("digits_server.app: stopped") == 2
-    assert not re.search(r"worker \d+ ended", log)  # none is restarted
-
-
-def keep_busy(server: TwoWorkers, channels: Sequence[grpc.Channel]) -> Sequence["grpc.Future[Any]"]:
-    """Start a call on each channel, and return the calls while both workers work on them.
+def keep_busy(
+    server: TwoWorkers, channels: Sequence[grpc.Channel]
+) -> tuple[Sequence["grpc.Future[Any]"], int]:
+    """Start a call on each channel, and return while both workers work on them.
 
     If the calls end before they are seen in flight, longer calls follow.
+
+    Returns:
+        The calls, and the number of images in each.
     """
     content = io.BytesIO()
     Image.new("L", (2000, 2000), "white").save(content, "PNG")  # small, but slow to decode
@@ -212,8 +202,23 @@ def keep_busy(server: TwoWorkers, channels: Sequence[grpc.Channel]) -> Sequence[
         ]
         while not any(call.done() for call in calls):
             if server.metric("digits_images_in_hand") == {"0": image_count, "1": image_count}:
-                return calls
+                return calls, image_count
     raise AssertionError("the calls ended before they were seen in flight")
+
+
+def test_a_service_manager_may_signal_every_process(start_two_workers: StartTwoWorkers) -> None:
+    server = start_two_workers("--drain-seconds", "3")  # long enough for two calls on any machine
+    with server.channel_to_each() as channels:
+        for process in (*server.workers, server.supervisor):  # as systemd does
+            process.terminate()
+        for channel in channels.values():
+            pb_grpc.RecognizerServiceStub(channel).Recognize(
+                pb.RecognizeRequest(image=IMAGE), timeout=PATIENCE_SECONDS
+            )
+    _, log = server.process.communicate(timeout=PATIENCE_SECONDS)
+    assert server.process.returncode == 0
+    assert log.count("digits_server.app: stopped") == 2
+    assert not re.search(r"worker \d+ ended", log)  # none is restarted
 
 
 def test_a_signal_after_the_end_of_standard_input_does_not_count_as_the_second(
