@@ -2,16 +2,17 @@
 
     python deploy/ray/classify.py INPUT... --output DIR [--address auto] [--format jsonl]
 
-It answers as ``digits-batch`` does, without a server: the images are found by the client's
-code, read and recognized by the server's in the workers, and written by the client's.
+The job writes the same rows as ``digits-batch``, without a server. It finds images and writes
+rows with the client's code, and reads and recognizes images with the server's code.
 
-The list of images is cut into shards. What travels through Ray is paths and counts; images
-and rows do not. A shard's rows are in one file with the shard's number as its name, so that
-a shard that is done twice, because a machine went away, has its rows once.
+The list of images is cut into shards. Only paths and counts pass through Ray; images and rows do
+not. The rows of a shard are in one file, named by the shard's number, so a shard that runs twice,
+because a machine failed, still has its rows once.
 """
 
 import argparse
 import dataclasses
+import io
 import itertools
 import json
 import logging
@@ -24,9 +25,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-# Ray's reports of its use go to its makers unless this is said before it is imported.
+# Without this, Ray reports its use to its makers. It is read when Ray is imported.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import fsspec.core
@@ -38,7 +39,7 @@ from numpy.typing import NDArray
 
 from digits_client.batch import parquet
 from digits_client.batch.columns import Columns
-from digits_client.batch.formats import LineFormat, writer
+from digits_client.batch.formats import writer
 from digits_client.batch.rows import Row
 from digits_client.errors import DigitsError, InvalidImageError, ServerFailureError
 from digits_client.results import FileResult, Prediction, Verdict
@@ -47,169 +48,171 @@ from digits_client.sources.items import UnreadableItem
 from digits_server import settings
 from digits_server.errors import InvalidArgumentError, ModelError
 from digits_server.models import LoadedModel, load_folder, versions
-from digits_server.models.postprocess import Prediction as Found
+from digits_server.models.postprocess import Prediction as ModelPrediction
 from digits_server.preprocessing.decode import ImageLimits, decode
 from digits_server.preprocessing.normalize import normalize
 
-EXIT_ALL_ANSWERED: Final = 0
+EXIT_ALL_RECOGNIZED: Final = 0
 EXIT_SOME_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_JOB_FAILED: Final = 3
 
 FORMATS: Final = ("parquet", "jsonl", "csv")
-# Written last; readers of folders pass over names with a leading underscore.
-DONE_FILE: Final = "_SUCCESS"
-IMAGES_A_SHARD: Final = 1000
-SHARDS_A_PIECE: Final = 256
-# Frames that a worker holds at once: 3 KB each.
-IMAGES_A_CALL: Final = 256
-# A store answers late, a disk at once.
+# Written last. Programs that read a folder skip names that start with an underscore.
+SUCCESS_FILE: Final = "_SUCCESS"
+IMAGES_PER_FILE: Final = 1000
+# Images per call of the model: a worker holds their frames, 3 KB each.
+BATCH_SIZE: Final = 256
+# Reading from a store waits for the network, reading from a disk does not.
 REMOTE_READERS: Final = 16
-# An image that ends its process, which none is known to do, must not be tried for ever.
+# Bounds the retries of a shard with an image that crashes its worker, though none is known.
 SHARD_RETRIES: Final = 3
-# Paths and counts are all that is kept there.
+# Enough for a local Ray, which holds only paths and counts.
 LOCAL_STORE_BYTES: Final = 200 * 2**20
 
 _COLUMNS: Final = Columns()
 
 Frame = NDArray[np.float32]
-Thing = TypeVar("Thing")
+FoundImage = tuple[str, str | None]
+"""The path of an image, and the reason why it cannot be read if that is already known."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker is told."""
+    """The settings that every worker gets."""
 
     models_dir: Path | None
-    """That every worker sees; None for the one that is shipped with the worker's own package."""
+    """Models folder that every worker sees; None for the one installed with the server."""
     model_version: int
-    base: str
-    """The folder that paths begin at."""
+    base_dir: str
+    """Folder that relative paths start from."""
     output: str
-    form: str
+    """Folder or URL for the rows."""
+    format: str
     readers: int
-    """Images that a worker reads at once."""
+    """Number of images that a worker reads at once."""
     limits: ImageLimits
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What a job did."""
+    """The result of a job."""
 
     images: int = 0
     failed: int = 0
     files: int = 0
     seconds: float = 0.0
-    """From the first image to the last, the start of Ray and the workers left out."""
+    """Time from the first image to the last, without the start of Ray and of the workers."""
 
     def __str__(self) -> str:
         rate = self.images / self.seconds if self.seconds else 0
         return (
-            f"{self.images:,} images in {self.seconds:.1f} s ({rate:,.0f} a second): "
+            f"{self.images:,} images in {self.seconds:.1f} s ({rate:,.0f} per second): "
             f"{self.failed:,} failed, {self.files:,} files"
         )
 
 
 class Worker:
-    """Recognizes shards; the model is loaded once."""
+    """Recognizes shards, with a model that it loads once."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._model = loaded(job.models_dir, job.model_version)
+        self._model = load_model(job.models_dir, job.model_version)
         self._output = Output(job.output)
         self._pool = ThreadPoolExecutor(job.readers) if job.readers > 1 else None
 
     def __call__(self, shard: dict[str, Any]) -> dict[str, Any]:
-        """Recognize the images of a shard, write their rows, and count them."""
-        began = time.time()
-        found = json.loads(shard["images"])
-        rows = [
-            row
-            for begin in range(0, len(found), IMAGES_A_CALL)
-            for row in self._rows(found[begin : begin + IMAGES_A_CALL])
-        ]
-        self._output.write(f"part-{shard['shard']:06}.{self._job.form}", self._encoded(rows))
+        """Recognize the images of a shard, write their rows, and return counts."""
+        started = time.time()
+        images = json.loads(shard["images"])
+        rows = [row for batch in batches(images, BATCH_SIZE) for row in self._recognize(batch)]
+        name = f"part-{shard['shard']:06}.{self._job.format}"
+        self._output.write(name, encode(rows, self._job.format))
         return {
             "shard": shard["shard"],
             "images": len(rows),
             "failed": sum(row.error is not None for row in rows),
-            "began": began,
+            "started": started,
             "ended": time.time(),
         }
 
-    def _rows(self, found: Sequence[tuple[str, str | None]]) -> Iterator[Row]:
-        framed = list(self._pool.map(self._frame, found) if self._pool else map(self._frame, found))
-        frames = [frame for frame in framed if not isinstance(frame, DigitsError)]
-        predictions = iter(self._model.predict(frames) if frames else ())
-        for (path, _), frame in zip(found, framed, strict=True):
-            answer = frame if isinstance(frame, DigitsError) else _answer(next(predictions))
-            yield Row.of(FileResult(path, answer))
+    def _recognize(self, images: Sequence[FoundImage]) -> Iterator[Row]:
+        read = self._pool.map if self._pool else map
+        frames = list(read(self._frame, images))
+        valid = [frame for frame in frames if not isinstance(frame, DigitsError)]
+        predictions = iter(self._model.predict(valid) if valid else ())
+        for (path, _), frame in zip(images, frames, strict=True):
+            is_error = isinstance(frame, DigitsError)
+            result = frame if is_error else client_prediction(next(predictions))
+            yield Row.of(FileResult(path, result))
 
-    def _frame(self, found: tuple[str, str | None]) -> Frame | DigitsError:
-        """Return what the model is shown of an image, or why there is nothing."""
-        path, reason = found
+    def _frame(self, image: FoundImage) -> Frame | DigitsError:
+        """Return the frame of an image, or the error that its row shows."""
+        path, reason = image
         if reason is not None:
             return InvalidImageError(reason)
         try:
-            where = path if is_url(path) else os.path.join(self._job.base, path)  # noqa: PTH118
-            content = item(where).read(self._job.limits.max_bytes)
+            location = path if is_url(path) else os.path.join(self._job.base_dir, path)  # noqa: PTH118
+            content = item(location).read(self._job.limits.max_bytes)
             return normalize(decode(content, self._job.limits))
         except InvalidImageError as error:
             return error
         except InvalidArgumentError as error:
             return InvalidImageError(str(error))
-        except Exception:  # as the service: the others go on, and the log says what it was
+        except Exception:  # like the server: the other images go on, and the log has the cause
             logging.getLogger(__name__).exception("%s", path)
             return ServerFailureError("INTERNAL: internal error; the worker's log has it")
 
-    def _encoded(self, rows: Iterable[Row]) -> bytes:
-        """Return a file with these rows."""
-        with tempfile.TemporaryDirectory() as folder:
-            path, form = Path(folder) / "rows", self._job.form
-            lines: LineFormat = "csv" if form == "csv" else "jsonl"
-            with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out:
-                writing = writer(lines, out, _COLUMNS)
-                for row in rows:
-                    writing.write(row)
-                writing.finish()
-            if form == "parquet":
-                whole = Path(folder) / "rows.parquet"
-                parquet.convert(path, whole, _COLUMNS)
-                path = whole
-            return path.read_bytes()
 
-
-def _answer(found: Found) -> Prediction:
+def client_prediction(prediction: ModelPrediction) -> Prediction:
+    """Return the prediction that a client would receive."""
     return Prediction(
-        verdict=Verdict(found.verdict.value),
-        digit=found.digit,
-        confidence=found.confidence,
-        probabilities=tuple(found.probs),
-        model_version=found.model_version,
+        verdict=Verdict(prediction.verdict.value),
+        digit=prediction.digit,
+        confidence=prediction.confidence,
+        probabilities=tuple(prediction.probs),
+        model_version=prediction.model_version,
     )
 
 
+def encode(rows: Iterable[Row], form: str) -> bytes:
+    """Return the content of a file with these rows."""
+    text = io.StringIO()
+    lines = writer("csv" if form == "csv" else "jsonl", text, _COLUMNS)
+    for row in rows:
+        lines.write(row)
+    lines.finish()
+    content = text.getvalue().encode("utf-8", "surrogateescape")
+    if form != "parquet":
+        return content
+    with tempfile.TemporaryDirectory() as folder:
+        json_lines, file = Path(folder, "rows.jsonl"), Path(folder, "rows.parquet")
+        json_lines.write_bytes(content)
+        parquet.convert(json_lines, file, _COLUMNS)
+        return file.read_bytes()
+
+
 class Output:
-    """A folder, here or in a store."""
+    """The folder of the job's files, local or in a store."""
 
-    def __init__(self, where: str) -> None:
-        self._system, self._folder = fsspec.core.url_to_fs(where, use_listings_cache=False)
-        self._is_here = "file" in self._system.protocol
+    def __init__(self, location: str) -> None:
+        self._system, self._folder = fsspec.core.url_to_fs(location, use_listings_cache=False)
+        self._is_local = "file" in self._system.protocol
 
-    def begin(self) -> None:
-        """Make the folder.
+    def create(self) -> None:
+        """Create the folder.
 
         Raises:
-            FileExistsError: There is something in it.
+            FileExistsError: It exists and is not empty.
         """
         if self._system.exists(self._folder) and self._system.ls(self._folder, detail=False):
             raise FileExistsError("is not empty: remove it, or name another")
         self._system.makedirs(self._folder, exist_ok=True)
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, which is whole or not there, in place of what has its name."""
+        """Write or replace a file, which is never visible in part."""
         path = f"{self._folder}/{name}"
-        if not self._is_here:  # a store shows an object once it is whole
+        if not self._is_local:  # a store shows an object only once it is complete
             self._system.pipe_file(path, content)
             return
         handle, part = tempfile.mkstemp(dir=self._folder, prefix=f".{name}-")
@@ -221,73 +224,69 @@ class Output:
         Path(part).replace(path)
 
 
-def loaded(models_dir: Path | None, version: int) -> LoadedModel:
-    """Load a model.
+def load_model(models_dir: Path | None, version: int) -> LoadedModel:
+    """Load a version of a model; 0 stands for the highest.
 
     Raises:
-        ModelError: There is no such model, or it cannot be served.
+        ModelError: The version does not exist, or it cannot be served.
     """
-    # By the module, since Ray would send the driver's value along.
+    # Read from the module here: as a default argument, Ray would send the driver's path.
     folder = models_dir or settings.SHIPPED_MODELS
     return load_folder(folder / str(version or max(versions(folder), default=0)), threads=1)
 
 
-def shards(items: Iterable[Item], size: int) -> Iterator[dict[str, Any]]:
+def make_shards(items: Iterable[Item], size: int) -> list[dict[str, Any]]:
     """Cut a list of images into numbered shards."""
-    # JSON in ASCII, since there are names that are no text; and why there is nothing to read.
-    found = (
+    images = (
         (each.path, each.reason if isinstance(each, UnreadableItem) else None) for each in items
     )
-    for number, shard in enumerate(_in_pieces(found, size)):
-        yield {"shard": number, "images": json.dumps(shard)}
+    # ASCII JSON can carry paths that are not valid text.
+    return [
+        {"shard": number, "images": json.dumps(batch)}
+        for number, batch in enumerate(batches(images, size))
+    ]
 
 
-def _in_pieces(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
-    left = iter(things)
-    while piece := list(itertools.islice(left, size)):
-        yield piece
+def batches(images: Iterable[FoundImage], size: int) -> Iterator[list[FoundImage]]:
+    """Cut images into lists of a size; the last may be shorter."""
+    remaining = iter(images)
+    while batch := list(itertools.islice(remaining, size)):
+        yield batch
 
 
-def recognize(job: Job, cut: Iterable[dict[str, Any]], workers: int) -> Counts:
-    """Recognize shards on the cluster that Ray is connected to, and count their images.
+def recognize(job: Job, shards: list[dict[str, Any]], workers: int) -> Counts:
+    """Recognize shards on the cluster that Ray is connected to, and return counts.
 
     Raises:
-        ray.exceptions.RayError: A worker failed again and again.
+        ray.exceptions.RayError: A worker failed repeatedly.
     """
-    # Copied piece by piece, so that no more than a piece is here beside what Ray holds.
-    pieces = [
-        ray.data.from_items(piece, override_num_blocks=len(piece))
-        for piece in _in_pieces(cut, SHARDS_A_PIECE)
-    ]
-    if not pieces:
+    if not shards:
         return Counts()
-    whole = pieces[0].union(*pieces[1:]) if len(pieces) > 1 else pieces[0]
-    shard_count = sum(piece.count() for piece in pieces)
     ray.data.DataContext.get_current().enable_progress_bars = sys.stderr.isatty()
     with warnings.catch_warnings():
-        # The number of retries has no other way in.
+        # There is no other way to set the number of retries.
         warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
-        answered = whole.map(
+        results = ray.data.from_items(shards, override_num_blocks=len(shards)).map(
             Worker,
             fn_constructor_kwargs={"job": job},
-            compute=ray.data.ActorPoolStrategy(size=min(workers, shard_count)),
+            compute=ray.data.ActorPoolStrategy(size=min(workers, len(shards))),
             num_cpus=1,
             max_task_retries=SHARD_RETRIES,
         )
-    done = {shard["shard"]: shard for shard in answered.iter_rows()}
-    if len(done) != shard_count:
-        raise RuntimeError(f"{len(done)} of {shard_count} shards came back")
+    done = {result["shard"]: result for result in results.iter_rows()}
+    if len(done) != len(shards):
+        raise RuntimeError(f"{len(done)} of {len(shards)} shards came back")
     return Counts(
-        images=sum(shard["images"] for shard in done.values()),
-        failed=sum(shard["failed"] for shard in done.values()),
+        images=sum(result["images"] for result in done.values()),
+        failed=sum(result["failed"] for result in done.values()),
         files=len(done),
-        seconds=max(shard["ended"] for shard in done.values())
-        - min(shard["began"] for shard in done.values()),
+        seconds=max(result["ended"] for result in done.values())
+        - min(result["started"] for result in done.values()),
     )
 
 
 def connect(address: str | None, workers: int | None) -> int:
-    """Connect to a cluster, or start one here, and return how many workers to have."""
+    """Connect to a cluster, or start a local Ray, and return the number of workers."""
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     if address is None:
         cores = workers or len(os.sched_getaffinity(0))
@@ -307,19 +306,19 @@ def run(parsed: argparse.Namespace) -> int:
     """Run the job and return the exit status."""
     try:
         models_dir = parsed.models_dir and parsed.models_dir.absolute()
-        version = int(loaded(models_dir, parsed.model_version).manifest.version)
-        Output(parsed.output).begin()
+        version = int(load_model(models_dir, parsed.model_version).manifest.version)
+        Output(parsed.output).create()
     except ModelError as error:
-        return _say(error, EXIT_JOB_FAILED)
+        return _exit(error, EXIT_JOB_FAILED)
     except (OSError, ValueError, ImportError) as error:
-        return _say(f"{parsed.output} {error}", EXIT_USAGE)
+        return _exit(f"{parsed.output} {error}", EXIT_USAGE)
     readers = REMOTE_READERS if any(map(is_url, parsed.inputs)) else 1
     job = Job(
         models_dir=models_dir,
         model_version=version,
-        base=os.getcwd(),  # noqa: PTH109 - paths stay strings
+        base_dir=os.getcwd(),  # noqa: PTH109 - paths stay strings
         output=parsed.output if is_url(parsed.output) else str(Path(parsed.output).absolute()),
-        form=parsed.format,
+        format=parsed.format,
         readers=parsed.readers or readers,
         limits=ImageLimits(parsed.max_image_bytes, parsed.max_image_pixels),
     )
@@ -330,24 +329,24 @@ def run(parsed: argparse.Namespace) -> int:
     )
     try:
         workers = connect(parsed.address, parsed.workers)
-        cut = shards(find(parsed.inputs, selection), parsed.images_per_file)
-        if (parsed.address or "").startswith("ray://"):  # Ray Data is not led through this
-            lead = ray.remote(num_cpus=0)(recognize)
-            counts = ray.get(lead.remote(job, list(cut), workers))
+        shards = make_shards(find(parsed.inputs, selection), parsed.images_per_file)
+        if (parsed.address or "").startswith("ray://"):  # Ray Data does not run over Ray Client
+            remote = ray.remote(num_cpus=0)(recognize)
+            counts = ray.get(remote.remote(job, shards, workers))
         else:
-            counts = recognize(job, cut, workers)
+            counts = recognize(job, shards, workers)
     except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError) as error:
-        # Of an error in a worker, the lines before the last are where it was raised.
-        return _say(str(error).strip().rpartition("\n")[2], EXIT_JOB_FAILED)
+        # The last line of a worker's error is the message; the traceback is above it.
+        return _exit(str(error).strip().rpartition("\n")[2], EXIT_JOB_FAILED)
     finally:
         ray.shutdown()
-    done = dataclasses.asdict(counts) | {"model_version": str(version)}
-    Output(job.output).write(DONE_FILE, json.dumps(done).encode() + b"\n")
-    return _say(counts, EXIT_SOME_FAILED if counts.failed else EXIT_ALL_ANSWERED)
+    report = dataclasses.asdict(counts) | {"model_version": str(version)}
+    Output(job.output).write(SUCCESS_FILE, json.dumps(report).encode() + b"\n")
+    return _exit(counts, EXIT_SOME_FAILED if counts.failed else EXIT_ALL_RECOGNIZED)
 
 
-def _say(what: object, status: int) -> int:
-    sys.stderr.write(f"classify.py: {what}\n")
+def _exit(message: object, status: int) -> int:
+    sys.stderr.write(f"classify.py: {message}\n")
     return status
 
 
@@ -363,16 +362,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     defaults = settings.Settings()
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
-    add("inputs", nargs="+", metavar="INPUT", help="as of digits-batch: files, folders, URLs ...")
-    add("--output", required=True, metavar="DIR", help="empty or new folder, or URL of one")
+    add("inputs", nargs="+", metavar="INPUT", help="files, folders, URLs ..., as for digits-batch")
+    add("--output", required=True, metavar="DIR", help="new or empty folder, or its URL")
     add("--format", choices=FORMATS, default="parquet", help="default: parquet")
-    add("--address", help="of the cluster: auto, HOST:PORT or ray://...; default: start one here")
-    add("--workers", type=_count, metavar="N", help="processes; default: one for each core")
-    add("--readers", type=_count, metavar="N", help="images that each reads at once")
-    add("--images-per-file", type=_count, default=IMAGES_A_SHARD, metavar="N")
-    add("--include", action="append", default=[], metavar="PATTERN", help="as of digits-batch")
-    add("--exclude", action="append", default=[], metavar="PATTERN", help="as of digits-batch")
-    add("--models-dir", type=Path, metavar="DIR", help="that each worker sees; default: shipped")
+    add("--address", help="cluster: auto, HOST:PORT or ray://...; default: start a local Ray")
+    add("--workers", type=_count, metavar="N", help="worker processes; default: one per core")
+    add("--readers", type=_count, metavar="N", help="images that each worker reads at once")
+    add("--images-per-file", type=_count, default=IMAGES_PER_FILE, metavar="N")
+    add("--include", action="append", default=[], metavar="PATTERN", help="as for digits-batch")
+    add("--exclude", action="append", default=[], metavar="PATTERN", help="as for digits-batch")
+    add("--models-dir", type=Path, metavar="DIR", help="folder on every machine; default: shipped")
     add("--model-version", type=int, default=0, metavar="N", help="default: the highest")
     add("--max-image-bytes", type=_count, default=defaults.max_image_bytes, metavar="N")
     add("--max-image-pixels", type=_count, default=defaults.max_image_pixels, metavar="N")

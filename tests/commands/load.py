@@ -1,13 +1,9 @@
-"""Load that counts every prediction, and models for servers to pick up."""
+"""Load on a server that checks every prediction."""
 
 import asyncio
 import contextlib
-import dataclasses
 import itertools
-import shutil
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,11 +11,8 @@ from digits_client import AsyncClient
 from digits_client.bench.load import MakeCall, closed_loop
 from digits_client.bench.recording import OK, Meter, Outcome
 from digits_client.errors import DigitsError
-from digits_server import models
-from digits_server.settings import SHIPPED_MODELS
+from tests.processes import PATIENCE_SECONDS, SAMPLES
 
-PATIENCE_SECONDS = 30
-SAMPLES = [f"samples/{digit}/marker.png" for digit in range(10)]
 CALLERS = 4
 
 
@@ -88,19 +81,3 @@ class Load:
         if self._failures:
             raise self._failures[0]
         return self._predictions
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never held"
-        time.sleep(0.02)
-
-
-def add_model(models_dir: Path, version: int) -> Path:
-    shipped = SHIPPED_MODELS / str(models.versions(SHIPPED_MODELS)[0])
-    part, folder = models_dir / f"{version}.part", models_dir / str(version)
-    shutil.copytree(shipped, part)
-    manifest = models.Manifest.read(shipped)
-    dataclasses.replace(manifest, version=str(version)).write(part)
-    return part.rename(folder)

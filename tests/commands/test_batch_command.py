@@ -1,4 +1,4 @@
-"""``digits-batch`` on the repository's samples."""
+"""``digits-batch`` with the repository's samples."""
 
 import csv
 import io
@@ -11,21 +11,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.commands.conftest import Run, ServerProcess
+    from tests.processes import Run, ServerProcess
 
 BATCH = "digits_client.batch.cli"
 COLUMNS = ["path", "verdict", "digit", "confidence", "model_version", "error"]
+
+
+@pytest.fixture(scope="module")
+def server(shared_server: "ServerProcess") -> "ServerProcess":
+    """One server for all tests here."""
+    return shared_server
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_every_sample_has_its_row_and_every_drawing_is_answered_right(
+def test_every_sample_gets_a_row_and_every_drawing_is_recognized(
     run: "Run", samples: list[str]
 ) -> None:
     done = run(BATCH, "samples", "--format", "csv")
-    assert done.returncode == 1  # the odd ones
+    assert done.returncode == 1  # samples/odd has broken images
     rows = rows_of(done.stdout)
     assert list(rows[0]) == COLUMNS
     assert [row["path"] for row in rows] == samples
@@ -44,7 +50,7 @@ def test_every_sample_has_its_row_and_every_drawing_is_answered_right(
     assert done.stderr.endswith(": 50 digits, 1 blank, 3 failed\n")
 
 
-def test_a_folder_without_odd_ones_exits_0(run: "Run") -> None:
+def test_a_folder_of_good_images_exits_0(run: "Run") -> None:
     done = run(BATCH, "samples/3")
     assert done.returncode == 0
     header, *lines = done.stdout.splitlines()
@@ -52,39 +58,41 @@ def test_a_folder_without_odd_ones_exits_0(run: "Run") -> None:
     assert [line.split()[1:3] for line in lines] == [["digit", "3"]] * 5
 
 
-def test_json_lines_go_to_the_named_file(
+def test_json_lines_are_written_to_the_output_file(
     run: "Run", server: "ServerProcess", tmp_path: Path
 ) -> None:
-    file = tmp_path / "answers.jsonl"
+    file = tmp_path / "rows.jsonl"
     arguments = ("samples/*/thin.png", "--format", "jsonl", "--output", str(file))
     done = run(BATCH, *arguments, "--server", server.address)
     assert (done.returncode, done.stdout) == (0, "")
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     assert [row["digit"] for row in rows] == [*range(10)]
     assert list(rows[0]) == COLUMNS
-    assert [path.name for path in tmp_path.iterdir()] == ["answers.jsonl"]
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
 
 
 def test_a_list_on_standard_input_keeps_its_order(run: "Run", server: "ServerProcess") -> None:
-    wanted = ["samples/7/thin.png", "missing.png", "samples/0/marker.png"]
+    paths = ["samples/7/thin.png", "missing.png", "samples/0/marker.png"]
     done = run(
         *(BATCH, "-", "--server", server.address, "--format", "csv"),
-        stdin="".join(f"{path}\n" for path in wanted),
+        stdin="".join(f"{path}\n" for path in paths),
     )
     assert done.returncode == 1
     rows = rows_of(done.stdout)
     assert [(row["path"], row["digit"]) for row in rows] == [
-        *zip(wanted, ("7", "", "0"), strict=True)
+        *zip(paths, ("7", "", "0"), strict=True)
     ]
     assert rows[1]["error"] == "cannot be read: No such file or directory"
 
 
-def test_the_server_may_be_named_by_a_variable(run: "Run", server: "ServerProcess") -> None:
+def test_the_server_address_can_come_from_the_environment(
+    run: "Run", server: "ServerProcess"
+) -> None:
     done = run(BATCH, "samples/3", DIGITS_SERVER=server.address)
     assert done.returncode == 0
 
 
-def test_a_name_that_is_no_text_goes_in_and_out_unchanged(
+def test_a_path_that_is_not_valid_text_is_kept_unchanged(
     run: "Run", server: "ServerProcess", tmp_path: Path
 ) -> None:
     name = os.fsdecode(bytes(tmp_path) + b"/latin-\xe4,1.png")
@@ -93,8 +101,8 @@ def test_a_name_that_is_no_text_goes_in_and_out_unchanged(
     assert [(row["path"], row["digit"]) for row in rows_of(done.stdout)] == [(name, "3")]
 
 
-def test_a_server_that_cannot_be_reached_exits_3_with_one_line(run: "Run") -> None:
-    with socket.socket() as taken:  # bound, so that nobody else listens, but not listening
+def test_an_unreachable_server_exits_3_with_one_line(run: "Run") -> None:
+    with socket.socket() as taken:  # bound but not listening: connections are refused
         taken.bind(("127.0.0.1", 0))
         done = run(BATCH, "samples", "--server", f"127.0.0.1:{taken.getsockname()[1]}")
     assert (done.returncode, done.stdout) == (3, "")
@@ -102,7 +110,7 @@ def test_a_server_that_cannot_be_reached_exits_3_with_one_line(run: "Run") -> No
     assert done.stderr.count("\n") == 1
 
 
-def test_an_embedded_server_that_cannot_start_exits_3_and_says_why(run: "Run") -> None:
+def test_an_embedded_server_that_cannot_start_exits_3_with_the_reason(run: "Run") -> None:
     done = run(BATCH, "samples", DIGITS_MODELS_DIR="samples/odd")
     assert (done.returncode, done.stdout) == (3, "")
     assert "samples/odd contains no models" in done.stderr
@@ -116,7 +124,7 @@ def test_wrong_usage_exits_2(run: "Run", arguments: list[str]) -> None:
     assert done.stderr.startswith("usage: digits-batch")
 
 
-def test_a_file_that_cannot_be_written_exits_2_and_is_named(
+def test_an_output_file_that_cannot_be_written_exits_2_and_is_named(
     run: "Run", server: "ServerProcess"
 ) -> None:
     done = run(BATCH, "samples/3", "--output", "nowhere/x.csv", "--server", server.address)

@@ -1,4 +1,4 @@
-"""What ``digits-batch`` starts, it ends; and what ends it early harms nothing."""
+"""Processes and streams of ``digits-batch``: its embedded server, interrupts, closed pipes."""
 
 import os
 import signal
@@ -11,18 +11,24 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-if TYPE_CHECKING:
-    from tests.commands.conftest import ServerProcess
+from tests.processes import PATIENCE_SECONDS, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 30
-IMAGE_COUNT = 4 * 64  # the messages that are in flight before the first answer is awaited
+if TYPE_CHECKING:
+    from tests.processes import ServerProcess
+
+IMAGE_COUNT = 4 * 64  # whole messages, so that all of them are sent while the list is open
 COMMAND = [sys.executable, "-m", "digits_client.batch.cli"]
 
 
+@pytest.fixture(scope="module")
+def server(shared_server: "ServerProcess") -> "ServerProcess":
+    """One server for all tests here."""
+    return shared_server
+
+
 @pytest.fixture
-def waiting(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """A ``digits-batch`` with a server of its own, reading the list that the test writes."""
+def batch(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A ``digits-batch`` with an embedded server, reading a list that the test writes."""
     with subprocess.Popen(
         [*COMMAND, "-", "--format", "jsonl"],
         env=environment | {"PYTHONUNBUFFERED": "1"},
@@ -31,8 +37,6 @@ def waiting(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Tests that run in the background ignore SIGINT, and so would what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
             yield process
@@ -41,7 +45,7 @@ def waiting(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
 
 
 def embedded_server_of(process: subprocess.Popen[str]) -> psutil.Process:
-    """Return the server once the first answers have come, with the list still open."""
+    """Wait for the first row and return the server; the list stays open."""
     assert process.stdin is not None and process.stdout is not None  # noqa: PT018 - pipes
     process.stdin.write("samples/3/thin.png\n" * IMAGE_COUNT)
     process.stdin.flush()
@@ -51,38 +55,38 @@ def embedded_server_of(process: subprocess.Popen[str]) -> psutil.Process:
     return server
 
 
-def test_the_embedded_server_has_gone_after_the_run(waiting: subprocess.Popen[str]) -> None:
-    server = embedded_server_of(waiting)
-    assert waiting.stdin is not None and waiting.stdout is not None  # noqa: PT018 - pipes
-    waiting.stdin.close()
-    assert len(waiting.stdout.readlines()) == IMAGE_COUNT - 1
-    assert waiting.wait(PATIENCE_SECONDS) == 0
+def test_the_embedded_server_ends_before_the_run_ends(batch: subprocess.Popen[str]) -> None:
+    server = embedded_server_of(batch)
+    assert batch.stdin is not None and batch.stdout is not None  # noqa: PT018 - pipes
+    batch.stdin.close()
+    assert len(batch.stdout.readlines()) == IMAGE_COUNT - 1
+    assert batch.wait(PATIENCE_SECONDS) == 0
     assert not server.is_running()
 
 
 def test_the_embedded_server_ends_when_its_client_is_killed(
-    waiting: subprocess.Popen[str],
+    batch: subprocess.Popen[str],
 ) -> None:
-    server = embedded_server_of(waiting)
-    waiting.kill()
-    waiting.wait(PATIENCE_SECONDS)
+    server = embedded_server_of(batch)
+    batch.kill()
+    batch.wait(PATIENCE_SECONDS)
     _, alive = psutil.wait_procs([server], timeout=PATIENCE_SECONDS)
     assert not alive
 
 
 def test_the_embedded_server_ends_when_its_client_is_interrupted(
-    waiting: subprocess.Popen[str],
+    batch: subprocess.Popen[str],
 ) -> None:
-    server = embedded_server_of(waiting)
-    psutil.Process(waiting.pid).send_signal(2)
-    _, errors = waiting.communicate(timeout=PATIENCE_SECONDS)
-    assert waiting.returncode == 130
+    server = embedded_server_of(batch)
+    psutil.Process(batch.pid).send_signal(signal.SIGINT)
+    _, errors = batch.communicate(timeout=PATIENCE_SECONDS)
+    assert batch.returncode == 130
     assert errors.splitlines()[-1] == "digits-batch: interrupted"
     assert "Traceback" not in errors
     assert not server.is_running()
 
 
-def test_a_reader_that_has_enough_is_no_error_to_shout_about(
+def test_a_closed_output_pipe_ends_the_run_without_a_message(
     server: "ServerProcess", environment: dict[str, str]
 ) -> None:
     reading, writing = os.pipe()
@@ -100,7 +104,7 @@ def test_a_reader_that_has_enough_is_no_error_to_shout_about(
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_a_closed_standard_input_is_none(
+def test_a_run_works_with_standard_input_closed(
     server: "ServerProcess", environment: dict[str, str]
 ) -> None:
     done = subprocess.run(
@@ -115,7 +119,7 @@ def test_a_closed_standard_input_is_none(
     assert done.stdout.count("digit") == 6  # the header and five rows
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_exits_2_with_one_line(
     server: "ServerProcess", environment: dict[str, str]
 ) -> None:

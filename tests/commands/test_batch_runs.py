@@ -1,4 +1,4 @@
-"""Runs of ``digits-batch`` that are ended, resumed, fed back, and go on through trouble."""
+"""Runs of ``digits-batch``: interrupted, resumed, retried, sorted and reported."""
 
 import csv
 import json
@@ -8,29 +8,33 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
+from digits_client.batch.cli import main
 from digits_client.batch.parser import EPILOG
+from tests.processes import PATIENCE_SECONDS, ROOT, image_count, wait_until
 
 if TYPE_CHECKING:
-    from tests.commands.conftest import Run, ServerProcess, Start
+    from tests.processes import Run, ServerProcess, StartServer
 
-ROOT = Path(__file__).resolve().parents[2]
 BATCH = "digits_client.batch.cli"
-PATIENCE_SECONDS = 60
-COPIES = 40
-Batch = Callable[..., "subprocess.Popen[str]"]
+COPIES = 20
+StartBatch = Callable[..., "subprocess.Popen[str]"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def server(shared_server: "ServerProcess") -> "ServerProcess":
+    """One server for all tests here that do not start their own."""
+    return shared_server
+
+
+@pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of 2,000 drawings in folders named by their digit."""
+    """A folder of 1,000 drawings in subfolders named by their digit."""
     folder = tmp_path_factory.mktemp("many")
     for sample in ROOT.glob("samples/[0-9]/*.png"):
         for copy in range(COPIES):
@@ -41,25 +45,28 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def batch(environment: dict[str, str]) -> Iterator[Batch]:
-    """Starts the command, and ends what the test leaves of it."""
+def start_batch(environment: dict[str, str]) -> Iterator[StartBatch]:
+    """Starts the command with its standard input open, and kills it after the test.
+
+    A run whose inputs end with ``-`` goes on until the test closes its standard input, so it
+    cannot finish before the test has disturbed it.
+    """
     started: list[subprocess.Popen[str]] = []
 
-    def begin(*arguments: object) -> subprocess.Popen[str]:
+    def start(*arguments: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", BATCH, *map(str, arguments)],
             env=environment,
             cwd=ROOT,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            # Tests that run in the background ignore SIGINT, and so would what they start.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         started.append(process)
         return process
 
-    yield begin
+    yield start
     for process in started:
         process.kill()
         process.communicate()
@@ -70,62 +77,70 @@ def rows_of(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def until_written(part: Path, line_count: int, process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        if part.exists() and part.read_bytes().count(b"\n") >= line_count:
-            return
-        time.sleep(0.005)
-    assert process.poll() is None, process.communicate()[1]
+def wait_for_lines(part: Path, line_count: int, process: "subprocess.Popen[str]") -> None:
+    """Wait until a run has written that many lines."""
+
+    def is_written() -> bool:
+        assert process.poll() is None, process.communicate()[1]
+        return count_lines(part) >= line_count
+
+    wait_until(is_written)
 
 
-def is_whole(file: Path, many: Path) -> bool:
+def count_lines(file: Path) -> int:
+    return file.read_bytes().count(b"\n") if file.exists() else 0
+
+
+def is_complete(file: Path, many: Path) -> bool:
     paths = [row["path"] for row in rows_of(file)]
     return paths == sorted(str(path) for path in many.rglob("*.png"))
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_a_run_that_is_killed_again_and_again_ends_with_the_rows_of_an_undisturbed_one(
-    form: str, run: "Run", batch: Batch, server: "ServerProcess", many: Path, tmp_path: Path
-) -> None:
-    same = ("--server", server.address, "--format", form)
-    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
-    assert run(BATCH, str(many), *same, "--output", str(undisturbed)).returncode == 0
-    moments = random.Random(form)
-    kills = 0
-    while not disturbed.exists():
-        part = tmp_path / "disturbed.part"
-        there = part.read_bytes().count(b"\n") if part.exists() else 0
-        process = batch(many, *same, "--output", disturbed, "--resume")
-        if there < 1500:
-            until_written(part, there + moments.randrange(1, 700), process)
-            process.kill()
-            kills += 1
-        process.wait(PATIENCE_SECONDS)
-    assert kills >= 3
-    assert disturbed.read_bytes() == undisturbed.read_bytes()
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_writes_what_is_in_flight_and_says_how_to_go_on(
-    number: signal.Signals,
+def test_a_run_that_is_killed_repeatedly_ends_with_the_rows_of_an_undisturbed_one(
+    form: str,
     run: "Run",
-    batch: Batch,
+    start_batch: StartBatch,
     server: "ServerProcess",
     many: Path,
     tmp_path: Path,
 ) -> None:
-    output, failed = tmp_path / "answers.csv", tmp_path / "failed"
-    part = tmp_path / "answers.csv.part"
-    arguments = [many, "--server", server.address, "--format", "csv", "--output", output]
-    process = batch(*arguments, "--errors-to", failed)
-    until_written(part, 65, process)
+    arguments = [str(many), "-", "--server", server.address, "--format", form]
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    assert run(BATCH, *arguments, "--output", str(undisturbed)).returncode == 0
+    arguments += ["--output", str(disturbed), "--resume"]
+    part = tmp_path / "disturbed.part"
+    random_ = random.Random(form)
+    for _ in range(3):
+        process = start_batch(*arguments)
+        # Up to 63 of the 1,000 images wait for more to fill a message, as long as stdin is open.
+        wait_for_lines(part, min(count_lines(part) + random_.randrange(1, 300), 900), process)
+        process.kill()
+        process.wait(PATIENCE_SECONDS)
+    assert run(BATCH, *arguments).returncode == 0
+    assert disturbed.read_bytes() == undisturbed.read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_writes_what_is_in_flight_and_explains_how_to_resume(
+    number: signal.Signals,
+    run: "Run",
+    start_batch: StartBatch,
+    server: "ServerProcess",
+    many: Path,
+    tmp_path: Path,
+) -> None:
+    output, failed = tmp_path / "rows.csv", tmp_path / "failed"
+    part = tmp_path / "rows.csv.part"
+    arguments = [many, "-", "--server", server.address, "--format", "csv", "--output", output]
+    process = start_batch(*arguments, "--errors-to", failed)
+    wait_for_lines(part, 65, process)
     process.send_signal(number)
-    _, said = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 128 + number
+    assert process.wait(PATIENCE_SECONDS) == 128 + number
+    errors = process.communicate()[1]
     rows = rows_of(part)
-    assert 64 <= len(rows) < 2000
-    assert said.splitlines()[-1] == (
+    assert 64 <= len(rows) < 1000
+    assert errors.splitlines()[-1] == (
         f"digits-batch: interrupted; {len(rows):,} rows are in {part}: rerun with --resume to "
         "continue"
     )
@@ -138,66 +153,81 @@ def test_an_interrupted_run_writes_what_is_in_flight_and_says_how_to_go_on(
     )
     done = run(BATCH, *map(str, arguments), "--resume")
     assert done.returncode == 0
-    assert "2,000 images in " in done.stderr
-    assert f", {len(rows):,} from an earlier run: 2,000 digits\n" in done.stderr
-    assert "2,000 of 2,000 labeled images are correct: 100.00%" in done.stderr
-    assert is_whole(output, many)
+    assert "1,000 images in " in done.stderr
+    assert f", {len(rows):,} from an earlier run: 1,000 digits\n" in done.stderr
+    assert "1,000 of 1,000 labeled images are correct: 100.00%" in done.stderr
+    assert is_complete(output, many)
 
 
-def test_a_server_that_restarts_in_the_middle_costs_time_and_no_rows(
-    start: "Start", batch: Batch, many: Path, tmp_path: Path
+def test_a_server_restart_during_a_run_loses_no_rows(
+    start_server: "StartServer", start_batch: StartBatch, many: Path, tmp_path: Path
 ) -> None:
-    server = start()
-    output = tmp_path / "answers.csv"
-    process = batch(many, "--server", server.address, "--format", "csv", "--output", output)
-    until_written(tmp_path / "answers.csv.part", 65, process)
+    server = start_server()
+    output = tmp_path / "rows.csv"
+    process = start_batch(
+        many, "-", "--server", server.address, "--format", "csv", "--output", output
+    )
+    wait_for_lines(tmp_path / "rows.csv.part", 65, process)
     server.process.kill()
     server.process.wait()
-    time.sleep(1)
-    start(port=server.port)
-    _, said = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 0, said
-    assert is_whole(output, many)
+    start_server(port=server.port)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, errors
+    assert is_complete(output, many)
     assert all(row["digit"] == Path(row["path"]).parent.name for row in rows_of(output))
 
 
-def test_a_server_that_goes_for_good_is_given_up_and_what_it_answered_is_kept(
-    start: "Start", batch: Batch, many: Path, tmp_path: Path
+def test_a_run_whose_server_does_not_return_gives_up_and_keeps_its_rows(
+    start_server: "StartServer", start_batch: StartBatch, many: Path, tmp_path: Path
 ) -> None:
-    server = start()
-    output, part = tmp_path / "answers.csv", tmp_path / "answers.csv.part"
-    process = batch(
-        *(many, "--server", server.address, "--format", "csv", "--output", output),
+    server = start_server()
+    output, part = tmp_path / "rows.csv", tmp_path / "rows.csv.part"
+    process = start_batch(
+        *(many, "-", "--server", server.address, "--format", "csv", "--output", output),
         *("--give-up-after", "0.5"),
     )
-    until_written(part, 65, process)
+    wait_for_lines(part, 65, process)
     server.process.kill()
-    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    server.process.wait()
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 3
     rows = rows_of(part)
     assert len(rows) >= 64
-    assert said.count("\n") == 1
-    assert f"; {len(rows):,} rows are in {part}: rerun with --resume to continue" in said
+    assert errors.count("\n") == 1
+    assert f"; {len(rows):,} rows are in {part}: rerun with --resume to continue" in errors
 
 
-def test_two_servers_share_the_load(start: "Start", run: "Run", many: Path, tmp_path: Path) -> None:
-    servers = [start(), start()]
-    before = [cpu_seconds(server) for server in servers]
-    done = run(
-        *(BATCH, str(many), "--server", ",".join(server.address for server in servers)),
-        *("--format", "csv", "--output", str(tmp_path / "answers.csv")),
+def test_two_servers_share_the_load(
+    start_server: "StartServer", start_batch: StartBatch, many: Path, tmp_path: Path
+) -> None:
+    servers = [start_server("--admin-port", "0"), start_server("--admin-port", "0")]
+
+    def image_counts() -> list[int]:
+        return [image_count(str(server.admin_address)) for server in servers]
+
+    message = f"{next(many.rglob('*.png'))}\n" * 64
+    output = tmp_path / "rows.csv"
+    process = start_batch(
+        *("-", str(many), "--server", ",".join(server.address for server in servers)),
+        *("--format", "csv", "--output", output),
     )
-    assert done.returncode == 0
-    assert is_whole(tmp_path / "answers.csv", many)
-    spent = [cpu_seconds(server) - first for server, first in zip(servers, before, strict=True)]
-    assert min(spent) > max(spent) / 3
+    assert process.stdin is not None
+    sent = 0
+
+    def has_all() -> bool:
+        return sum(image_counts()) >= sent
+
+    while not all(before := image_counts()):
+        print(message, end="", file=process.stdin, flush=True)
+        sent += 64
+        wait_until(has_all)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, errors
+    counts = [after - count for after, count in zip(image_counts(), before, strict=True)]
+    assert min(counts) > max(counts) / 3, counts
 
 
-def cpu_seconds(server: "ServerProcess") -> float:
-    return float(psutil.Process(server.process.pid).cpu_times().user)
-
-
-def test_images_that_failed_are_fed_back_once_they_are_mended(
+def test_failed_images_can_be_repaired_and_run_again_from_their_list(
     run: "Run", server: "ServerProcess", tmp_path: Path
 ) -> None:
     scans, failed = tmp_path / "scans", tmp_path / "failed"
@@ -217,7 +247,7 @@ def test_images_that_failed_are_fed_back_once_they_are_mended(
     assert failed.read_bytes() == b""
 
 
-def test_a_list_that_cannot_name_a_path_says_so(
+def test_a_failed_image_whose_path_does_not_fit_the_list_is_reported(
     run: "Run", server: "ServerProcess", tmp_path: Path
 ) -> None:
     (tmp_path / "scans").mkdir()
@@ -231,32 +261,32 @@ def test_a_list_that_cannot_name_a_path_says_so(
     assert failed.read_bytes() == b""
 
 
-def test_a_dry_run_prints_the_paths_and_asks_no_server(run: "Run", samples: list[str]) -> None:
+def test_a_dry_run_prints_the_paths_and_calls_no_server(run: "Run", samples: list[str]) -> None:
     done = run(BATCH, "samples", "--dry-run", "--server", "127.0.0.1:1")
     assert done.returncode == 0
     assert done.stdout.splitlines() == samples
     assert done.stderr == f"{len(samples)} images would be recognized\n"
 
 
-def test_what_a_run_writes_is_not_among_its_images(
+def test_a_run_does_not_read_its_own_output_files(
     run: "Run", server: "ServerProcess", tmp_path: Path
 ) -> None:
     shutil.copy(ROOT / "samples" / "3" / "thin.png", tmp_path)
     for _ in range(2):
         done = run(
             *(BATCH, str(tmp_path), "--server", server.address, "--format", "csv"),
-            *("--output", str(tmp_path / "answers.csv"), "--errors-to", str(tmp_path / "failed")),
+            *("--output", str(tmp_path / "rows.csv"), "--errors-to", str(tmp_path / "failed")),
         )
         assert done.returncode == 0, done.stderr
-    assert len(rows_of(tmp_path / "answers.csv")) == 1
+    assert len(rows_of(tmp_path / "rows.csv")) == 1
 
 
-def test_images_are_sorted_and_reported_where_they_are_then(
+def test_images_are_sorted_into_folders_and_the_report_links_to_their_new_places(
     run: "Run", server: "ServerProcess", tmp_path: Path
 ) -> None:
     scans, sorted_to, report = tmp_path / "scans", tmp_path / "scans/sorted", tmp_path / "r.html"
     shutil.copytree(ROOT / "samples", scans)
-    for _ in range(2):  # what has been sorted is not sorted again
+    for _ in range(2):  # the second run leaves sorted images alone
         done = run(
             *(BATCH, str(scans), "--server", server.address),
             *("--move-to", str(sorted_to), "--report", str(report)),
@@ -274,7 +304,9 @@ def test_images_are_sorted_and_reported_where_they_are_then(
     assert 'href="scans/odd/empty.png"' in page
 
 
-def test_too_few_right_answers_exit_1(run: "Run", server: "ServerProcess", tmp_path: Path) -> None:
+def test_an_accuracy_below_the_minimum_exits_1(
+    run: "Run", server: "ServerProcess", tmp_path: Path
+) -> None:
     labels = tmp_path / "labels.csv"
     paths = sorted((ROOT / "samples" / "3").glob("*.png"))
     labels.write_text("path,label\n" + "".join(f"{path},{3}\n" for path in paths[:4]))
@@ -288,7 +320,7 @@ def test_too_few_right_answers_exit_1(run: "Run", server: "ServerProcess", tmp_p
     assert "the accuracy of 5 labeled images is below 81.00%\n" in done.stderr
 
 
-def test_progress_for_pipelines_is_lines_of_json(run: "Run", server: "ServerProcess") -> None:
+def test_json_progress_is_written_as_lines_of_json(run: "Run", server: "ServerProcess") -> None:
     done = run(BATCH, "samples", "--server", server.address, "--json-progress")
     *lines, _ = [line for line in done.stderr.splitlines() if line.startswith("{")] + [""]
     shown = [json.loads(line) for line in lines]
@@ -298,12 +330,12 @@ def test_progress_for_pipelines_is_lines_of_json(run: "Run", server: "ServerProc
     assert "54 images in " in done.stderr
 
 
-def test_without_a_terminal_there_is_no_bar(run: "Run", server: "ServerProcess") -> None:
+def test_no_progress_bar_is_drawn_without_a_terminal(run: "Run", server: "ServerProcess") -> None:
     assert "\r" not in run(BATCH, "samples", "--server", server.address).stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([], "name an image, a folder, a glob, an archive, or a list"),
         (["samples", "--resume"], "--resume: needs --output"),
@@ -313,19 +345,27 @@ def test_without_a_terminal_there_is_no_bar(run: "Run", server: "ServerProcess")
         (["samples", "--no-labels", "--labels", "x"], "exclude each other"),
         (["samples", "--move-to", "x", "--link-to", "y"], "not allowed with"),
         (["samples", "--top", "11"], "argument --top: invalid choice: 11"),
-        (["--files-from", "missing.txt"], "cannot read missing.txt: No such file or directory"),
     ],
 )
-def test_what_cannot_be_meant_exits_2_and_names_the_flag(
-    arguments: list[str], said: str, run: "Run"
+def test_contradictory_usage_exits_2_and_names_the_flag(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = run(BATCH, *arguments)
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)  # in this process, which is faster
+    assert caught.value.code == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert message in errors.splitlines()[-1]
+
+
+def test_a_missing_list_exits_2_and_is_named(run: "Run", server: "ServerProcess") -> None:
+    done = run(BATCH, "--files-from", "missing.txt", "--server", server.address)
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr.splitlines()[-1]
+    assert "cannot read missing.txt: No such file or directory" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_the_completion_is_a_script_of_the_shell(shell: str, run: "Run") -> None:
+def test_the_completion_script_is_valid_for_its_shell(shell: str, run: "Run") -> None:
     done = run(BATCH, "--print-completion", shell)
     assert done.returncode == 0
     assert "--errors-to" in done.stdout
@@ -338,7 +378,7 @@ EXAMPLES = re.findall(r"^  (.*digits-batch .*)$", EPILOG.partition("examples:")[
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_the_examples_of_the_help_do_what_they_say(
+def test_the_examples_in_the_help_work(
     example: str, server: "ServerProcess", environment: dict[str, str], tmp_path: Path
 ) -> None:
     for name in ("scans", "labeled", "cells"):
@@ -348,9 +388,9 @@ def test_the_examples_of_the_help_do_what_they_say(
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {BATCH} "$@"\n')
     command.chmod(0o755)
-    mine = re.sub(r"10\.0\.0\.\d:50051", server.address, example)
+    command_line = re.sub(r"10\.0\.0\.\d:50051", server.address, example)
     done = subprocess.run(
-        ["/bin/sh", "-c", mine],
+        ["/bin/sh", "-c", command_line],
         env=environment
         | {"PATH": f"{command.parent}:{environment['PATH']}", "DIGITS_SERVER": server.address},
         cwd=tmp_path,

@@ -1,4 +1,4 @@
-"""What the commands say of themselves, at once."""
+"""``--help`` and ``--version`` of every command."""
 
 import importlib.metadata
 import re
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.commands.conftest import Run
+    from tests.processes import Run
 
 MODULES = {
     "digits-server": "digits_server",
@@ -34,7 +34,7 @@ HEAVY = {"tensorflow", "keras", "ai_edge_litert", "cv2"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_prints_and_exits_0_without_loading_what_is_heavy(
+def test_help_prints_and_exits_0_without_importing_heavy_packages(
     command: str, environment: dict[str, str]
 ) -> None:
     name, *arguments = command.split()
@@ -46,13 +46,13 @@ def test_help_prints_and_exits_0_without_loading_what_is_heavy(
         check=True,
     )
     assert done.stdout.startswith(f"usage: {command} ")
-    loaded = set(re.findall(r"^import time:.*\| +(\w+)$", done.stderr, re.MULTILINE))
-    assert "argparse" in loaded
-    assert not loaded & HEAVY
+    imported = set(re.findall(r"^import time:.*\| +(\w+)$", done.stderr, re.MULTILINE))
+    assert "argparse" in imported
+    assert not imported & HEAVY
 
 
 @pytest.mark.parametrize("command", ["digits-server", "digits-batch"])
-def test_the_version_is_that_of_the_distribution(command: str, run: "Run") -> None:
+def test_version_prints_the_version_of_the_distribution(command: str, run: "Run") -> None:
     done = run(MODULES[command], "--version")
     assert (done.returncode, done.stdout) == (
         0,
@@ -60,13 +60,13 @@ def test_the_version_is_that_of_the_distribution(command: str, run: "Run") -> No
     )
 
 
-def test_the_scripts_are_the_modules_that_are_tested_here() -> None:
+def test_the_installed_scripts_run_the_modules_tested_here() -> None:
     scripts = importlib.metadata.entry_points(group="console_scripts")
-    ours = {
+    installed = {
         script.name: script.module
         for script in scripts
         if script.dist and script.dist.name == "digits"
     }
-    assert ours.keys() >= MODULES.keys()
+    assert installed.keys() >= MODULES.keys()
     for name, module in MODULES.items():
-        assert ours[name] in (module, f"{module}.cli")
+        assert installed[name] in (module, f"{module}.cli")

@@ -1,4 +1,4 @@
-"""From a folder of MNIST's test images to answers, with the shipped model."""
+"""``digits-batch`` on a folder of MNIST's test images, with the shipped model."""
 
 import csv
 from pathlib import Path
@@ -9,28 +9,28 @@ from PIL import Image
 from digits_training.datasets import Mnist
 
 if TYPE_CHECKING:
-    from tests.commands.conftest import Run
+    from tests.processes import Run
 
 IMAGE_COUNT = 500
 MIN_ACCURACY = 0.98
 
 
-def test_500_test_images_as_files_are_answered_right_almost_always(
+def test_at_least_98_percent_of_500_mnist_test_images_are_recognized(
     mnist: Mnist, run: "Run", tmp_path: Path
 ) -> None:
-    images, answers = tmp_path / "images", tmp_path / "answers.csv"
+    images, output = tmp_path / "images", tmp_path / "rows.csv"
     images.mkdir()
     for number in range(IMAGE_COUNT):
         Image.fromarray(mnist.x_test[number]).save(images / f"{number:03}.png")
     done = run(
-        *("digits_client.batch.cli", str(images), "--format", "csv", "--output", str(answers))
+        *("digits_client.batch.cli", str(images), "--format", "csv", "--output", str(output))
     )
     assert done.returncode == 0, done.stderr
-    with answers.open(newline="") as file:
+    with output.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [Path(row["path"]).stem for row in rows] == [f"{n:03}" for n in range(IMAGE_COUNT)]
-    right_count = sum(
+    correct_count = sum(
         row["digit"] == str(digit)
         for row, digit in zip(rows, mnist.y_test[:IMAGE_COUNT], strict=True)
     )
-    assert right_count / IMAGE_COUNT >= MIN_ACCURACY
+    assert correct_count / IMAGE_COUNT >= MIN_ACCURACY

@@ -1,36 +1,45 @@
-"""``digits-server`` from its start to its end."""
+"""``digits-server``: start, health check, stop, and wrong usage."""
 
 import signal
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 from digits_client import Client
 from digits_server.settings import TRANSPORTS
+from tests.processes import PATIENCE_SECONDS, SAMPLES, running_server
 
 if TYPE_CHECKING:
-    from tests.commands.conftest import Run, ServerProcess
-
-PATIENCE_SECONDS = 30
+    from tests.processes import Run, ServerProcess
 
 
 @pytest.fixture(params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> str:
-    """Each of them in turn."""
+    """Each transport in turn."""
     return str(request.param)
 
 
-def test_a_server_that_says_it_is_ready_answers(server: "ServerProcess") -> None:
-    with Client(server.address) as client:
-        assert client.recognize("samples/3/marker.png").digit == 3
+@pytest.fixture(scope="module", params=TRANSPORTS)
+def shared_server(
+    request: pytest.FixtureRequest, environment: dict[str, str]
+) -> Iterator["ServerProcess"]:
+    """A server of each transport in turn, for the tests that do not stop it."""
+    with running_server(environment | {"DIGITS_TRANSPORT": request.param}, "--port", "0") as server:
+        yield server
 
 
-def test_the_default_address_is_this_machine_alone(server: "ServerProcess") -> None:
-    assert server.address == f"127.0.0.1:{server.port}"
-    assert server.port != "0"
+def test_a_server_that_logs_ready_accepts_calls(shared_server: "ServerProcess") -> None:
+    with Client(shared_server.address) as client:
+        assert client.recognize(SAMPLES[3]).digit == 3
 
 
-def test_healthcheck_exits_0_while_it_serves_and_1_when_it_has_gone(
+def test_the_default_host_is_the_loopback_address(shared_server: "ServerProcess") -> None:
+    assert shared_server.address == f"127.0.0.1:{shared_server.port}"
+    assert shared_server.port != "0"
+
+
+def test_healthcheck_exits_0_while_the_server_runs_and_1_after_it_has_stopped(
     server: "ServerProcess", run: "Run"
 ) -> None:
     while_serving = run("digits_server", "healthcheck", server.address)
@@ -45,29 +54,28 @@ def test_healthcheck_exits_0_while_it_serves_and_1_when_it_has_gone(
 
 
 @pytest.mark.parametrize("flag", ["--client-cert", "--client-key"])
-def test_healthcheck_wants_a_certificate_and_its_key_together(flag: str, run: "Run") -> None:
+def test_healthcheck_needs_a_certificate_and_its_key_together(flag: str, run: "Run") -> None:
     done = run("digits_server", "healthcheck", flag, "file.pem")
     assert done.returncode == 2
     assert "--client-cert and --client-key must be set together" in done.stderr
 
 
-def test_healthcheck_names_a_file_that_is_not_there(run: "Run") -> None:
+def test_healthcheck_names_a_missing_file(run: "Run") -> None:
     done = run("digits_server", "healthcheck", "--tls-ca", "nowhere.pem")
     assert done.returncode == 1
     assert done.stderr == ("digits-server: nowhere.pem cannot be read: No such file or directory\n")
 
 
-def test_healthcheck_asks_for_one_service(server: "ServerProcess", run: "Run") -> None:
+def test_healthcheck_can_check_one_service(shared_server: "ServerProcess", run: "Run") -> None:
+    healthcheck = ("digits_server", "healthcheck", shared_server.address, "--service")
     for name in ("liveness", "readiness", "digits.v1.RecognizerService"):
-        assert (
-            run("digits_server", "healthcheck", server.address, "--service", name).returncode == 0
-        )
-    done = run("digits_server", "healthcheck", server.address, "--service", "none")
+        assert run(*healthcheck, name).returncode == 0
+    done = run(*healthcheck, "none")
     assert (done.returncode, "NOT_FOUND" in done.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_that_is_asked_to_end_exits_0(
+def test_a_signal_stops_the_server_with_status_0(
     server: "ServerProcess", number: signal.Signals
 ) -> None:
     server.process.send_signal(number)
@@ -79,13 +87,14 @@ def test_a_server_that_is_asked_to_end_exits_0(
 
 
 def test_a_second_server_on_the_same_port_exits_1_with_one_line(
-    server: "ServerProcess", run: "Run"
+    shared_server: "ServerProcess", run: "Run"
 ) -> None:
-    second = run("digits_server", "--port", server.port, "--log-level", "error")
+    address = shared_server.address
+    second = run("digits_server", "--port", shared_server.port, "--log-level", "error")
     assert second.returncode == 1
-    said = [line for line in second.stderr.splitlines() if line.startswith("digits-server: ")]
-    assert said == [
-        f"digits-server: cannot listen on {server.address}: the address is in use or not local"
+    errors = [line for line in second.stderr.splitlines() if line.startswith("digits-server: ")]
+    assert errors == [
+        f"digits-server: cannot listen on {address}: the address is in use or not local"
     ]
     assert "Traceback" not in second.stderr
 
@@ -103,7 +112,7 @@ def test_a_folder_without_models_exits_1_with_one_line(run: "Run") -> None:
     ("flag", "value"),
     [("--port", "abc"), ("--port", "65536"), ("--threads", "0"), ("--log-level", "loud")],
 )
-def test_a_wrong_value_of_a_flag_exits_2_and_names_the_flag(
+def test_an_invalid_flag_value_exits_2_and_names_the_flag(
     flag: str, value: str, run: "Run"
 ) -> None:
     done = run("digits_server", flag, value)
@@ -112,12 +121,12 @@ def test_a_wrong_value_of_a_flag_exits_2_and_names_the_flag(
     assert "Traceback" not in done.stderr
 
 
-def test_a_wrong_value_of_a_variable_exits_2_and_names_the_variable(run: "Run") -> None:
+def test_an_invalid_variable_exits_2_and_names_the_variable(run: "Run") -> None:
     done = run("digits_server", DIGITS_PORT="abc")
     assert done.returncode == 2
     assert "digits-server: error: DIGITS_PORT: 'abc' is not a whole number" in done.stderr
 
 
-def test_a_flag_wins_over_a_wrong_variable(run: "Run") -> None:
+def test_a_flag_overrides_an_invalid_variable(run: "Run") -> None:
     done = run("digits_server", "--port", "0", "--models-dir", "samples/odd", DIGITS_PORT="abc")
     assert done.returncode == 1

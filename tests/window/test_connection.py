@@ -137,8 +137,6 @@ def test_a_signal_ends_the_command_cleanly(server: Any, signal_number: signal.Si
         command("--server", server.address, "--theme", "dark"),
         stderr=subprocess.PIPE,
         text=True,
-        # A shell that runs the tests in the background makes them ignore SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         wait_for_another_application()
         process.send_signal(signal_number)
