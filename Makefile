@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	then echo $$python; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
-# Test files run in two processes: enough for two cores, and each starts servers of its own.
+# Test files run in two processes: enough for two cores, because each starts servers too.
 PARALLEL := --numprocesses 2 --dist loadfile
 # Triton's clients need an older protobuf than ours, and therefore a separate environment.
 TRITON_VENV := .venv-triton

@@ -13,7 +13,7 @@ _TTL_SECONDS = 1
 
 
 class NameServer:
-    """Answers every query for an IPv4 address with the same addresses (RFC 1035)."""
+    """Responds to every query for an IPv4 address with the same addresses (RFC 1035)."""
 
     def __init__(self, port: int) -> None:
         self.port = port

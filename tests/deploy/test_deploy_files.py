@@ -384,15 +384,15 @@ def test_the_batch_command_accepts_its_options(rendered: dict[str, list[Manifest
     arguments = [word.replace("$(JOB_COMPLETION_INDEX)", "3") for word in container["args"]]
     parsed = options.parse(arguments)
     assert parsed.paths == ("/shards/3",)
-    assert parsed.output == Path("/answers/3.csv")
-    assert parsed.errors_to == Path("/answers/3.failed.txt")
+    assert parsed.output == Path("/rows/3.csv")
+    assert parsed.errors_to == Path("/rows/3.failed.txt")
     assert parsed.resumes
     assert not parsed.has_labels  # else every image in /shards/3 would be labelled 3
     claims = {volume["name"]: volume["persistentVolumeClaim"] for volume in pod["volumes"]}
     mounted = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
-    assert mounted.keys() == {"/shards", "/answers"}
+    assert mounted.keys() == {"/shards", "/rows"}
     assert mounted["/shards"]["readOnly"]
-    assert not claims[mounted["/answers"]["name"]].get("readOnly")
+    assert not claims[mounted["/rows"]["name"]].get("readOnly")
 
 
 def test_the_batch_job_calls_every_server(rendered: dict[str, list[Manifest]]) -> None:

@@ -139,7 +139,7 @@ class Window(DrawWindow):
                 f"timed out; shown: {self.panel.view}, {self.status.text!r}, "
                 f"{self.status.notice_text!r}"
             )
-            self.root.tk.dooneevent()  # blocks, but for no longer than the window's timer
+            self.root.tk.dooneevent()  # blocks no longer than the window's timer
 
     def wait_until_connected(self) -> None:
         self.wait_until(lambda: self.status.text.startswith("Connected"))

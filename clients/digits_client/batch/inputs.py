@@ -38,7 +38,7 @@ def find_items(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
 
 
 def find_items_again(options: Options) -> Iterator[Item] | None:
-    """Return the same images a second time, to count them; None if that is costly or impossible.
+    """Return the same images once more, to count them; None if that is costly or impossible.
 
     A pipe can be read only once, and listing an archive or a remote store is slow.
     """

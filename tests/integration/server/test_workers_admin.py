@@ -119,12 +119,12 @@ async def test_grpc_is_forwarded_to_a_ready_worker_if_there_is_one() -> None:
         worker(1, Metrics(), lambda: states[1]) as second,
     ):
         with ThreadPoolExecutor(2) as threads:
-            crew = _CombinedWorkers([first, second], threads)
-            assert await asyncio.to_thread(crew.grpc_port) == first.admin_port
+            workers = _CombinedWorkers([first, second], threads)
+            assert await asyncio.to_thread(workers.grpc_port) == first.admin_port
             states[0] = unready
-            assert await asyncio.to_thread(crew.grpc_port) == second.admin_port
+            assert await asyncio.to_thread(workers.grpc_port) == second.admin_port
             states[1] = unready
-            assert await asyncio.to_thread(crew.grpc_port) == first.admin_port
+            assert await asyncio.to_thread(workers.grpc_port) == first.admin_port
 
 
 async def test_a_grpc_connection_is_closed_if_no_worker_runs() -> None:

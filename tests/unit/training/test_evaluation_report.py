@@ -136,7 +136,7 @@ def test_every_set_has_its_metrics_and_its_mistakes(report: Report, source: str)
     assert "2 read as another digit, 1 as not a digit" in parsed.text
     assert "The strokes of <someone>: no mistakes" in parsed.text
     assert "The letters of <someone>: 2 mistakes" in parsed.text
-    for value in ("25.00%", "100.00%", "33.33%", "0.9877"):  # right, right, no digit, AUROC
+    for value in ("25.00%", "100.00%", "33.33%", "0.9877"):  # right, right, not a digit, AUROC
         assert value in parsed.text
     assert "digits-train evaluate" in parsed.text
     assert "skipped: people's own images" in parsed.text
