@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 # Test files run in two processes: enough for two cores, because each starts servers too.
-PARALLEL := --numprocesses 2 --dist loadfile
+PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # Triton's clients need an older protobuf than ours, and therefore a separate environment.
 TRITON_VENV := .venv-triton
 # Ray is large, and only one job needs it.

@@ -8,12 +8,32 @@ import grpc
 import pytest
 
 from digits.v1 import recognizer_pb2 as pb
+from digits_server.api.latest_request import latest_requests
 
 ImageOf = Callable[[int], pb.Image]
 
 
 def request(sequence: int, image: pb.Image) -> pb.StreamingRecognizeRequest:
     return pb.StreamingRecognizeRequest(sequence=sequence, image=image)
+
+
+@pytest.fixture
+def all_read(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """An event that is set when the server has read every request of a stream."""
+    event = asyncio.Event()
+
+    async def observed(
+        requests: AsyncIterator[pb.StreamingRecognizeRequest],
+    ) -> AsyncIterator[pb.StreamingRecognizeRequest]:
+        async for request in requests:
+            yield request
+        event.set()
+
+    monkeypatch.setattr(
+        "digits_server.api.recognizer_servicer.latest_requests",
+        lambda requests: latest_requests(observed(requests)),
+    )
+    return event
 
 
 async def test_each_request_has_a_response_with_its_sequence(
@@ -43,7 +63,7 @@ async def test_an_invalid_image_is_an_error_in_its_response_and_the_stream_conti
 
 
 async def test_a_request_behind_newer_ones_is_superseded(
-    running_server: Any, image_of: ImageOf
+    running_server: Any, image_of: ImageOf, all_read: asyncio.Event
 ) -> None:
     running_server.engine.free.clear()
     call = running_server.stub.StreamingRecognize()
@@ -53,8 +73,7 @@ async def test_a_request_behind_newer_ones_is_superseded(
     for sequence in (2, 3, 4):
         await call.write(request(sequence, image_of(sequence)))
     await call.done_writing()
-    # The server has read all three before it responds to a later call on the connection.
-    await running_server.stub.GetModel(pb.GetModelRequest())
+    await all_read.wait()
     running_server.engine.free.set()
     responses = [response async for response in call]
     assert [response.sequence for response in responses] == [1, 2, 3, 4]
@@ -75,7 +94,7 @@ async def test_a_sequence_that_does_not_increase_is_an_error_in_its_response(
 
 
 async def test_a_sequence_must_also_exceed_those_of_superseded_requests(
-    running_server: Any, image_of: ImageOf
+    running_server: Any, image_of: ImageOf, all_read: asyncio.Event
 ) -> None:
     running_server.engine.free.clear()
     call = running_server.stub.StreamingRecognize()
@@ -84,7 +103,7 @@ async def test_a_sequence_must_also_exceed_those_of_superseded_requests(
     for sequence in (5, 3):
         await call.write(request(sequence, image_of(sequence)))
     await call.done_writing()
-    await running_server.stub.GetModel(pb.GetModelRequest())
+    await all_read.wait()
     running_server.engine.free.set()
     _, superseded, last = [response async for response in call]
     assert (superseded.sequence, superseded.superseded) == (5, True)
