@@ -7,8 +7,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	then echo $$python; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
-# Test files run in two processes: enough for two cores, because each starts servers too.
-PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Test files run in four processes, also on two cores, because many tests wait for others.
+PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 # Triton's clients need an older protobuf than ours, and therefore a separate environment.
 TRITON_VENV := .venv-triton
 # Ray is large, and only one job needs it.
@@ -26,8 +26,8 @@ demo: $(VENV)/.server ## start the server; classify the sample drawings, and MNI
 test: $(VENV)/.dev xvfb ## run the tests of server, clients and training
 	@$(BIN)/python -m pytest $(PARALLEL)
 
-unit: $(VENV)/.dev ## run the unit tests only, in under a minute
-	@$(BIN)/python -m pytest $(PARALLEL) tests/unit
+unit: $(VENV)/.dev ## run the unit tests, without whole training runs, in under a minute
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not training_run" tests/unit
 
 test-deploy: $(VENV)/.dev $(TRITON_VENV)/.installed $(RAY_VENV)/.installed services ## run the tests that need Ray, Prometheus, HAProxy, Envoy, namespaces or Triton's client
 	@$(BIN)/python -m pytest tests/deploy

@@ -24,6 +24,7 @@ pytestmark = [
     # Keras 3.15 turns its variables into arrays in the way of NumPy before 2.0.
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning"),
     pytest.mark.usefixtures("small_mixture"),
+    pytest.mark.training_run,
 ]
 SHORT = FitSettings(
     epochs=3,
