@@ -165,6 +165,14 @@ def test_the_images_have_the_version_of_the_project() -> None:
     version = PROJECT["version"]
     assert ("ARG", f"VERSION={version}") in stages()["runtime"]
     assert {service["image"] for service in servers().values()} == {f"digits-server:{version}"}
+    texts = [DOCKERFILE, ROOT / "docker-compose.yml", *(ROOT / "docs").glob("*.md")]
+    texts += [path for path in (ROOT / "deploy").rglob("*") if path.suffix in (".yml", ".yaml")]
+    tags = {
+        tag
+        for path in texts
+        for tag in re.findall(r"digits-(?:server|batch):(\d[\w.]*\d)", path.read_text("utf-8"))
+    }
+    assert tags == {version}
 
 
 def test_the_server_image_sets_only_known_settings() -> None:
