@@ -1,6 +1,7 @@
-"""Who may import whom, read from the sources and seen in fresh processes."""
+"""Import rules, checked in the sources and in fresh processes."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,30 @@ def imported(package: str) -> set[tuple[str, str]]:
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 found.add((name, node.module))
     return found
+
+
+def module_imports(package: str) -> dict[str, set[str]]:
+    """Return which modules of a package each of its modules imports, also within functions."""
+    folder = PACKAGES[package]
+    names = {
+        ".".join(file.relative_to(folder.parent).with_suffix("").parts).removesuffix(".__init__"): (
+            file
+        )
+        for file in folder.rglob("*.py")
+    }
+    imports: dict[str, set[str]] = {}
+    for name, file in names.items():
+        imports[name] = set()
+        parent = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                base = parent.split(".")[: len(parent.split(".")) - node.level + 1]
+                prefix = ".".join(base) if node.level else ""
+                source = ".".join(filter(None, (prefix, node.module)))
+                for alias in node.names:
+                    full = f"{source}.{alias.name}"
+                    imports[name].add(full if full in names else source)
+    return {name: (found & names.keys()) - {name} for name, found in imports.items()}
 
 
 def within(module: str, packages: set[str]) -> bool:
@@ -95,3 +120,11 @@ def test_importing_loads_nothing_that_it_must_not(module: str, forbidden: set[st
     loaded = set(done.stdout.split())
     assert module in loaded
     assert not loaded & forbidden
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_no_module_imports_itself_through_others(package: str) -> None:
+    try:
+        graphlib.TopologicalSorter(module_imports(package)).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
