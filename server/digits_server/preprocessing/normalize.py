@@ -117,7 +117,10 @@ def _adjust_strokes(ink: Ink) -> Ink:
         thinner = cv2.erode(work, _disc(excess))
         if thinner.max() > 0.5:  # else the ink is a blot that would vanish
             work = thinner
-    left, top, right, bottom = _box(work > 0.25)
+    is_inked = work > 0.25
+    if not is_inked.any():  # faint remains, as of ruled lines
+        is_inked = work > work.max() / 2
+    left, top, right, bottom = _box(is_inked)
     return work[top:bottom, left:right]
 
 

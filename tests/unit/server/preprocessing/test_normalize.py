@@ -106,3 +106,12 @@ def test_a_batch_gives_the_same_frames_as_single_images() -> None:
         frames = normalize_batch(grays)
         assert frames.dtype == np.float32
         np.testing.assert_array_equal(frames, np.stack([normalize(gray) for gray in grays]))
+
+
+def test_ink_that_is_faint_everywhere_gives_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    ink = np.zeros((60, 60), np.float32)
+    ink[20:40, 25:30] = 0.2  # such as remains when ruled lines are removed
+    monkeypatch.setattr("digits_server.preprocessing.normalize.find_ink", lambda gray: ink)
+    frame = normalize(ring())
+    assert np.isfinite(frame).all()
+    assert frame.max() == 1
