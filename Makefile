@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 # Test files run in four processes, also on two cores, because many tests wait for others.
-PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 # Triton's clients need an older protobuf than ours, and therefore a separate environment.
 TRITON_VENV := .venv-triton
 # Ray is large, and only one job needs it.

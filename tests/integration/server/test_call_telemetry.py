@@ -203,12 +203,16 @@ async def test_a_call_that_its_caller_cancels_is_cancelled(collector: Collector)
 async def test_a_call_whose_deadline_passes_has_its_status_and_marks_the_span_as_failed(
     collector: Collector,
 ) -> None:
-    async with run_instrumented() as started:
-        for timeout in (0.2, 2, 20):  # long enough to arrive, however busy the machine is
+    for timeout in (0.2, 0.2, 0.2, 2, 2, 2, 20):
+        collector.spans.clear()
+        async with run_instrumented() as started:
             await code_of(started.stub.GetModel(pb.GetModelRequest(), timeout=timeout))
-            if started.servicer.entered.is_set():
-                break
-        await started.servicer.exited.wait()
+            if not started.servicer.entered.is_set():
+                continue  # the call did not arrive in time
+            await started.servicer.exited.wait()
+        # The client's cancellation may also arrive before the server's own deadline.
+        if values(collector.span.attributes)["rpc.response.status_code"] != "CANCELLED":
+            break
     assert values(collector.span.attributes)["rpc.response.status_code"] == "DEADLINE_EXCEEDED"
     assert collector.span.status.code == Status.STATUS_CODE_ERROR
 
