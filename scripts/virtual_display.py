@@ -1,4 +1,4 @@
-"""A virtual display (Xvfb) for the scripts that open the window."""
+"""A virtual display (Xvfb) for scripts and tests that open the window."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def virtual_display(size: str = "1280x1024") -> Iterator[str]:
-    """Start Xvfb, point ``DISPLAY`` at it, and yield its name.
+    """Start Xvfb, point ``DISPLAY`` at it while the block runs, and yield its name.
 
     Args:
         size: Width and height in pixels, as ``1280x1024``.
@@ -26,8 +26,13 @@ def virtual_display(size: str = "1280x1024") -> Iterator[str]:
         os.close(writer)
         with os.fdopen(reader) as number:
             name = f":{number.readline().strip()}"
+        before = os.environ.get("DISPLAY")
         os.environ["DISPLAY"] = name
         try:
             yield name
         finally:
+            if before is None:
+                del os.environ["DISPLAY"]
+            else:
+                os.environ["DISPLAY"] = before
             process.terminate()

@@ -26,6 +26,7 @@ from digits_client.draw.corrections import Corrections
 from digits_client.draw.strokes import Point
 from digits_client.draw.tk_gc import gc_in_tk_thread
 from digits_client.draw.window import DrawWindow
+from scripts.virtual_display import virtual_display
 
 TIMEOUT_SECONDS = 30
 
@@ -48,26 +49,10 @@ def pytest_runtest_logfinish() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def display() -> Iterator[str]:
     """A virtual display for these tests."""
-    program = shutil.which("Xvfb")
-    if program is None:
+    if shutil.which("Xvfb") is None:
         pytest.skip("Xvfb is not installed (Debian: apt-get install xvfb)")
-    reader, writer = os.pipe()
-    with subprocess.Popen(
-        [program, "-displayfd", str(writer), "-screen", "0", "2000x1600x24", "-nolisten", "tcp"],
-        pass_fds=[writer],
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        os.close(writer)
-        with os.fdopen(reader) as number:
-            name = f":{number.readline().strip()}"
-        before = os.environ.get("DISPLAY")
-        os.environ["DISPLAY"] = name
+    with virtual_display("2000x1600") as name:
         yield name
-        if before is None:
-            del os.environ["DISPLAY"]
-        else:
-            os.environ["DISPLAY"] = before
-        process.terminate()
 
 
 class Server:
