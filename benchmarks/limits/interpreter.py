@@ -24,10 +24,8 @@ from digits_server.api.call import ServiceLimits
 from digits_server.api.interceptors import CallInterceptor
 from digits_server.api.recognizer_servicer import RecognizerServicer
 from digits_server.inference.admission import Admission, AdmissionLimits
-from digits_server.inference.batcher import Batcher
 from digits_server.inference.recognizer import Recognizer
 from digits_server.models.manifest import Manifest
-from digits_server.models.postprocess import Prediction
 from digits_server.ops.metrics import Metrics
 from digits_server.settings import SHIPPED_MODELS
 
@@ -104,15 +102,13 @@ async def _cpu_microseconds(call: Call, content: bytes, callers: int) -> float:
 async def _service() -> AsyncIterator[tuple[Call, Call]]:
     metrics = Metrics()
     newest = max(models.versions(SHIPPED_MODELS))
-    model = models.LoadedModel(Manifest.read(SHIPPED_MODELS / str(newest)), _ConstantEngine())
+    model = models.LoadedModel(Manifest.read(SHIPPED_MODELS / str(newest)), (_ConstantEngine(),))
     admission = Admission(AdmissionLimits(10**6, 2**30, 1, 60), metrics)
-    batcher: Batcher[models.ImageOrFrame, Prediction] = Batcher(metrics)
-    with ThreadPoolExecutor(1) as decoding:
-        recognizer = Recognizer(model, batcher, decoding, admission, metrics, payloads.LIMITS)
+    with ThreadPoolExecutor(1) as threads:
+        recognizer = Recognizer(model, threads, admission, metrics, payloads.LIMITS)
         limits = ServiceLimits(payloads.LIMITS, payloads.BATCH_SIZE, 2**24)
         servicer = RecognizerServicer(recognizer, admission, limits)
         interceptor = CallInterceptor(metrics, admission)
-        batcher.start()
         try:
             yield (
                 _make_call(interceptor, "Recognize", servicer.Recognize, pb.RecognizeRequest),
@@ -121,7 +117,7 @@ async def _service() -> AsyncIterator[tuple[Call, Call]]:
                 ),
             )
         finally:
-            await batcher.stop()
+            recognizer.stop()
 
 
 def _make_call(interceptor: CallInterceptor, name: str, method: Any, request: Any) -> Call:

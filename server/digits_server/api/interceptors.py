@@ -74,9 +74,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler is None:
             return None
         method = handler_call_details.method.removeprefix("/")
-        if method.rpartition("/")[2] in _METHODS_WITH_IMAGES and self._admission.is_full:
-            reject = functools.partial(self._reject, self._metrics_of(method))
-            return self._rejecting_handler(reject)
+        if method.rpartition("/")[2] in _METHODS_WITH_IMAGES:
+            try:
+                self._admission.check()
+            except OverloadedError as error:
+                reject = functools.partial(self._reject, self._metrics_of(method), error)
+                return self._rejecting_handler(reject)
         known, wrapped = self._wrapped.get(method, (None, None))
         if known is not handler:  # its first call, or it has another handler now
             wrapped = self._wrap(method, handler)
@@ -99,9 +102,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             self._method_metrics[method] = _MethodMetrics(method, self._metrics)
         return self._method_metrics[method]
 
-    async def _reject(self, metrics: "_MethodMetrics", _: object, context: Context) -> NoReturn:
+    async def _reject(
+        self, metrics: "_MethodMetrics", error: OverloadedError, _: object, context: Context
+    ) -> NoReturn:
         """Reject a call with as little work as possible: under overload there are many."""
-        error = self._admission.rejection()
         metrics.count(error.code)
         code = grpc.StatusCode[error.code]
         trailers = _trailers(error, _request_id(context), sends_pushback=self._sends_pushback)
