@@ -119,7 +119,7 @@ class Settings:
         _core_count(),
         _integer(1, 1024),
         "N",
-        "threads per process for decoding, and as many for the model; default: the cores "
+        "threads per process that recognize images, each with a model of its own; default: the cores "
         f"({_core_count()} available) divided by the workers",
     )
     poll_seconds: float = _setting(
