@@ -21,6 +21,10 @@ Kind = Literal["grpc", "http"]
 # Time that h2load may take beyond the load: to connect and to end.
 SPARE_SECONDS: Final = 15.0
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+GRPC_PREFIX_BYTES: Final = 5
+# Numbers in a response, such as probabilities, may take a few bytes more or less.
+LEAST_SIZE_SHARE: Final = 0.98
+MOST_FAILED_SHARE: Final = 0.01
 
 _REQUESTS = re.compile(
     r"^requests: \d+ total, \d+ started, (?P<done>\d+) done, \d+ succeeded, "
@@ -31,7 +35,7 @@ _DATA_BYTES = re.compile(r"^traffic: .*\((?P<bytes>\d+)\) data$", re.MULTILINE)
 
 
 class LoadError(Exception):
-    """The load could not be sent, or no call succeeded."""
+    """The load could not be sent, or calls failed."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def load(
     rate: float | None = None,
     content_type: str | None = None,
     headers: Mapping[str, str] = NO_HEADERS,
+    correct_response: bytes | None = None,
 ) -> Load:
     """Send one request repeatedly and return the figures.
 
@@ -85,9 +90,11 @@ def load(
         rate: Calls per second over all connections, evenly spaced; None keeps all streams busy.
         content_type: Content type of the request; by default gRPC's, or raw bytes.
         headers: Additional headers.
+        correct_response: Body of a correct response. With it, calls that fail are an error, also
+            those of gRPC, which have the HTTP status 200 like others.
 
     Raises:
-        LoadError: h2load is missing or failed, or no call succeeded.
+        LoadError: h2load is missing or failed, no call succeeded, or too many failed.
     """
     if kind == "http" and streams != 1:
         raise ValueError("HTTP/1.1 allows one call in flight per connection: streams must be 1")
@@ -115,7 +122,10 @@ def load(
         if warm_up_seconds > 0:
             _run(commands, gap, warm_up_seconds, folder)
         results = _run(commands, gap, seconds, folder)
-    return read_results(results, seconds)
+    figures = read_results(results, seconds)
+    if correct_response is not None:
+        _check_responses(figures, len(correct_response) + GRPC_PREFIX_BYTES * (kind == "grpc"))
+    return figures
 
 
 def grpc_frame(message: bytes) -> bytes:
@@ -159,6 +169,13 @@ def percentile(ordered: Sequence[int], percent: float) -> float:
     # Rounded, because 100 * 0.99 is a little above 99.
     rank = -int(-round(len(ordered) * percent / 100, 9) // 1)
     return float(ordered[max(0, rank - 1)])
+
+
+def _check_responses(figures: Load, correct_bytes: int) -> None:
+    # A failed gRPC call has no message.
+    is_short = figures.response_bytes < correct_bytes * LEAST_SIZE_SHARE
+    if is_short or figures.failed > figures.succeeded * MOST_FAILED_SHARE:
+        raise LoadError(f"calls failed: {figures}; a correct response has {correct_bytes} bytes")
 
 
 def _times(log: str) -> tuple[list[int], int]:

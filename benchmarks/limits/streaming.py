@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from benchmarks.limits.figures import Figure
+from benchmarks.figures import Figure
 from benchmarks.limits.serving import unlimited_server
 from digits_client.bench.convergence import Repeats
 from digits_client.bench.result import Figures
