@@ -25,7 +25,7 @@ BATCHES_IN_FLIGHT: Final = 4
 WARM_UP_SECONDS: Final = 0.5
 CHECKED_IMAGES: Final = 16
 """Images that are checked in calls with one image."""
-TOLERANCE: Final = 1e-3
+PROGRAM_TOLERANCE: Final = 1e-3
 
 
 class DriverError(Exception):
@@ -51,18 +51,18 @@ class Driver(typing.Protocol):
         """Load it with BATCH_SIZE images per call."""
 
 
-def check_probs(probs: Probs, expected: Probs) -> None:
+def check_probs(probs: Probs, expected: Probs, tolerance: float) -> None:
     """Compare probabilities with the expected ones.
 
     Raises:
-        DriverError: They differ.
+        DriverError: A digit differs, or a probability by more than the tolerance.
     """
     if probs.shape != expected.shape:
         raise DriverError(f"probabilities have the shape {probs.shape}, not {expected.shape}")
     if (probs.argmax(axis=1) != expected.argmax(axis=1)).any():
         raise DriverError("a predicted digit is wrong")
     difference = float(np.abs(probs - expected).max())
-    if difference > TOLERANCE:
+    if difference > tolerance:
         raise DriverError(f"a probability is off by {difference:.2g}")
 
 
@@ -75,12 +75,22 @@ class ServerDriver:
         protocol: Protocol,
         reference: Reference,
         concurrencies: tuple[int, ...],
+        tolerance: float,
     ) -> None:
-        """Prepare the requests for a server that has just been started."""
+        """Prepare the requests for a server that has just been started.
+
+        Args:
+            server: The server.
+            protocol: Its protocol.
+            reference: The images to send, and the expected probabilities.
+            concurrencies: Numbers of calls in flight to choose the best from.
+            tolerance: Largest difference of a probability from the expected one.
+        """
         self.concurrencies = concurrencies
         self._server = server
         self._protocol = protocol
         self._reference = reference
+        self._tolerance = tolerance
         self._single = protocol.encode_single(reference.images[:1])
         self._batch = protocol.encode_batch(reference.images)
         self._responses: dict[bytes, bytes] = {}
@@ -111,7 +121,7 @@ class ServerDriver:
             body = self._call(self._protocol.batch_path, self._batch)
         except CallError as error:
             raise DriverError(str(error)) from error
-        check_probs(self._protocol.decode_batch(body), self._reference.probs)
+        check_probs(self._protocol.decode_batch(body), self._reference.probs, self._tolerance)
         self._responses[self._batch] = body
         self._responses[self._single] = self._call(self._protocol.single_path, self._single)
 
@@ -145,7 +155,8 @@ class ServerDriver:
     def _check_single(self, index: int) -> None:
         image = self._reference.images[index : index + 1]
         body = self._call(self._protocol.single_path, self._protocol.encode_single(image))
-        check_probs(self._protocol.decode_single(body), self._reference.probs[index : index + 1])
+        expected = self._reference.probs[index : index + 1]
+        check_probs(self._protocol.decode_single(body), expected, self._tolerance)
 
     def _call(self, path: str, body: bytes) -> bytes:
         return self._protocol.call(self._server.address, path, body, RESPONSE_SECONDS)
@@ -181,7 +192,8 @@ class ProgramDriver:
 
     def _check(self, count: int, timeout_seconds: float) -> None:
         probs = np.array(self._request({"predict": count}, timeout_seconds), np.float32)
-        check_probs(protocols.digit_probs(probs), self._reference.probs[:count])
+        expected = self._reference.probs[:count]
+        check_probs(protocols.digit_probs(probs), expected, PROGRAM_TOLERANCE)
 
     def _load(self, count: int, seconds: float, rate: float | None) -> Load:
         request = {"images": count, "seconds": seconds, "rate": rate}
