@@ -21,7 +21,6 @@ Kind = Literal["grpc", "http"]
 # Time that h2load may take beyond the load: to connect and to end.
 SPARE_SECONDS: Final = 15.0
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
-GRPC_PREFIX_BYTES: Final = 5
 # Numbers in a response, such as probabilities, may take a few bytes more or less.
 LEAST_SIZE_SHARE: Final = 0.98
 MOST_FAILED_SHARE: Final = 0.01
@@ -50,8 +49,15 @@ class Load:
     """Calls with a 2xx status. Every gRPC call has one, whatever its gRPC status."""
     failed: int
     """Calls with another status, or with none."""
-    response_bytes: float
-    """Mean size of a response's body; 0 for gRPC calls that all ended with an error."""
+    ended: int
+    """Calls that ended, in whatever way."""
+    data_bytes: int
+    """Size of all responses. A gRPC message has a prefix, and a failed call no message."""
+
+    @property
+    def response_bytes(self) -> float:
+        """Mean size of a response."""
+        return self.data_bytes / max(1, self.ended)
 
 
 class Result(NamedTuple):
@@ -124,7 +130,8 @@ def load(
         results = _run(commands, gap, seconds, folder)
     figures = read_results(results, seconds)
     if correct_response is not None:
-        _check_responses(figures, len(correct_response) + GRPC_PREFIX_BYTES * (kind == "grpc"))
+        size = len(correct_response) if kind == "http" else len(grpc_frame(correct_response))
+        _check_responses(figures, size)
     return figures
 
 
@@ -160,7 +167,8 @@ def read_results(results: Sequence[Result], seconds: float) -> Load:
         p99_ms=percentile(succeeded_us, 99) / 1000,
         succeeded=len(succeeded_us),
         failed=failed,
-        response_bytes=data_bytes / max(1, done),
+        ended=done,
+        data_bytes=data_bytes,
     )
 
 

@@ -1,4 +1,4 @@
-"""Load on a digits server, whose calls must succeed."""
+"""Calls of a digits server, which must succeed."""
 
 from collections.abc import Callable
 from typing import Final
@@ -35,10 +35,7 @@ def load_server(
         LoadError: Calls failed.
         grpc.RpcError: The first call failed.
     """
-    with grpc.insecure_channel(address) as channel:
-        # Without serializers, messages are bytes.
-        call: Callable[..., bytes] = channel.unary_unary(method)
-        response = call(request, timeout=TIMEOUT_SECONDS)
+    response = call_once(address, method, request)
     return load(
         address,
         method,
@@ -50,3 +47,15 @@ def load_server(
         warm_up_seconds=warm_up_seconds,
         correct_response=response,
     )
+
+
+def call_once(address: str, method: str, request: bytes) -> bytes:
+    """Make one call and return its serialized response.
+
+    Raises:
+        grpc.RpcError: The call failed.
+    """
+    with grpc.insecure_channel(address) as channel:
+        # Without serializers, messages are bytes.
+        call: Callable[..., bytes] = channel.unary_unary(method)
+        return call(request, timeout=TIMEOUT_SECONDS)

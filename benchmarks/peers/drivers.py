@@ -198,7 +198,7 @@ class ProgramDriver:
     def _load(self, count: int, seconds: float, rate: float | None) -> Load:
         request = {"images": count, "seconds": seconds, "rate": rate}
         figures = self._request(request, seconds + RESPONSE_SECONDS)
-        return Load(**figures, failed=0, response_bytes=0)
+        return Load(**figures, failed=0, ended=figures["succeeded"], data_bytes=0)
 
     def _request(self, request: dict[str, Any], timeout_seconds: float) -> Any:
         process: subprocess.Popen[bytes] = self._server.process
