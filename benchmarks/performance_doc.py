@@ -45,7 +45,8 @@ def provenance_line(result: Mapping[str, Any]) -> str:
     """Return a sentence with the date, the machine and the versions of a result."""
     machine = result["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    rounds = f", {result['rounds']} rounds" if "rounds" in result else ""
+    count = result.get("rounds", 1)
+    rounds = f", {count} rounds" if count > 1 else ""
     return (
         f"Measured {result['date'][:10]}{rounds}: {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['kernel']}, load average {machine['load_average']} at the start; {versions}."

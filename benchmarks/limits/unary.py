@@ -43,6 +43,7 @@ def measure(rounds: int) -> Iterable[Figure]:
                 p50s_ms[name].append(single.p50_ms)
     for name, label in LABELS.items():
         yield Figure(f"{name}_rate", label, rates[name], "calls/s", 0)
+    for name, label in LABELS.items():
         yield Figure(f"{name}_p50", f"{label}: p50 of one caller", p50s_ms[name], "ms", 3)
     yield Figure(
         "rate_share",

@@ -25,7 +25,7 @@ from benchmarks import performance_doc
 from benchmarks.h2load import LoadError
 from benchmarks.peers import environments, process_tree, rounds
 from benchmarks.peers.comparison import compare
-from benchmarks.peers.contenders import CONTENDERS, Contender
+from benchmarks.peers.contenders import Contender, contenders
 from benchmarks.peers.drivers import (
     BATCHES_IN_FLIGHT,
     Driver,
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parse(arguments)
     process_tree.adopt_orphans()
     reference = make_reference()
-    chosen = [one for one in CONTENDERS if not args.only or one.key in args.only]
+    chosen = [one for one in contenders() if not args.only or one.key in args.only]
     records = [_prepare(contender, args.venvs) for contender in chosen]
     with tempfile.NamedTemporaryFile(suffix=".npy") as images:
         np.save(images.name, reference.images)
@@ -96,7 +96,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.peers.run", description=(__doc__ or "").partition("\n")[0]
     )
-    keys = [contender.key for contender in CONTENDERS]
+    keys = [contender.key for contender in contenders()]
     parser.add_argument(
         "--only",
         action="extend",

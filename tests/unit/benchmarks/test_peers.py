@@ -2,7 +2,7 @@ import pytest
 
 from benchmarks.peers import run
 from benchmarks.peers.comparison import compare
-from benchmarks.peers.contenders import CONTENDERS
+from benchmarks.peers.contenders import contenders
 from benchmarks.peers.rounds import Round
 
 
@@ -23,7 +23,7 @@ def make_round(calls_per_second: float, batch_images_per_second: float = 1.0) ->
 def test_only_names_contenders_by_plain_keys() -> None:
     args = run._parse(["--only", "digits", "digits-2-workers", "--only", "mosec"])
     assert args.only == ["digits", "digits-2-workers", "mosec"]
-    assert all(contender.key.replace("-", "_").isidentifier() for contender in CONTENDERS)
+    assert all(contender.key.replace("-", "_").isidentifier() for contender in contenders())
 
 
 def test_an_unknown_contender_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,7 +36,7 @@ def test_the_help_lists_the_contenders(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit, match="0"):
         run._parse(["--help"])
     text = capsys.readouterr().out
-    assert all(contender.key in text for contender in CONTENDERS)
+    assert all(contender.key in text for contender in contenders())
 
 
 def test_ratios_are_those_of_rounds_in_which_both_succeeded() -> None:
