@@ -61,7 +61,7 @@ _INT8: Final = Contender(
     "digits, int8, 2 workers",
     protocols.DIGITS,
     options=("--precision", "int8", "--workers", "2"),
-    tolerance=0.25,
+    tolerance=0.02,
 )
 _PEERS: Final = (
     _peer("tutorial", None, environment="keras_grpc"),
