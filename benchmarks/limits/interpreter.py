@@ -16,8 +16,8 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.figures import Figure
 from benchmarks.limits import payloads
-from benchmarks.limits.figures import Figure
 from digits.v1 import recognizer_pb2 as pb
 from digits_server import models
 from digits_server.api.call import ServiceLimits
