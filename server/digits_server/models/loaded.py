@@ -26,6 +26,8 @@ class LoadedModel:
 
     manifest: Manifest
     engine: Engine
+    precision: str = "float32"
+    """A key of ``MODEL_FILES``: the precision of the file that the engine runs."""
 
     def predict(self, images: Sequence[ImageOrFrame]) -> list[Prediction]:
         """Return the prediction for each of at least one image.

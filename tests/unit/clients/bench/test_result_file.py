@@ -25,7 +25,11 @@ def test_a_file_has_settings_machine_versions_repeats_and_histogram(tmp_path: Pa
     repeats = recording(10), recording(100, INTERNAL=4), recording(101)
     content = write(tmp_path / "a.json", result(*repeats, arguments="--rate 50"))
     assert content["settings"]["rate"] == 50
-    assert content["server"] == {"address": "10.0.0.7:1", "model_version": "4"}
+    assert content["server"] == {
+        "address": "10.0.0.7:1",
+        "model_version": "4",
+        "model_precision": "int8",
+    }
     assert content["machine"]["cores"] >= 1
     assert {"python", "digits", "grpcio", "numpy"} <= content["versions"].keys()
     assert [repeat["is_counted"] for repeat in content["repeats"]] == [False, True, True]
