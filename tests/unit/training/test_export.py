@@ -16,6 +16,7 @@ from digits_server.preprocessing.normalize import FRAME_RECIPE
 from digits_training import examples
 from digits_training import export as module
 from digits_training.calibration import Calibration
+from digits_training.conversion import to_float32, to_int8
 from digits_training.datasets import Mnist
 from digits_training.errors import TrainingError
 from digits_training.export import export
@@ -113,7 +114,7 @@ def test_an_existing_version_is_not_overwritten(
 def test_a_network_that_conversion_changes_is_an_error_and_leaves_no_files(
     source: Path, sample_mnist: Mnist, models_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weaker = with_other_weights(module.to_float32, lambda weight: weight * 0.7)
+    weaker = with_other_weights(to_float32, lambda weight: weight * 0.7)
     monkeypatch.setattr(module, "to_float32", weaker)
     with pytest.raises(TrainingError, match="conversion changes a probability by"):
         export(source, sample_mnist, models_dir, None, int8=False)
@@ -166,7 +167,7 @@ def test_the_ranges_are_from_images_that_the_network_learned_from(
 def test_a_network_that_loses_accuracy_in_int8_is_an_error_and_leaves_no_files(
     run: Path, sample_mnist: Mnist, models_dir: Path, data_dir: Path, monkeypatch: Any
 ) -> None:
-    reverse = with_other_weights(module.to_int8, lambda weight: weight[..., ::-1])
+    reverse = with_other_weights(to_int8, lambda weight: weight[..., ::-1])
     monkeypatch.setattr(module, "to_int8", reverse)
     with pytest.raises(
         TrainingError,
