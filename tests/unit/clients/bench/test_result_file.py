@@ -50,6 +50,17 @@ def test_the_settings_show_whether_there_is_tls_but_no_paths_of_keys() -> None:
     assert "token" not in str(with_tls)
 
 
+def test_a_baseline_without_a_precision_is_of_a_server_in_float32(tmp_path: Path) -> None:
+    content = write(tmp_path / "a.json", result(recording(100), recording(101)))
+    assert Baseline.read(tmp_path / "a.json").model_precision == "int8"
+    del content["server"]["model_precision"]
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    baseline = Baseline.read(tmp_path / "a.json")
+    assert baseline.model_precision == "float32"
+    lines = compare(baseline, result(recording(100), recording(101)))
+    assert "different precision: float32 before, int8 now" in lines
+
+
 def test_a_baseline_equals_the_result_that_was_written(tmp_path: Path) -> None:
     made = result(recording(100), recording(101))
     write(tmp_path / "a.json", made)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from digits_server.cli import main
+from digits_server.ops import processor
 from digits_server.ops.processor import warn_without_int8_instructions
 
 WARNING = "--precision int8 is probably slower than float32 here"
@@ -36,3 +38,15 @@ def test_nothing_is_logged_where_the_instructions_are_unknown(
     assert warning("Features\t: fp asimd\n", tmp_path, caplog) == ""  # ARM
     warn_without_int8_instructions(tmp_path / "nowhere")  # not Linux
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(("precision", "count"), [("int8", 1), ("float32", 0)])
+def test_the_command_checks_the_processor_for_int8_only(
+    precision: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks: list[None] = []
+    monkeypatch.setattr(processor, "warn_without_int8_instructions", lambda: checks.append(None))
+    monkeypatch.setattr("digits_server.ops.logs.configure", lambda *_: None)
+    monkeypatch.setattr("digits_server.app.run_server", lambda *_, **__: 0)
+    assert main(["--precision", precision]) == 0
+    assert len(checks) == count
