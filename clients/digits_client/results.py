@@ -93,7 +93,15 @@ class Model:
     """The share of MNIST's test images that it recognizes correctly."""
     frame_recipe: str
     """The identifier of the steps that turn an image into a frame."""
+    precision: str
+    """The precision in which it computes: "float32" or "int8"; empty if the server does not
+    report it."""
     limits: Limits
+
+    @property
+    def title(self) -> str:
+        """The version and the precision, to show to people: "4 int8"."""
+        return f"{self.version} {self.precision}".rstrip()
 
 
 def to_prediction(message: pb.Prediction) -> Prediction:
@@ -167,6 +175,7 @@ def to_model(message: pb.GetModelResponse) -> Model:
         labels=tuple(message.model.labels),
         mnist_test_accuracy=message.model.mnist_test_accuracy,
         frame_recipe=message.model.frame_recipe,
+        precision=message.model.precision,
         limits=Limits(
             limits.max_image_bytes,
             limits.max_image_pixels,

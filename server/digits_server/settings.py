@@ -13,6 +13,7 @@ DEFAULT_PORT: Final = 50051
 # Pillow itself warns above 89 million pixels and refuses at twice that.
 MAX_IMAGE_PIXELS: Final = 2**26
 TRANSPORTS: Final = ("grpc", "native")
+PRECISIONS: Final = ("float32", "int8")
 # Settings that the native transport does not support. It ignores their defaults, and any other
 # value is an error, so that nobody relies on a protection that does not exist.
 _NOT_NATIVE: Final = {
@@ -114,13 +115,19 @@ class Settings:
     model_version: int = _setting(
         0, _integer(0, 2**31), "N", "model version to serve; 0 serves the highest"
     )
+    precision: str = _setting(
+        PRECISIONS[0],
+        _one_of(*PRECISIONS),
+        "KIND",
+        "float32, or int8 (faster on processors with VNNI): the model's file to serve",
+    )
     workers: int = _setting(1, _integer(1, 256), "N", "server processes that share the port")
     threads: int = _setting(
         _core_count(),
         _integer(1, 1024),
         "N",
-        "threads per process that recognize images, each with a model of its own; default: the cores "
-        f"({_core_count()} available) divided by the workers",
+        "threads per process that recognize images, each with a copy of the model; default: the "
+        f"cores ({_core_count()} available) divided by the workers",
     )
     poll_seconds: float = _setting(
         2.0, _seconds, "S", "interval between checks for new versions; 0 checks on SIGHUP only"
