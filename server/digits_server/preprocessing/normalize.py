@@ -105,16 +105,14 @@ def _is_frame(gray: NDArray[np.uint8]) -> bool:
 def _adjust_strokes(ink: Ink) -> Ink:
     """Return the ink at WORK_SIDE, with strokes no thinner and no thicker than MNIST's."""
     work = _resize_ink(ink, WORK_SIDE)
-    margin = WORK_SIDE // 4
-    work = cv2.copyMakeBorder(work, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
     width = _stroke_width(work)
     scale = WORK_SIDE / BOX_SIZE
     missing = round(MIN_STROKE_PIXELS * scale - width)
     excess = round(width - MAX_STROKE_PIXELS * scale)
     if missing > 0:
-        work = cv2.dilate(work, _disc(missing))
+        work = cv2.dilate(_add_margin(work), _disc(missing))
     elif excess > 0:
-        thinner = cv2.erode(work, _disc(excess))
+        thinner = cv2.erode(_add_margin(work), _disc(excess))
         if thinner.max() > 0.5:  # else the ink is a blot that would vanish
             work = thinner
     is_inked = work > 0.25
@@ -122,6 +120,11 @@ def _adjust_strokes(ink: Ink) -> Ink:
         is_inked = work > work.max() / 2
     left, top, right, bottom = _box(is_inked)
     return work[top:bottom, left:right]
+
+
+def _add_margin(ink: Ink) -> Ink:
+    margin = WORK_SIDE // 4
+    return cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
 
 
 def _box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:

@@ -128,8 +128,8 @@ def test_searching_only_pixels_unlike_the_ground_gives_the_result_of_searching_a
         images.append(image if rng.random() < 0.5 else 255 - image)
     cropped_results = [find_ink(image) for image in images]
     monkeypatch.setattr(
-        "digits_server.preprocessing.contrast._box_of_other_levels",
-        lambda gray, _: (0, 0, gray.shape[1], gray.shape[0]),
+        "digits_server.preprocessing.contrast._box_with_margin",
+        lambda difference: (0, 0, difference.shape[1], difference.shape[0]),
     )
     for image, cropped_result in zip(images, cropped_results, strict=True):
         result = find_ink(image)
