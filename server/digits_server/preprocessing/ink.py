@@ -63,7 +63,8 @@ def find_ink(gray: NDArray[np.uint8]) -> NDArray[np.float32] | None:
 @functools.cache  # full ink has at most 256 values
 def _ink_of_level(full_ink: float) -> NDArray[np.float32]:
     """Return the ink, (256,) from 0 to 1, at pixels of each contrast."""
-    return np.clip(_LEVELS * np.float32(1.25 / full_ink) - np.float32(0.125), 0, 1)
+    ink = _LEVELS * np.float32(1.25 / full_ink) - np.float32(0.125)
+    return np.asarray(np.clip(ink, 0, 1), np.float32)
 
 
 def _ink_levels(smooth: MatLike, contrast: Contrast) -> tuple[float, float] | None:
