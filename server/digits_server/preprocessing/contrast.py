@@ -164,3 +164,20 @@ def histogram(gray: MatLike) -> NDArray[np.float64]:
 def quantile(counts: NDArray[np.float64], share: float) -> int:
     """Return the lowest level that at least this share of the pixels do not exceed."""
     return int(np.searchsorted(counts.cumsum(), share * counts.sum()))
+
+
+def top_and_median(region: MatLike, pixel_count: int, top_count: int) -> tuple[int, int]:
+    """Return the lowest level that at most ``top_count`` pixels exceed, and the median level.
+
+    Args:
+        region: (h, w) uint8, the part of an image outside which all pixels are 0.
+        pixel_count: Number of pixels of the whole image.
+        top_count: Number of pixels, at most ``pixel_count``.
+    """
+    highest = int(region.max())
+    highest_count = np.count_nonzero(region == highest)
+    if highest_count > top_count and 2 * cv2.countNonZero(region) <= pixel_count:
+        return highest, 0  # a clean canvas, in a tenth of the time that its histogram takes
+    counts = histogram(region)
+    counts[0] += pixel_count - region.size
+    return quantile(counts, 1 - top_count / pixel_count), quantile(counts, 0.5)

@@ -13,7 +13,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from .contrast import LIGHT_SIDE, Contrast, histogram, measure_contrast, quantile
+from .contrast import LIGHT_SIDE, Contrast, measure_contrast, top_and_median
 
 # Ink must differ from the paper by at least this many levels, and by this many standard
 # deviations of the paper's grain.
@@ -72,27 +72,10 @@ def _ink_levels(smooth: MatLike, contrast: Contrast) -> tuple[float, float] | No
     pixel_count, longer_side = math.prod(contrast.shape), max(contrast.shape)
     # The very darkest pixels may be a speck. A digit has at least this many dark pixels.
     dark_count = min(pixel_count, max(4, longer_side // 8))
-    full_ink, paper = _full_ink_and_paper(smooth, pixel_count, dark_count)
+    full_ink, paper = top_and_median(smooth, pixel_count, dark_count)
     if full_ink < max(MIN_CONTRAST, paper + GRAIN_SIGMAS * contrast.grain):
         return None
     return float(full_ink), max(INK_SHARE * full_ink, paper + 3 * contrast.grain)
-
-
-def _full_ink_and_paper(smooth: MatLike, pixel_count: int, dark_count: int) -> tuple[int, int]:
-    """Return the level that only ``dark_count`` pixels exceed or reach, and the median.
-
-    Args:
-        smooth: The contrast in a region of the image. It is 0 outside.
-        pixel_count: Number of pixels of the image.
-        dark_count: Number of pixels.
-    """
-    highest = int(smooth.max())
-    highest_count = np.count_nonzero(smooth == highest)
-    if highest_count > dark_count and 2 * cv2.countNonZero(smooth) <= pixel_count:
-        return highest, 0  # clean paper and even ink: found in a tenth of the time
-    counts = histogram(smooth)
-    counts[0] += pixel_count - smooth.size
-    return quantile(counts, 1 - dark_count / pixel_count), quantile(counts, 0.5)
 
 
 def _select_digit(smooth: MatLike, mask: MatLike, contrast: Contrast) -> MatLike:
