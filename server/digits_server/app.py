@@ -131,7 +131,6 @@ async def running(
     Raises:
         BindError: An address is in use or not local.
         CredentialsError: The TLS files or the token file are invalid.
-        TransportError: The selected transport is not installed.
     """
     # OpenCV's own threads would double the CPU time of a small image, make none faster, and
     # exceed ``--threads``.
@@ -198,8 +197,7 @@ def _interceptors(
     if settings.tokens_file is not None:
         tokens = Tokens(settings.tokens_file)
         interceptors.append(TokenInterceptor(tokens, {HEALTH_SERVICE}, metrics))
-    is_native = settings.transport == "native"
-    interceptors.append(CallInterceptor(metrics, admission, is_native=is_native))
+    interceptors.append(CallInterceptor(metrics, admission))
     return interceptors
 
 

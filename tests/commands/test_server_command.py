@@ -1,32 +1,15 @@
 """``digits-server``: start, health check, stop, and wrong usage."""
 
 import signal
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 from digits_client import Client
-from digits_server.settings import TRANSPORTS
-from tests.processes import PATIENCE_SECONDS, SAMPLES, running_server
+from tests.processes import PATIENCE_SECONDS, SAMPLES
 
 if TYPE_CHECKING:
     from tests.processes import Run, ServerProcess
-
-
-@pytest.fixture(params=TRANSPORTS)
-def transport(request: pytest.FixtureRequest) -> str:
-    """Each transport in turn."""
-    return str(request.param)
-
-
-@pytest.fixture(scope="module", params=TRANSPORTS)
-def shared_server(
-    request: pytest.FixtureRequest, environment: dict[str, str]
-) -> Iterator["ServerProcess"]:
-    """A server of each transport in turn, for the tests that do not stop it."""
-    with running_server(environment | {"DIGITS_TRANSPORT": request.param}, "--port", "0") as server:
-        yield server
 
 
 def test_a_server_that_logs_ready_accepts_calls(shared_server: "ServerProcess") -> None:

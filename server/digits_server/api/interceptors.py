@@ -42,24 +42,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     deserialized here too, because gRPC itself would send callers the text of the exception.
     """
 
-    def __init__(self, metrics: Metrics, admission: Admission, *, is_native: bool = False) -> None:
+    def __init__(self, metrics: Metrics, admission: Admission) -> None:
         """Wrap method handlers.
 
         Args:
             metrics: Counts and times the calls.
             admission: Checked for a full server before a message is read.
-            is_native: Whether the transport is the native one. It does not pass on gRPC's own
-                trailing metadata, and it has read the message before it reports a call.
         """
         self._metrics = metrics
         self._admission = admission
-        self._sends_pushback = not is_native
-        # grpcio does not read the message of a call whose handler takes a stream.
-        self._rejecting_handler = (
-            grpc.unary_unary_rpc_method_handler
-            if is_native
-            else grpc.stream_unary_rpc_method_handler
-        )
         # Method name -> the handler and its wrapper. Bounded: unknown methods have no handler.
         self._wrapped: dict[str, tuple[MethodHandler, MethodHandler]] = {}
         self._method_metrics: dict[str, _MethodMetrics] = {}
@@ -76,7 +67,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         method = handler_call_details.method.removeprefix("/")
         if method.rpartition("/")[2] in _METHODS_WITH_IMAGES and self._admission.is_full:
             reject = functools.partial(self._reject, self._metrics_of(method))
-            return self._rejecting_handler(reject)
+            # gRPC does not read the message of a call whose handler takes a stream.
+            return grpc.stream_unary_rpc_method_handler(reject)
         known, wrapped = self._wrapped.get(method, (None, None))
         if known is not handler:  # its first call, or it has another handler now
             wrapped = self._wrap(method, handler)
@@ -84,7 +76,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return wrapped
 
     def _wrap(self, method: str, handler: MethodHandler) -> MethodHandler:
-        make_call = functools.partial(_Call, self._metrics_of(method), self._sends_pushback)
+        make_call = functools.partial(_Call, self._metrics_of(method))
         deserialize: _Deserializer = functools.partial(
             _deserialize, handler.request_deserializer or bytes
         )
@@ -104,8 +96,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         error = self._admission.rejection()
         metrics.count(error.code)
         code = grpc.StatusCode[error.code]
-        trailers = _trailers(error, _request_id(context), sends_pushback=self._sends_pushback)
-        await context.abort(code, str(error), trailers)
+        await context.abort(code, str(error), _trailers(error, _request_id(context)))
 
 
 def _deserialize(deserialize: _Deserializer, content: bytes) -> Any:
@@ -162,9 +153,8 @@ class _MethodMetrics:
 class _Call:
     """The context of one call: sends its id, times it, and turns its error into a status."""
 
-    def __init__(self, metrics: _MethodMetrics, sends_pushback: bool, context: Context) -> None:
+    def __init__(self, metrics: _MethodMetrics, context: Context) -> None:
         self._metrics = metrics
-        self._sends_pushback = sends_pushback
         self._context = context
         self._id = _request_id(context)
 
@@ -209,19 +199,18 @@ class _Call:
 
     async def _abort(self, error: ServerError) -> None:
         code = grpc.StatusCode[error.code]
-        trailers = _trailers(error, self._id, sends_pushback=self._sends_pushback)
-        await self._context.abort(code, str(error), trailers)
+        await self._context.abort(code, str(error), _trailers(error, self._id))
 
 
 _CallFactory: TypeAlias = Callable[[Context], _Call]
 
 
-def _trailers(error: ServerError, request_id: str, *, sends_pushback: bool) -> Trailers:
+def _trailers(error: ServerError, request_id: str) -> Trailers:
     trailers: Trailers = (
         (REQUEST_ID_KEY, request_id),
         (DETAILS_KEY, to_status(error).SerializeToString()),
     )
-    if sends_pushback and isinstance(error, OverloadedError):
+    if isinstance(error, OverloadedError):
         trailers += ((PUSHBACK_KEY, str(round(error.retry_after_seconds * 1000))),)
     return trailers
 

@@ -18,7 +18,7 @@ from digits_server.app import Server, running
 from digits_server.models import LABELS, LoadedModel, Manifest
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.normalize import FRAME_RECIPE
-from digits_server.settings import TRANSPORTS, Settings
+from digits_server.settings import Settings
 
 
 class FakeEngine:
@@ -85,21 +85,15 @@ def manifest() -> Manifest:
     )
 
 
-@pytest.fixture(params=TRANSPORTS)
-def transport(request: pytest.FixtureRequest) -> str:
-    """Run the test with each transport; a test for one of them overrides this fixture."""
-    return str(request.param)
-
-
 @pytest.fixture
-def run_server(manifest: Manifest, transport: str) -> RunServer:
+def run_server(manifest: Manifest) -> RunServer:
     """Start a server; keyword arguments are settings."""
 
     @asynccontextmanager
     async def run(**changes: object) -> AsyncIterator[Running]:
         engine = FakeEngine()
         settings = replace(
-            Settings(port=0, threads=1, transport=transport),
+            Settings(port=0, threads=1),
             **changes,  # type: ignore[arg-type]
         )
         metrics = Metrics()
