@@ -47,7 +47,7 @@ async def _no_op(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) ->
     return b""
 
 
-def _add_no_op(server: grpc.aio.Server) -> None:
+def _add_no_op(server: Any) -> None:
     handlers: Any = {"NoOp": grpc.unary_unary_rpc_method_handler(_no_op)}
     # Register the handlers in both ways, as generated code does. With generic handlers alone the
     # native transport would pass the method on to grpcio, and the two would not be comparable.
@@ -60,10 +60,9 @@ def _add_no_op(server: grpc.aio.Server) -> None:
 def _serve_digits(flags: list[str]) -> int:
     make_server = transport.make_server
 
-    def make_server_with_no_op(*args: Any, **kwargs: Any) -> grpc.aio.Server:
-        server = make_server(*args, **kwargs)
-        _add_no_op(server)
-        return server
+    def make_server_with_no_op(settings: Any, methods: Any, **kwargs: Any) -> grpc.aio.Server:
+        _add_no_op(methods)
+        return make_server(settings, methods, **kwargs)
 
     # Replaced where the composition root looks it up.
     app.make_server = make_server_with_no_op  # type: ignore[attr-defined]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from typing import Final
 
 import grpc
@@ -21,18 +20,16 @@ _KEEPALIVE_TIMEOUT_SECONDS: Final = 20
 
 
 def make_server(
-    settings: Settings, interceptors: Sequence[grpc.aio.ServerInterceptor], *, shares_port: bool
+    settings: Settings, methods: grpc.GenericRpcHandler, *, shares_port: bool
 ) -> grpc.aio.Server:
-    """Return a server without services that is not bound yet.
+    """Return a server that is not bound yet.
 
     Args:
         settings: All settings.
-        interceptors: The interceptors of every call, outermost first.
+        methods: All methods of the server.
         shares_port: Whether other processes may listen on the same port.
     """
-    return grpc.aio.server(
-        interceptors=interceptors, options=_options(settings, shares_port=shares_port)
-    )
+    return grpc.aio.server(handlers=[methods], options=_options(settings, shares_port=shares_port))
 
 
 def bind(server: grpc.aio.Server, settings: Settings) -> str:

@@ -28,7 +28,7 @@ async def unhandled() -> AsyncIterator[None]:
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.DEBUG, "digits_server.api.interceptors")
+    caplog.set_level(logging.DEBUG, "digits_server.api.call_wrapper")
     return caplog
 
 
