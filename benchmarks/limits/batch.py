@@ -28,7 +28,7 @@ JOB_SIZE = 16
 def shipped_engine(threads: int) -> Engine:
     """Return the engine of the newest shipped model."""
     newest = max(models.versions(SHIPPED_MODELS))
-    return models.load_folder(SHIPPED_MODELS / str(newest), threads).engine
+    return models.load_folder(SHIPPED_MODELS / str(newest), threads).engines[0]
 
 
 def measure(rounds: int) -> Iterable[Figure]:

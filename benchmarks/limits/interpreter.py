@@ -21,13 +21,11 @@ from benchmarks.limits.figures import Figure
 from digits.v1 import recognizer_pb2 as pb
 from digits_server import models
 from digits_server.api.call import ServiceLimits
-from digits_server.api.interceptors import CallInterceptor
+from digits_server.api.call_wrapper import wrap
 from digits_server.api.recognizer_servicer import RecognizerServicer
 from digits_server.inference.admission import Admission, AdmissionLimits
-from digits_server.inference.batcher import Batcher
 from digits_server.inference.recognizer import Recognizer
 from digits_server.models.manifest import Manifest
-from digits_server.models.postprocess import Prediction
 from digits_server.ops.metrics import Metrics
 from digits_server.settings import SHIPPED_MODELS
 
@@ -104,37 +102,28 @@ async def _cpu_microseconds(call: Call, content: bytes, callers: int) -> float:
 async def _service() -> AsyncIterator[tuple[Call, Call]]:
     metrics = Metrics()
     newest = max(models.versions(SHIPPED_MODELS))
-    model = models.LoadedModel(Manifest.read(SHIPPED_MODELS / str(newest)), _ConstantEngine())
+    model = models.LoadedModel(Manifest.read(SHIPPED_MODELS / str(newest)), (_ConstantEngine(),))
     admission = Admission(AdmissionLimits(10**6, 2**30, 1, 60), metrics)
-    batcher: Batcher[models.ImageOrFrame, Prediction] = Batcher(metrics)
-    with ThreadPoolExecutor(1) as decoding:
-        recognizer = Recognizer(model, batcher, decoding, admission, metrics, payloads.LIMITS)
+    with ThreadPoolExecutor(1) as threads:
+        recognizer = Recognizer(model, threads, admission, metrics, payloads.LIMITS)
         limits = ServiceLimits(payloads.LIMITS, payloads.BATCH_SIZE, 2**24)
         servicer = RecognizerServicer(recognizer, admission, limits)
-        interceptor = CallInterceptor(metrics, admission)
-        batcher.start()
         try:
             yield (
-                _make_call(interceptor, "Recognize", servicer.Recognize, pb.RecognizeRequest),
+                _make_call(metrics, "Recognize", servicer.Recognize, pb.RecognizeRequest),
                 _make_call(
-                    interceptor, "RecognizeBatch", servicer.RecognizeBatch, pb.RecognizeBatchRequest
+                    metrics, "RecognizeBatch", servicer.RecognizeBatch, pb.RecognizeBatchRequest
                 ),
             )
         finally:
-            await batcher.stop()
+            recognizer.stop()
 
 
-def _make_call(interceptor: CallInterceptor, name: str, method: Any, request: Any) -> Call:
+def _make_call(metrics: Metrics, name: str, method: Any, request: Any) -> Call:
     handler: Any = grpc.unary_unary_rpc_method_handler(method, request.FromString)
-
-    async def find_handler(_: object) -> Any:
-        return handler
-
-    class CallDetails:
-        method = name
+    wrapped: Any = wrap(name, handler, metrics.calls.of_method(name))
 
     async def call(content: bytes) -> bytes:
-        wrapped: Any = await interceptor.intercept_service(find_handler, CallDetails())  # type: ignore[arg-type]
         response = await wrapped.unary_unary(content, _Context())
         return bytes(response.SerializeToString())
 

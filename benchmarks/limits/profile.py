@@ -29,8 +29,8 @@ LAYERS: Final = {
     "model": r"ai_edge_litert|digits_server/models/engine\.py",
     "normalization": r"digits_server/(preprocessing/|models/loaded\.py)",
     "protobuf": r"google/protobuf|_pb2\.py",
-    "interceptor and metrics": (
-        r"digits_server/(api/interceptors|ops/metrics)\.py|prometheus_client/"
+    "call wrapper and metrics": (
+        r"digits_server/(api/(call_wrapper|methods|arity)|ops/metrics)\.py|prometheus_client/"
     ),
     "servicer, admission, batcher and postprocessing": r"digits_server/",
     "gRPC's Cython and core, on the event loop": r"grpc/aio|cygrpc|_run \(asyncio/events\.py",

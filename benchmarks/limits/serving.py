@@ -4,7 +4,7 @@
     python -m benchmarks.limits.serving bare
 
 ``digits`` is the server as it ships, plus the no-op method. ``bare`` is grpcio's asyncio server
-with the no-op method and nothing else: no interceptors and no limits.
+with the no-op method and nothing else: no metrics and no limits.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import grpc
 
-from digits_server import app, cli
-from digits_server.api import transport
+from digits.v1 import recognizer_pb2_grpc as pb_grpc
+from digits_server import cli
 from digits_server.ops.parent_process import notify_ready
 from scripts.server_process import ServerProcess, server_process
 
@@ -24,6 +24,7 @@ NO_OP_SERVICE: Final = "digits.benchmarks.NoOp"
 NO_OP: Final = f"/{NO_OP_SERVICE}/NoOp"
 RECOGNIZE: Final = "/digits.v1.RecognizerService/Recognize"
 RECOGNIZE_BATCH: Final = "/digits.v1.RecognizerService/RecognizeBatch"
+MODEL_INFER: Final = "/inference.GRPCInferenceService/ModelInfer"
 # The benchmarks measure work, not rejected calls.
 UNLIMITED: Final = ("--max-wait-seconds", "60", "--max-queue-images", "1000000")
 
@@ -48,24 +49,22 @@ async def _no_op(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) ->
 
 
 def _add_no_op(server: Any) -> None:
+    """Add the method in both ways, as generated code does."""
     handlers: Any = {"NoOp": grpc.unary_unary_rpc_method_handler(_no_op)}
-    # Register the handlers in both ways, as generated code does. With generic handlers alone the
-    # native transport would pass the method on to grpcio, and the two would not be comparable.
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(NO_OP_SERVICE, handlers),)
-    )
+    handler = grpc.method_handlers_generic_handler(NO_OP_SERVICE, handlers)
+    server.add_generic_rpc_handlers((handler,))
     server.add_registered_method_handlers(NO_OP_SERVICE, handlers)
 
 
 def _serve_digits(flags: list[str]) -> int:
-    make_server = transport.make_server
+    add_recognizer = pb_grpc.add_RecognizerServiceServicer_to_server
 
-    def make_server_with_no_op(settings: Any, methods: Any, **kwargs: Any) -> grpc.aio.Server:
-        _add_no_op(methods)
-        return make_server(settings, methods, **kwargs)
+    def add_recognizer_and_no_op(servicer: Any, server: Any) -> None:
+        add_recognizer(servicer, server)
+        _add_no_op(server)
 
-    # Replaced where the composition root looks it up.
-    app.make_server = make_server_with_no_op  # type: ignore[attr-defined]
+    # So that the no-op method is called, counted and timed like those of the server.
+    pb_grpc.add_RecognizerServiceServicer_to_server = add_recognizer_and_no_op
     return cli.main(flags)
 
 

@@ -48,7 +48,8 @@ from digits_client.sources.items import UnreadableItem
 from digits_server import settings
 from digits_server.errors import InvalidArgumentError, ModelError
 from digits_server.models import LoadedModel, load_folder, versions
-from digits_server.models.postprocess import Prediction as ModelPrediction
+from digits_server.models.predictions import NO_DIGIT, Predictions
+from digits_server.models.predictions import Verdict as ModelVerdict
 from digits_server.preprocessing.decode import ImageLimits, decode
 from digits_server.preprocessing.normalize import normalize
 
@@ -140,10 +141,10 @@ class Worker:
         read = self._pool.map if self._pool else map
         frames = list(read(self._frame, images))
         valid = [frame for frame in frames if not isinstance(frame, DigitsError)]
-        predictions = iter(self._model.predict(valid) if valid else ())
+        predictions = client_predictions(self._model.predict(np.stack(valid))) if valid else ()
+        remaining = iter(predictions)
         for (path, _), frame in zip(images, frames, strict=True):
-            is_error = isinstance(frame, DigitsError)
-            result = frame if is_error else client_prediction(next(predictions))
+            result = frame if isinstance(frame, DigitsError) else next(remaining)
             yield Row.of(FileResult(path, result))
 
     def _frame(self, image: FoundImage) -> Frame | DigitsError:
@@ -164,15 +165,22 @@ class Worker:
             return ServerFailureError("INTERNAL: internal error; the worker's log has it")
 
 
-def client_prediction(prediction: ModelPrediction) -> Prediction:
-    """Return the prediction that a client would receive."""
-    return Prediction(
-        verdict=Verdict(prediction.verdict.value),
-        digit=prediction.digit,
-        confidence=prediction.confidence,
-        probabilities=tuple(prediction.probs),
-        model_version=prediction.model_version,
-    )
+def client_predictions(predictions: Predictions) -> Iterator[Prediction]:
+    """Return the predictions that a client would receive."""
+    for verdict, digit, confidence, probs in zip(
+        predictions.verdicts.tolist(),
+        predictions.digits.tolist(),
+        predictions.confidences.tolist(),
+        predictions.probs.tolist(),
+        strict=True,
+    ):
+        yield Prediction(
+            verdict=Verdict(ModelVerdict(verdict).name.lower()),
+            digit=None if digit == NO_DIGIT else digit,
+            confidence=confidence,
+            probabilities=() if verdict == ModelVerdict.BLANK else tuple(probs),
+            model_version=predictions.model_version,
+        )
 
 
 def encode(rows: Iterable[Row], form: str) -> bytes:
@@ -232,7 +240,7 @@ def load_model(models_dir: Path | None, version: int) -> LoadedModel:
     """
     # Read from the module here: as a default argument, Ray would send the driver's path.
     folder = models_dir or settings.SHIPPED_MODELS
-    return load_folder(folder / str(version or max(versions(folder), default=0)), threads=1)
+    return load_folder(folder / str(version or max(versions(folder), default=0)))
 
 
 def make_shards(items: Iterable[Item], size: int) -> list[dict[str, Any]]:

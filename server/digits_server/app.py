@@ -27,10 +27,8 @@ from .api.recognizer_servicer import RecognizerServicer
 from .api.transport import bind, make_server
 from .errors import ServerError
 from .inference.admission import Admission, AdmissionLimits
-from .inference.batcher import Batcher
 from .inference.recognizer import Recognizer
 from .inference.threads import image_threads
-from .models.postprocess import Prediction
 from .ops.admin import admin_port
 from .ops.health import HealthServicer
 from .ops.logs import log_ready
@@ -141,9 +139,8 @@ async def running(
         settings.max_message_bytes,
     )
     admission = _admission(settings, metrics)
-    batcher: Batcher[models.ImageOrFrame, Prediction] = Batcher(metrics)
-    decoding = image_threads(settings.threads, "decode")
-    recognizer = Recognizer(model, batcher, decoding, admission, metrics, limits.image)
+    threads = image_threads(settings.threads)
+    recognizer = Recognizer(model, threads, admission, metrics, limits.image)
     health = HealthServicer(SERVICES)
     telemetry = _telemetry(settings, metrics)
     methods = Methods(
@@ -163,9 +160,9 @@ async def running(
             )
         if telemetry is not None:
             stack.push_async_callback(telemetry.shutdown)
-        batcher.start()
-        stack.callback(decoding.shutdown, wait=False, cancel_futures=True)
-        stack.push_async_callback(batcher.stop)
+        # A chunk of images takes milliseconds, which must not block the event loop.
+        stack.push_async_callback(asyncio.to_thread, threads.shutdown, cancel_futures=True)
+        stack.callback(recognizer.stop)
         await grpc_server.start()
         stack.push_async_callback(grpc_server.stop, 0)
         stack.callback(health.end)

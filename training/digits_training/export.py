@@ -90,7 +90,7 @@ def export(
             files={models.MODEL_FILE: hashlib.sha256(file.read_bytes()).hexdigest()},
         ).write(unfinished)
         try:
-            models.load_folder(unfinished, threads=1)
+            models.load_folder(unfinished)
         except ModelError as error:
             raise TrainingError(f"the server cannot load the exported model: {error}") from error
         os.rename(unfinished, folder)  # noqa: PTH104 - atomic, and fails if the folder has files

@@ -16,7 +16,7 @@ from digits_server.inference.admission import Admission
 from digits_server.ops.call_metrics import MethodCalls
 
 from .arity import Behavior, MethodHandler, behavior_of, with_behavior
-from .call import Context
+from .call import Context, remaining_seconds_of
 from .status import DETAILS_KEY, INTERNAL_MESSAGE, to_status
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def wrap(method: str, handler: MethodHandler, calls: MethodCalls) -> MethodHandl
 def with_early_rejection(
     handler: MethodHandler, admission: Admission, calls: MethodCalls
 ) -> MethodHandler:
-    """Return a handler that rejects calls before it reads their message, while the server is full.
+    """Return a handler that rejects calls of a full server before it reads their message.
 
     Args:
         handler: A wrapped handler of single messages.
@@ -70,7 +70,7 @@ def with_early_rejection(
 
     async def respond(_: object, context: Context) -> Any:
         try:
-            _check(admission)
+            _check(admission, context)
         except OverloadedError as error:
             # As little work as possible: under overload there are many.
             calls.by_code[error.code] += 1
@@ -79,7 +79,8 @@ def with_early_rejection(
         if content is grpc.aio.EOF:
             # The call was cancelled before its message arrived, or it has none: gRPC does not
             # distinguish these, so neither is counted.
-            await _abort(context, InvalidArgumentError("request", "is missing"), "")
+            missing = InvalidArgumentError("request", "is missing")
+            await _abort(context, missing, _request_id(context))
         return await behavior(content, context)
 
     # gRPC lets the handler of a stream read the message.
@@ -88,9 +89,9 @@ def with_early_rejection(
     )
 
 
-def _check(admission: Admission) -> None:
-    if admission.is_full:
-        raise admission.rejection()
+def _check(admission: Admission, context: Context) -> None:
+    """Raise OverloadedError unless one more image can be recognized before the deadline."""
+    admission.check(remaining_seconds_of(context))
 
 
 def _deserialize(deserialize: _Deserializer, content: bytes) -> Any:

@@ -1,19 +1,15 @@
 """The Open Inference Protocol, for clients of inference servers that do not know ``digits.v1``."""
 
 import importlib.metadata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
 from digits.inference.v2 import inference_pb2 as pb
 from digits.inference.v2 import inference_pb2_grpc as pb_grpc
-from digits_server.errors import NotFoundError, ServerError
-from digits_server.inference.recognizer import RawImage, Recognizer
-from digits_server.models.engine import DIGIT_COUNT
-from digits_server.models.postprocess import Prediction
-from digits_server.preprocessing.normalize import FRAME_SIZE
+from digits_server.errors import NotFoundError
+from digits_server.inference.recognizer import Recognizer
 
 from .call import Context, deadline_of
 from .tensors import (
@@ -30,8 +26,6 @@ INFERENCE_SERVICE: str = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].
 MODEL_NAME: Final = "digits"
 # In the protocol's form: the runtime of the model, then its file format.
 PLATFORM: Final = "litert_tflite"
-# Value of the output ``digit`` for an image whose verdict is not DIGIT.
-NO_DIGIT: Final = -1
 
 
 class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
@@ -104,18 +98,15 @@ class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
         """Recognize the images of a tensor."""
         self._check_model(request.model_name, request.model_version)
         output_names = read_outputs(request)
-        images = [
-            RawImage(FRAME_SIZE, FRAME_SIZE, pixels.tobytes())
-            for pixels in read_images(request, self._max_batch_images)
-        ]
-        results = await self._recognizer.recognize(images, deadline_of(context))
-        predictions = [_prediction(result) for result in results]
+        images = read_images(request, self._max_batch_images)
+        predictions = await self._recognizer.recognize(images, deadline_of(context))
         response = pb.ModelInferResponse(
-            model_name=self._name, model_version=predictions[0].model_version, id=request.id
+            model_name=self._name, model_version=predictions.model_version, id=request.id
         )
+        # ``digit`` is NO_DIGIT, -1, for an image whose verdict is not DIGIT.
         outputs: dict[str, NDArray[Any]] = {
-            PROBABILITIES: _probabilities(predictions),
-            DIGIT: _digits(predictions),
+            PROBABILITIES: predictions.probs,
+            DIGIT: predictions.digits,
         }
         for name in output_names:
             add_output(response, name, outputs[name], is_raw=bool(request.raw_input_contents))
@@ -129,22 +120,3 @@ class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
             raise NotFoundError(
                 f"version {quoted(version)} of '{self._name}' is not served; version {served} is"
             )
-
-
-def _prediction(result: Prediction | ServerError) -> Prediction:
-    # The protocol has no error for one image of a tensor: an invalid image fails the call.
-    if isinstance(result, ServerError):
-        raise result
-    return result
-
-
-def _probabilities(predictions: Sequence[Prediction]) -> NDArray[np.float32]:
-    zeros = (0.0,) * DIGIT_COUNT  # of a blank image
-    return np.array([prediction.probs or zeros for prediction in predictions], np.float32)
-
-
-def _digits(predictions: Sequence[Prediction]) -> NDArray[np.int64]:
-    return np.array(
-        [NO_DIGIT if prediction.digit is None else prediction.digit for prediction in predictions],
-        np.int64,
-    )

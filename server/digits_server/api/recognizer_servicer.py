@@ -1,9 +1,10 @@
 """Translates between the messages of ``digits.v1`` and the recognizer."""
 
 import contextlib
+import itertools
 import math
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any, Final
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -11,18 +12,22 @@ from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_server.errors import InvalidArgumentError, ServerError
 from digits_server.inference.admission import Admission
-from digits_server.inference.recognizer import EncodedImage, RawImage, Recognizer
-from digits_server.models.postprocess import Prediction, Verdict
+from digits_server.inference.recognizer import Recognizer
+from digits_server.models.predictions import NO_DIGIT, Predictions, Verdict
+from digits_server.preprocessing.framing import EncodedImage, RawImage, SourceImage
 
 from .call import Context, ServiceLimits, deadline_of
 from .latest_request import latest_requests
 from .status import to_status
 
-_VERDICTS: Final = {
+_VERDICTS: Final[dict[int, pb.Verdict]] = {
     Verdict.DIGIT: pb.VERDICT_DIGIT,
     Verdict.NOT_A_DIGIT: pb.VERDICT_NOT_A_DIGIT,
     Verdict.BLANK: pb.VERDICT_BLANK,
 }
+
+_Row: TypeAlias = tuple[int, int, float, list[float], bytes]
+"""Verdict, digit, confidence, probabilities and frame of one image."""
 
 
 class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
@@ -37,9 +42,9 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
         self, request: pb.RecognizeRequest, context: Context
     ) -> pb.RecognizeResponse:
         """Recognize one image."""
-        prediction = await self._recognize_one(request.image, deadline_of(context))
+        predictions = await self._recognize_one(request.image, deadline_of(context))
         response = pb.RecognizeResponse()
-        _add_prediction(response.predictions, prediction, request.include_frame)
+        _add_prediction(response.predictions, predictions, request.include_frame)
         return response
 
     async def StreamingRecognize(  # noqa: N802
@@ -68,8 +73,8 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
                             f"is {request.sequence}; it must be greater than {highest_sequence}",
                         )
                     highest_sequence = request.sequence
-                    prediction = await self._recognize_one(request.image)
-                    _add_prediction(response.predictions, prediction, request.include_frame)
+                    predictions = await self._recognize_one(request.image)
+                    _add_prediction(response.predictions, predictions, request.include_frame)
                 except ServerError as error:
                     response.error.CopyFrom(to_status(error))
                 yield response
@@ -84,14 +89,15 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
         images = [_to_image(message) for message in request.images]
         include_frame = request.include_frame
         del request  # ``images`` has copies; keeping both would double the memory in flight
-        results = await self._recognizer.recognize(images, deadline_of(context))
+        predictions = await self._recognizer.recognize(images, deadline_of(context))
         response = pb.RecognizeBatchResponse()
-        for result in results:
-            message = response.results.add()
-            if isinstance(result, ServerError):
-                message.error.CopyFrom(to_status(result))
+        for row, fields in enumerate(_rows(predictions, include_frame=include_frame)):
+            result = response.results.add()
+            error = predictions.errors.get(row)
+            if error is None:
+                _fill(result.predictions.add(), fields, predictions.model_version)
             else:
-                _add_prediction(message.predictions, result, include_frame)
+                result.error.CopyFrom(to_status(error))
         return response
 
     async def GetModel(  # noqa: N802
@@ -114,32 +120,51 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
             ),
         )
 
-    async def _recognize_one(self, message: pb.Image, deadline: float = math.inf) -> Prediction:
-        [result] = await self._recognizer.recognize([_to_image(message)], deadline)
-        if isinstance(result, ServerError):
-            raise result
-        return result
+    async def _recognize_one(self, message: pb.Image, deadline: float = math.inf) -> Predictions:
+        predictions = await self._recognizer.recognize([_to_image(message)], deadline)
+        if predictions.errors:
+            raise predictions.errors[0]
+        return predictions
 
 
-def _to_image(message: pb.Image) -> EncodedImage | RawImage | None:
-    match message.WhichOneof("source"):
-        case "encoded":
-            return EncodedImage(message.encoded)
-        case "raw":
-            raw = message.raw
-            return RawImage(raw.width, raw.height, raw.data)
-        case _:
-            return None
+def _to_image(message: pb.Image) -> SourceImage:
+    # Faster than WhichOneof, which returns a name.
+    if message.HasField("raw"):
+        raw = message.raw
+        return RawImage(raw.width, raw.height, raw.data)
+    if message.HasField("encoded"):
+        return EncodedImage(message.encoded)
+    return None
 
 
-def _add_prediction(messages: Any, prediction: Prediction, include_frame: bool) -> None:
-    # Built in place: appending a finished message would copy it.
-    message = messages.add(
-        verdict=_VERDICTS[prediction.verdict],
-        digit=prediction.digit,
-        confidence=prediction.confidence,
-        probabilities=prediction.probs,
-        model_version=prediction.model_version,
-    )
+def _rows(predictions: Predictions, *, include_frame: bool) -> Iterator[_Row]:
+    """Return each row in Python's own types, which protobuf takes faster than NumPy's."""
+    frames: Iterable[bytes] = itertools.repeat(b"")
     if include_frame:
-        message.frame = np.rint(prediction.frame * 255).astype(np.uint8).tobytes()
+        frames = map(bytes, np.rint(predictions.frames * 255).astype(np.uint8))
+    return zip(
+        predictions.verdicts.tolist(),
+        predictions.digits.tolist(),
+        predictions.confidences.tolist(),
+        predictions.probs.tolist(),
+        frames,
+        strict=False,
+    )
+
+
+def _fill(message: pb.Prediction, row: _Row, model_version: str) -> None:
+    # Field by field: keyword arguments take half as long again.
+    verdict, digit, confidence, probs, frame = row
+    message.verdict = _VERDICTS[verdict]
+    if digit != NO_DIGIT:
+        message.digit = digit
+    message.confidence = confidence
+    if verdict != Verdict.BLANK:
+        message.probabilities.extend(probs)
+    message.model_version = model_version
+    message.frame = frame
+
+
+def _add_prediction(messages: Any, predictions: Predictions, include_frame: bool) -> None:
+    [row] = _rows(predictions, include_frame=include_frame)
+    _fill(messages.add(), row, predictions.model_version)

@@ -55,13 +55,13 @@ def tensor_metadata() -> tuple[list[TensorMetadata], list[TensorMetadata]]:
 
 
 def read_images(request: pb.ModelInferRequest, max_count: int) -> NDArray[np.uint8]:
-    """Read the input tensor.
+    """Read the input tensor, without copying raw contents of UINT8.
 
     FP32 values are in 0..1 or in 0..255: if the largest value of the tensor is at most 1, all
     are multiplied by 255.
 
     Returns:
-        (N, 784) uint8, 0 black and 255 white, N from 1 to ``max_count``.
+        (N, 28, 28) uint8, 0 black and 255 white, N from 1 to ``max_count``.
 
     Raises:
         InvalidArgumentError: The request does not have exactly one tensor, or its name,
@@ -91,7 +91,7 @@ def read_images(request: pb.ModelInferRequest, max_count: int) -> NDArray[np.uin
         raise InvalidArgumentError(
             field, f"has {len(values)} values; {count} images of {_PIXEL_COUNT} have {expected}"
         )
-    return _to_gray(field, values).reshape(count, _PIXEL_COUNT)
+    return _to_gray(field, values).reshape(count, FRAME_SIZE, FRAME_SIZE)
 
 
 def read_outputs(request: pb.ModelInferRequest) -> Sequence[str]:

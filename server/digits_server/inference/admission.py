@@ -1,5 +1,6 @@
 """Admission: the one limit on everything that waits in the server."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,8 +34,8 @@ class Admission:
     is in flight.
 
     The number of images predicts the wait poorly, because a photo takes a hundred times as
-    long as a 28x28 image. The class therefore tracks the average time per image and rejects
-    requests when the expected wait exceeds the limit.
+    long as a 28x28 image. The class therefore tracks the average time per image, and rejects
+    requests whose expected wait exceeds the limit or that would finish after their deadline.
 
     Not thread-safe: call it from the event loop only.
     """
@@ -48,7 +49,7 @@ class Admission:
         self._measured_from = 0.0
         self._rejected_requests = {
             limit: metrics.rejected_requests.labels(limit)
-            for limit in ("images", "bytes", "wait", "streams")
+            for limit in ("images", "bytes", "wait", "deadline", "streams")
         }
         metrics.images_in_flight.set_function(lambda: self._image_count)
 
@@ -62,30 +63,37 @@ class Admission:
         """Number of images in flight."""
         return self._image_count
 
-    @property
-    def is_full(self) -> bool:
-        """Whether even a single further image would be rejected."""
-        return self._exceeded_limit(1, 0) is not None
+    def check(self, remaining_seconds: float = math.inf) -> None:
+        """Raise an error if even a single further image would be rejected.
 
-    @contextmanager
-    def admit(self, image_count: int, byte_count: int) -> Iterator[bool]:
-        """Count a request as in flight for as long as the context lasts.
-
-        Yields:
-            Whether no other request was in flight when this one was admitted.
+        Args:
+            remaining_seconds: Time until the caller stops waiting.
 
         Raises:
-            OverloadedError: The request exceeds a limit.
+            OverloadedError: The image would be rejected.
         """
-        is_alone = self._image_count == 0
-        limit = self._exceeded_limit(image_count, byte_count)
-        if limit is not None:
-            raise self.rejection(limit)
-        if is_alone:
+        self._check(1, 0, remaining_seconds)
+
+    @contextmanager
+    def admit(
+        self, image_count: int, byte_count: int, remaining_seconds: float = math.inf
+    ) -> Iterator[None]:
+        """Count a request as in flight for as long as the context lasts.
+
+        Args:
+            image_count: Number of images in the request.
+            byte_count: Their size.
+            remaining_seconds: Time until the caller stops waiting.
+
+        Raises:
+            OverloadedError: The request exceeds a limit, or could not be finished in time.
+        """
+        self._check(image_count, byte_count, remaining_seconds)
+        if not self._image_count:
             self._measured_from = time.perf_counter()
         self._add(image_count, byte_count)
         try:
-            yield is_alone
+            yield
             self._update_average(image_count)
         finally:
             self._add(-image_count, -byte_count)
@@ -98,23 +106,39 @@ class Admission:
             OverloadedError: Too many streams are open.
         """
         if self._stream_count >= self._limits.stream_count:
-            raise self.rejection("streams")
+            raise self._rejection("streams")
         self._stream_count += 1
         try:
             yield
         finally:
             self._stream_count -= 1
 
-    def rejection(self, limit: str | None = None) -> OverloadedError:
-        """Return the error for a rejected request, and count the rejection.
+    def _check(self, image_count: int, byte_count: int, remaining_seconds: float) -> None:
+        limit = self._exceeded_limit(image_count, byte_count, remaining_seconds)
+        if limit is not None:
+            raise self._rejection(limit, remaining_seconds)
 
-        Args:
-            limit: The limit that the request exceeds; None for the limit that a single further
-                image exceeds.
-        """
-        limit = limit or self._exceeded_limit(1, 0) or "images"
+    def _exceeded_limit(
+        self, image_count: int, byte_count: int, remaining_seconds: float
+    ) -> str | None:
+        if not self._image_count:
+            return None
+        if self._image_count + image_count > self._limits.image_count:
+            return "images"
+        if self._byte_count + byte_count > self._limits.byte_count:
+            return "bytes"
+        wait_seconds = self.expected_wait_seconds
+        if wait_seconds > self._limits.wait_seconds:
+            return "wait"
+        if wait_seconds + image_count * self._seconds_per_image > remaining_seconds:
+            return "deadline"
+        return None
+
+    def _rejection(self, limit: str, remaining_seconds: float = math.inf) -> OverloadedError:
+        """Return the error for a request that exceeds a limit, and count it."""
         self._rejected_requests[limit].inc()
         wait_seconds = self.expected_wait_seconds
+        wait = f"estimated wait of {round(wait_seconds, 2):g} s"
         reason = {
             "images": f"{self._image_count} images are in flight; "
             f"the limit is {self._limits.image_count}",
@@ -122,8 +146,9 @@ class Admission:
             f"the limit is {self._limits.byte_count}",
             "streams": f"{self._stream_count} streams are open; "
             f"the limit is {self._limits.stream_count}",
-            "wait": f"estimated wait of {round(wait_seconds, 2):g} s exceeds "
-            f"the {self._limits.wait_seconds:g} s limit",
+            "wait": f"{wait} exceeds the {self._limits.wait_seconds:g} s limit",
+            "deadline": f"{wait} leaves no time before the deadline, "
+            f"which is {round(max(remaining_seconds, 0), 2):g} s away",
         }[limit]
         return OverloadedError(reason, round(max(wait_seconds, MIN_RETRY_SECONDS), 2))
 
@@ -133,17 +158,6 @@ class Admission:
         self._measured_from = now
         share = image_count / (image_count + _AVERAGED_IMAGES)
         self._seconds_per_image += (seconds_per_image - self._seconds_per_image) * share
-
-    def _exceeded_limit(self, image_count: int, byte_count: int) -> str | None:
-        if self._image_count == 0:
-            return None
-        if self._image_count + image_count > self._limits.image_count:
-            return "images"
-        if self._byte_count + byte_count > self._limits.byte_count:
-            return "bytes"
-        if self.expected_wait_seconds > self._limits.wait_seconds:
-            return "wait"
-        return None
 
     def _add(self, image_count: int, byte_count: int) -> None:
         self._image_count += image_count

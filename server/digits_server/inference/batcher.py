@@ -1,187 +1,242 @@
-"""Combining the images of many waiting callers into one call of the model."""
+"""Combining the images of many waiting callers, and spreading them over the cores."""
 
 import asyncio
+import functools
+import itertools
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, NamedTuple, TypeAlias
 
 from digits_server.errors import ExpiredError
+from digits_server.models import LoadedModel
+from digits_server.models.predictions import Predictions
 from digits_server.ops.metrics import Metrics
+from digits_server.preprocessing.framing import Images, Work, join
 
-from .threads import image_threads
+# The most work in one chunk, in calls of a network for one image. Larger chunks are no faster per
+# image, and leave less to share among the cores.
+CHUNK_COST: Final = 64
+# With less work waiting, a second core gains less than sharing the interpreter loses.
+SECOND_CORE_COST: Final = 16
 
-# The most images in one call of the model, unless a single request has more. Larger calls are no
-# faster per image, and make the requests behind them wait.
-MAX_CALL_IMAGES: Final = 256
-
-Image = TypeVar("Image")
-Image_contra = TypeVar("Image_contra", contravariant=True)
-Output = TypeVar("Output")
-Output_co = TypeVar("Output_co", covariant=True)
-
-
-class Model(Protocol[Image_contra, Output_co]):
-    """A model to batch for. Not thread-safe: one thread calls it."""
-
-    def predict(self, images: Sequence[Image_contra], /) -> Sequence[Output_co]:
-        """Return one output per image, in their order."""
+Recognize: TypeAlias = Callable[[LoadedModel, Images, int], Predictions]
+"""Recognizes images with a model on the core of an index; called in a thread."""
 
 
-class _Request(NamedTuple, Generic[Image, Output]):
-    images: Sequence[Image]
-    model: Model[Image, Output]
-    deadline: float  # on the event loop's clock
-    arrival: float  # on the clock of time.perf_counter
-    outputs: asyncio.Future[Sequence[Output]]
+class _Request:
+    """The images of one caller, of which the first ``taken`` are no longer in the queue."""
+
+    def __init__(self, images: Images, work: Work, model: LoadedModel, deadline: float) -> None:
+        self.images = images
+        self.image_cost = work.cost / len(images)
+        self.model = model
+        self.deadline = deadline  # on the event loop's clock
+        self.arrival = time.perf_counter()
+        self.taken = 0
+        self.parts: list[Predictions | None] = []
+        self.result: asyncio.Future[Predictions] = asyncio.get_running_loop().create_future()
+
+    @property
+    def waiting_count(self) -> int:
+        return len(self.images) - self.taken
+
+    def take(self, count: int) -> "_Part":
+        """Take at most ``count`` of the next images out of the queue."""
+        images = self.images[self.taken : self.taken + count]
+        self.taken += len(images)
+        self.parts.append(None)
+        return _Part(self, len(self.parts) - 1, images)
+
+    def finish(self, part: "_Part", predictions: Predictions) -> None:
+        """Keep the predictions of a part; with the last one, the caller gets all."""
+        self.parts[part.number] = predictions
+        finished = [each for each in self.parts if each is not None]
+        if not self.waiting_count and len(finished) == len(self.parts) and not self.result.done():
+            self.result.set_result(Predictions.concatenate(finished))
+
+    def fail(self, error: BaseException) -> None:
+        if not self.result.done():
+            self.result.set_exception(error)
 
 
-class Batcher(Generic[Image, Output]):
-    """Queues requests while the model is busy, and passes them on together when it is free.
+class _Part(NamedTuple):
+    """The images of a request that belong to one chunk."""
 
-    The batcher never delays a request to wait for more: a lone request runs at once. It does
-    not limit the queue, because admission does. Requests that were cancelled or whose deadline
-    has passed are dropped before they reach the model.
+    request: _Request
+    number: int
+    images: Images
 
-    A request names its model, and each call goes to one model. A request therefore gets its
+
+class Batcher:
+    """Queues images while every core is busy, and passes them on together when one is free.
+
+    A chunk is what one core recognizes at a time: the oldest images of the queue, of as many
+    requests as fit. A request that does not fit is cut, so that the cores share it. The batcher
+    never delays a request to wait for more: a lone request runs at once. It does not limit the
+    queue, because admission does. Requests that were cancelled or whose deadline has passed are
+    dropped before they reach a core.
+
+    A request names its model, and each chunk goes to one model. A request therefore gets its
     predictions from the version that was served when it arrived.
 
-    There is one collector task and one model thread. Not thread-safe: call it from the event
-    loop only.
+    Not thread-safe: call it from the event loop only.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
-        """Create a batcher that does nothing until ``start``."""
+    def __init__(
+        self, threads: ThreadPoolExecutor, core_count: int, recognize: Recognize, metrics: Metrics
+    ) -> None:
+        """Create a batcher.
+
+        Args:
+            threads: Run ``recognize``, one thread for each core.
+            core_count: Number of chunks that are recognized at a time.
+            recognize: Recognizes the images of a chunk.
+            metrics: Counts chunks and dropped images, and times the wait.
+        """
+        self._threads = threads
+        self._recognize = recognize
         self._metrics = metrics
-        self._batch_images = {
+        self._chunk_images = {
             flush: metrics.batch_images.labels(flush)
             for flush in ("idle", "gathered", "full", "swap", "alone")
         }
-        self._queue: deque[_Request[Image, Output]] = deque()
-        self._has_arrived = asyncio.Event()
-        self._is_busy = False
-        self._thread = image_threads(1, "model")
-        self._collector: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Start to process requests. Called within the event loop."""
-        self._collector = asyncio.create_task(self._collect(), name="batcher")
-
-    async def stop(self) -> None:
-        """Stop the collector and the model thread, and cancel the requests that still wait."""
-        if self._collector is not None:
-            self._collector.cancel()
-            await asyncio.gather(self._collector, return_exceptions=True)
-        for request in self._queue:
-            request.outputs.cancel()
-        self._queue.clear()
-        # The model's last call may take milliseconds, which must not block the event loop.
-        await asyncio.to_thread(self._thread.shutdown)
+        self._queue: deque[_Request] = deque()
+        self._idle_cores = list(range(core_count))
+        self._core_count = core_count
+        self._is_dispatching = False
 
     async def predict(
-        self, images: Sequence[Image], model: Model[Image, Output], deadline: float = math.inf
-    ) -> Sequence[Output]:
-        """Return the model's outputs for at least one image, in their order.
+        self, images: Images, work: Work, model: LoadedModel, deadline: float = math.inf
+    ) -> Predictions:
+        """Return the model's predictions for at least one image, in their order.
 
         Args:
-            images: Images as the model takes them.
+            images: The images of one request.
+            work: How much work they are.
             model: The model to call.
             deadline: Time on the event loop's clock after which the caller no longer waits.
 
         Raises:
-            ExpiredError: The deadline passed before the model was free.
+            ExpiredError: The deadline passed before a core was free.
         """
-        outputs: asyncio.Future[Sequence[Output]] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Request(images, model, deadline, time.perf_counter(), outputs))
-        self._has_arrived.set()
-        return await outputs
+        request = _Request(images, work, model, deadline)
+        self._queue.append(request)
+        self._dispatch_soon()
+        return await request.result
 
-    def predict_in_place(
-        self, images: Sequence[Image], model: Model[Image, Output]
-    ) -> Sequence[Output] | None:
-        """Call the model in the event loop's thread, or return None if the model is busy.
+    def predict_in_place(self, images: Images, model: LoadedModel) -> Predictions | None:
+        """Call the model in the event loop's thread, or return None if a core is busy.
 
-        Meant for a single caller: the way to the model's thread and back takes longer than a
-        small model does. The call blocks the event loop.
+        Meant for a single caller: the way to a core's thread and back takes longer than a small
+        model does. The call blocks the event loop.
         """
-        if self._is_busy or self._queue:
+        if self._queue or not self._are_all_cores_idle:
             return None
-        self._batch_images["alone"].observe(len(images))
-        with self._metrics.model_seconds.time():
-            return model.predict(images)
+        self._chunk_images["alone"].observe(len(images))
+        return self._recognize(model, images, self._idle_cores[-1])
 
-    async def _collect(self) -> None:
-        was_busy = False
-        while True:
-            if not self._queue:
-                was_busy = False
-                self._has_arrived.clear()
-                await self._has_arrived.wait()
-            batch, flush = self._next_batch()
-            if batch:
-                if flush == "gathered" and not was_busy:
-                    flush = "idle"
-                self._batch_images[flush].observe(sum(len(request.images) for request in batch))
-                self._is_busy = True
-                try:
-                    await self._call_model(batch)
-                finally:
-                    self._is_busy = False
-                was_busy = True
+    def stop(self) -> None:
+        """Cancel the requests that still wait. Chunks on a core finish."""
+        for request in self._queue:
+            request.result.cancel()
+        self._queue.clear()
 
-    def _next_batch(self) -> tuple[list[_Request[Image, Output]], str]:
-        """Take the oldest requests for one call, and return them with what limited the batch."""
-        batch: list[_Request[Image, Output]] = []
-        count = 0
+    @property
+    def _are_all_cores_idle(self) -> bool:
+        return len(self._idle_cores) == self._core_count
+
+    def _dispatch_soon(self) -> None:
+        """Dispatch after the calls that have arrived together have been queued."""
+        if not self._is_dispatching:
+            self._is_dispatching = True
+            asyncio.get_running_loop().call_soon(self._dispatch)
+
+    def _dispatch(self, *, was_busy: bool = False) -> None:
+        """Give every idle core a chunk.
+
+        Args:
+            was_busy: Whether the images in the queue have waited for a core.
+        """
+        self._is_dispatching = False
+        while self._idle_cores and self._has_work_for_a_core():
+            chunk, flush = self._next_chunk()
+            if not chunk:
+                continue
+            if flush == "gathered" and not was_busy and self._are_all_cores_idle:
+                flush = "idle"
+            core = self._idle_cores.pop()
+            images = join([part.images for part in chunk])
+            self._chunk_images[flush].observe(len(images))
+            running = asyncio.get_running_loop().run_in_executor(
+                self._threads, self._recognize, chunk[0].request.model, images, core
+            )
+            running.add_done_callback(functools.partial(self._finish, chunk, core))
+
+    def _has_work_for_a_core(self) -> bool:
+        if self._are_all_cores_idle:
+            return bool(self._queue)
+        costs = itertools.accumulate(
+            request.waiting_count * request.image_cost for request in self._queue
+        )
+        return any(cost >= SECOND_CORE_COST for cost in costs)
+
+    def _next_chunk(self) -> tuple[list[_Part], str]:
+        """Take the oldest images for one chunk, and return them with what limited the chunk."""
+        chunk: list[_Part] = []
+        room = float(CHUNK_COST)
         now, start = asyncio.get_running_loop().time(), time.perf_counter()
         while self._queue:
             request = self._queue[0]
-            if batch and request.model is not batch[0].model:
-                return batch, "swap"
-            if batch and count + len(request.images) > MAX_CALL_IMAGES:
-                return batch, "full"
-            self._queue.popleft()
-            if not self._drop_if_done(request, now):
+            if self._drop_if_done(request, now):
+                self._queue.popleft()
+                continue
+            if chunk and not _are_alike(request, chunk[0].request):
+                return chunk, "swap"
+            fitting = int(room / request.image_cost)
+            if chunk and not fitting:
+                return chunk, "full"
+            if not request.taken:
                 self._metrics.queue_wait_seconds.observe(start - request.arrival)
-                batch.append(request)
-                count += len(request.images)
-        return batch, "gathered"
+            part = request.take(max(1, fitting))
+            chunk.append(part)
+            room -= len(part.images) * request.image_cost
+            if not request.waiting_count:
+                self._queue.popleft()
+        return chunk, "gathered"
 
-    def _drop_if_done(self, request: _Request[Image, Output], now: float) -> bool:
+    def _drop_if_done(self, request: _Request, now: float) -> bool:
         """Return whether a request has expired or was cancelled, and count it if so."""
         if now >= request.deadline:
-            self._metrics.dropped.labels("expired").inc(len(request.images))
-            if not request.outputs.done():
-                request.outputs.set_exception(ExpiredError("the deadline passed in the queue"))
+            self._metrics.dropped.labels("expired").inc(request.waiting_count)
+            request.fail(ExpiredError("the deadline passed in the queue"))
             return True
-        if request.outputs.done():
-            self._metrics.dropped.labels("cancelled").inc(len(request.images))
-            return True
-        return False
+        if request.result.cancelled():
+            self._metrics.dropped.labels("cancelled").inc(request.waiting_count)
+        return request.result.done()
 
-    async def _call_model(self, batch: list[_Request[Image, Output]]) -> None:
-        images = [image for request in batch for image in request.images]
-        loop = asyncio.get_running_loop()
-        try:
-            with self._metrics.model_seconds.time():
-                outputs = await loop.run_in_executor(self._thread, batch[0].model.predict, images)
-            if len(outputs) != len(images):
-                raise RuntimeError(
-                    f"the model returned {len(outputs)} outputs for {len(images)} images"
-                )
-        except Exception as error:  # noqa: BLE001 - any error goes to the callers of this batch
-            for request in batch:
-                if not request.outputs.done():
-                    request.outputs.set_exception(error)
-            return
-        except asyncio.CancelledError:
-            for request in batch:
-                request.outputs.cancel()
-            raise
-        start = 0
-        for request in batch:
-            end = start + len(request.images)
-            if not request.outputs.done():
-                request.outputs.set_result(outputs[start:end])
-            start = end
+    def _finish(
+        self, chunk: list[_Part], core: int, running: "asyncio.Future[Predictions]"
+    ) -> None:
+        """Give each request of a chunk its rows."""
+        self._idle_cores.append(core)
+        if running.cancelled():
+            for part in chunk:
+                part.request.result.cancel()
+        elif error := running.exception():
+            for part in chunk:
+                part.request.fail(error)
+        else:
+            predictions, start = running.result(), 0
+            for part in chunk:
+                end = start + len(part.images)
+                part.request.finish(part, predictions[start:end])
+                start = end
+        self._dispatch(was_busy=True)
+
+
+def _are_alike(one: _Request, other: _Request) -> bool:
+    """Return whether the images of two requests can be in one chunk."""
+    return one.model is other.model and type(one.images) is type(other.images)

@@ -3,55 +3,22 @@
 import asyncio
 import math
 import time
-from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from digits_server.errors import InvalidArgumentError, ServerError
-from digits_server.models import ImageOrFrame, LoadedModel, Manifest
-from digits_server.models.postprocess import Prediction, Verdict
+from digits_server.models import LoadedModel, Manifest
+from digits_server.models.predictions import Predictions, Verdict
 from digits_server.ops.metrics import Metrics
-from digits_server.preprocessing.decode import ImageLimits, decode, from_raw
-from digits_server.preprocessing.normalize import normalize_batch
+from digits_server.preprocessing.decode import ImageLimits
+from digits_server.preprocessing.framing import Images, Work, measure_work, to_frames
 
 from .admission import Admission
 from .batcher import Batcher
 
-# With fewer images, handing them to another thread costs more than it gains.
-IMAGES_PER_JOB: Final = 16
-SMALL_IMAGES_PER_JOB: Final = 64
-# Up to this many raw pixels are small: decoding and normalizing them takes a tenth of a
-# millisecond, less than handing them to another thread.
-SMALL_PIXELS: Final = 32 * 32
 # A model that takes longer than this for one image never blocks the event loop for it.
 IN_PLACE_SECONDS: Final = 0.0005
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedImage:
-    """An image file."""
-
-    content: bytes
-    """In one of the formats that ``preprocessing.decode`` accepts."""
-
-
-@dataclass(frozen=True, slots=True)
-class RawImage:
-    """Gray pixels that need no decoding."""
-
-    width: int
-    height: int
-    pixels: bytes
-    """Row by row from the top left, one byte per pixel, 0 black and 255 white."""
-
-
-SourceImage: TypeAlias = EncodedImage | RawImage | None
-"""An image as the caller sent it, not checked yet; None if the caller left it out."""
 
 
 class Recognizer:
@@ -63,8 +30,7 @@ class Recognizer:
     def __init__(
         self,
         model: LoadedModel,
-        batcher: Batcher[ImageOrFrame, Prediction],
-        decoding: ThreadPoolExecutor,
+        threads: ThreadPoolExecutor,
         admission: Admission,
         metrics: Metrics,
         limits: ImageLimits,
@@ -72,31 +38,27 @@ class Recognizer:
         """Recognize with a model.
 
         Args:
-            model: The first model to serve.
-            batcher: Runs the model.
-            decoding: Threads that decode and normalize images.
+            model: The first model to serve. The number of its engines is the number of chunks
+                of images that are recognized at a time.
+            threads: Recognize images, one thread for each of the model's engines.
             admission: Admits or rejects each request.
-            metrics: Counts verdicts, dropped and invalid images.
+            metrics: Counts and times the images.
             limits: The largest image to accept.
         """
         self.model = model
-        """The served model; assign another one to replace it."""
-        self._batcher = batcher
-        self._decoding = decoding
+        """The served model; assign another one, with as many engines, to replace it."""
         self._admission = admission
         self._metrics = metrics
         self._limits = limits
-        self._verdicts = {verdict: metrics.verdicts.labels(verdict.value) for verdict in Verdict}
-        self._invalid = metrics.verdicts.labels("invalid")
+        self._batcher = Batcher(threads, len(model.engines), self._recognize, metrics)
+        self._verdicts = [metrics.verdicts.labels(verdict.name.lower()) for verdict in Verdict]
 
     @property
     def manifest(self) -> Manifest:
         """The manifest of the served model."""
         return self.model.manifest
 
-    async def recognize(
-        self, images: Sequence[SourceImage], deadline: float = math.inf
-    ) -> list[Prediction | ServerError]:
+    async def recognize(self, images: Images, deadline: float = math.inf) -> Predictions:
         """Recognize at least one image.
 
         Args:
@@ -104,104 +66,50 @@ class Recognizer:
             deadline: Time on the event loop's clock when the caller stops waiting.
 
         Returns:
-            One result per image, in their order. The result of an invalid image is an
-            InvalidArgumentError.
+            One row per image, in their order. An invalid image has an error in its row.
 
         Raises:
             OverloadedError: The request was rejected; no image was recognized.
-            ExpiredError: The deadline passed before the model was free.
+            ExpiredError: The deadline passed before a core was free.
         """
-        if len(images) == 1 and _is_small(images[0]):
-            return [await self._recognize_small(images[0], deadline)]
-        model = self.model
-        with self._admission.admit(len(images), sum(map(_byte_count, images))):
-            start = time.perf_counter()
-            framed = await self._make_frames(images, deadline)
-            self._metrics.framing_seconds.observe(time.perf_counter() - start)
-            frames = [frame for frame in framed if not isinstance(frame, ServerError)]
-            predictions = await self._batcher.predict(frames, model, deadline) if frames else ()
-        for verdict, count in Counter(prediction.verdict for prediction in predictions).items():
-            self._verdicts[verdict].inc(count)
-        self._invalid.inc(len(framed) - len(frames))
-        remaining = iter(predictions)
-        return [frame if isinstance(frame, ServerError) else next(remaining) for frame in framed]
-
-    async def _recognize_small(
-        self, image: SourceImage, deadline: float
-    ) -> Prediction | InvalidArgumentError:
-        """Recognize one image without a decoding thread: the model's call normalizes it."""
-        model = self.model
-        with self._admission.admit(1, _byte_count(image)) as is_alone:
-            try:
-                gray = _decode(image, self._limits)
-            except InvalidArgumentError as error:
-                self._invalid.inc()
-                return error
-            predictions: Sequence[Prediction] | None = None
-            if is_alone and model.engine.image_seconds <= IN_PLACE_SECONDS:
-                # Let calls that have arrived meanwhile be admitted: one batch of all is faster.
+        model, work = self.model, measure_work(images)
+        remaining_seconds = deadline - asyncio.get_running_loop().time()
+        with self._admission.admit(len(images), work.byte_count, remaining_seconds):
+            predictions: Predictions | None = None
+            if self._runs_in_place(work, model):
+                # Let calls that have arrived meanwhile be admitted: one chunk of all is faster.
                 await asyncio.sleep(0)
                 if self._admission.image_count == 1:
-                    predictions = self._batcher.predict_in_place([gray], model)
+                    predictions = self._batcher.predict_in_place(images, model)
             if predictions is None:
-                predictions = await self._batcher.predict([gray], model, deadline)
-        [prediction] = predictions
-        self._verdicts[prediction.verdict].inc()
-        return prediction
+                predictions = await self._batcher.predict(images, work, model, deadline)
+        for verdict, count in enumerate(np.bincount(predictions.verdicts).tolist()):
+            if count:
+                self._verdicts[verdict].inc(count)
+        return predictions
 
-    async def _make_frames(
-        self, images: Sequence[SourceImage], deadline: float
-    ) -> list[NDArray[np.float32] | InvalidArgumentError]:
-        """Decode and normalize images in threads."""
-        loop = asyncio.get_running_loop()
-        size = SMALL_IMAGES_PER_JOB if all(map(_is_small, images)) else IMAGES_PER_JOB
-        jobs = [
-            loop.run_in_executor(
-                self._decoding, _frames_of, images[start : start + size], self._limits
-            )
-            for start in range(0, len(images), size)
-        ]
-        try:
-            return [frame for job in await asyncio.gather(*jobs) for frame in job]
-        except asyncio.CancelledError:  # which also cancels the jobs that have not started
-            reason = "expired" if loop.time() >= deadline else "cancelled"
-            self._metrics.dropped.labels(reason).inc(len(images))
-            raise
+    def stop(self) -> None:
+        """Cancel the requests that still wait."""
+        self._batcher.stop()
 
+    def _runs_in_place(self, work: Work, model: LoadedModel) -> bool:
+        """Return whether to recognize a request in the event loop's thread.
 
-def _byte_count(image: SourceImage) -> int:
-    match image:
-        case EncodedImage():
-            return len(image.content)
-        case RawImage():
-            return len(image.pixels)
-        case None:
-            return 0
+        This is the only choice of where work runs. Handing the only image in flight to another
+        thread would take longer than recognizing it; whatever is more goes to the cores.
+        """
+        return (
+            work.cost == 1
+            and self._admission.image_count == 1
+            and model.image_seconds <= IN_PLACE_SECONDS
+        )
 
-
-def _is_small(image: SourceImage) -> bool:
-    return not isinstance(image, EncodedImage) and _byte_count(image) <= SMALL_PIXELS
-
-
-def _decode(image: SourceImage, limits: ImageLimits) -> NDArray[np.uint8]:
-    match image:
-        case EncodedImage():
-            return decode(image.content, limits)
-        case RawImage():
-            return from_raw(image.width, image.height, image.pixels, limits)
-        case None:
-            raise InvalidArgumentError("image", "is unset; encoded or raw is required")
-
-
-def _frames_of(
-    images: Sequence[SourceImage], limits: ImageLimits
-) -> list[NDArray[np.float32] | InvalidArgumentError]:
-    decoded: list[NDArray[np.uint8] | InvalidArgumentError] = []
-    for image in images:
-        try:
-            decoded.append(_decode(image, limits))
-        except InvalidArgumentError as error:
-            decoded.append(error)
-    grays = [gray for gray in decoded if not isinstance(gray, InvalidArgumentError)]
-    frames = iter(normalize_batch(grays) if grays else ())
-    return [gray if isinstance(gray, InvalidArgumentError) else next(frames) for gray in decoded]
+    def _recognize(self, model: LoadedModel, images: Images, core: int) -> Predictions:
+        """Recognize the images of one or more requests; called in any thread."""
+        start = time.perf_counter()
+        frames = to_frames(images, self._limits)
+        framed = time.perf_counter()
+        predictions = model.predict(frames.pixels, core)
+        self._metrics.framing_seconds.observe(framed - start)
+        self._metrics.model_seconds.observe(time.perf_counter() - framed)
+        return predictions.spread(frames.owners, len(images), frames.errors)

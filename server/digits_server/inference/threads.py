@@ -11,9 +11,9 @@ from typing import Final
 _NICENESS: Final = 1
 
 
-def image_threads(count: int, name: str) -> ThreadPoolExecutor:
+def image_threads(count: int) -> ThreadPoolExecutor:
     """Return threads that leave the core to the event loop when both want it."""
-    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_lower_priority)
+    return ThreadPoolExecutor(count, thread_name_prefix="images", initializer=_lower_priority)
 
 
 def _lower_priority() -> None:

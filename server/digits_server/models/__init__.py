@@ -6,7 +6,7 @@
 A version is a positive integer. Its folder never changes once it exists.
 """
 
-from .loaded import ImageOrFrame, LoadedModel
+from .loaded import LoadedModel
 from .manifest import LABELS, MANIFEST_FILE, MODEL_FILE, Manifest, sha256
 from .registry import load_folder, versions
 from .watcher import ModelWatcher
@@ -15,7 +15,6 @@ __all__ = [
     "LABELS",
     "MANIFEST_FILE",
     "MODEL_FILE",
-    "ImageOrFrame",
     "LoadedModel",
     "Manifest",
     "ModelWatcher",

@@ -1,23 +1,13 @@
-"""A loaded model: predictions for gray images of any size, and for frames."""
+"""A loaded model: predictions for frames."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.preprocessing.normalize import normalize_batch
-
-from .engine import Engine
+from .engine import DIGIT_COUNT, Engine
 from .manifest import Manifest
-from .postprocess import Prediction, blank_prediction, to_predictions
-
-GrayImage: TypeAlias = NDArray[np.uint8]
-"""(H, W), not yet normalized to a frame."""
-Frame: TypeAlias = NDArray[np.float32]
-"""(28, 28) in 0..1."""
-ImageOrFrame: TypeAlias = GrayImage | Frame
+from .predictions import Predictions, to_predictions
 
 
 @dataclass(frozen=True)
@@ -25,38 +15,36 @@ class LoadedModel:
     """A model that has been checked, warmed up and self-tested."""
 
     manifest: Manifest
-    engine: Engine
+    engines: tuple[Engine, ...]
+    """One for each thread that may call the model at the same time."""
 
-    def predict(self, images: Sequence[ImageOrFrame]) -> list[Prediction]:
-        """Return the prediction for each of at least one image.
+    @property
+    def image_seconds(self) -> float:
+        """Duration of a call with one image."""
+        return self.engines[0].image_seconds
 
-        Many images together take less time per image than a single one. Frames without ink are
-        not passed to the engine.
+    def predict(self, frames: NDArray[np.float32], core: int = 0) -> Predictions:
+        """Return the predictions for any number of (N, 28, 28) frames.
+
+        Frames without ink are not passed to the network.
+
+        Args:
+            frames: float32 in 0..1, as ``preprocessing.normalize`` makes them.
+            core: Index of the engine to use. No two threads may use one engine at a time.
         """
-        frames = _to_frames(images)
         has_ink = np.asarray(frames.any(axis=(1, 2)))
-        if has_ink.all():
-            return self._predict_inked(frames)
-        inked_predictions = iter(self._predict_inked(frames[has_ink]) if has_ink.any() else ())
-        return [
-            next(inked_predictions) if is_inked else blank_prediction(frame, self.manifest.version)
-            for frame, is_inked in zip(frames, has_ink, strict=True)
-        ]
-
-    def _predict_inked(self, frames: NDArray[np.float32]) -> list[Prediction]:
-        probs = self.engine.predict(frames)
+        if has_ink.all() and len(frames):
+            probs = self._probabilities(frames, core)
+        else:
+            probs = np.zeros((len(frames), DIGIT_COUNT), np.float32)
+            if has_ink.any():
+                probs[has_ink] = self._probabilities(frames[has_ink], core)[:, :DIGIT_COUNT]
         return to_predictions(
-            frames, probs, self.manifest.rejection_threshold, self.manifest.version
+            frames, has_ink, probs, self.manifest.rejection_threshold, self.manifest.version
         )
 
-
-def _to_frames(images: Sequence[ImageOrFrame]) -> NDArray[np.float32]:
-    """Return images as (N, 28, 28) frames; those that are frames already stay unchanged."""
-    grays = [cast("GrayImage", image) for image in images if image.dtype == np.uint8]
-    if not grays:
-        return np.stack(images)
-    normalized = normalize_batch(grays)
-    if len(grays) == len(images):
-        return normalized
-    remaining = iter(normalized)
-    return np.stack([next(remaining) if image.dtype == np.uint8 else image for image in images])
+    def _probabilities(self, frames: NDArray[np.float32], core: int) -> NDArray[np.float32]:
+        probs = self.engines[core].predict(frames)
+        if len(probs) != len(frames):
+            raise RuntimeError(f"the model returned {len(probs)} rows for {len(frames)} frames")
+        return probs

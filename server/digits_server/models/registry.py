@@ -37,12 +37,12 @@ def versions(models_dir: Path) -> list[int]:
     return sorted((int(name) for name in names if _is_version(name)), reverse=True)
 
 
-def load_folder(folder: Path, threads: int) -> LoadedModel:
+def load_folder(folder: Path, cores: int = 1) -> LoadedModel:
     """Load a model folder: check files and frame recipe, warm up every batch size, self-test.
 
     Args:
         folder: Folder of one version.
-        threads: Number of threads that one call of the model may use.
+        cores: Number of threads that may call the model at the same time, each with an engine.
 
     Raises:
         ModelError: The folder is incomplete or altered, was made for another frame recipe, is
@@ -58,17 +58,17 @@ def load_folder(folder: Path, threads: int) -> LoadedModel:
     # The bytes that are checked are the bytes that are loaded, even if the file changes meanwhile.
     content = manifest.read_file(folder, MODEL_FILE)
     try:
-        engine = LiteRtEngine(content, threads, manifest.temperature)
-        _self_test(engine)
+        engines = tuple(LiteRtEngine(content, 1, manifest.temperature) for _ in range(cores))
+        _self_test(engines[0])
     except ModelError as error:
         raise ModelError(f"{folder / MODEL_FILE} cannot be served: {error}") from error
     logger.info(
         "model %s loaded and self-tested in %.0f ms; first call of each batch size: %s",
         manifest.version,
         (time.perf_counter() - start) * 1000,
-        ", ".join(f"{size}: {s * 1000:.1f} ms" for size, s in engine.warm_up_seconds.items()),
+        ", ".join(f"{size}: {s * 1000:.1f} ms" for size, s in engines[0].warm_up_seconds.items()),
     )
-    return LoadedModel(manifest, engine)
+    return LoadedModel(manifest, engines)
 
 
 def _self_test(engine: Engine) -> None:

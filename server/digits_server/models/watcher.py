@@ -34,7 +34,7 @@ class ModelWatcher:
         self,
         models_dir: Path,
         pinned_version: int,
-        threads: int,
+        cores: int,
         metrics: Metrics,
     ) -> None:
         """Create a watcher that has loaded nothing yet.
@@ -42,12 +42,12 @@ class ModelWatcher:
         Args:
             models_dir: Folder with one folder per version.
             pinned_version: The only version to serve; 0 for the highest.
-            threads: Number of threads that one call of a model may use.
+            cores: Number of threads that may call a model at the same time.
             metrics: Metrics in which loads and rejected versions are counted.
         """
         self._models_dir = models_dir
         self._pinned_version = pinned_version
-        self._threads = threads
+        self._cores = cores
         self._metrics = metrics
         self._served: LoadedModel | None = None
         self._rejected: dict[int, tuple[_Signature, str]] = {}
@@ -153,7 +153,7 @@ class ModelWatcher:
         if version in self._rejected and self._rejected[version][0] == signature:
             return None
         try:
-            model = load_folder(folder, self._threads)
+            model = load_folder(folder, self._cores)
         except ModelError as error:
             self._rejected[version] = (signature, str(error))
             self._metrics.model_loads.labels("rejected").inc()

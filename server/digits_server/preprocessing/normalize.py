@@ -57,7 +57,9 @@ def normalize(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     return _to_float(gray) if _is_frame(gray) else _make_frame(gray)
 
 
-def normalize_batch(grays: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+def normalize_batch(
+    grays: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+) -> NDArray[np.float32]:
     """Return the frames of images, faster than one by one with ``normalize``.
 
     Args:
@@ -68,7 +70,7 @@ def normalize_batch(grays: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """
     are_frames = [_is_frame(gray) for gray in grays]
     if all(are_frames):
-        return _to_float(np.stack(grays))
+        return _to_float(np.asarray(grays))
     return np.stack(
         [
             _to_float(gray) if is_frame else _make_frame(gray)

@@ -98,7 +98,7 @@ def run_server(manifest: Manifest) -> RunServer:
         )
         metrics = Metrics()
         async with (
-            running(settings, LoadedModel(manifest, engine), metrics) as server,
+            running(settings, LoadedModel(manifest, (engine,)), metrics) as server,
             grpc.aio.insecure_channel(server.address) as channel,
         ):
             try:

@@ -10,7 +10,7 @@ from google.rpc import error_details_pb2, status_pb2
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.inference.recognizer import IMAGES_PER_JOB
+from digits_server.inference.batcher import CHUNK_COST
 
 ImageOf = Callable[[int], pb.Image]
 
@@ -148,9 +148,9 @@ async def test_the_results_of_several_decoding_jobs_are_in_order(
     running_server: Any, image_of: ImageOf
 ) -> None:
     blank = pb.Image(raw=pb.RawImage(width=2, height=2, data=bytes(4)))
-    images = [image_of(n % 10) for n in range(IMAGES_PER_JOB * 3 + 1)]
-    images[IMAGES_PER_JOB] = blank
-    images[IMAGES_PER_JOB * 2] = pb.Image(encoded=b"no image")
+    images = [image_of(n % 10) for n in range(CHUNK_COST * 3 + 1)]
+    images[CHUNK_COST] = blank
+    images[CHUNK_COST * 2] = pb.Image(encoded=b"no image")
     response = await running_server.stub.RecognizeBatch(pb.RecognizeBatchRequest(images=images))
     results = [
         "error" if result.HasField("error") else result.predictions[0].digit
@@ -158,7 +158,7 @@ async def test_the_results_of_several_decoding_jobs_are_in_order(
         if result.HasField("error") or result.predictions[0].verdict == pb.VERDICT_DIGIT
     ]
     expected: list[str | int] = [n % 10 for n in range(len(images))]
-    expected[IMAGES_PER_JOB * 2] = "error"
-    del expected[IMAGES_PER_JOB]
+    expected[CHUNK_COST * 2] = "error"
+    del expected[CHUNK_COST]
     assert results == expected
-    assert response.results[IMAGES_PER_JOB].predictions[0].verdict == pb.VERDICT_BLANK
+    assert response.results[CHUNK_COST].predictions[0].verdict == pb.VERDICT_BLANK

@@ -75,7 +75,7 @@ def test_an_exported_model_loads_in_the_server(
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.tflite"]
     assert [path.name for path in models_dir.iterdir()] == ["1"]
     manifest = models.load_folder(
-        models_dir / str(models.versions(models_dir)[0]), threads=1
+        models_dir / str(models.versions(models_dir)[0]),
     ).manifest
     assert manifest.frame_recipe == FRAME_RECIPE
     assert manifest.training == {"source": "linear.keras"}
@@ -125,7 +125,7 @@ def test_a_quantized_model_is_smaller_and_loads_in_the_server(
     folder = export(source, sample_mnist, models_dir, None, quantize=True)
     float32 = export(source, sample_mnist, models_dir, None)
     assert (folder / "model.tflite").stat().st_size < (float32 / "model.tflite").stat().st_size / 2
-    assert models.load_folder(folder, threads=1).manifest.version == "1"
+    assert models.load_folder(folder).manifest.version == "1"
 
 
 def test_a_network_that_does_not_know_plain_digits_is_an_error_and_leaves_no_files(

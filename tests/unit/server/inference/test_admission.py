@@ -19,11 +19,19 @@ def admission(metrics: Metrics) -> Admission:
     )
 
 
+def is_full(admission: Admission) -> bool:
+    try:
+        admission.check()
+    except OverloadedError:
+        return True
+    return False
+
+
 def test_a_request_above_the_image_limit_is_rejected_with_a_delay_for_the_retry(
     admission: Admission,
 ) -> None:
     with admission.admit(3, 10):
-        assert not admission.is_full
+        assert not is_full(admission)
         with (
             pytest.raises(
                 OverloadedError, match=r"3 images are in flight; the limit is 4; .* s$"
@@ -33,8 +41,8 @@ def test_a_request_above_the_image_limit_is_rejected_with_a_delay_for_the_retry(
             pass
         assert error.value.retry_after_seconds >= MIN_RETRY_SECONDS
         with admission.admit(1, 10):
-            assert admission.is_full
-    assert not admission.is_full
+            assert is_full(admission)
+    assert not is_full(admission)
     with admission.admit(4, 10):
         pass
 
@@ -54,19 +62,18 @@ def test_bytes_are_limited_too(admission: Admission, metrics: Metrics) -> None:
 def test_a_request_above_the_limits_is_admitted_when_nothing_is_in_flight(
     admission: Admission,
 ) -> None:
-    with admission.admit(100, 10**6) as is_alone:
-        assert is_alone
-        with pytest.raises(OverloadedError), admission.admit(1, 1):
-            pass
+    with (
+        admission.admit(100, 10**6, remaining_seconds=0),
+        pytest.raises(OverloadedError),
+        admission.admit(1, 1),
+    ):
+        pass
 
 
 def test_a_failed_request_is_no_longer_in_flight(admission: Admission, metrics: Metrics) -> None:
     with pytest.raises(RuntimeError), admission.admit(4, 1000):
         raise RuntimeError
-    with admission.admit(1, 1) as is_alone:
-        assert is_alone
-        with admission.admit(1, 1) as is_alone:
-            assert not is_alone
+    assert admission.image_count == 0
     assert metrics.registry.get_sample_value("digits_images_in_hand") == 0
 
 
@@ -93,9 +100,9 @@ def test_a_request_is_rejected_when_the_expected_wait_exceeds_the_limit(
             now += 0.1
     with admission.admit(9, 9):
         assert admission.expected_wait_seconds == pytest.approx(0.9, rel=0.01)
-        assert not admission.is_full
+        assert not is_full(admission)
         with admission.admit(2, 2):
-            assert admission.is_full
+            assert is_full(admission)
             with (
                 pytest.raises(
                     OverloadedError, match=r"estimated wait of 1\.1 s exceeds the 1 s"
@@ -104,4 +111,34 @@ def test_a_request_is_rejected_when_the_expected_wait_exceeds_the_limit(
             ):
                 pass
             assert caught.value.retry_after_seconds == pytest.approx(1.1, rel=0.02)
-    assert metrics.registry.get_sample_value("digits_shed_requests_total", {"limit": "wait"}) == 1
+    # One for the request, one for each check of a full server.
+    assert metrics.registry.get_sample_value("digits_shed_requests_total", {"limit": "wait"}) == 2
+
+
+def test_a_request_is_rejected_when_it_would_finish_after_its_deadline(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("digits_server.inference.admission.time.perf_counter", lambda: now)
+    admission = Admission(AdmissionLimits(1000, 10**6, 1, wait_seconds=10), metrics)
+    for _ in range(2000):  # 0.1 s per image
+        with admission.admit(1, 1):
+            now += 0.1
+    with admission.admit(9, 9):
+        with admission.admit(1, 1, remaining_seconds=1.01):
+            pass
+        with (
+            pytest.raises(
+                OverloadedError,
+                match=r"wait of 0\.9 s leaves no time before the deadline, which is 0\.99 s",
+            ) as caught,
+            admission.admit(1, 1, remaining_seconds=0.99),
+        ):
+            pass
+        assert caught.value.retry_after_seconds == pytest.approx(0.9, rel=0.02)
+        with pytest.raises(OverloadedError, match="deadline"):
+            admission.check(remaining_seconds=0.5)
+    rejected = metrics.registry.get_sample_value(
+        "digits_shed_requests_total", {"limit": "deadline"}
+    )
+    assert rejected == 2

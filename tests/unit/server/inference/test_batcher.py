@@ -1,17 +1,31 @@
 import asyncio
 import math
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import numpy as np
 import pytest
 
 from digits_server.errors import ExpiredError
-from digits_server.inference.batcher import MAX_CALL_IMAGES, Batcher, Model
+from digits_server.inference.batcher import CHUNK_COST, SECOND_CORE_COST, Batcher
+from digits_server.models import LoadedModel
+from digits_server.models.predictions import Predictions
 from digits_server.ops.metrics import Metrics
+from digits_server.preprocessing.framing import EncodedImage, Images, Work
+
+MODEL: Any = object()
+SUCCESSOR: Any = object()
+Waiting = "asyncio.Task[list[int]]"
 
 
-class BlockingModel:
-    """Returns each number unchanged, and blocks until it is released."""
+def images(*numbers: int) -> Images:
+    return np.array(numbers, np.uint8).reshape(-1, 1, 1)
+
+
+class Recognition:
+    """Predicts the number in each image, or its negative with the successor; can block."""
 
     def __init__(self) -> None:
         self.calls: list[int] = []
@@ -19,271 +33,347 @@ class BlockingModel:
         self.released = threading.Event()
         self.released.set()
         self.errors: list[Exception] = []
-        self.missing_count = 0
+        self.cores: list[int] = []
+        self._lock = threading.Lock()
+        self._busy_cores: set[int] = set()
 
-    def predict(self, images: Sequence[int]) -> list[int]:
-        self.calls.append(len(images))
+    def __call__(self, model: LoadedModel, images: Images, core: int) -> Predictions:
+        with self._lock:
+            assert core not in self._busy_cores
+            self._busy_cores.add(core)
+            self.calls.append(len(images))
+            self.cores.append(core)
         self.entered.release()
         self.released.wait()
+        with self._lock:
+            self._busy_cores.remove(core)
         if self.errors:
             raise self.errors.pop()
-        return list(images[: len(images) - self.missing_count])
+        numbers = np.asarray(images).ravel().astype(np.int8)
+        none = np.zeros(len(images))
+        digits = -numbers if model is SUCCESSOR else numbers
+        return Predictions(none, digits, none, none, none, "1")  # type: ignore[arg-type]
 
 
-class OneModelBatcher(Batcher[int, int]):
-    """Calls one model unless another is passed, and gives access to its metrics."""
+class NumberBatcher(Batcher):
+    """Takes numbers, and gives access to its metrics."""
 
-    def __init__(self, model: BlockingModel) -> None:
+    def __init__(self, recognition: Recognition, cores: int = 1) -> None:
         self.metrics = Metrics()
-        super().__init__(self.metrics)
-        self._model = model
+        self.threads = ThreadPoolExecutor(cores)
+        super().__init__(self.threads, cores, recognition, self.metrics)
 
-    async def predict(
+    async def numbers(
         self,
-        images: Sequence[int],
-        model: Model[int, int] | None = None,
+        numbers: Sequence[int],
+        model: LoadedModel = MODEL,
         deadline: float = math.inf,
-    ) -> Sequence[int]:
-        return await super().predict(images, model or self._model, deadline)
+        cost: int = 1,
+    ) -> list[int]:
+        work = Work(len(numbers), cost * len(numbers))
+        predictions = await self.predict(images(*numbers), work, model, deadline)
+        digits: list[int] = predictions.digits.tolist()
+        return digits
 
     def count(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(name, labels) or 0
 
 
 @pytest.fixture
-def model() -> BlockingModel:
-    return BlockingModel()
+def recognition() -> Recognition:
+    return Recognition()
 
 
 @pytest.fixture
-async def batcher(model: BlockingModel) -> AsyncIterator[OneModelBatcher]:
-    batcher = OneModelBatcher(model)
-    batcher.start()
+def batcher(recognition: Recognition) -> Iterator[NumberBatcher]:
+    batcher = NumberBatcher(recognition)
     yield batcher
-    model.released.set()
-    await batcher.stop()
+    recognition.released.set()
+    batcher.threads.shutdown()
 
 
-async def block(model: BlockingModel, batcher: OneModelBatcher) -> "asyncio.Task[Sequence[int]]":
-    """Keep the model busy with one image, so that later requests have to wait."""
-    model.released.clear()
-    first = asyncio.create_task(batcher.predict([0]))
-    await asyncio.to_thread(model.entered.acquire)
+@pytest.fixture
+def two_cores(recognition: Recognition) -> Iterator[NumberBatcher]:
+    batcher = NumberBatcher(recognition, cores=2)
+    yield batcher
+    recognition.released.set()
+    batcher.threads.shutdown()
+
+
+async def block(recognition: Recognition, batcher: NumberBatcher) -> "asyncio.Task[list[int]]":
+    """Keep a core busy with one image, so that later requests have to wait."""
+    recognition.released.clear()
+    first = asyncio.create_task(batcher.numbers([0]))
+    await asyncio.to_thread(recognition.entered.acquire)
     return first
 
 
-async def enqueue(batcher: OneModelBatcher, *values: int) -> "asyncio.Task[Sequence[int]]":
-    task = asyncio.create_task(batcher.predict(values))
+async def enqueue(
+    batcher: NumberBatcher, *numbers: int, cost: int = 1
+) -> "asyncio.Task[list[int]]":
+    task = asyncio.create_task(batcher.numbers(numbers, cost=cost))
     await asyncio.sleep(0)  # runs the task up to its wait
     return task
 
 
-async def test_every_caller_gets_its_own_outputs(
-    batcher: OneModelBatcher, model: BlockingModel
+async def test_every_caller_gets_its_own_predictions(
+    batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    first = await block(model, batcher)
+    first = await block(recognition, batcher)
     tasks = [await enqueue(batcher, *range(n, n + 1 + n % 3)) for n in range(1, 60)]
-    model.released.set()
+    recognition.released.set()
     await first
     for n, task in enumerate(tasks, 1):
         assert await task == list(range(n, n + 1 + n % 3))
 
 
-async def test_requests_that_arrive_while_the_model_is_busy_share_one_call(
-    batcher: OneModelBatcher, model: BlockingModel
+async def test_requests_that_arrive_while_the_core_is_busy_share_one_chunk(
+    batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    first = await block(model, batcher)
+    first = await block(recognition, batcher)
     tasks = [await enqueue(batcher, n) for n in range(50)]
-    model.released.set()
+    recognition.released.set()
     await asyncio.gather(first, *tasks)
-    assert model.calls == [1, 50]
+    assert recognition.calls == [1, 50]
 
 
-async def test_a_call_stays_within_its_limit_unless_a_single_request_is_larger(
-    batcher: OneModelBatcher, model: BlockingModel
+async def test_a_request_that_does_not_fit_into_a_chunk_is_cut(
+    batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    first = await block(model, batcher)
-    tasks = [await enqueue(batcher, *range(100)) for _ in range(3)]
-    model.released.set()
-    await asyncio.gather(first, *tasks)
-    assert model.calls == [1, 200, 100]
-    assert len(await batcher.predict(range(MAX_CALL_IMAGES + 44))) == 300
-    assert model.calls[-1] == 300
+    first = await block(recognition, batcher)
+    tasks = [await enqueue(batcher, *range(n, n + 50)) for n in (0, 50)]
+    recognition.released.set()
+    await first
+    assert [await task for task in tasks] == [list(range(50)), list(range(50, 100))]
+    assert recognition.calls == [1, CHUNK_COST, 100 - CHUNK_COST]
+
+
+async def test_expensive_images_make_small_chunks_of_at_least_one(
+    batcher: NumberBatcher, recognition: Recognition
+) -> None:
+    first = await block(recognition, batcher)
+    four = await enqueue(batcher, 1, 2, 3, 4, cost=CHUNK_COST // 2)
+    two = await enqueue(batcher, 5, 6, cost=CHUNK_COST * 3)
+    recognition.released.set()
+    await first
+    assert await four == [1, 2, 3, 4]
+    assert await two == [5, 6]
+    assert recognition.calls == [1, 2, 2, 1, 1]
+
+
+async def test_the_cores_share_a_large_request(
+    two_cores: NumberBatcher, recognition: Recognition
+) -> None:
+    recognition.released.clear()
+    task = asyncio.create_task(two_cores.numbers(range(100)))
+    for _ in range(2):
+        await asyncio.to_thread(recognition.entered.acquire)
+    assert sorted(recognition.cores) == [0, 1]
+    recognition.released.set()
+    assert await task == list(range(100))
+
+
+async def test_a_second_core_starts_only_with_enough_work(
+    two_cores: NumberBatcher, recognition: Recognition
+) -> None:
+    first = await block(recognition, two_cores)
+    tasks = [await enqueue(two_cores, n) for n in range(SECOND_CORE_COST - 1)]
+    await asyncio.sleep(0)
+    assert len(recognition.calls) == 1
+    tasks.append(await enqueue(two_cores, SECOND_CORE_COST - 1))
+    await asyncio.to_thread(recognition.entered.acquire)
+    assert recognition.calls == [1, SECOND_CORE_COST]
+    recognition.released.set()
+    await first
+    assert [await task for task in tasks] == [[n] for n in range(SECOND_CORE_COST)]
 
 
 async def test_cancelling_one_request_does_not_affect_the_others(
-    batcher: OneModelBatcher, model: BlockingModel
+    batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    first = await block(model, batcher)
+    first = await block(recognition, batcher)
     one, cancelled, third = [await enqueue(batcher, n) for n in (1, 2, 3)]
     cancelled.cancel()
-    model.released.set()
+    recognition.released.set()
     await first
     assert await one == [1]
     assert await third == [3]
-    assert model.calls == [1, 2]
+    assert recognition.calls == [1, 2]
 
 
-async def test_cancelling_a_request_inside_the_model_does_not_affect_the_others(
-    batcher: OneModelBatcher, model: BlockingModel
+async def test_cancelling_a_request_on_a_core_does_not_affect_the_others(
+    batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    first = await block(model, batcher)
+    first = await block(recognition, batcher)
     second = await enqueue(batcher, 5)
     first.cancel()
-    model.released.set()
+    recognition.released.set()
     assert await second == [5]
 
 
-async def test_a_cancelled_request_never_reaches_the_model(
-    batcher: OneModelBatcher, model: BlockingModel
+async def test_the_rest_of_a_cancelled_request_never_reaches_a_core(
+    batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    first = await block(model, batcher)
-    cancelled = await enqueue(batcher, 1)
+    recognition.released.clear()
+    cancelled = asyncio.create_task(batcher.numbers(range(100)))
+    await asyncio.to_thread(recognition.entered.acquire)
     cancelled.cancel()
-    model.released.set()
-    await first
-    await batcher.predict([2])
-    assert model.calls == [1, 1]
+    recognition.released.set()
+    assert await batcher.numbers([2]) == [2]
+    assert recognition.calls == [CHUNK_COST, 1]
+    assert batcher.count("digits_dropped_images_total", reason="cancelled") == 100 - CHUNK_COST
 
 
-async def test_a_model_error_fails_that_call_only(
-    batcher: OneModelBatcher, model: BlockingModel
+async def test_an_error_fails_that_chunk_only(
+    batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    model.errors = [RuntimeError("broken")]
+    recognition.errors = [RuntimeError("broken")]
     with pytest.raises(RuntimeError, match="broken"):
-        await batcher.predict([1])
-    assert await batcher.predict([2]) == [2]
+        await batcher.numbers([1])
+    assert await batcher.numbers([2]) == [2]
 
 
-async def test_a_model_error_does_not_affect_requests_in_the_queue(
-    batcher: OneModelBatcher, model: BlockingModel
+async def test_an_error_does_not_affect_requests_in_the_queue(
+    batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    first = await block(model, batcher)
+    first = await block(recognition, batcher)
     queued = [await enqueue(batcher, n) for n in (1, 2)]
-    model.errors = [RuntimeError("broken")]
-    model.released.set()
+    recognition.errors = [RuntimeError("broken")]
+    recognition.released.set()
     with pytest.raises(RuntimeError, match="broken"):
         await first
     assert [await task for task in queued] == [[1], [2]]
 
 
-async def test_a_model_error_fails_all_requests_of_its_call_even_if_one_was_cancelled(
-    batcher: OneModelBatcher, model: BlockingModel
+async def test_an_error_in_one_part_fails_its_request_and_drops_the_rest(
+    batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    model.released.clear()
-    tasks = [asyncio.create_task(batcher.predict([n])) for n in (1, 2, 3)]
-    await asyncio.to_thread(model.entered.acquire)
-    assert model.calls == [3]
+    recognition.errors = [RuntimeError("broken")]
+    with pytest.raises(RuntimeError, match="broken"):
+        await batcher.numbers(range(100))
+    assert await batcher.numbers([2]) == [2]
+    assert recognition.calls == [CHUNK_COST, 1]
+
+
+async def test_an_error_fails_all_requests_of_its_chunk_even_if_one_was_cancelled(
+    batcher: NumberBatcher, recognition: Recognition
+) -> None:
+    recognition.released.clear()
+    tasks = [asyncio.create_task(batcher.numbers([n])) for n in (1, 2, 3)]
+    await asyncio.to_thread(recognition.entered.acquire)
+    assert recognition.calls == [3]
     tasks[1].cancel()
-    model.errors = [RuntimeError("broken")]
-    model.released.set()
+    recognition.errors = [RuntimeError("broken")]
+    recognition.released.set()
     for task in (tasks[0], tasks[2]):
         with pytest.raises(RuntimeError, match="broken"):
             await task
-    assert await batcher.predict([4]) == [4]
+    assert await batcher.numbers([4]) == [4]
 
 
-async def test_a_timeout_of_zero_loses_no_other_request(batcher: OneModelBatcher) -> None:
+async def test_a_timeout_of_zero_loses_no_other_request(batcher: NumberBatcher) -> None:
     for n in range(50):
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(batcher.predict([1]), 0)
-        assert await batcher.predict([n]) == [n]
+            await asyncio.wait_for(batcher.numbers([1]), 0)
+        assert await batcher.numbers([n]) == [n]
 
 
-async def test_a_model_with_too_few_outputs_fails_that_call_only(
-    batcher: OneModelBatcher, model: BlockingModel
+async def test_an_expired_request_never_reaches_a_core(
+    batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    model.missing_count = 1
-    with pytest.raises(RuntimeError, match="1 outputs for 2 images"):
-        await batcher.predict([1, 2])
-    model.missing_count = 0
-    assert await batcher.predict([2]) == [2]
-
-
-async def test_an_expired_request_never_reaches_the_model(
-    batcher: OneModelBatcher, model: BlockingModel
-) -> None:
-    first = await block(model, batcher)
+    first = await block(recognition, batcher)
     now = asyncio.get_running_loop().time()
-    expired = asyncio.create_task(batcher.predict([1, 2], deadline=now))
-    in_time = asyncio.create_task(batcher.predict([3], deadline=now + 3600))
+    expired = asyncio.create_task(batcher.numbers([1, 2], deadline=now))
+    in_time = asyncio.create_task(batcher.numbers([3], deadline=now + 3600))
     await asyncio.sleep(0)
-    model.released.set()
+    recognition.released.set()
     await first
     with pytest.raises(ExpiredError, match="deadline passed"):
         await expired
     assert await in_time == [3]
-    assert model.calls == [1, 1]
+    assert recognition.calls == [1, 1]
     assert batcher.count("digits_dropped_images_total", reason="expired") == 2
 
 
-async def test_cancelled_images_are_counted(batcher: OneModelBatcher, model: BlockingModel) -> None:
-    first = await block(model, batcher)
+async def test_cancelled_images_are_counted(
+    batcher: NumberBatcher, recognition: Recognition
+) -> None:
+    first = await block(recognition, batcher)
     cancelled = await enqueue(batcher, 1, 2, 3)
     cancelled.cancel()
-    model.released.set()
+    recognition.released.set()
     await first
-    await batcher.predict([2])
+    await batcher.numbers([2])
+    assert recognition.calls == [1, 1]
     assert batcher.count("digits_dropped_images_total", reason="cancelled") == 3
 
 
-async def test_requests_for_two_models_are_separate_calls(
-    batcher: OneModelBatcher, model: BlockingModel
+async def test_requests_for_two_models_are_separate_chunks(
+    batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    class Successor(BlockingModel):
-        def predict(self, images: Sequence[int]) -> list[int]:
-            return [-output for output in super().predict(images)]
-
-    successor = Successor()
-    first = await block(model, batcher)
+    first = await block(recognition, batcher)
     old = [await enqueue(batcher, n) for n in (1, 2)]
-    new = [asyncio.create_task(batcher.predict([n], successor)) for n in (3, 4)]
+    new = [asyncio.create_task(batcher.numbers([n], SUCCESSOR)) for n in (3, 4)]
     await asyncio.sleep(0)
-    model.released.set()
+    recognition.released.set()
     await first
     assert [await task for task in old] == [[1], [2]]
     assert [await task for task in new] == [[-3], [-4]]
-    assert model.calls == [1, 2]
-    assert successor.calls == [2]
+    assert recognition.calls == [1, 2, 2]
     assert batcher.count("digits_batch_images_sum", flush="swap") == 2
 
 
-async def test_calls_are_counted_by_what_limited_the_batch(
-    batcher: OneModelBatcher, model: BlockingModel
+async def test_tensors_and_other_images_are_separate_chunks(
+    batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    first = await block(model, batcher)
-    tasks = [await enqueue(batcher, *range(100)) for _ in range(3)]
-    model.released.set()
+    first = await block(recognition, batcher)
+    tensor = await enqueue(batcher, 1)
+    # What this stand-in makes of bytes does not matter: only the chunks do.
+    other = asyncio.create_task(batcher.predict([EncodedImage(b"")], Work(0, 1), MODEL))
+    recognition.released.set()
+    await first
+    assert await tensor == [1]
+    await asyncio.gather(other, return_exceptions=True)
+    assert recognition.calls == [1, 1, 1]
+
+
+async def test_chunks_are_counted_by_what_limited_them(
+    batcher: NumberBatcher, recognition: Recognition
+) -> None:
+    first = await block(recognition, batcher)
+    tasks = [await enqueue(batcher, *range(50)) for _ in range(2)]
+    recognition.released.set()
     await asyncio.gather(first, *tasks)
     sums = {
         flush: batcher.count("digits_batch_images_sum", flush=flush)
         for flush in ("idle", "full", "gathered", "swap", "alone")
     }
-    assert sums == {"idle": 1, "full": 200, "gathered": 100, "swap": 0, "alone": 0}
+    assert sums == {"idle": 1, "full": 64, "gathered": 36, "swap": 0, "alone": 0}
 
 
 async def test_a_call_in_place_is_made_only_while_no_other_request_exists(
-    batcher: OneModelBatcher, model: BlockingModel
+    batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    assert batcher.predict_in_place([5], model) == [5]
-    first = await block(model, batcher)
-    assert batcher.predict_in_place([5], model) is None
-    model.released.set()
+    predictions = batcher.predict_in_place(images(5), MODEL)
+    assert predictions is not None
+    assert predictions.digits.tolist() == [5]
+    first = await block(recognition, batcher)
+    assert batcher.predict_in_place(images(5), MODEL) is None
+    recognition.released.set()
     await first
     waiting = await enqueue(batcher, 1)
-    assert batcher.predict_in_place([5], model) is None
+    assert batcher.predict_in_place(images(5), MODEL) is None
     await waiting
     assert batcher.count("digits_batch_images_sum", flush="alone") == 1
 
 
-async def test_stopping_cancels_the_requests_that_still_wait(model: BlockingModel) -> None:
-    batcher = OneModelBatcher(model)
-    batcher.start()
-    first = await block(model, batcher)
+async def test_stopping_cancels_the_requests_that_still_wait(
+    batcher: NumberBatcher, recognition: Recognition
+) -> None:
+    first = await block(recognition, batcher)
     waiting = await enqueue(batcher, 1)
-    stopping = asyncio.create_task(batcher.stop())
-    model.released.set()
-    await stopping
-    for task in (first, waiting):
-        with pytest.raises(asyncio.CancelledError):
-            await task
+    batcher.stop()
+    recognition.released.set()
+    assert await first == [0]
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

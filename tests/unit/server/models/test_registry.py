@@ -64,17 +64,17 @@ def test_an_altered_model_is_rejected(folder: Path) -> None:
     with (folder / models.MODEL_FILE).open("ab") as file:
         file.write(b"x")
     with pytest.raises(ModelError, match="does not match the checksum in its manifest"):
-        models.load_folder(folder, threads=1)
+        models.load_folder(folder)
 
 
 def test_a_half_copied_model_is_rejected(folder: Path) -> None:
     data = (folder / models.MODEL_FILE).read_bytes()
     (folder / models.MODEL_FILE).write_bytes(data[: len(data) // 2])
     with pytest.raises(ModelError):
-        models.load_folder(folder, threads=1)
+        models.load_folder(folder)
     (folder / models.MODEL_FILE).unlink()
     with pytest.raises(ModelError, match="cannot be read"):
-        models.load_folder(folder, threads=1)
+        models.load_folder(folder)
 
 
 def test_an_invalid_manifest_is_rejected(folder: Path) -> None:
@@ -82,7 +82,7 @@ def test_an_invalid_manifest_is_rejected(folder: Path) -> None:
     for broken in ("", text[:100], "[]", "{}", text.replace("temperature", "warmth")):
         (folder / models.MANIFEST_FILE).write_text(broken)
         with pytest.raises(ModelError, match="is not a valid manifest"):
-            models.load_folder(folder, threads=1)
+            models.load_folder(folder)
 
 
 @pytest.mark.parametrize(
@@ -105,20 +105,20 @@ def test_a_manifest_with_an_invalid_value_is_rejected(
 ) -> None:
     rewrite_manifest(folder, **changes)
     with pytest.raises(ModelError, match="is not a valid manifest"):
-        models.load_folder(folder, threads=1)
+        models.load_folder(folder)
 
 
 def test_a_model_for_another_frame_recipe_is_rejected(folder: Path) -> None:
     rewrite_manifest(folder, frame_recipe="other/1")
     with pytest.raises(ModelError, match="recipe 'other/1'"):
-        models.load_folder(folder, threads=1)
+        models.load_folder(folder)
 
 
 def test_a_file_that_is_not_a_model_is_rejected(folder: Path) -> None:
     (folder / models.MODEL_FILE).write_bytes(b"not a model" * 100)
     rewrite_checksum(folder)
     with pytest.raises(ModelError, match="is not a LiteRT model"):
-        models.load_folder(folder, threads=1)
+        models.load_folder(folder)
 
 
 def rewrite_checksum(folder: Path) -> None:
@@ -135,4 +135,4 @@ def test_a_model_that_fails_the_self_test_is_rejected(
 
     monkeypatch.setattr(LiteRtEngine, "predict", always_zero)
     with pytest.raises(ModelError, match="recognizes only 1 of the 10 self-test images"):
-        models.load_folder(folder, threads=1)
+        models.load_folder(folder)

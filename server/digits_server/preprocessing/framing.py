@@ -1,0 +1,108 @@
+"""From the images of a request to the frames that the network reads."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits_server.errors import InvalidArgumentError
+
+from .decode import ImageLimits, decode, from_raw
+from .normalize import FRAME_SIZE, normalize_batch
+
+# Decoding and normalizing so many bytes takes as long as a network's call for one image, about a
+# tenth of a millisecond.
+_RAW_BYTES_PER_COST: Final = 16_384
+_ENCODED_BYTES_PER_COST: Final = 1024
+
+
+class EncodedImage(NamedTuple):
+    """An image file."""
+
+    content: bytes
+    """In one of the formats that ``decode`` accepts."""
+
+
+class RawImage(NamedTuple):
+    """Gray pixels that need no decoding."""
+
+    width: int
+    height: int
+    pixels: bytes
+    """Row by row from the top left, one byte per pixel, 0 black and 255 white."""
+
+
+SourceImage: TypeAlias = EncodedImage | RawImage | None
+"""An image as the caller sent it, not checked yet; None if the caller left it out."""
+
+Images: TypeAlias = Sequence[SourceImage] | NDArray[np.uint8]
+"""The images of a request: each as the caller sent it, or one (N, H, W) tensor of gray images."""
+
+
+class Frames(NamedTuple):
+    """The frames of a request's images."""
+
+    pixels: NDArray[np.float32]
+    """(R, 28, 28) in 0..1."""
+    owners: NDArray[np.intp]
+    """(R,) the index of the image that each frame shows."""
+    errors: Mapping[int, InvalidArgumentError]
+    """What is wrong with each image that has no frame, by its index."""
+
+
+class Work(NamedTuple):
+    """How much work the images of a request are."""
+
+    byte_count: int
+    """Size of the images as they were sent."""
+    cost: int
+    """Estimated time, in calls of a network for one image."""
+
+
+def to_frames(images: Images, limits: ImageLimits) -> Frames:
+    """Decode and normalize images. An invalid image has an error in place of a frame."""
+    if isinstance(images, np.ndarray):
+        return Frames(normalize_batch(images), np.arange(len(images)), {})
+    grays, owners, errors = [], [], {}
+    for index, image in enumerate(images):
+        try:
+            grays.append(_decode(image, limits))
+            owners.append(index)
+        except InvalidArgumentError as error:
+            errors[index] = error
+    pixels = normalize_batch(grays) if grays else np.zeros((0, FRAME_SIZE, FRAME_SIZE), np.float32)
+    return Frames(pixels, np.array(owners, np.intp), errors)
+
+
+def join(parts: Sequence[Images]) -> Images:
+    """Return the images of several requests together; either all are tensors or none is."""
+    if len(parts) == 1:
+        return parts[0]
+    tensors = [part for part in parts if isinstance(part, np.ndarray)]
+    if tensors:
+        return np.concatenate(tensors)
+    return [image for part in parts for image in part]
+
+
+def measure_work(images: Images) -> Work:
+    """Return how much work images are, without decoding them."""
+    if isinstance(images, np.ndarray):
+        return Work(images.nbytes, len(images))
+    byte_count = cost = 0
+    for image in images:
+        size = 0 if image is None else len(image[-1])
+        per_cost = (
+            _ENCODED_BYTES_PER_COST if isinstance(image, EncodedImage) else _RAW_BYTES_PER_COST
+        )
+        byte_count += size
+        cost += 1 + size // per_cost
+    return Work(byte_count, cost)
+
+
+def _decode(image: SourceImage, limits: ImageLimits) -> NDArray[np.uint8]:
+    if isinstance(image, RawImage):
+        return from_raw(image.width, image.height, image.pixels, limits)
+    if isinstance(image, EncodedImage):
+        return decode(image.content, limits)
+    raise InvalidArgumentError("image", "is unset; encoded or raw is required")
