@@ -23,14 +23,15 @@ def draw() -> None:
     tables = {}
     if limits := read_result("limits"):
         tables["limits-machine"] = performance_doc.provenance_line(limits)
-        for group in limits["groups"]:
-            tables[f"limits-{group}"] = performance_doc.limits_table(limits, group)
+        for group, figures in limits["groups"].items():
+            tables[f"limits-{group}"] = performance_doc.figures_table(figures)
         plots.draw_limits(limits)
     if profile := read_result("profile"):
         tables["profile"] = performance_doc.profile_table(profile)
-        plots.draw_profile(profile)
     if peers := read_result("peers"):
+        tables["peers-machine"] = performance_doc.provenance_line(peers)
         tables["peers"] = performance_doc.peers_table(peers)
+        tables["peers-targets"] = performance_doc.figures_table(peers["figures"])
         plots.draw_peers(peers)
     text = performance_doc.DOCUMENT.read_text("utf-8")
     performance_doc.DOCUMENT.write_text(performance_doc.replace_tables(text, tables), "utf-8")

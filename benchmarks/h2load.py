@@ -21,6 +21,9 @@ Kind = Literal["grpc", "http"]
 # Time that h2load may take beyond the load: to connect and to end.
 SPARE_SECONDS: Final = 15.0
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+# Numbers in a response, such as probabilities, may take a few bytes more or less.
+LEAST_SIZE_SHARE: Final = 0.98
+MOST_FAILED_SHARE: Final = 0.01
 
 _REQUESTS = re.compile(
     r"^requests: \d+ total, \d+ started, (?P<done>\d+) done, \d+ succeeded, "
@@ -31,7 +34,7 @@ _DATA_BYTES = re.compile(r"^traffic: .*\((?P<bytes>\d+)\) data$", re.MULTILINE)
 
 
 class LoadError(Exception):
-    """The load could not be sent, or no call succeeded."""
+    """The load could not be sent, or calls failed."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,15 @@ class Load:
     """Calls with a 2xx status. Every gRPC call has one, whatever its gRPC status."""
     failed: int
     """Calls with another status, or with none."""
-    response_bytes: float
-    """Mean size of a response's body; 0 for gRPC calls that all ended with an error."""
+    ended: int
+    """Calls that ended, in whatever way."""
+    data_bytes: int
+    """Size of all responses. A gRPC message has a prefix, and a failed call no message."""
+
+    @property
+    def response_bytes(self) -> float:
+        """Mean size of a response."""
+        return self.data_bytes / max(1, self.ended)
 
 
 class Result(NamedTuple):
@@ -70,6 +80,7 @@ def load(
     rate: float | None = None,
     content_type: str | None = None,
     headers: Mapping[str, str] = NO_HEADERS,
+    correct_response: bytes | None = None,
 ) -> Load:
     """Send one request repeatedly and return the figures.
 
@@ -85,9 +96,11 @@ def load(
         rate: Calls per second over all connections, evenly spaced; None keeps all streams busy.
         content_type: Content type of the request; by default gRPC's, or raw bytes.
         headers: Additional headers.
+        correct_response: Body of a correct response. With it, calls that fail are an error, also
+            those of gRPC, which have the HTTP status 200 like others.
 
     Raises:
-        LoadError: h2load is missing or failed, or no call succeeded.
+        LoadError: h2load is missing or failed, no call succeeded, or too many failed.
     """
     if kind == "http" and streams != 1:
         raise ValueError("HTTP/1.1 allows one call in flight per connection: streams must be 1")
@@ -115,7 +128,11 @@ def load(
         if warm_up_seconds > 0:
             _run(commands, gap, warm_up_seconds, folder)
         results = _run(commands, gap, seconds, folder)
-    return read_results(results, seconds)
+    figures = read_results(results, seconds)
+    if correct_response is not None:
+        size = len(correct_response) if kind == "http" else len(grpc_frame(correct_response))
+        _check_responses(figures, size)
+    return figures
 
 
 def grpc_frame(message: bytes) -> bytes:
@@ -150,7 +167,8 @@ def read_results(results: Sequence[Result], seconds: float) -> Load:
         p99_ms=percentile(succeeded_us, 99) / 1000,
         succeeded=len(succeeded_us),
         failed=failed,
-        response_bytes=data_bytes / max(1, done),
+        ended=done,
+        data_bytes=data_bytes,
     )
 
 
@@ -159,6 +177,13 @@ def percentile(ordered: Sequence[int], percent: float) -> float:
     # Rounded, because 100 * 0.99 is a little above 99.
     rank = -int(-round(len(ordered) * percent / 100, 9) // 1)
     return float(ordered[max(0, rank - 1)])
+
+
+def _check_responses(figures: Load, correct_bytes: int) -> None:
+    # A failed gRPC call has no message.
+    is_short = figures.response_bytes < correct_bytes * LEAST_SIZE_SHARE
+    if is_short or figures.failed > figures.succeeded * MOST_FAILED_SHARE:
+        raise LoadError(f"calls failed: {figures}; a correct response has {correct_bytes} bytes")
 
 
 def _times(log: str) -> tuple[list[int], int]:

@@ -45,17 +45,18 @@ def provenance_line(result: Mapping[str, Any]) -> str:
     """Return a sentence with the date, the machine and the versions of a result."""
     machine = result["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    rounds = f", {result['rounds']} rounds" if "rounds" in result else ""
+    count = result.get("rounds", 1)
+    rounds = f", {count} rounds" if count > 1 else ""
     return (
         f"Measured {result['date'][:10]}{rounds}: {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['kernel']}, load average {machine['load_average']} at the start; {versions}."
     )
 
 
-def limits_table(result: Mapping[str, Any], group: str) -> str:
-    """Return the figures of a group with their targets; missed targets are marked."""
+def figures_table(figures: Iterable[Mapping[str, Any]]) -> str:
+    """Return figures with their targets; missed targets are marked."""
     rows = []
-    for figure in result["groups"][group]:
+    for figure in figures:
         digits, unit = figure["digits"], figure["unit"]
         target, outcome = "", ""
         if figure["at_least"] is not None:
@@ -94,7 +95,7 @@ def peers_table(result: Mapping[str, Any]) -> str:
     for contender in result["contenders"]:
         median, spread = contender.get("median"), contender.get("spread")
         if not median or not spread:
-            rows.append((contender["name"], "not measured", "", "", "", "", "", ""))
+            rows.append((contender["label"], "not measured", "", "", "", "", "", ""))
             continue
         relative = {name: value / baseline[name] for name, value in median.items()}
         low, high = (value / baseline["calls_per_second"] for value in spread["calls_per_second"])
@@ -103,7 +104,7 @@ def peers_table(result: Mapping[str, Any]) -> str:
         )
         rows.append(
             (
-                contender["name"],
+                contender["label"],
                 multiple(relative["calls_per_second"]),
                 f"{multiple(low)} .. {multiple(high)}",
                 multiple(relative["alone_p50_ms"]),

@@ -12,10 +12,6 @@ FOLDER: Final = Path(__file__).parents[1] / "docs" / "images" / "performance"
 BLUE: Final = "#3b6fb6"
 ORANGE: Final = "#d9822b"
 GRAY: Final = "#9aa3ad"
-STACK_COLORS: Final = (
-    *("#3b6fb6", "#d9822b", "#4f9d69", "#b5504f", "#8268a8"),
-    *("#c9a227", "#5fa8b8", "#9aa3ad", "#6b7280"),
-)
 WIDTH_INCHES: Final = 9.0
 ROW_INCHES: Final = 0.36
 
@@ -45,24 +41,6 @@ def draw_limits(result: Result) -> None:
     )
 
 
-def draw_profile(result: Result) -> None:
-    """Draw the CPU time of a call by layer, as one stacked bar."""
-    figure = Figure(figsize=(WIDTH_INCHES, 2.9), layout="constrained")
-    axes = figure.add_subplot()
-    left = 0.0
-    layers = sorted(result["microseconds"].items(), key=lambda layer: -layer[1])
-    for (layer, microseconds), color in zip(layers, STACK_COLORS, strict=False):
-        label = f"{layer}: {microseconds:.0f} µs"
-        axes.barh(0, microseconds, left=left, color=color, label=label, edgecolor="white")
-        left += microseconds
-    axes.set_yticks([])
-    axes.set_xlim(0, left)
-    axes.set_xlabel("microseconds of CPU time for a call with one raw image")
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
-    _save(figure, "profile")
-
-
 def draw_peers(result: Result) -> None:
     """Draw each server's throughput of single images, relative to the first measured one's."""
     measured = [contender for contender in result["contenders"] if contender.get("median")]
@@ -70,13 +48,13 @@ def draw_peers(result: Result) -> None:
     measured.sort(key=lambda contender: -float(contender["median"]["calls_per_second"]))
     _draw_bars(
         "peers",
-        [contender["name"] for contender in measured],
+        [contender["label"] for contender in measured],
         [contender["median"]["calls_per_second"] / baseline for contender in measured],
         [
             (spread[0] / baseline, spread[1] / baseline)
             for spread in (contender["spread"]["calls_per_second"] for contender in measured)
         ],
-        [BLUE if contender["name"].startswith("digits") else GRAY for contender in measured],
+        [BLUE if contender["key"].startswith("digits") else GRAY for contender in measured],
         "calls per second with one image each, relative to digits; lines: range of the rounds",
     )
 

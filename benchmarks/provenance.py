@@ -27,7 +27,7 @@ def provenance() -> dict[str, Any]:
         "versions": {
             "python": platform.python_version(),
             **{package: version(package) for package in PACKAGES},
-            "h2load": _first_line(["h2load", "--version"]),
+            "h2load": _first_line(["h2load", "--version"]).removeprefix("h2load "),
         },
         "commit": _first_line(["git", "rev-parse", "HEAD"]),
     }

@@ -1,6 +1,6 @@
 """Time of the interpreter per image: the server's own code, without gRPC and without the model.
 
-Messages pass through the interceptor, servicer, admission, batcher, normalization and
+Messages pass through the call wrapper, servicer, admission, batcher, normalization and
 postprocessing as in the server. The engine returns constants.
 """
 
@@ -16,8 +16,8 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.figures import Figure
 from benchmarks.limits import payloads
-from benchmarks.limits.figures import Figure
 from digits.v1 import recognizer_pb2 as pb
 from digits_server import models
 from digits_server.api.call import ServiceLimits

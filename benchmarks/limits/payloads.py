@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digits.inference.v2 import inference_pb2
 from digits.v1 import recognizer_pb2 as pb
 from digits_client.bench import image_kinds
 from digits_server.models.registry import SELF_TEST_IMAGES
@@ -81,6 +82,19 @@ def single_request(form: Form) -> bytes:
 def batch_request(form: Form) -> bytes:
     """Return a RecognizeBatchRequest of BATCH_SIZE images."""
     return pb.RecognizeBatchRequest(images=batch(form)).SerializeToString()
+
+
+def tensor_request(pixels: NDArray[np.uint8]) -> bytes:
+    """Return a ModelInferRequest with all images in one tensor.
+
+    Args:
+        pixels: (N, 28, 28).
+    """
+    request = inference_pb2.ModelInferRequest(model_name="digits")
+    tensor = request.inputs.add(name="images", datatype="UINT8")
+    tensor.shape.extend(pixels.shape)
+    request.raw_input_contents.append(pixels.tobytes())
+    return request.SerializeToString()
 
 
 def batch(form: Form) -> list[pb.Image]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from benchmarks.h2load import load
+from benchmarks.figures import Figure
 from benchmarks.limits import payloads
-from benchmarks.limits.figures import Figure
+from benchmarks.limits.server_load import load_server
 from benchmarks.limits.serving import RECOGNIZE, unlimited_server
 
 REQUESTS = 100_000
@@ -37,11 +37,10 @@ def measure(rounds: int) -> Iterable[Figure]:
 def _send_requests(address: str) -> None:
     succeeded = 0
     while succeeded < REQUESTS:
-        succeeded += load(
+        succeeded += load_server(
             address,
             RECOGNIZE,
             payloads.single_request(payloads.Form.RAW28),
-            kind="grpc",
             connections=4,
             streams=8,
             seconds=SLICE_SECONDS,

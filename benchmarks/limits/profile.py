@@ -1,8 +1,8 @@
 """CPU time of a call with one raw image, by layer.
 
-py-spy samples the server's main thread and the model's thread under load. Each sample counts for
-the innermost frame that belongs to a layer. The CPU time of each thread comes from the kernel.
-The threads of gRPC's core run no Python: they account for the rest of the process's CPU time.
+py-spy samples the server under load. Each sample counts for the innermost frame that belongs to a
+layer. The CPU time of each thread comes from the kernel. The threads of gRPC's core run no Python:
+they account for the rest of the process's CPU time.
 """
 
 import re
@@ -17,8 +17,9 @@ from typing import Any, Final
 
 import psutil
 
-from benchmarks.h2load import Load, load
+from benchmarks.h2load import Load
 from benchmarks.limits import payloads
+from benchmarks.limits.server_load import load_server
 from benchmarks.limits.serving import RECOGNIZE, unlimited_server
 
 SECONDS: Final = 8
@@ -27,24 +28,27 @@ SAMPLES_PER_SECOND: Final = 250
 # The first layer that matches the innermost frame. By file, since functions are renamed.
 LAYERS: Final = {
     "model": r"ai_edge_litert|digits_server/models/engine\.py",
-    "normalization": r"digits_server/(preprocessing/|models/loaded\.py)",
+    "normalization": r"digits_server/preprocessing/",
     "protobuf": r"google/protobuf|_pb2\.py",
     "call wrapper and metrics": (
-        r"digits_server/(api/(call_wrapper|methods|arity)|ops/metrics)\.py|prometheus_client/"
+        r"digits_server/(api/(call_wrapper|methods|arity)|ops/(call_)?metrics)\.py|prometheus_client/"
     ),
-    "servicer, admission, batcher and postprocessing": r"digits_server/",
+    "servicer, admission, batcher and predictions": r"digits_server/",
     "gRPC's Cython and core, on the event loop": r"grpc/aio|cygrpc|_run \(asyncio/events\.py",
     "event loop": r"asyncio/|selectors\.py|concurrent/futures",
 }
 OTHER_THREADS: Final = "other threads: gRPC's core and the kernel's network"
 OTHER: Final = "other"
-SAMPLED_THREAD: Final = re.compile(r"thread \((\d+)\): (?:MainThread|model_0)\b")
-IDLE: Final = re.compile(r"(_worker \(concurrent/futures/thread|select \(selectors)\.py:\d+\)$")
+THREAD: Final = re.compile(r"thread \((\d+)\): ")
+# Where a thread waits for work, in case it is sampled at that moment.
+IDLE: Final = re.compile(
+    r"(_worker \(concurrent/futures/thread|select \(selectors|wait \(threading)\.py:\d+\)$"
+)
 
 
 def measure() -> dict[str, Any]:
     """Return the microseconds of CPU time per call in each layer."""
-    # With one thread, so that all of the model's work is in the thread that is sampled.
+    # With one thread: the model takes the same time per image as in the other tables' engine.
     with (
         unlimited_server("--threads", "1", has_no_op=False) as server,
         tempfile.TemporaryDirectory() as folder,
@@ -90,16 +94,19 @@ def measure() -> dict[str, Any]:
 def count_by_layer(stacks: Iterable[str]) -> dict[int, Counter[str]]:
     """Count the samples of each layer, by the kernel's id of the thread.
 
+    Threads that run nothing of any layer are left out.
+
     Args:
         stacks: Lines of py-spy's raw format: the frames from the outermost, then a count.
     """
     samples: dict[int, Counter[str]] = defaultdict(Counter)
     for line in stacks:
         frames, _, count = line.rpartition(" ")
-        thread = SAMPLED_THREAD.match(frames)
+        thread = THREAD.match(frames)
         if thread and not IDLE.search(frames):
             samples[int(thread[1])][_layer(frames.split(";"))] += int(count)
-    return samples
+    # A thread of gRPC's core that was started in Python has no other frames than its start.
+    return {thread: counts for thread, counts in samples.items() if counts.keys() != {OTHER}}
 
 
 def _layer(frames: list[str]) -> str:
@@ -111,11 +118,10 @@ def _layer(frames: list[str]) -> str:
 
 
 def _load(address: str) -> Load:
-    return load(
+    return load_server(
         address,
         RECOGNIZE,
         payloads.single_request(payloads.Form.RAW28),
-        kind="grpc",
         connections=4,
         streams=8,
         seconds=SECONDS + 3,

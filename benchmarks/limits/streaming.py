@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from benchmarks.limits.figures import Figure
+from benchmarks.figures import Figure
 from benchmarks.limits.serving import unlimited_server
 from digits_client.bench.convergence import Repeats
 from digits_client.bench.result import Figures
@@ -27,11 +27,10 @@ def measure(rounds: int) -> Iterable[Figure]:
     """Start a new load in each round, so that no round inherits the backlog of another."""
     with unlimited_server(has_no_op=False) as server:
         results = [_run(server.address) for _ in range(rounds)]
-    drawings_per_second = WORKLOAD.rate or 0.0
-    windows = f"{WORKLOAD.callers} windows, {drawings_per_second:g} drawings per second each"
+    offered = WORKLOAD.callers * (WORKLOAD.rate or 0.0)
     yield Figure(
         "stream_p99",
-        f"{windows}: p99",
+        f"{WORKLOAD.callers} streams, p99 of a drawing",
         # None where every drawing expired.
         [
             1000 * (figures.latency_seconds["p99"] or WORKLOAD.timeout_seconds)
@@ -43,21 +42,21 @@ def measure(rounds: int) -> Iterable[Figure]:
     )
     yield Figure(
         "stream_goodput",
-        f"{windows}: goodput of {WORKLOAD.callers * drawings_per_second:,.0f} per second",
+        f"goodput of {offered:,.0f} per second",
         [figures.goodput_per_second for figures in results],
         "drawings/s",
         0,
     )
     yield Figure(
         "stream_errors",
-        f"{windows}: errors, mostly expired drawings",
+        "errors, mostly expired drawings",
         [sum(figures.errors.values()) / figures.seconds for figures in results],
         "drawings/s",
         0,
     )
     yield Figure(
         "stream_generator_lag",
-        f"{windows}: lag of the load generator, p99",
+        "lag of the load generator, p99",
         [1000 * (figures.lag_p99_seconds or 0.0) for figures in results],
         "ms",
         1,

@@ -1,12 +1,13 @@
 """The servers that are compared."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
 from benchmarks.peers import protocols
 from benchmarks.peers.protocols import Protocol
+from digits_server.settings import Settings
 
 PEERS: Final = Path(__file__).parent
 
@@ -15,7 +16,10 @@ PEERS: Final = Path(__file__).parent
 class Contender:
     """A server, or a program that predicts in its own process, and how to call it."""
 
-    name: str
+    key: str
+    """Name on the command line and in results."""
+    label: str
+    """Name in tables."""
     protocol: Protocol | None
     """None for a program that is not a server and measures itself; see ``tutorial/server.py``."""
     folder: str | None = None
@@ -23,6 +27,8 @@ class Contender:
     environment: str | None = None
     """Folder whose requirements it uses; None for its own."""
     options: tuple[str, ...] = ()
+    tolerance: float = 1e-3
+    """Largest difference of a probability from that of the network in float32."""
 
     @property
     def requirements(self) -> Path | None:
@@ -40,22 +46,41 @@ class Contender:
         return [str(python), str(PEERS / self.folder / "server.py"), *self.options]
 
 
-# The first one is the baseline of the tables.
-CONTENDERS: Final = (
-    Contender("digits", protocols.DIGITS),
-    Contender("digits, 2 workers", protocols.DIGITS, options=("--workers", "2")),
-    Contender("digits, native transport", protocols.DIGITS, options=("--transport", "native")),
+def _peer(name: str, protocol: Protocol | None, environment: str | None = None) -> Contender:
+    return Contender(name, name, protocol, name, environment)
+
+
+_DIGITS: Final = (
+    Contender("digits", "digits", protocols.DIGITS),
     Contender(
-        "digits, native transport, 2 workers",
-        protocols.DIGITS,
-        options=("--transport", "native", "--workers", "2"),
+        "digits-2-workers", "digits, 2 workers", protocols.DIGITS, options=("--workers", "2")
     ),
-    Contender("tutorial", None, "tutorial", environment="keras_grpc"),
-    Contender("keras_grpc", protocols.RAW_GRPC, "keras_grpc"),
-    Contender("mlserver", protocols.INFERENCE, "mlserver"),
-    Contender("ray_serve", protocols.RAW_HTTP, "ray_serve"),
-    Contender("bentoml", protocols.JSON_HTTP, "bentoml"),
-    Contender("litserve", protocols.RAW_HTTP, "litserve"),
-    Contender("pytriton", protocols.INFERENCE, "pytriton"),
-    Contender("mosec", protocols.RAW_HTTP, "mosec"),
 )
+_INT8: Final = Contender(
+    "digits-int8-2-workers",
+    "digits, int8, 2 workers",
+    protocols.DIGITS,
+    options=("--precision", "int8", "--workers", "2"),
+    tolerance=0.02,
+)
+_PEERS: Final = (
+    _peer("tutorial", None, environment="keras_grpc"),
+    _peer("keras_grpc", protocols.RAW_GRPC),
+    _peer("mlserver", protocols.INFERENCE),
+    _peer("ray_serve", protocols.RAW_HTTP),
+    _peer("bentoml", protocols.JSON_HTTP),
+    _peer("litserve", protocols.RAW_HTTP),
+    _peer("pytriton", protocols.INFERENCE),
+    _peer("mosec", protocols.RAW_HTTP),
+)
+
+
+def contenders() -> tuple[Contender, ...]:
+    """Return all contenders. The first one is the baseline of the tables.
+
+    int8 is left out where the server or the processor lacks it: without VNNI it is slower.
+    """
+    has_setting = any(setting.name == "precision" for setting in fields(Settings))
+    cpu = Path("/proc/cpuinfo")
+    has_vnni = cpu.exists() and "vnni" in cpu.read_text()
+    return (*_DIGITS, *((_INT8,) if has_setting and has_vnni else ()), *_PEERS)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.h2load import Kind
+from benchmarks.limits.payloads import tensor_request
 from benchmarks.peers.network import CLASS_COUNT, SIDE
 from digits.inference.v2 import inference_pb2
 from digits.v1 import recognizer_pb2 as pb
@@ -120,14 +121,6 @@ def _encode_pixels(images: Images) -> bytes:
     return images.tobytes()
 
 
-def _encode_inference(images: Images) -> bytes:
-    request = inference_pb2.ModelInferRequest(model_name="digits")
-    tensor = request.inputs.add(name="images", datatype="UINT8")
-    tensor.shape.extend(images.shape)
-    request.raw_input_contents.append(images.tobytes())
-    return request.SerializeToString()
-
-
 def _decode_inference(body: bytes) -> Probs:
     return _decode_packed(inference_pb2.ModelInferResponse.FromString(body).raw_output_contents[0])
 
@@ -165,7 +158,7 @@ DIGITS: Final = Protocol(
     _decode_batch_response,
 )
 INFERENCE: Final = _one_method(
-    "grpc", "/inference.GRPCInferenceService/ModelInfer", _encode_inference, _decode_inference
+    "grpc", "/inference.GRPCInferenceService/ModelInfer", tensor_request, _decode_inference
 )
 RAW_GRPC: Final = _one_method("grpc", "/digits/predict", _encode_pixels, _decode_packed)
 RAW_HTTP: Final = _one_method("http", "/predict", _encode_pixels, _decode_packed)

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from PIL import Image
 
+from benchmarks.limits.in_process import shipped_engine
 from benchmarks.limits.payloads import mnist_like
-from benchmarks.peers.network import THREADS, model_folder, network_input, temperature
+from benchmarks.peers.network import network_input
 from benchmarks.peers.protocols import Images, Probs, digit_probs
-from digits_server.models.engine import LiteRtEngine
 
 SAMPLES: Final = Path(__file__).parents[2] / "samples"
 BATCH_SIZE: Final = 256
@@ -31,7 +31,5 @@ def make_reference() -> Reference:
     files = sorted(SAMPLES.glob("[0-9]/*.png"))
     different = mnist_like(np.asarray(Image.open(file).convert("L"), np.uint8) for file in files)
     images = np.stack([different[index % len(different)] for index in range(BATCH_SIZE)])
-    folder = model_folder()
-    content = (folder / "model.tflite").read_bytes()
-    engine = LiteRtEngine(content, THREADS, temperature(folder))
-    return Reference(images, digit_probs(engine.predict(network_input(images)[..., 0])))
+    probs = shipped_engine().predict(network_input(images)[..., 0])
+    return Reference(images, digit_probs(probs))

@@ -2,7 +2,7 @@
 
 import contextlib
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
@@ -102,8 +102,9 @@ def summary(rounds: Sequence[Round], rate: float) -> dict[str, Any]:
     }
 
 
-def as_json(rounds: Sequence[Round]) -> list[dict[str, float]]:
-    """Return the figures of every round."""
+def as_json(rounds: Mapping[int, Round]) -> list[dict[str, float]]:
+    """Return the figures of every round, with its number."""
     return [
-        {name: round(value, 4) for name, value in asdict(figures).items()} for figures in rounds
+        {"round": number, **{name: round(value, 4) for name, value in asdict(figures).items()}}
+        for number, figures in rounds.items()
     ]

@@ -1,10 +1,11 @@
 """Measure digits and its peers in one run: the same machine, network and images.
 
-    python -m benchmarks.peers.run [--only NAME]... [--rounds 5] [--seconds 4]
+    python -m benchmarks.peers.run [--only CONTENDER ...] [--rounds 5] [--seconds 2]
 
 Every round runs each contender once, one at a time, so that other load on the machine affects all
 of them alike. The load generator shares the cores with the server. The figures of every round go
-to a JSON file; a table of medians, relative to the first contender, is printed.
+to a JSON file. Two tables are printed: the medians relative to the first contender, and the
+comparisons that have a target.
 """
 
 import argparse
@@ -23,7 +24,8 @@ import numpy as np
 from benchmarks import performance_doc
 from benchmarks.h2load import LoadError
 from benchmarks.peers import environments, process_tree, rounds
-from benchmarks.peers.contenders import CONTENDERS, Contender
+from benchmarks.peers.comparison import compare
+from benchmarks.peers.contenders import Contender, contenders
 from benchmarks.peers.drivers import (
     BATCHES_IN_FLIGHT,
     Driver,
@@ -49,7 +51,8 @@ class Record:
     contender: Contender
     python: Path
     versions: dict[str, str] = field(default_factory=dict)
-    rounds: list[Round] = field(default_factory=list)
+    rounds: dict[int, Round] = field(default_factory=dict)
+    """The rounds that succeeded, by their number."""
     errors: list[str] = field(default_factory=list)
     in_flight: int = 0
     """The best number of calls in flight; 0 until it is known."""
@@ -65,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parse(arguments)
     process_tree.adopt_orphans()
     reference = make_reference()
-    chosen = [one for one in CONTENDERS if not args.only or one.name in args.only]
+    chosen = [one for one in contenders() if not args.only or one.key in args.only]
     records = [_prepare(contender, args.venvs) for contender in chosen]
     with tempfile.NamedTemporaryFile(suffix=".npy") as images:
         np.save(images.name, reference.images)
@@ -73,18 +76,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for record in records:
                 if record.is_failed:
                     continue
-                _log(f"round {number}: {record.contender.name}")
+                _log(f"round {number}: {record.contender.label}")
                 try:
-                    record.rounds.append(_measure(record, reference, images.name, args))
+                    record.rounds[number] = _measure(record, reference, images.name, args)
                 except (DriverError, LoadError, OSError) as error:
                     record.errors.append(f"round {number}: {error}")
                     _log(f"    {error}")
                 else:
-                    _log(f"    {record.rounds[-1]}")
+                    _log(f"    {record.rounds[number]}")
     report = _report(records, args)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(report, indent=1) + "\n")
     print(performance_doc.peers_table(report))
+    print(performance_doc.figures_table(report["figures"]))
     return 0
 
 
@@ -92,17 +96,18 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.peers.run", description=(__doc__ or "").partition("\n")[0]
     )
-    names = [contender.name for contender in CONTENDERS]
+    keys = [contender.key for contender in contenders()]
     parser.add_argument(
         "--only",
-        action="append",
-        choices=names,
-        metavar="NAME",
-        help=f"measure only this contender; may be repeated. Names: {'; '.join(names)}",
+        action="extend",
+        nargs="+",
+        choices=keys,
+        metavar="CONTENDER",
+        help=f"measure only these contenders, of {', '.join(keys)}; default: all",
     )
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument(
-        "--seconds", type=float, default=4.0, help="duration of each load; default: %(default)s"
+        "--seconds", type=float, default=2.0, help="duration of each load; default: %(default)s"
     )
     parser.add_argument(
         "--in-flight",
@@ -136,7 +141,7 @@ def _prepare(contender: Contender, venvs: Path) -> Record:
     else:
         folder = contender.requirements.parent
         record = Record(contender, venvs / folder.name / "bin" / "python")
-        _log(f"installing {contender.name}")
+        _log(f"installing {contender.label}")
         try:
             environments.ensure(venvs / folder.name, contender.requirements)
         except environments.InstallError as error:
@@ -151,7 +156,8 @@ def _measure(record: Record, reference: Reference, images: str, args: argparse.N
     contender = record.contender
     port = process_tree.free_port()
     command = contender.command(record.python, port)
-    environment = {"PYTHONPATH": os.fspath(REPOSITORY)}
+    python_path = filter(None, (os.fspath(REPOSITORY), os.environ.get("PYTHONPATH")))
+    environment = {"PYTHONPATH": os.pathsep.join(python_path)}
     is_program = contender.protocol is None
     if is_program:
         command.append(images)
@@ -162,7 +168,9 @@ def _measure(record: Record, reference: Reference, images: str, args: argparse.N
             driver = ProgramDriver(server, reference)
         else:
             in_flight = tuple(int(number) for number in args.in_flight.split(","))
-            driver = ServerDriver(server, contender.protocol, reference, in_flight)
+            driver = ServerDriver(
+                server, contender.protocol, reference, in_flight, contender.tolerance
+            )
         driver.wait_until_ready()
         ready_seconds = time.monotonic() - start
         driver.check()
@@ -175,23 +183,28 @@ def _measure(record: Record, reference: Reference, images: str, args: argparse.N
 def _report(records: list[Record], args: argparse.Namespace) -> dict[str, Any]:
     return {
         **provenance(),
+        "rounds": args.rounds,
         "settings": {
-            "rounds": args.rounds,
             "seconds": args.seconds,
             "rate_calls_per_second": args.rate,
             "images_in_a_batch": BATCH_SIZE,
             "batches_in_flight": BATCHES_IN_FLIGHT,
         },
         "contenders": [_contender_report(record, args.rate) for record in records],
+        "figures": [
+            figure.as_json()
+            for figure in compare({record.contender.key: record.rounds for record in records})
+        ],
     }
 
 
 def _contender_report(record: Record, rate: float) -> dict[str, Any]:
     return {
-        "name": record.contender.name,
+        "key": record.contender.key,
+        "label": record.contender.label,
         "errors": record.errors,
         "in_flight": record.in_flight,
-        **(rounds.summary(record.rounds, rate) if record.rounds else {}),
+        **(rounds.summary(list(record.rounds.values()), rate) if record.rounds else {}),
         "rounds": rounds.as_json(record.rounds),
         "versions": record.versions,
     }

@@ -109,8 +109,8 @@ class Settings:
         _core_count(),
         _integer(1, 1024),
         "N",
-        "threads per process for decoding, and as many for the model; default: the cores "
-        f"({_core_count()} available) divided by the workers",
+        "threads per process that recognize images, each with a model of its own; default: the "
+        f"cores ({_core_count()} available) divided by the workers",
     )
     poll_seconds: float = _setting(
         2.0, _seconds, "S", "interval between checks for new versions; 0 checks on SIGHUP only"

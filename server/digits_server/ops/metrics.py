@@ -33,37 +33,35 @@ class Metrics:
         )
         self.framing_seconds = Histogram(
             "digits_framing_seconds",
-            "Time to decode and frame all images of a request, including the wait for a thread."
-            " A single small raw image is framed in the call of the model and not counted here.",
+            "Time to decode and normalize the images of one chunk.",
             buckets=_SECONDS,
             registry=self.registry,
         )
         self.queue_wait_seconds = Histogram(
             "digits_queue_wait_seconds",
-            "Time each request waits in the batch queue.",
+            "Time each request waits for a core.",
             buckets=_SECONDS,
             registry=self.registry,
         )
         self.model_seconds = Histogram(
             "digits_model_seconds",
-            "Duration of one call of the model, including the verdicts and the framing of small"
-            " raw images.",
+            "Duration of the model's part of one chunk, including the verdicts.",
             buckets=_MODEL_SECONDS,
             registry=self.registry,
         )
         self.batch_images = Histogram(
             "digits_batch_images",
-            "Images in one call of the model, by what limited the batch: idle (the model was free),"
-            " gathered (all images that arrived while it was busy), full (the maximum batch size),"
-            " swap (the next request is for another version), alone (a single image, without"
-            " the queue).",
+            "Images in one chunk, which a core recognizes at a time, by what limited it: idle (the"
+            " cores were free), gathered (all images that waited), full (the maximum work), swap"
+            " (the next request is for another version, or of another kind), alone (a single image,"
+            " without the queue).",
             ["flush"],
             buckets=_IMAGES,
             registry=self.registry,
         )
         self.rejected_requests = Counter(
             "digits_shed_requests",
-            "Requests rejected because of a limit: images, bytes, wait, streams.",
+            "Requests rejected because of a limit: images, bytes, wait, deadline, streams.",
             ["limit"],
             registry=self.registry,
         )

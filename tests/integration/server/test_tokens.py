@@ -56,8 +56,9 @@ async def test_a_call_without_a_valid_token_is_rejected(guarded: Any, metadata: 
     assert guarded.count("digits_unauthenticated_calls_total") == 1
 
 
-async def test_a_stream_is_rejected_before_a_message_is_read(guarded: Any) -> None:
-    call = guarded.stub.StreamingRecognize()
+@pytest.mark.parametrize("method", ["StreamingRecognize", "Recognize", "GetModel"])
+async def test_a_call_is_rejected_before_a_message_is_read(guarded: Any, method: str) -> None:
+    call = guarded.channel.stream_stream(f"/digits.v1.RecognizerService/{method}")()
     assert await call.code() == grpc.StatusCode.UNAUTHENTICATED
 
 

@@ -125,6 +125,28 @@ def test_requests_have_the_given_path_body_and_headers(address: str) -> None:
 
 
 @needs_h2load
+def test_responses_shorter_than_a_correct_one_are_an_error(address: str) -> None:
+    def send(correct_response: bytes) -> None:
+        h2load.load(
+            address,
+            "/predict",
+            b"body",
+            kind="http",
+            connections=1,
+            streams=1,
+            seconds=0.2,
+            warm_up_seconds=0,
+            content_type="text/plain",
+            headers={"x-key": "value"},
+            correct_response=correct_response,
+        )
+
+    send(b"/predict text/plain value body")
+    with pytest.raises(LoadError, match="a correct response has 40 bytes"):
+        send(bytes(40))
+
+
+@needs_h2load
 def test_a_rate_applies_to_all_connections_together(address: str) -> None:
     load = h2load.load(
         f"http://{address}",

@@ -3,7 +3,7 @@ import pytest
 from benchmarks.performance_doc import (
     DOCUMENT,
     MarkerError,
-    limits_table,
+    figures_table,
     peers_table,
     replace_tables,
     table,
@@ -54,7 +54,7 @@ def test_a_missed_target_is_marked() -> None:
         "at_most": None,
         "is_met": False,
     }
-    text = limits_table({"groups": {"unary": [figure]}}, "unary")
+    text = figures_table([figure])
     assert text.splitlines()[-1] == "| share | 0.50 | 0.40 .. 0.60 | ≥ 0.75 | **missed** |"
 
 
@@ -63,7 +63,7 @@ def test_peers_are_shown_relative_to_the_first_contender() -> None:
     names += ["batch_images_per_second", "memory_mb", "ready_seconds"]
     contenders = [
         {
-            "name": name,
+            "label": name,
             "median": dict.fromkeys(names, value),
             "spread": {"calls_per_second": [value - 2, value + 2]},
             "rate_held": rate_held,
@@ -80,7 +80,7 @@ def test_peers_are_shown_relative_to_the_first_contender() -> None:
 def test_every_kept_result_has_its_table_in_the_document() -> None:
     limits = read_result("limits")
     assert limits
-    names = ["limits-machine", "profile", "peers"]
+    names = ["limits-machine", "profile", "peers-machine", "peers", "peers-targets"]
     names += [f"limits-{group}" for group in limits["groups"]]
     text = DOCUMENT.read_text("utf-8")
     for name in names:

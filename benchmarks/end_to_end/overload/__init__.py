@@ -1,0 +1,1 @@
+"""The server at several times its capacity."""
