@@ -164,22 +164,12 @@ def run(environment: dict[str, str]) -> Run:
 
 
 @pytest.fixture
-def transport() -> str:
-    """The servers' transport; tests that try several override this fixture."""
-    return "grpc"
-
-
-@pytest.fixture
-def start_server(environment: dict[str, str], transport: str) -> Iterator[StartServer]:
+def start_server(environment: dict[str, str]) -> Iterator[StartServer]:
     """Starts servers and kills them after the test."""
     with contextlib.ExitStack() as servers:
 
         def start(*flags: str, port: str = "0") -> ServerProcess:
-            return servers.enter_context(
-                running_server(
-                    environment | {"DIGITS_TRANSPORT": transport}, "--port", port, *flags
-                )
-            )
+            return servers.enter_context(running_server(environment, "--port", port, *flags))
 
         yield start
 

@@ -1,6 +1,6 @@
 """Time of the interpreter per image: the server's own code, without gRPC and without the model.
 
-Messages pass through the interceptor, servicer, admission, batcher, normalization and
+Messages pass through the call wrapper, servicer, admission, batcher, normalization and
 postprocessing as in the server. The engine returns constants.
 """
 
@@ -21,7 +21,7 @@ from benchmarks.limits import payloads
 from digits.v1 import recognizer_pb2 as pb
 from digits_server import models
 from digits_server.api.call import ServiceLimits
-from digits_server.api.interceptors import CallInterceptor
+from digits_server.api.call_wrapper import wrap
 from digits_server.api.recognizer_servicer import RecognizerServicer
 from digits_server.inference.admission import Admission, AdmissionLimits
 from digits_server.inference.recognizer import Recognizer
@@ -108,29 +108,22 @@ async def _service() -> AsyncIterator[tuple[Call, Call]]:
         recognizer = Recognizer(model, threads, admission, metrics, payloads.LIMITS)
         limits = ServiceLimits(payloads.LIMITS, payloads.BATCH_SIZE, 2**24)
         servicer = RecognizerServicer(recognizer, admission, limits)
-        interceptor = CallInterceptor(metrics, admission)
         try:
             yield (
-                _make_call(interceptor, "Recognize", servicer.Recognize, pb.RecognizeRequest),
+                _make_call(metrics, "Recognize", servicer.Recognize, pb.RecognizeRequest),
                 _make_call(
-                    interceptor, "RecognizeBatch", servicer.RecognizeBatch, pb.RecognizeBatchRequest
+                    metrics, "RecognizeBatch", servicer.RecognizeBatch, pb.RecognizeBatchRequest
                 ),
             )
         finally:
             recognizer.stop()
 
 
-def _make_call(interceptor: CallInterceptor, name: str, method: Any, request: Any) -> Call:
+def _make_call(metrics: Metrics, name: str, method: Any, request: Any) -> Call:
     handler: Any = grpc.unary_unary_rpc_method_handler(method, request.FromString)
-
-    async def find_handler(_: object) -> Any:
-        return handler
-
-    class CallDetails:
-        method = name
+    wrapped: Any = wrap(name, handler, metrics.calls.of_method(name))
 
     async def call(content: bytes) -> bytes:
-        wrapped: Any = await interceptor.intercept_service(find_handler, CallDetails())  # type: ignore[arg-type]
         response = await wrapped.unary_unary(content, _Context())
         return bytes(response.SerializeToString())
 

@@ -31,7 +31,7 @@ LAYERS: Final = {
     "normalization": r"digits_server/preprocessing/",
     "protobuf": r"google/protobuf|_pb2\.py",
     "call wrapper and metrics": (
-        r"digits_server/(api/(call_wrapper|methods|arity)|ops/metrics)\.py|prometheus_client/"
+        r"digits_server/(api/(call_wrapper|methods|arity)|ops/(call_)?metrics)\.py|prometheus_client/"
     ),
     "servicer, admission, batcher and predictions": r"digits_server/",
     "gRPC's Cython and core, on the event loop": r"grpc/aio|cygrpc|_run \(asyncio/events\.py",

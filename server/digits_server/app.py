@@ -12,17 +12,17 @@ import cv2
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from digits.inference.v2 import inference_pb2_grpc
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
 from . import models
-from .api.auth import TokenInterceptor, Tokens
+from .api.auth import Authenticator, Tokens
 from .api.call import ServiceLimits
 from .api.inference_servicer import INFERENCE_SERVICE, InferenceServicer
-from .api.interceptors import CallInterceptor
+from .api.methods import Methods
 from .api.recognizer_servicer import RecognizerServicer
 from .api.transport import bind, make_server
 from .errors import ServerError
@@ -130,7 +130,6 @@ async def running(
     Raises:
         BindError: An address is in use or not local.
         CredentialsError: The TLS files or the token file are invalid.
-        TransportError: The selected transport is not installed.
     """
     # OpenCV's own threads would double the CPU time of a small image, make none faster, and
     # exceed ``--threads``.
@@ -145,9 +144,14 @@ async def running(
     recognizer = Recognizer(model, threads, admission, metrics, limits.image)
     health = HealthServicer(SERVICES)
     telemetry = _telemetry(settings, metrics)
-    interceptors = _interceptors(settings, telemetry, admission, metrics)
-    grpc_server = make_server(settings, interceptors, shares_port=is_worker)
-    _add_services(grpc_server, recognizer, admission, limits, health)
+    methods = Methods(
+        metrics,
+        admission,
+        _authenticator(settings, metrics),
+        None if telemetry is None else telemetry.wrap,
+    )
+    _add_services(methods, recognizer, admission, limits, health)
+    grpc_server = make_server(settings, methods, shares_port=is_worker)
     server = Server(grpc_server, bind(grpc_server, settings), health, metrics, recognizer)
     async with contextlib.AsyncExitStack() as stack:  # stops the parts in reverse order
         if settings.admin_port is not None:
@@ -186,28 +190,20 @@ def _telemetry(settings: Settings, metrics: Metrics) -> "Telemetry | None":
     return start(SERVICES, metrics.registry)
 
 
-def _interceptors(
-    settings: Settings, telemetry: "Telemetry | None", admission: Admission, metrics: Metrics
-) -> list[grpc.aio.ServerInterceptor]:
-    """Return the interceptors of every call, outermost first."""
-    interceptors: list[grpc.aio.ServerInterceptor] = []
-    if telemetry is not None:
-        interceptors.append(telemetry.interceptor)
-    if settings.tokens_file is not None:
-        tokens = Tokens(settings.tokens_file)
-        interceptors.append(TokenInterceptor(tokens, {HEALTH_SERVICE}, metrics))
-    is_native = settings.transport == "native"
-    interceptors.append(CallInterceptor(metrics, admission, is_native=is_native))
-    return interceptors
+def _authenticator(settings: Settings, metrics: Metrics) -> Authenticator | None:
+    if settings.tokens_file is None:
+        return None
+    return Authenticator(Tokens(settings.tokens_file), {HEALTH_SERVICE}, metrics)
 
 
 def _add_services(
-    server: grpc.aio.Server,
+    methods: Methods,
     recognizer: Recognizer,
     admission: Admission,
     limits: ServiceLimits,
     health: HealthServicer,
 ) -> None:
+    server: Any = methods  # generated code expects a server
     pb_grpc.add_RecognizerServiceServicer_to_server(
         RecognizerServicer(recognizer, admission, limits), server
     )
@@ -215,8 +211,9 @@ def _add_services(
         InferenceServicer(recognizer, limits.max_batch_images, lambda: health.is_ready), server
     )
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    reflection.enable_server_reflection(
-        (*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), server
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+        reflection.aio.ReflectionServicer((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME)),
+        server,
     )
 
 

@@ -7,8 +7,7 @@
     ├── ExpiredError           the deadline passed: DEADLINE_EXCEEDED
     ├── CredentialsError       a certificate, key or token file is invalid
     ├── BindError              an address cannot be bound
-    ├── ModelError             a model folder cannot be served
-    └── TransportError         the transport is not installed
+    └── ModelError             a model folder cannot be served
 
 The first four end a call. The others keep the server from starting.
 
@@ -81,7 +80,3 @@ class CredentialsError(ServerError):
 
 class ModelError(ServerError):
     """A model folder is missing, incomplete, modified, or made for another server."""
-
-
-class TransportError(ServerError):
-    """The selected transport is not installed."""

@@ -12,17 +12,7 @@ DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 50051
 # Pillow itself warns above 89 million pixels and refuses at twice that.
 MAX_IMAGE_PIXELS: Final = 2**26
-TRANSPORTS: Final = ("grpc", "native")
 PRECISIONS: Final = ("float32", "int8")
-# Settings that the native transport does not support. It ignores their defaults, and any other
-# value is an error, so that nobody relies on a protection that does not exist.
-_NOT_NATIVE: Final = {
-    "tls_cert": "does not support TLS",
-    "tls_key": "does not support TLS",
-    "tls_client_ca": "does not support TLS",
-    "max_connections": "does not limit connections",
-    "max_connection_age_seconds": "does not limit the age of connections",
-}
 SHIPPED_MODELS: Final = Path(__file__).parent / "shipped_models"
 
 
@@ -179,12 +169,6 @@ class Settings:
     tokens_file: Path | None = _setting(
         None, Path, "FILE", "file of accepted bearer tokens, one per line; default: none"
     )
-    transport: str = _setting(
-        "grpc",
-        _one_of(*TRANSPORTS),
-        "KIND",
-        "grpc, or native (optional extra): faster for single images, plaintext only",
-    )
     admin_port: int | None = _setting(
         None,
         _integer(0, 65_535),
@@ -240,7 +224,6 @@ class Settings:
             values["threads"] = max(1, _core_count() // values.get("workers", 1))
         settings = cls(**values)
         settings._check_together()
-        settings._check_transport(values)
         return settings
 
     @property
@@ -251,12 +234,7 @@ class Settings:
 
     def as_flags(self) -> list[str]:
         """Return the flags that resolve to these settings in the same environment."""
-        excluded = _NOT_NATIVE if self.transport == "native" else ()
-        values = (
-            (_flag_name(setting), getattr(self, setting.name))
-            for setting in fields(self)
-            if setting.name not in excluded
-        )
+        values = ((_flag_name(setting), getattr(self, setting.name)) for setting in fields(self))
         return [f"{flag}={value}" for flag, value in values if value is not None]
 
     def _check_together(self) -> None:
@@ -266,16 +244,6 @@ class Settings:
             raise SettingsError("--tls-client-ca requires --tls-cert and --tls-key")
         if self.workers > 1 and not hasattr(socket, "SO_REUSEPORT"):
             raise SettingsError("--workers: this system cannot share a port between processes")
-
-    def _check_transport(self, given: Mapping[str, Any]) -> None:
-        if self.transport != "native":
-            return
-        for name, limitation in _NOT_NATIVE.items():
-            if given.get(name):
-                flag = "--" + name.replace("_", "-")
-                raise SettingsError(
-                    f"{flag}: --transport native {limitation}; use --transport grpc"
-                )
 
 
 def _flag_name(setting: Field[Any]) -> str:

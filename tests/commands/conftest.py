@@ -11,7 +11,6 @@ from tests.processes import (
     server,
     shared_server,
     start_server,
-    transport,
 )
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "server",
     "shared_server",
     "start_server",
-    "transport",
 ]
 
 

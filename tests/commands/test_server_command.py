@@ -3,7 +3,6 @@
 import dataclasses
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,26 +10,11 @@ import pytest
 
 from digits_client import Client
 from digits_server import models
-from digits_server.settings import SHIPPED_MODELS, TRANSPORTS
+from digits_server.settings import SHIPPED_MODELS
 from tests.processes import PATIENCE_SECONDS, SAMPLES, running_server
 
 if TYPE_CHECKING:
     from tests.processes import Run, ServerProcess
-
-
-@pytest.fixture(params=TRANSPORTS)
-def transport(request: pytest.FixtureRequest) -> str:
-    """Each transport in turn."""
-    return str(request.param)
-
-
-@pytest.fixture(scope="module", params=TRANSPORTS)
-def shared_server(
-    request: pytest.FixtureRequest, environment: dict[str, str]
-) -> Iterator["ServerProcess"]:
-    """A server of each transport in turn, for the tests that do not stop it."""
-    with running_server(environment | {"DIGITS_TRANSPORT": request.param}, "--port", "0") as server:
-        yield server
 
 
 def test_a_server_that_logs_ready_accepts_calls(shared_server: "ServerProcess") -> None:

@@ -21,18 +21,11 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_client import Client
 from digits_client.errors import UnavailableError
 from digits_server import models
-from digits_server.settings import TRANSPORTS
 from tests.commands.load import Load
 from tests.processes import PATIENCE_SECONDS, SAMPLES, add_model, free_port, wait_until
 
 if TYPE_CHECKING:
     from tests.processes import ServerProcess, StartServer
-
-
-@pytest.fixture(params=TRANSPORTS)
-def transport(request: pytest.FixtureRequest) -> str:
-    """Each transport in turn."""
-    return str(request.param)
 
 
 def address_of(*servers: "ServerProcess") -> str:
@@ -159,7 +152,6 @@ def is_served(client: Client) -> bool:
     return False
 
 
-@pytest.mark.parametrize("transport", ["grpc"], indirect=True)  # native has no limit
 def test_connections_beyond_the_limit_are_closed_and_the_others_keep_working(
     start_server: "StartServer",
 ) -> None:

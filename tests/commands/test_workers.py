@@ -22,7 +22,6 @@ from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_client import Client
 from digits_client.cli.embedded import embedded_server
-from digits_server.settings import TRANSPORTS
 from tests.commands.load import Load
 from tests.processes import PATIENCE_SECONDS, SAMPLES, add_model, ready_addresses, wait_until
 
@@ -94,12 +93,6 @@ StartTwoWorkers = Callable[..., TwoWorkers]
 
 
 @pytest.fixture
-def transport(request: pytest.FixtureRequest) -> str:
-    """The workers' transport: grpc, unless a test is parametrized with others."""
-    return str(getattr(request, "param", "grpc"))
-
-
-@pytest.fixture
 def start_two_workers(start_server: "StartServer") -> Iterator[StartTwoWorkers]:
     """Starts servers with two workers; kills the workers after the test."""
     processes: list[psutil.Process] = []
@@ -120,7 +113,6 @@ def server(start_two_workers: StartTwoWorkers) -> TwoWorkers:
     return start_two_workers()
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS, indirect=True)
 def test_both_workers_serve_one_port_and_the_admin_port_covers_both(
     server: TwoWorkers, run: "Run"
 ) -> None:
@@ -140,7 +132,6 @@ def test_both_workers_serve_one_port_and_the_admin_port_covers_both(
     assert healthcheck.stdout == f"{server.admin_address}: SERVING\n"
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS, indirect=True)
 def test_a_killed_worker_is_replaced_and_a_client_that_retries_loses_no_call(
     server: TwoWorkers,
 ) -> None:
@@ -165,7 +156,6 @@ def end_each_worker_under_load(server: TwoWorkers, end: Callable[[psutil.Process
         pass
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS, indirect=True)
 def test_calls_in_flight_at_both_workers_finish_before_the_server_stops(
     start_two_workers: StartTwoWorkers,
 ) -> None:

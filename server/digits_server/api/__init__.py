@@ -1,1 +1,1 @@
-"""The gRPC interface: servicers, interceptors, credentials and the transports below them."""
+"""The gRPC interface: servicers, what all calls have in common, credentials and the server."""

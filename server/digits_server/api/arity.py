@@ -4,16 +4,12 @@ gRPC has four kinds of methods: the request and the response are each one messag
 A handler holds its behavior in the attribute of its kind and leaves the other three unset.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 import grpc
 
 MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-Continuation: TypeAlias = (
-    "Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]]"
-)
-"""Returns the handler that an interceptor may wrap; None if the method does not exist."""
 Behavior: TypeAlias = Callable[[Any, "grpc.aio.ServicerContext[Any, Any]"], Any]
 """Takes the request, or an iterator of requests, and the context of the call."""
 

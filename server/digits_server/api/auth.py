@@ -13,7 +13,7 @@ import grpc
 from digits_server.errors import CredentialsError
 from digits_server.ops.metrics import Metrics
 
-from .arity import Continuation, MethodHandler, with_behavior
+from .arity import MethodHandler
 from .call import Context
 
 logger = logging.getLogger(__name__)
@@ -94,8 +94,8 @@ def _digests(file: Path) -> list[bytes]:
     return [hashlib.sha256(token.encode()).digest() for token in tokens]
 
 
-class TokenInterceptor(grpc.aio.ServerInterceptor):
-    """Rejects unauthenticated calls without revealing which methods exist."""
+class Authenticator:
+    """Decides whether a call may proceed."""
 
     def __init__(self, tokens: Tokens, open_services: Collection[str], metrics: Metrics) -> None:
         """Require a token for every service except some.
@@ -109,23 +109,16 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         self._metrics = metrics
         self._open_services = frozenset(open_services)
 
-    async def intercept_service(
-        self,
-        continuation: Continuation,
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "MethodHandler | None":
-        """Return the method's handler, or one of the same arity that aborts the call."""
-        service = handler_call_details.method.removeprefix("/").partition("/")[0]
-        if service in self._open_services or self._is_authenticated(handler_call_details):
-            return await continuation(handler_call_details)
+    def accepts(self, details: grpc.HandlerCallDetails) -> bool:
+        """Return whether a call has a token or needs none, and count it if not."""
+        service = details.method.removeprefix("/").partition("/")[0]
+        if service in self._open_services or self._has_token(details):
+            return True
         # Without a label for the method: the caller can send any name.
         self._metrics.unauthenticated.inc()
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return grpc.unary_unary_rpc_method_handler(_abort)
-        return with_behavior(handler, _abort, keeps_deserializer=False)
+        return False
 
-    def _is_authenticated(self, details: grpc.HandlerCallDetails) -> bool:
+    def _has_token(self, details: grpc.HandlerCallDetails) -> bool:
         values = [value for key, value in details.invocation_metadata or () if key == _KEY]
         if len(values) != 1 or not isinstance(values[0], str):
             return False
@@ -135,3 +128,8 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
 
 async def _abort(_: object, context: Context) -> NoReturn:
     await context.abort(grpc.StatusCode.UNAUTHENTICATED, UNAUTHENTICATED_MESSAGE)
+
+
+# Rejects a call of any method, and reveals nothing of it: to gRPC every call is a stream, and the
+# handler of a stream gets no message unless it reads one.
+UNAUTHENTICATED: Final[MethodHandler] = grpc.stream_unary_rpc_method_handler(_abort)

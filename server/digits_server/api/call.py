@@ -21,9 +21,14 @@ class ServiceLimits:
     max_message_bytes: int
 
 
-def deadline_of(context: Context) -> float:
-    """Return the deadline of a call on the event loop's clock; infinity if it has none."""
+def remaining_seconds_of(context: Context) -> float:
+    """Return the time until the deadline of a call; infinity if it has none."""
     remaining_seconds = context.time_remaining()
     if remaining_seconds is None:
         return math.inf
-    return asyncio.get_running_loop().time() + remaining_seconds
+    return remaining_seconds
+
+
+def deadline_of(context: Context) -> float:
+    """Return the deadline of a call on the event loop's clock; infinity if it has none."""
+    return asyncio.get_running_loop().time() + remaining_seconds_of(context)

@@ -1,19 +1,15 @@
-"""Creates the gRPC server: grpcio's, or the optional native one. Only this module chooses."""
+"""Creates the gRPC server, and binds it."""
 
 import dataclasses
-import logging
 import math
-from collections.abc import Sequence
 from typing import Final
 
 import grpc
 
-from digits_server.errors import BindError, TransportError
+from digits_server.errors import BindError
 from digits_server.settings import Settings
 
 from .tls import TlsFiles, server_credentials
-
-logger = logging.getLogger(__name__)
 
 _MS_PER_SECOND: Final = 1000
 _NEVER_MS: Final = 2**31 - 1
@@ -24,24 +20,16 @@ _KEEPALIVE_TIMEOUT_SECONDS: Final = 20
 
 
 def make_server(
-    settings: Settings, interceptors: Sequence[grpc.aio.ServerInterceptor], *, shares_port: bool
+    settings: Settings, methods: grpc.GenericRpcHandler, *, shares_port: bool
 ) -> grpc.aio.Server:
-    """Return a server without services that is not bound yet.
+    """Return a server that is not bound yet.
 
     Args:
         settings: All settings.
-        interceptors: The interceptors of every call, outermost first.
+        methods: All methods of the server.
         shares_port: Whether other processes may listen on the same port.
-
-    Raises:
-        TransportError: The native transport is selected but not installed.
     """
-    if settings.transport == "native":
-        return _native_server(settings, interceptors, shares_port=shares_port)
-    return grpc.aio.server(
-        interceptors=interceptors,
-        options=_common_options(settings, shares_port=shares_port) + _grpcio_options(settings),
-    )
+    return grpc.aio.server(handlers=[methods], options=_options(settings, shares_port=shares_port))
 
 
 def bind(server: grpc.aio.Server, settings: Settings) -> str:
@@ -64,25 +52,8 @@ def bind(server: grpc.aio.Server, settings: Settings) -> str:
     return dataclasses.replace(settings, port=bound).address
 
 
-def _native_server(
-    settings: Settings, interceptors: Sequence[grpc.aio.ServerInterceptor], *, shares_port: bool
-) -> grpc.aio.Server:
-    try:
-        from .native import NativeServer  # needs an optional extra
-    except ImportError as error:
-        raise TransportError(
-            "--transport native is not installed; run: pip install 'digits[fast]'"
-        ) from error
-    logger.info(
-        "the native transport has no TLS and no limits on the number and age of connections: "
-        "use it for trusted callers only"
-    )
-    return NativeServer(
-        interceptors=interceptors, options=_common_options(settings, shares_port=shares_port)
-    )
-
-
-def _common_options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
+def _options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
+    age_ms = int(settings.max_connection_age_seconds * _MS_PER_SECOND)
     return [
         # gRPC shares ports by default; a port that is in use has to be an error.
         ("grpc.so_reuseport", int(shares_port)),
@@ -91,12 +62,6 @@ def _common_options(settings: Settings, *, shares_port: bool) -> list[tuple[str,
         ("grpc.max_concurrent_streams", settings.max_connection_calls),
         ("grpc.keepalive_time_ms", _KEEPALIVE_SECONDS * _MS_PER_SECOND),
         ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_SECONDS * _MS_PER_SECOND),
-    ]
-
-
-def _grpcio_options(settings: Settings) -> list[tuple[str, int]]:
-    age_ms = int(settings.max_connection_age_seconds * _MS_PER_SECOND)
-    return [
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
         # Calls that the event loop has not accepted yet wait inside gRPC, which cancels them
         # after this time. That is the last resort: unlike a rejection, it has no retry delay.

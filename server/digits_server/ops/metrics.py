@@ -1,4 +1,4 @@
-"""The server's metrics for Prometheus. Every metric is declared here."""
+"""The server's metrics for Prometheus. Each is declared here or in ``call_metrics.py``."""
 
 from prometheus_client import (
     CollectorRegistry,
@@ -9,6 +9,8 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
+
+from .call_metrics import CallMetrics
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _MODEL_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
@@ -22,26 +24,8 @@ class Metrics:
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self.calls = Counter(
-            "digits_calls",
-            "Finished calls, by method and status code.",
-            ["method", "code"],
-            registry=self.registry,
-        )
-        self.call_seconds = Histogram(
-            "digits_call_seconds",
-            "Duration of calls, from the arrival of the request to the end; of streams, their"
-            " whole lifetime.",
-            ["method"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self.calls_in_flight = Gauge(
-            "digits_calls_in_flight",
-            "Calls that have started and not finished.",
-            ["method"],
-            registry=self.registry,
-        )
+        self.calls = CallMetrics(_SECONDS)
+        self.registry.register(self.calls)
         self.images_in_flight = Gauge(
             "digits_images_in_hand",
             "Images in flight: admitted and not yet finished.",

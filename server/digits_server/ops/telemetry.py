@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from typing import Final
 
-import grpc
 from prometheus_client import CollectorRegistry
 
 from digits_server.errors import ServerError
@@ -34,7 +33,7 @@ try:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    from .telemetry_interceptor import TelemetryInterceptor
+    from .call_telemetry import CallTelemetry
 except ModuleNotFoundError as missing:
     raise TelemetryError(
         f"telemetry needs {missing.name}, which is not installed: pip install 'digits[otel]'"
@@ -78,10 +77,8 @@ class Telemetry:
         meter = self._meter_provider.get_meter(_SCOPE)
         if registry is not None:
             _export_registry(registry, meter)
-        self.interceptor: grpc.aio.ServerInterceptor = TelemetryInterceptor(
-            services, self._tracer, meter
-        )
-        """Install it as the outermost interceptor, so that it also records rejections by others."""
+        self.wrap: Final = CallTelemetry(services, self._tracer, meter).wrap
+        """Returns a handler that records its calls, for the full name of its method."""
 
     def span(self, name: str) -> AbstractContextManager[object]:
         """Return a context that is recorded as a child span of the current call.

@@ -18,7 +18,7 @@ from digits_server.app import Server, running
 from digits_server.models import LABELS, LoadedModel, Manifest
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.normalize import FRAME_RECIPE
-from digits_server.settings import TRANSPORTS, Settings
+from digits_server.settings import Settings
 
 
 class FakeEngine:
@@ -85,14 +85,8 @@ def manifest() -> Manifest:
     )
 
 
-@pytest.fixture(params=TRANSPORTS)
-def transport(request: pytest.FixtureRequest) -> str:
-    """Run the test with each transport; a test for one of them overrides this fixture."""
-    return str(request.param)
-
-
 @pytest.fixture
-def run_server(manifest: Manifest, transport: str) -> RunServer:
+def run_server(manifest: Manifest) -> RunServer:
     """Start a server; keyword arguments are settings."""
 
     @asynccontextmanager
@@ -100,7 +94,7 @@ def run_server(manifest: Manifest, transport: str) -> RunServer:
         engine = FakeEngine()
         model = LoadedModel(manifest, (engine,), str(changes.get("precision", "float32")))
         settings = replace(
-            Settings(port=0, threads=1, transport=transport),
+            Settings(port=0, threads=1),
             **changes,  # type: ignore[arg-type]
         )
         metrics = Metrics()

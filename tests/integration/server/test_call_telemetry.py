@@ -15,8 +15,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
-from digits_server.api.auth import TokenInterceptor, Tokens
-from digits_server.api.interceptors import CallInterceptor
+from digits_server.api.auth import Authenticator, Tokens
+from digits_server.api.methods import Methods
 from digits_server.app import SERVICE, SERVICES
 from digits_server.errors import InvalidArgumentError
 from digits_server.inference.admission import Admission, AdmissionLimits
@@ -30,7 +30,6 @@ CALLER_SPAN_ID = "00f067aa0ba902b7"
 TRACEPARENT = (("traceparent", f"00-{TRACE_ID}-{CALLER_SPAN_ID}-01"),)
 # Larger than the flow-control window of a caller that does not read.
 LARGE = pb.StreamingRecognizeResponse(predictions=[pb.Prediction(frame=bytes(100_000))])
-Interceptors = list[grpc.aio.ServerInterceptor]
 
 
 class Servicer(pb_grpc.RecognizerServiceServicer):
@@ -87,21 +86,18 @@ async def collector(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Collector]
 
 
 @asynccontextmanager
-async def run_instrumented(inner: Interceptors | None = None) -> AsyncIterator[Instrumented]:
-    """Run a server with the interceptors of ``app.py``; exiting flushes its telemetry."""
+async def run_instrumented(
+    authenticator: Authenticator | None = None,
+) -> AsyncIterator[Instrumented]:
+    """Run a server that handles calls as ``app.py`` does; exiting flushes its telemetry."""
     servicer = Servicer()
     metrics = Metrics()
     admission = Admission(AdmissionLimits(100, 1_000_000, 10, 10), metrics)
     servicer.telemetry = telemetry.start(SERVICES)
-    server = grpc.aio.server(
-        interceptors=[
-            servicer.telemetry.interceptor,
-            *(inner or []),
-            CallInterceptor(metrics, admission),
-        ]
-    )
-    pb_grpc.add_RecognizerServiceServicer_to_server(servicer, server)
-    health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(SERVICES), server)
+    methods: Any = Methods(metrics, admission, authenticator, servicer.telemetry.wrap)
+    pb_grpc.add_RecognizerServiceServicer_to_server(servicer, methods)
+    health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(SERVICES), methods)
+    server = grpc.aio.server(handlers=[methods])
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
@@ -175,12 +171,12 @@ async def test_an_exception_marks_the_span_as_failed_without_its_text(
 
 
 @pytest.mark.parametrize("method", ["Recognize", "StreamingRecognize"])
-async def test_a_call_rejected_by_a_later_interceptor_has_a_span(
+async def test_an_unauthenticated_call_has_a_span(
     collector: Collector, tmp_path: Any, method: str
 ) -> None:
     (tmp_path / "tokens").write_text("a-token-that-is-long-enough-for-the-server\n")
-    tokens = TokenInterceptor(Tokens(tmp_path / "tokens"), {HEALTH_SERVICE}, Metrics())
-    async with run_instrumented([tokens]) as started:
+    authenticator = Authenticator(Tokens(tmp_path / "tokens"), {HEALTH_SERVICE}, Metrics())
+    async with run_instrumented(authenticator) as started:
         if method == "Recognize":
             code = await code_of(started.stub.Recognize(VALID))
         else:

@@ -28,7 +28,7 @@ async def unhandled() -> AsyncIterator[None]:
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.DEBUG, "digits_server.api.interceptors")
+    caplog.set_level(logging.DEBUG, "digits_server.api.call_wrapper")
     return caplog
 
 
@@ -55,13 +55,9 @@ async def until_logged(started: Any, log: pytest.LogCaptureFixture, code: str) -
         await started.stub.GetModel(pb.GetModelRequest())
 
 
-async def until_the_stream_has_ended(
-    started: Any, log: pytest.LogCaptureFixture, transport: str
-) -> None:
-    # The native transport may report the end of the requests before the cancellation.
-    codes = {"CANCELLED", "OK"} if transport == "native" else {"CANCELLED"}
+async def until_the_stream_has_ended(started: Any, log: pytest.LogCaptureFixture) -> None:
     while not any(
-        record.__dict__.get("code") in codes and "Streaming" in record.__dict__["method"]
+        record.__dict__.get("code") == "CANCELLED" and "Streaming" in record.__dict__["method"]
         for record in log.records
     ):
         await started.stub.GetModel(pb.GetModelRequest())
@@ -78,7 +74,7 @@ def readers() -> list["asyncio.Task[Any]"]:
 
 
 async def test_closing_the_connection_mid_stream_ends_the_stream_and_its_reader(
-    running_server: Any, image_of: ImageOf, log: pytest.LogCaptureFixture, transport: str
+    running_server: Any, image_of: ImageOf, log: pytest.LogCaptureFixture
 ) -> None:
     running_server.engine.free.clear()
     async with grpc.aio.insecure_channel(running_server.server.address) as channel:
@@ -86,7 +82,7 @@ async def test_closing_the_connection_mid_stream_ends_the_stream_and_its_reader(
         await call.write(request(1, image_of(1)))
         await asyncio.to_thread(running_server.engine.entered.acquire)
         assert len(readers()) == 1
-    await until_the_stream_has_ended(running_server, log, transport)
+    await until_the_stream_has_ended(running_server, log)
     running_server.engine.free.set()
     response = await running_server.stub.Recognize(pb.RecognizeRequest(image=image_of(2)))
     assert response.predictions[0].digit == 2
@@ -94,14 +90,14 @@ async def test_closing_the_connection_mid_stream_ends_the_stream_and_its_reader(
 
 
 async def test_cancelling_between_two_requests_ends_the_stream_and_its_reader(
-    running_server: Any, image_of: ImageOf, log: pytest.LogCaptureFixture, transport: str
+    running_server: Any, image_of: ImageOf, log: pytest.LogCaptureFixture
 ) -> None:
     call = running_server.stub.StreamingRecognize()
     await call.write(request(1, image_of(1)))
     await call.read()
     assert len(readers()) == 1
     call.cancel()
-    await until_the_stream_has_ended(running_server, log, transport)
+    await until_the_stream_has_ended(running_server, log)
     await until_no_reader_is_left(running_server)
 
 

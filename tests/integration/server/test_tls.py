@@ -14,12 +14,6 @@ from digits_server.errors import CredentialsError
 
 
 @pytest.fixture
-def transport() -> str:
-    """The native transport does not support TLS."""
-    return "grpc"
-
-
-@pytest.fixture
 def authority() -> trustme.CA:
     return trustme.CA()
 

@@ -9,8 +9,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.api.auth import UNAUTHENTICATED_MESSAGE, TokenInterceptor, Tokens
+from digits_server.api.auth import UNAUTHENTICATED_MESSAGE, Authenticator, Tokens
+from digits_server.api.methods import Methods
 from digits_server.errors import CredentialsError
+from digits_server.inference.admission import Admission, AdmissionLimits
 from digits_server.ops.metrics import Metrics
 
 TOKEN, OTHER = "first-token-0123456789", "second-token-0123456789"
@@ -54,25 +56,28 @@ async def test_a_call_without_a_valid_token_is_rejected(guarded: Any, metadata: 
     assert guarded.count("digits_unauthenticated_calls_total") == 1
 
 
-async def test_a_stream_is_rejected_before_a_message_is_read(guarded: Any) -> None:
-    call = guarded.stub.StreamingRecognize()
+@pytest.mark.parametrize("method", ["StreamingRecognize", "Recognize", "GetModel"])
+async def test_a_call_is_rejected_before_a_message_is_read(guarded: Any, method: str) -> None:
+    call = guarded.channel.stream_stream(f"/digits.v1.RecognizerService/{method}")()
     assert await call.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
 @pytest.mark.parametrize("arity", ["unary_unary", "unary_stream", "stream_unary", "stream_stream"])
 async def test_a_method_of_any_arity_is_rejected(tmp_path: Path, arity: str) -> None:
     (tmp_path / "tokens").write_text(TOKEN)
-    server = grpc.aio.server(
-        interceptors=[TokenInterceptor(Tokens(tmp_path / "tokens"), (), Metrics())]
+    metrics = Metrics()
+    methods = Methods(
+        metrics,
+        Admission(AdmissionLimits(1, 1, 1, 1), metrics),
+        Authenticator(Tokens(tmp_path / "tokens"), (), metrics),
     )
 
     async def never(_: object, __: object) -> NoReturn:
         raise AssertionError("the call was accepted")
 
     make = getattr(grpc, f"{arity}_rpc_method_handler")
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("any.Service", {"Method": make(never)}),)
-    )
+    methods.add_registered_method_handlers("any.Service", {"Method": make(never)})
+    server = grpc.aio.server(handlers=[methods])
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

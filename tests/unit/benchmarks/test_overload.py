@@ -22,6 +22,7 @@ def test_calls_that_were_not_served_are_shares_of_all_calls() -> None:
 
 def test_the_time_in_the_handler_is_that_of_calls_which_were_not_rejected() -> None:
     metrics = Metrics()
+    calls = metrics.calls.of_method(METHOD)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -33,8 +34,8 @@ def test_the_time_in_the_handler_is_that_of_calls_which_were_not_rejected() -> N
             pass
 
     def end_call(seconds: float, code: str) -> None:
-        metrics.call_seconds.labels(METHOD).observe(seconds)
-        metrics.calls.labels(METHOD, code).inc()
+        calls.in_flight += 1
+        calls.end(code, seconds)
 
     end_call(9.0, "OK")
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
@@ -43,7 +44,7 @@ def test_the_time_in_the_handler_is_that_of_calls_which_were_not_rejected() -> N
         with handler_time(f"127.0.0.1:{server.server_port}", f"/{METHOD}") as in_handler:
             for seconds, code in ((0.25, "OK"), (0.75, "DEADLINE_EXCEEDED")):
                 end_call(seconds, code)
-            metrics.calls.labels(METHOD, "RESOURCE_EXHAUSTED").inc(100)
+            calls.by_code["RESOURCE_EXHAUSTED"] += 100
         server.shutdown()
         thread.join()
     assert in_handler.mean_seconds == pytest.approx(0.5)

@@ -53,30 +53,6 @@ def test_settings_as_flags_resolve_to_the_same_settings() -> None:
     assert resolve(*settings.as_flags(), DIGITS_PORT="7") == settings
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (
-            ("--tls-cert", "c", "--tls-key", "k"),
-            "--tls-cert: --transport native does not support TLS",
-        ),
-        (("--max-connections", "9"), "--max-connections: --transport native does not limit"),
-        (("--max-connection-age-seconds", "9"), "does not limit the age of connections"),
-    ],
-)
-def test_settings_that_the_native_transport_does_not_support_are_errors(
-    flags: tuple[str, ...], message: str
-) -> None:
-    with pytest.raises(SettingsError, match=message):
-        resolve("--transport", "native", *flags)
-    resolve("--transport", "grpc", *flags)
-
-
-def test_flags_for_native_workers_exclude_unsupported_settings() -> None:
-    settings = resolve("--transport", "native", "--max-connection-age-seconds", "0")
-    assert resolve(*settings.as_flags()).transport == "native"
-
-
 def test_without_port_sharing_only_one_worker_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("socket.SO_REUSEPORT")
     assert resolve().workers == 1

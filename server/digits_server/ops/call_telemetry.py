@@ -1,4 +1,4 @@
-"""An interceptor that records spans and durations of calls.
+"""Spans and durations of calls.
 
 Both follow OpenTelemetry's semantic conventions for RPC.
 
@@ -13,7 +13,7 @@ Two existing packages were tested with grpcio 1.85 and found lacking:
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator
+from collections.abc import AsyncIterator, Callable, Collection, Generator
 from contextlib import AbstractContextManager
 from typing import Any, Final, TypeAlias
 
@@ -22,13 +22,7 @@ from opentelemetry.metrics import Histogram, Meter
 from opentelemetry.propagate import extract
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
-from digits_server.api.arity import (
-    Behavior,
-    Continuation,
-    MethodHandler,
-    behavior_of,
-    with_behavior,
-)
+from digits_server.api.arity import Behavior, MethodHandler, behavior_of, with_behavior
 
 # The buckets that the conventions recommend, and finer ones below: most calls take a few
 # milliseconds.
@@ -53,11 +47,11 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _MeasureCall = Callable[[Context], AbstractContextManager[None]]
 
 
-class TelemetryInterceptor(grpc.aio.ServerInterceptor):
+class CallTelemetry:
     """Wraps each handler of some services in one of the same arity, which records its calls."""
 
     def __init__(self, services: Collection[str], tracer: Tracer, meter: Meter) -> None:
-        """Create the interceptor.
+        """Create the histogram.
 
         Args:
             services: Full names of the services whose calls are recorded.
@@ -73,15 +67,14 @@ class TelemetryInterceptor(grpc.aio.ServerInterceptor):
             explicit_bucket_boundaries_advisory=_BUCKETS_SECONDS,
         )
 
-    async def intercept_service(
-        self,
-        continuation: Continuation,
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "MethodHandler | None":
-        """Return the handler of a method, wrapped if its calls are recorded."""
-        handler = await continuation(handler_call_details)
-        method = handler_call_details.method.removeprefix("/")
-        if handler is None or method.partition("/")[0] not in self._services:
+    def wrap(self, method: str, handler: MethodHandler) -> MethodHandler:
+        """Return the handler of a method, wrapped if its calls are recorded.
+
+        Args:
+            method: Full name of the method, such as ``digits.v1.RecognizerService/Recognize``.
+            handler: The outermost handler, so that rejections are recorded too.
+        """
+        if method.partition("/")[0] not in self._services:
             return handler
 
         def measure_call(context: Context) -> AbstractContextManager[None]:
@@ -128,11 +121,7 @@ def _stream(behavior: Behavior, measure_call: _MeasureCall) -> Behavior:
     # collector. The span would end at any time, and in a context where it is not the current one.
     async def respond(requests: AsyncIterator[Any], context: Context) -> None:
         with measure_call(context):
-            responses = behavior(requests, context)
-            if isinstance(responses, Awaitable):  # an inner interceptor rejects the call
-                await responses
-                return
-            async with contextlib.aclosing(responses):
+            async with contextlib.aclosing(behavior(requests, context)) as responses:
                 async for response in responses:
                     await context.write(response)
 

@@ -1,0 +1,207 @@
+"""What all calls have in common: request id, metrics, log, and errors translated to statuses."""
+
+import contextlib
+import functools
+import logging
+import random
+import re
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any, Final, TypeAlias
+
+import grpc
+
+from digits_server.errors import InvalidArgumentError, OverloadedError, ServerError
+from digits_server.inference.admission import Admission
+from digits_server.ops.call_metrics import MethodCalls
+
+from .arity import Behavior, MethodHandler, behavior_of, with_behavior
+from .call import Context, remaining_seconds_of
+from .status import DETAILS_KEY, INTERNAL_MESSAGE, to_status
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID_KEY: Final = "x-request-id"
+# Defined by gRPC: a client with a retry policy waits this long before it retries.
+PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
+# A caller's id is logged unchanged, so it is restricted to what cannot break a log line.
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_CODE_NAMES: Final = {code.value[0]: code.name for code in grpc.StatusCode}
+
+Trailers: TypeAlias = tuple[tuple[str, str | bytes], ...]
+_Deserializer: TypeAlias = Callable[[Any], Any]
+_CallFactory: TypeAlias = Callable[[Context], "_Call"]
+
+
+def wrap(method: str, handler: MethodHandler, calls: MethodCalls) -> MethodHandler:
+    """Return a handler that does what all calls have in common.
+
+    The request id is taken from the metadata ``x-request-id`` or generated, and returned in
+    the trailing metadata. Only here is an error turned into the status of a call. Messages are
+    deserialized here too, because gRPC itself would send callers the text of the exception.
+
+    Args:
+        method: Full name of the method, such as ``digits.v1.RecognizerService/Recognize``.
+        handler: The handler to wrap.
+        calls: Counts and times the calls.
+    """
+    deserialize: _Deserializer = functools.partial(
+        _deserialize, handler.request_deserializer or bytes
+    )
+    if handler.request_streaming:
+        deserialize = functools.partial(_deserialize_all, deserialize)
+    make_call = functools.partial(_Call, method, calls)
+    wrap_behavior = _stream if handler.response_streaming else _unary
+    behavior = wrap_behavior(behavior_of(handler), deserialize, make_call)
+    return with_behavior(handler, behavior, keeps_deserializer=False)
+
+
+def with_early_rejection(
+    handler: MethodHandler, admission: Admission, calls: MethodCalls
+) -> MethodHandler:
+    """Return a handler that rejects calls of a full server before it reads their message.
+
+    Args:
+        handler: A wrapped handler of single messages.
+        admission: Decides whether the server is full.
+        calls: Counts the rejected calls.
+    """
+    behavior = behavior_of(handler)
+
+    async def respond(_: object, context: Context) -> Any:
+        try:
+            _check(admission, context)
+        except OverloadedError as error:
+            # As little work as possible: under overload there are many.
+            calls.by_code[error.code] += 1
+            await _abort(context, error, _request_id(context))
+        content = await context.read()
+        if content is grpc.aio.EOF:
+            # The call was cancelled before its message arrived, or it has none: gRPC does not
+            # distinguish these, so neither is counted.
+            missing = InvalidArgumentError("request", "is missing")
+            await _abort(context, missing, _request_id(context))
+        return await behavior(content, context)
+
+    # gRPC lets the handler of a stream read the message.
+    return grpc.stream_unary_rpc_method_handler(
+        respond, response_serializer=handler.response_serializer
+    )
+
+
+def _check(admission: Admission, context: Context) -> None:
+    """Raise OverloadedError unless one more image can be recognized before the deadline."""
+    admission.check(remaining_seconds_of(context))
+
+
+def _deserialize(deserialize: _Deserializer, content: bytes) -> Any:
+    try:
+        return deserialize(content)
+    except Exception as error:
+        raise InvalidArgumentError("request", "is not a valid message for this method") from error
+
+
+async def _deserialize_all(
+    deserialize: _Deserializer, contents: AsyncIterator[bytes]
+) -> AsyncGenerator[Any, None]:
+    async for content in contents:
+        yield deserialize(content)
+
+
+def _unary(behavior: Behavior, deserialize: _Deserializer, make_call: _CallFactory) -> Behavior:
+    async def respond(content: Any, context: Context) -> Any:
+        call = make_call(context)
+        try:
+            response = await behavior(deserialize(content), context)
+        except BaseException as error:
+            await call.fail(error)
+            raise
+        call.end("OK")
+        return response
+
+    return respond
+
+
+def _stream(behavior: Behavior, deserialize: _Deserializer, make_call: _CallFactory) -> Behavior:
+    async def respond(content: Any, context: Context) -> AsyncGenerator[Any, None]:
+        call = make_call(context)
+        try:
+            async with contextlib.aclosing(behavior(deserialize(content), context)) as responses:
+                async for response in responses:
+                    yield response
+        except BaseException as error:
+            await call.fail(error)
+            raise
+        call.end("OK")
+
+    return respond
+
+
+class _Call:
+    """One call: sends its id, times it, and turns its error into a status."""
+
+    def __init__(self, method: str, calls: MethodCalls, context: Context) -> None:
+        self._method = method
+        self._calls = calls
+        self._context = context
+        self._id = _request_id(context)
+        self._start = time.perf_counter()
+        calls.in_flight += 1
+        context.set_trailing_metadata(((REQUEST_ID_KEY, self._id),))
+
+    async def fail(self, error: BaseException) -> None:
+        """End the call with the status of an error.
+
+        Raises:
+            AbortError: Always, unless the caller has its status already or has gone.
+        """
+        if isinstance(error, ServerError) and error.code != "INTERNAL":
+            self.end(error.code)
+            await _abort(self._context, error, self._id)
+        elif isinstance(error, grpc.aio.AbortError):  # the servicer aborted, as health does
+            code: Any = self._context.code()  # a number in grpcio, whatever its types say
+            self.end(code.name if isinstance(code, grpc.StatusCode) else _CODE_NAMES[code])
+        elif isinstance(error, Exception):
+            self.end("INTERNAL", error)
+            await _abort(self._context, ServerError(INTERNAL_MESSAGE), self._id)
+        else:  # cancelled by the caller or the deadline, or the generator was closed
+            has_expired = self._context.time_remaining() == 0
+            self.end("DEADLINE_EXCEEDED" if has_expired else "CANCELLED")
+
+    def end(self, code: str, error: Exception | None = None) -> None:
+        """Count and log the call.
+
+        Args:
+            code: Name of its status code.
+            error: A fault of the server, which is logged with its traceback.
+        """
+        seconds = time.perf_counter() - self._start
+        self._calls.end(code, seconds)
+        level = logging.ERROR if error else logging.DEBUG
+        if logger.isEnabledFor(level):
+            fields = {
+                "method": self._method,
+                "code": code,
+                "duration_ms": round(seconds * 1000, 2),
+                "request_id": self._id,
+            }
+            logger.log(
+                level, "call failed" if error else "call ended", extra=fields, exc_info=error
+            )
+
+
+async def _abort(context: Context, error: ServerError, request_id: str) -> None:
+    trailers: Trailers = (
+        (REQUEST_ID_KEY, request_id),
+        (DETAILS_KEY, to_status(error).SerializeToString()),
+    )
+    if isinstance(error, OverloadedError):
+        trailers += ((PUSHBACK_KEY, str(round(error.retry_after_seconds * 1000))),)
+    await context.abort(grpc.StatusCode[error.code], str(error), trailers)
+
+
+def _request_id(context: Context) -> str:
+    for key, value in context.invocation_metadata() or ():
+        if key == REQUEST_ID_KEY and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
+            return value
+    return f"{random.getrandbits(128):032x}"  # not a secret
