@@ -40,15 +40,14 @@ from numpy.typing import NDArray
 from digits_client.batch import parquet
 from digits_client.batch.columns import Columns
 from digits_client.batch.formats import writer
-from digits_client.batch.rows import Row
+from digits_client.batch.rows import DECIMALS, Row
 from digits_client.errors import DigitsError, InvalidImageError, ServerFailureError
-from digits_client.results import FileResult, Prediction, Verdict
 from digits_client.sources import Item, Selection, find, is_url, item
 from digits_client.sources.items import UnreadableItem
 from digits_server import settings
 from digits_server.errors import InvalidArgumentError, ModelError
 from digits_server.models import LoadedModel, load_folder, versions
-from digits_server.models.postprocess import Prediction as ModelPrediction
+from digits_server.models.postprocess import Prediction
 from digits_server.preprocessing.decode import ImageLimits, decode
 from digits_server.preprocessing.normalize import normalize
 
@@ -142,9 +141,10 @@ class Worker:
         valid = [frame for frame in frames if not isinstance(frame, DigitsError)]
         predictions = iter(self._model.predict(valid) if valid else ())
         for (path, _), frame in zip(images, frames, strict=True):
-            is_error = isinstance(frame, DigitsError)
-            result = frame if is_error else client_prediction(next(predictions))
-            yield Row.of(FileResult(path, result))
+            if isinstance(frame, DigitsError):
+                yield Row(path, error=str(frame))
+            else:
+                yield row_of(path, next(predictions))
 
     def _frame(self, image: FoundImage) -> Frame | DigitsError:
         """Return the frame of an image, or the error that its row shows."""
@@ -164,14 +164,14 @@ class Worker:
             return ServerFailureError("INTERNAL: internal error; the worker's log has it")
 
 
-def client_prediction(prediction: ModelPrediction) -> Prediction:
-    """Return the prediction that a client would receive."""
-    return Prediction(
-        verdict=Verdict(prediction.verdict.value),
-        digit=prediction.digit,
-        confidence=prediction.confidence,
-        probabilities=tuple(prediction.probs),
-        model_version=prediction.model_version,
+def row_of(path: str, prediction: Prediction) -> Row:
+    """Return the row of a recognized image."""
+    return Row(
+        path,
+        prediction.verdict.value,
+        prediction.digit,
+        round(prediction.confidence, DECIMALS),
+        prediction.model_version,
     )
 
 
@@ -179,8 +179,7 @@ def encode(rows: Iterable[Row], form: str) -> bytes:
     """Return the content of a file with these rows."""
     text = io.StringIO()
     lines = writer("csv" if form == "csv" else "jsonl", text, _COLUMNS)
-    for row in rows:
-        lines.write(row)
+    lines.write(list(rows))
     lines.finish()
     content = text.getvalue().encode("utf-8", "surrogateescape")
     if form != "parquet":

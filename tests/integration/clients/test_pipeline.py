@@ -1,13 +1,14 @@
 """Recognizing items with several messages in flight, while the server fails in many ways."""
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -24,6 +25,7 @@ from digits_client import (
 )
 from digits_client.bulk import retry
 from digits_client.bulk.pipeline import GROUPS_AHEAD, recognize_items
+from digits_client.results import to_result
 from digits_client.sources import Item, find
 
 from .conftest import retry_info
@@ -52,10 +54,21 @@ def digits(results: Iterable[FileResult]) -> list[int | None]:
     return [file.result.digit if isinstance(file.result, Prediction) else None for file in results]
 
 
+async def recognize_groups(
+    client: AsyncClient, items: Iterable[Item], **options: Any
+) -> AsyncGenerator[list[FileResult], None]:
+    limits = (await client.model()).limits
+    async with contextlib.aclosing(
+        recognize_items(client.sender, items, limits, **options)
+    ) as groups:
+        async for group in groups:
+            yield [FileResult(path, to_result(result)) for path, result in group]
+
+
 async def recognize_all(
     client: AsyncClient, items: Iterable[Item], give_up_seconds: float = 0.3
 ) -> list[FileResult]:
-    groups = recognize_items(client, items, give_up_seconds=give_up_seconds)
+    groups = recognize_groups(client, items, give_up_seconds=give_up_seconds)
     return [result async for group in groups for result in group]
 
 
@@ -226,7 +239,7 @@ async def test_a_server_that_fails_every_call_is_given_up(
     results: list[FileResult] = []
 
     async def run() -> None:
-        async for group in recognize_items(async_client, items, give_up_seconds=0.05):
+        async for group in recognize_groups(async_client, items, give_up_seconds=0.05):
             results.extend(group)
             server.fail(grpc.StatusCode.INTERNAL, count=None)
 
@@ -242,7 +255,7 @@ async def test_after_a_stop_request_only_the_items_in_flight_are_recognized(
     stopping = asyncio.Event()
     results: list[FileResult] = []
     items = numbered(100 * 64)
-    async for group in recognize_items(async_client, items, stopping=stopping):
+    async for group in recognize_groups(async_client, items, stopping=stopping):
         stopping.set()
         results.extend(group)
     assert digits(results) == [number % 10 for number in range(len(results))]
@@ -261,6 +274,6 @@ async def test_a_stop_request_ends_the_wait_for_the_next_item(
         released.wait(30)
         yield from numbered(1)
 
-    groups = recognize_items(async_client, slow(), stopping=stopping)
+    groups = recognize_groups(async_client, slow(), stopping=stopping)
     assert [group async for group in groups] == []
     released.set()
