@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator, Iterable
 from typing import Final
 
 from digits_client.errors import InvalidImageError
-from digits_client.images import MAX_BATCH_BYTES, MAX_BATCH_IMAGES
+from digits_client.images import MAX_BATCH_BYTES
 from digits_client.results import Limits
 from digits_client.sources import Item
 
+from .group_size import GroupSize
 from .prefetch import Prefetcher
 from .retry import GIVE_UP_SECONDS, RetryingClient
 from .sender import BatchResult, BatchSender
@@ -22,14 +23,6 @@ PathAndResult = tuple[str, BatchResult]
 MESSAGES_IN_FLIGHT: Final = 4
 # More than that, so that several threads read at the same time if reading is slow.
 GROUPS_AHEAD: Final = 8
-# A group is what one message carries, unless its images are large. Each message costs as much as
-# a few images, so groups grow while they are fast and messages queue up. They shrink if they are
-# slow, so that an interrupted run ends soon, and no message takes longer than its deadline.
-FIRST_GROUP_IMAGES: Final = MAX_BATCH_IMAGES
-MIN_GROUP_IMAGES: Final = 8
-MAX_GROUP_IMAGES: Final = 256
-FAST_SECONDS: Final = 0.5
-SLOW_SECONDS: Final = 2.0
 # The bytes of a message that are not image content.
 _OVERHEAD_BYTES: Final = 2**12
 
@@ -66,7 +59,7 @@ async def recognize_items(
     try:
         while has_more or in_flight:
             if has_more and next_group is None and len(in_flight) < GROUPS_AHEAD:
-                next_group = asyncio.create_task(groups.next(recognizer.group_size))
+                next_group = asyncio.create_task(groups.next(recognizer.group_size.value))
             await asyncio.wait(
                 {
                     task
@@ -101,9 +94,7 @@ class _GroupRecognizer:
         self._image_bytes = limits.max_image_bytes
         # An image that is larger than this has a message to itself.
         self._message_bytes = min(MAX_BATCH_BYTES, limits.max_message_bytes - _OVERHEAD_BYTES)
-        self._max_group_size = min(MAX_GROUP_IMAGES, limits.max_batch_images)
-        self.group_size = min(FIRST_GROUP_IMAGES, self._max_group_size)
-        """The number of items to put into the next group."""
+        self.group_size = GroupSize(limits.max_batch_images)
 
     async def recognize(self, group: list[Item]) -> list[PathAndResult]:
         """Return the results of a group. Only as much of it is read as one message carries."""
@@ -121,14 +112,8 @@ class _GroupRecognizer:
                 (item.path, next(recognized) if isinstance(content, bytes) else content)
                 for item, content in zip(items, contents, strict=False)
             ]
-        self._adapt_group_size(time.monotonic() - start, has_queued=has_queued)
+        self.group_size.adapt(time.monotonic() - start, has_queued=has_queued)
         return results
-
-    def _adapt_group_size(self, seconds: float, *, has_queued: bool) -> None:
-        if seconds > SLOW_SECONDS:
-            self.group_size = max(self.group_size // 2, min(MIN_GROUP_IMAGES, self.group_size))
-        elif seconds < FAST_SECONDS and has_queued:
-            self.group_size = min(self.group_size * 2, self._max_group_size)
 
     def _read(self, items: list[Item]) -> list[bytes | InvalidImageError]:
         """Return the contents of the first items, as many as fit into one message."""

@@ -23,7 +23,7 @@ from digits_client import (
     ServerFailureError,
     UnavailableError,
 )
-from digits_client.bulk import retry
+from digits_client.bulk import group_size, retry
 from digits_client.bulk.pipeline import GROUPS_AHEAD, recognize_items
 from digits_client.results import to_result
 from digits_client.sources import Item, find
@@ -113,6 +113,25 @@ async def test_messages_are_within_the_limits_of_the_server(
     await recognize_all(async_client, numbered(10))
     # Several are in flight, so that the last may arrive before the third.
     assert sorted(len(request.images) for request in server.requests) == [1, 3, 3, 3]
+
+
+async def test_messages_get_smaller_while_the_server_is_slow(
+    async_client: AsyncClient, server: "FakeRecognizer", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_size, "SLOW_SECONDS", -1)
+    items = numbered(2000)
+    assert digits(await recognize_all(async_client, items)) == [n % 10 for n in range(2000)]
+    counts = [len(request.images) for request in server.requests]
+    assert counts[0] == 64
+    assert counts[-1] == 8
+
+
+async def test_a_response_that_lacks_results_is_a_server_failure(
+    async_client: AsyncClient, server: "FakeRecognizer"
+) -> None:
+    server.missing_result_count = 1
+    results = await recognize_all(async_client, numbered(2), give_up_seconds=30)
+    assert [str(file.result) for file in results] == ["the server sent 0 results for 1 images"] * 2
 
 
 async def test_an_image_larger_than_a_message_is_sent_in_a_message_by_itself(

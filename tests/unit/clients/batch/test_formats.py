@@ -177,6 +177,15 @@ def test_optional_columns_follow_the_fixed_ones() -> None:
     assert row[len(COLUMNS) :][:4] == ["3", "0.9", "4", "0.04"]
 
 
+def test_probabilities_are_rounded_and_ranked_after_that() -> None:
+    shares = (0.00004, 0.49998, 0.50001, *[0.0] * 7)
+    row = Row("a", "digit", 2, 0.5, "3", None, shares)
+    [line] = write("jsonl", row, columns=WIDE).splitlines()
+    values = json.loads(line)
+    assert [values[name] for name in TOP] == [1, 0.5, 2, 0.5]
+    assert [values[f"p{digit}"] for digit in range(4)] == [0.0, 0.5, 0.5, 0.0]
+
+
 TOP = ["top_1", "top_1_probability", "top_2", "top_2_probability"]
 
 
