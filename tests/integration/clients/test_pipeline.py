@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from digits_client import (
     ServerFailureError,
     UnavailableError,
 )
-from digits_client.bulk import group_size, retry
+from digits_client.bulk import group_size, pipeline, retry
 from digits_client.bulk.pipeline import GROUPS_AHEAD, recognize_items
 from digits_client.results import to_result
 from digits_client.sources import Item, find
@@ -124,6 +125,39 @@ async def test_messages_get_smaller_while_the_server_is_slow(
     counts = [len(request.images) for request in server.requests]
     assert counts[0] == 64
     assert counts[-1] == 8
+
+
+async def test_messages_get_larger_while_they_wait_for_one_another(
+    async_client: AsyncClient, server: "FakeRecognizer", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "MESSAGES_IN_FLIGHT", 1)
+    monkeypatch.setattr(group_size, "FAST_SECONDS", float("inf"))
+    # With one thread, a group whose images have been read waits for the first message before this
+    # test goes on.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    server.max_batch_images = 1000
+    read: list[str] = []
+
+    @dataclass(frozen=True)
+    class RecordedItem(MemoryItem):
+        def read(self, limit_bytes: int) -> bytes:
+            read.append(self.path)
+            return self.content
+
+    limits = (await async_client.model()).limits
+    server.go_on.clear()
+    items = [RecordedItem("x", b"7")] * 2000
+    groups = pipeline.recognize_items(async_client.sender, items, limits)
+    first = asyncio.ensure_future(anext(groups))
+    while len(read) < GROUPS_AHEAD * 64:
+        await asyncio.to_thread(str)
+    server.go_on.set()
+    results = len(await first)
+    async for group in groups:
+        results += len(group)
+    assert results == 2000
+    sizes = [len(request.images) for request in server.requests]
+    assert (sizes[0], max(sizes)) == (64, 128)
 
 
 async def test_a_response_that_lacks_results_is_a_server_failure(
