@@ -19,6 +19,9 @@ from .batcher import Batcher
 
 # A model that takes longer than this for one image never blocks the event loop for it.
 IN_PLACE_SECONDS: Final = 0.0005
+# At most so many requests run there before the next one shows whether callers still come one at a
+# time.
+MAX_IN_PLACE: Final = 15
 
 
 class Recognizer:
@@ -50,6 +53,9 @@ class Recognizer:
         self._admission = admission
         self._metrics = metrics
         self._limits = limits
+        self._request_count = 0  # on the cores
+        self._in_place_count = 0  # in place, since the last one on the cores
+        self._in_place_limit = 0
         self._batcher = Batcher(threads, len(model.engines), self._recognize, metrics)
         self._verdicts = [metrics.verdicts.labels(verdict.name.lower()) for verdict in Verdict]
 
@@ -75,14 +81,9 @@ class Recognizer:
         model, work = self.model, measure_work(images)
         remaining_seconds = deadline - asyncio.get_running_loop().time()
         with self._admission.admit(len(images), work.byte_count, remaining_seconds):
-            predictions: Predictions | None = None
-            if self._runs_in_place(work, model):
-                # Let calls that have arrived meanwhile be admitted: one chunk of all is faster.
-                await asyncio.sleep(0)
-                if self._admission.image_count == 1:
-                    predictions = self._batcher.predict_in_place(images, model)
+            predictions = self._recognize_in_place(images, work, model)
             if predictions is None:
-                predictions = await self._batcher.predict(images, work, model, deadline)
+                predictions = await self._recognize_on_cores(images, work, model, deadline)
         for verdict, count in enumerate(np.bincount(predictions.verdicts).tolist()):
             if count:
                 self._verdicts[verdict].inc(count)
@@ -92,17 +93,40 @@ class Recognizer:
         """Cancel the requests that still wait."""
         self._batcher.stop()
 
-    def _runs_in_place(self, work: Work, model: LoadedModel) -> bool:
-        """Return whether to recognize a request in the event loop's thread.
+    def _recognize_in_place(
+        self, images: Images, work: Work, model: LoadedModel
+    ) -> Predictions | None:
+        """Recognize a request in the event loop's thread, or return None to use the cores.
 
-        This is the only choice of where work runs. Handing the only image in flight to another
-        thread would take longer than recognizing it; whatever is more goes to the cores.
+        This is the only choice of where work runs. For a caller that sends one small image after
+        another, the way to a core's thread and back takes longer than the work.
         """
-        return (
-            work.cost == 1
-            and self._admission.image_count == 1
-            and model.image_seconds <= IN_PLACE_SECONDS
-        )
+        if (
+            self._in_place_count >= self._in_place_limit
+            or work.cost > 1
+            or self._admission.image_count > 1
+            or model.image_seconds > IN_PLACE_SECONDS
+        ):
+            return None
+        self._in_place_count += 1
+        return self._batcher.predict_in_place(images, model)
+
+    async def _recognize_on_cores(
+        self, images: Images, work: Work, model: LoadedModel, deadline: float
+    ) -> Predictions:
+        """Recognize a request in the threads of the cores.
+
+        A request that no other joins meanwhile suggests that callers come one at a time. While one
+        runs in the event loop, others cannot even arrive, so only some requests run there before
+        the next one runs here: more, the longer callers have come one at a time.
+        """
+        self._request_count += 1
+        number, is_alone = self._request_count, self._admission.image_count == len(images)
+        predictions = await self._batcher.predict(images, work, model, deadline)
+        is_alone = is_alone and number == self._request_count
+        self._in_place_limit = min(2 * self._in_place_limit + 1, MAX_IN_PLACE) if is_alone else 0
+        self._in_place_count = 0
+        return predictions
 
     def _recognize(self, model: LoadedModel, images: Images, core: int) -> Predictions:
         """Recognize the images of one or more requests; called in any thread."""
