@@ -97,7 +97,7 @@ def main() -> None:
     with embedded_server() as address, tempfile.TemporaryDirectory() as folder:
         with Client(address) as client:
             model = client.model()
-        print(f"digits-server is ready on {address} with model {model.version},")
+        print(f"digits-server is ready on {address} with model {model.title},")
         print(f"which is right on {model.mnist_test_accuracy:.2%} of MNIST's test images.")
         show_samples(address, Path(folder))
         show_mnist(address, Path(folder))

@@ -1,9 +1,8 @@
 """The client for asyncio. ``client.py`` is its twin for blocking code."""
 
-import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from typing import Any, Self
 
 import grpc
@@ -15,6 +14,7 @@ from . import images as image_messages
 from . import results
 from .bulk.pipeline import recognize_items
 from .bulk.retry import GIVE_UP_SECONDS
+from .bulk.sender import BatchSender
 from .channel import (
     DEFAULT_ADDRESS,
     DEFAULT_STREAM_TIMEOUT_SECONDS,
@@ -25,7 +25,7 @@ from .channel import (
     token_metadata,
     warn_about_plaintext_token,
 )
-from .errors import DigitsError, ServerFailureError, from_rpc_error
+from .errors import DigitsError, async_call_errors
 from .images import ImageLike
 from .request_encoder import RequestEncoder
 from .results import FileResult, Model, Prediction, StreamResult
@@ -81,6 +81,8 @@ class AsyncClient:
         else:
             self._channel = grpc.aio.secure_channel(target, credentials, options=options)
         self._stub = pb_grpc.RecognizerServiceStub(self._channel)
+        self.sender = BatchSender(self._stub, self._options)
+        """For ``bulk``, which has no use for an object per image."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -114,9 +116,9 @@ class AsyncClient:
         request = pb.RecognizeRequest(
             image=image_messages.to_message(image), include_frame=include_frame
         )
-        with _errors():
+        with async_call_errors():
             response = await self._stub.Recognize(request, **self._options(timeout_seconds))
-        return results.to_single_prediction(response.predictions)
+        return results.to_prediction(results.single(response.predictions))
 
     async def recognize_batch(
         self,
@@ -142,7 +144,7 @@ class AsyncClient:
         messages: list[pb.RecognizeResult] = []
         for batch in image_messages.batches(map(encoder.message, images)):
             request = pb.RecognizeBatchRequest(images=batch, include_frame=include_frame)
-            with _errors():
+            with async_call_errors():
                 response = await self._stub.RecognizeBatch(
                     request, **self._options(timeout_seconds)
                 )
@@ -170,7 +172,7 @@ class AsyncClient:
             DigitsError: The stream failed as a whole.
         """
         encoder = RequestEncoder(include_frame=include_frame)
-        with _errors():
+        with async_call_errors():
             call = self._stub.StreamingRecognize(
                 encoder.async_stream_requests(images), **self._options(timeout_seconds)
             )
@@ -213,11 +215,12 @@ class AsyncClient:
         """
         selection = Selection(recursive, tuple(include), tuple(exclude))
         items = find([os.fspath(folder)], selection)
-        groups = recognize_items(self, items, give_up_seconds=give_up_seconds)
+        limits = (await self.model()).limits
+        groups = recognize_items(self.sender, items, limits, give_up_seconds=give_up_seconds)
         async with contextlib.aclosing(groups):
             async for group in groups:
-                for file_result in group:
-                    yield file_result
+                for path, result in group:
+                    yield FileResult(path, results.to_result(result))
 
     async def model(self, *, timeout_seconds: float | None = None) -> Model:
         """Return the model that the server runs, and the server's limits.
@@ -225,7 +228,7 @@ class AsyncClient:
         Raises:
             DigitsError: The call failed.
         """
-        with _errors():
+        with async_call_errors():
             response = await self._stub.GetModel(
                 pb.GetModelRequest(), **self._options(timeout_seconds)
             )
@@ -236,20 +239,3 @@ class AsyncClient:
             "timeout": self._timeout_seconds if timeout_seconds is None else timeout_seconds,
             "metadata": token_metadata(self._token_file),
         }
-
-
-@contextlib.contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except grpc.RpcError as error:
-        raise from_rpc_error(error) from error
-    except asyncio.CancelledError as error:
-        # ``close`` cancels the calls in flight, and gRPC then raises this in the tasks that
-        # await them. It is passed on only if the task itself was cancelled.
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        failure = ServerFailureError("CANCELLED: the client was closed")
-        failure.code = grpc.StatusCode.CANCELLED
-        raise failure from error

@@ -1,7 +1,6 @@
 """The client for blocking code. ``aio.py`` is its twin for asyncio."""
 
 import asyncio
-import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Any, Self
@@ -25,7 +24,7 @@ from .channel import (
     token_metadata,
     warn_about_plaintext_token,
 )
-from .errors import DigitsError, from_rpc_error
+from .errors import DigitsError, call_errors
 from .images import ImageLike
 from .request_encoder import RequestEncoder
 from .results import FileResult, Model, Prediction, StreamResult
@@ -122,9 +121,9 @@ class Client:
         request = pb.RecognizeRequest(
             image=image_messages.to_message(image), include_frame=include_frame
         )
-        with _errors():
+        with call_errors():
             response = self._stub.Recognize(request, **self._options(timeout_seconds))
-        return results.to_single_prediction(response.predictions)
+        return results.to_prediction(results.single(response.predictions))
 
     def recognize_batch(
         self,
@@ -150,7 +149,7 @@ class Client:
         messages: list[pb.RecognizeResult] = []
         for batch in image_messages.batches(map(encoder.message, images)):
             request = pb.RecognizeBatchRequest(images=batch, include_frame=include_frame)
-            with _errors():
+            with call_errors():
                 response = self._stub.RecognizeBatch(request, **self._options(timeout_seconds))
             messages.extend(response.results)
         return encoder.results(messages)
@@ -176,7 +175,7 @@ class Client:
             DigitsError: The stream failed as a whole.
         """
         encoder = RequestEncoder(include_frame=include_frame)
-        with _errors():
+        with call_errors():
             call = self._stub.StreamingRecognize(
                 encoder.stream_requests(images), **self._options(timeout_seconds)
             )
@@ -244,7 +243,7 @@ class Client:
         Raises:
             DigitsError: The call failed.
         """
-        with _errors():
+        with call_errors():
             response = self._stub.GetModel(pb.GetModelRequest(), **self._options(timeout_seconds))
         return results.to_model(response)
 
@@ -269,11 +268,3 @@ async def _create(make: Callable[[], AsyncClient]) -> AsyncClient:
 
 async def _next(file_results: AsyncIterator[FileResult]) -> FileResult | None:
     return await anext(file_results, None)
-
-
-@contextlib.contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except grpc.RpcError as error:
-        raise from_rpc_error(error) from error

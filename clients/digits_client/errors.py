@@ -12,7 +12,9 @@
 Only this module turns gRPC statuses into errors.
 """
 
-from collections.abc import Iterable
+import asyncio
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import grpc
@@ -95,6 +97,32 @@ def from_rpc_error(error: grpc.RpcError) -> DigitsError:
     status.code = code.value[0]
     status.message = error.details() or code.name
     return from_status(status)
+
+
+@contextlib.contextmanager
+def call_errors() -> Iterator[None]:
+    """Turn the error of a blocking call into one of this module."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise from_rpc_error(error) from error
+
+
+@contextlib.contextmanager
+def async_call_errors() -> Iterator[None]:
+    """Turn the error of an awaited call into one of this module."""
+    try:
+        with call_errors():
+            yield
+    except asyncio.CancelledError as error:
+        # ``close`` cancels the calls in flight, and gRPC then raises this in the tasks that
+        # await them. It is passed on only if the task itself was cancelled.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        failure = ServerFailureError("CANCELLED: the client was closed")
+        failure.code = grpc.StatusCode.CANCELLED
+        raise failure from error
 
 
 def _retry_after_seconds(status: status_pb2.Status) -> float | None:

@@ -3,13 +3,15 @@
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from digits.v1 import recognizer_pb2 as pb
 
 from .errors import DigitsError, ServerFailureError, from_status
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 FRAME_SIZE = 28
 
@@ -42,7 +44,7 @@ class Prediction:
     """The probabilities of the digits 0 to 9, which sum to 1; empty for a blank image."""
     model_version: str
     """The version of the model that made the prediction."""
-    frame: NDArray[np.uint8] | None = None
+    frame: "NDArray[np.uint8] | None" = None
     """The frame, (28, 28): 0 without ink, 255 with full ink. None unless requested."""
 
 
@@ -93,7 +95,27 @@ class Model:
     """The share of MNIST's test images that it recognizes correctly."""
     frame_recipe: str
     """The identifier of the steps that turn an image into a frame."""
+    precision: str
+    """The precision in which it computes: "float32" or "int8"; empty if the server does not
+    report it."""
     limits: Limits
+
+    @property
+    def title(self) -> str:
+        """The version and the precision, to show to people: "4 int8"."""
+        return f"{self.version} {self.precision}".rstrip()
+
+
+def to_verdict(message: pb.Prediction) -> Verdict:
+    """Return the verdict of a prediction.
+
+    Raises:
+        ServerFailureError: This version of the client does not know the verdict.
+    """
+    verdict = _VERDICTS.get(message.verdict)
+    if verdict is None:
+        raise ServerFailureError(f"the server sent an unknown verdict: {message.verdict}")
+    return verdict
 
 
 def to_prediction(message: pb.Prediction) -> Prediction:
@@ -103,47 +125,56 @@ def to_prediction(message: pb.Prediction) -> Prediction:
         ServerFailureError: This version of the client does not know the verdict, or the frame
             has the wrong size.
     """
-    verdict = _VERDICTS.get(message.verdict)
-    if verdict is None:
-        raise ServerFailureError(f"the server sent an unknown verdict: {message.verdict}")
-    frame = None
-    if message.frame:
-        if len(message.frame) != FRAME_SIZE**2:
-            raise ServerFailureError(
-                f"the server sent a frame of {len(message.frame)} bytes instead of {FRAME_SIZE**2}"
-            )
-        frame = np.frombuffer(message.frame, np.uint8).reshape(FRAME_SIZE, FRAME_SIZE)
     return Prediction(
-        verdict=verdict,
+        verdict=to_verdict(message),
         digit=message.digit if message.HasField("digit") else None,
         confidence=message.confidence,
         probabilities=tuple(message.probabilities),
         model_version=message.model_version,
-        frame=frame,
+        frame=_to_frame(message.frame) if message.frame else None,
     )
 
 
-def to_single_prediction(messages: Sequence[pb.Prediction]) -> Prediction:
-    """Return the single prediction of one image as a value.
+def _to_frame(content: bytes) -> "NDArray[np.uint8]":
+    import numpy as np  # imported late: it takes longer than all else here, and few want frames
+
+    if len(content) != FRAME_SIZE**2:
+        raise ServerFailureError(
+            f"the server sent a frame of {len(content)} bytes instead of {FRAME_SIZE**2}"
+        )
+    return np.frombuffer(content, np.uint8).reshape(FRAME_SIZE, FRAME_SIZE)
+
+
+def single(messages: Sequence[pb.Prediction]) -> pb.Prediction:
+    """Return the single prediction of one image.
 
     Raises:
-        ServerFailureError: The number of predictions is not one, or the prediction is not
-            valid.
+        ServerFailureError: The number of predictions is not one.
     """
     if len(messages) != 1:
         raise ServerFailureError(f"the server sent {len(messages)} predictions for one image")
-    return to_prediction(messages[0])
+    return messages[0]
 
 
-def to_result(message: pb.RecognizeResult) -> Prediction | DigitsError:
+def prediction_or_error(result: pb.RecognizeResult | DigitsError) -> pb.Prediction | DigitsError:
+    """Return the prediction in one result of a batch, or the error.
+
+    Raises:
+        ServerFailureError: The number of predictions is not one.
+    """
+    if isinstance(result, DigitsError):
+        return result
+    return from_status(result.error) if result.HasField("error") else single(result.predictions)
+
+
+def to_result(result: pb.RecognizeResult | DigitsError) -> Prediction | DigitsError:
     """Return one result of a batch as a value.
 
     Raises:
         ServerFailureError: The result is not valid.
     """
-    if message.HasField("error"):
-        return from_status(message.error)
-    return to_single_prediction(message.predictions)
+    found = prediction_or_error(result)
+    return found if isinstance(found, DigitsError) else to_prediction(found)
 
 
 def to_stream_result(message: pb.StreamingRecognizeResponse) -> StreamResult:
@@ -156,7 +187,7 @@ def to_stream_result(message: pb.StreamingRecognizeResponse) -> StreamResult:
         return StreamResult(message.sequence, superseded=True)
     if message.HasField("error"):
         return StreamResult(message.sequence, error=from_status(message.error))
-    return StreamResult(message.sequence, prediction=to_single_prediction(message.predictions))
+    return StreamResult(message.sequence, prediction=to_prediction(single(message.predictions)))
 
 
 def to_model(message: pb.GetModelResponse) -> Model:
@@ -167,6 +198,7 @@ def to_model(message: pb.GetModelResponse) -> Model:
         labels=tuple(message.model.labels),
         mnist_test_accuracy=message.model.mnist_test_accuracy,
         frame_recipe=message.model.frame_recipe,
+        precision=message.model.precision,
         limits=Limits(
             limits.max_image_bytes,
             limits.max_image_pixels,

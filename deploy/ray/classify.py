@@ -40,16 +40,14 @@ from numpy.typing import NDArray
 from digits_client.batch import parquet
 from digits_client.batch.columns import Columns
 from digits_client.batch.formats import writer
-from digits_client.batch.rows import Row
+from digits_client.batch.rows import DECIMALS, Row
 from digits_client.errors import DigitsError, InvalidImageError, ServerFailureError
-from digits_client.results import FileResult, Prediction, Verdict
 from digits_client.sources import Item, Selection, find, is_url, item
 from digits_client.sources.items import UnreadableItem
 from digits_server import settings
 from digits_server.errors import InvalidArgumentError, ModelError
 from digits_server.models import LoadedModel, load_folder, versions
-from digits_server.models.predictions import NO_DIGIT, Predictions
-from digits_server.models.predictions import Verdict as ModelVerdict
+from digits_server.models.predictions import NO_DIGIT, Predictions, Verdict
 from digits_server.preprocessing.decode import ImageLimits, decode
 from digits_server.preprocessing.normalize import normalize
 
@@ -141,11 +139,13 @@ class Worker:
         read = self._pool.map if self._pool else map
         frames = list(read(self._frame, images))
         valid = [frame for frame in frames if not isinstance(frame, DigitsError)]
-        predictions = client_predictions(self._model.predict(np.stack(valid))) if valid else ()
-        remaining = iter(predictions)
+        predictions = self._model.predict(np.array(valid, np.float32).reshape(-1, 28, 28))
+        numbers = itertools.count()
         for (path, _), frame in zip(images, frames, strict=True):
-            result = frame if isinstance(frame, DigitsError) else next(remaining)
-            yield Row.of(FileResult(path, result))
+            if isinstance(frame, DigitsError):
+                yield Row(path, error=str(frame))
+            else:
+                yield row_of(path, predictions, next(numbers))
 
     def _frame(self, image: FoundImage) -> Frame | DigitsError:
         """Return the frame of an image, or the error that its row shows."""
@@ -165,30 +165,23 @@ class Worker:
             return ServerFailureError("INTERNAL: internal error; the worker's log has it")
 
 
-def client_predictions(predictions: Predictions) -> Iterator[Prediction]:
-    """Return the predictions that a client would receive."""
-    for verdict, digit, confidence, probs in zip(
-        predictions.verdicts.tolist(),
-        predictions.digits.tolist(),
-        predictions.confidences.tolist(),
-        predictions.probs.tolist(),
-        strict=True,
-    ):
-        yield Prediction(
-            verdict=Verdict(ModelVerdict(verdict).name.lower()),
-            digit=None if digit == NO_DIGIT else digit,
-            confidence=confidence,
-            probabilities=() if verdict == ModelVerdict.BLANK else tuple(probs),
-            model_version=predictions.model_version,
-        )
+def row_of(path: str, predictions: Predictions, number: int) -> Row:
+    """Return the row of a recognized image, the one of a number among the predictions."""
+    digit = int(predictions.digits[number])
+    return Row(
+        path,
+        Verdict(predictions.verdicts[number]).name.lower(),
+        None if digit == NO_DIGIT else digit,
+        round(float(predictions.confidences[number]), DECIMALS),
+        predictions.model_version,
+    )
 
 
 def encode(rows: Iterable[Row], form: str) -> bytes:
     """Return the content of a file with these rows."""
     text = io.StringIO()
     lines = writer("csv" if form == "csv" else "jsonl", text, _COLUMNS)
-    for row in rows:
-        lines.write(row)
+    lines.write(list(rows))
     lines.finish()
     content = text.getvalue().encode("utf-8", "surrogateescape")
     if form != "parquet":

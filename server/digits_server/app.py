@@ -82,6 +82,7 @@ class Server:
         version = self._recognizer.manifest.version
         self._rejected = rejected
         self._metrics.model_version.set(int(version))
+        self._metrics.model_precision.labels(self._recognizer.model.precision).set(1)
         self._health.set_models(version, rejected)
 
     def model_details(self) -> dict[str, Any]:
@@ -245,7 +246,11 @@ async def _serve(settings: Settings, *, has_parent: bool, is_worker: bool) -> No
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.set)
     metrics = Metrics()
     watcher = models.ModelWatcher(
-        settings.models_dir, settings.model_version, settings.threads, metrics
+        settings.models_dir,
+        settings.model_version,
+        settings.threads,
+        metrics,
+        settings.precision,
     )
     model = await watcher.load_first()
     async with running(settings, model, metrics, is_worker=is_worker) as server:

@@ -46,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .ops.logs import configure
 
     configure(settings.log_level, settings.log_format)
+    if settings.precision == "int8":
+        from .ops.processor import warn_without_int8_instructions
+
+        warn_without_int8_instructions()
     if settings.workers > 1:
         # Neither gRPC nor the model runtime is loaded in the supervisor.
         from .workers.supervisor import run_supervisor

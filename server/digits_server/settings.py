@@ -12,6 +12,7 @@ DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 50051
 # Pillow itself warns above 89 million pixels and refuses at twice that.
 MAX_IMAGE_PIXELS: Final = 2**26
+PRECISIONS: Final = ("float32", "int8")
 SHIPPED_MODELS: Final = Path(__file__).parent / "shipped_models"
 
 
@@ -104,12 +105,18 @@ class Settings:
     model_version: int = _setting(
         0, _integer(0, 2**31), "N", "model version to serve; 0 serves the highest"
     )
+    precision: str = _setting(
+        PRECISIONS[0],
+        _one_of(*PRECISIONS),
+        "KIND",
+        "float32, or int8 (faster on processors with VNNI): the model's file to serve",
+    )
     workers: int = _setting(1, _integer(1, 256), "N", "server processes that share the port")
     threads: int = _setting(
         _core_count(),
         _integer(1, 1024),
         "N",
-        "threads per process that recognize images, each with a model of its own; default: the "
+        "threads per process that recognize images, each with a copy of the model; default: the "
         f"cores ({_core_count()} available) divided by the workers",
     )
     poll_seconds: float = _setting(

@@ -113,8 +113,8 @@ def test_a_run_that_is_killed_repeatedly_ends_with_the_rows_of_an_undisturbed_on
     random_ = random.Random(form)
     for _ in range(3):
         process = start_batch(*arguments)
-        # Up to 63 of the 1,000 images wait for more to fill a message, as long as stdin is open.
-        wait_for_lines(part, min(count_lines(part) + random_.randrange(1, 300), 900), process)
+        # Up to 127 of the 1,000 images wait for more to fill a message, as long as stdin is open.
+        wait_for_lines(part, min(count_lines(part) + random_.randrange(1, 300), 800), process)
         process.kill()
         process.wait(PATIENCE_SECONDS)
     assert run(BATCH, *arguments).returncode == 0

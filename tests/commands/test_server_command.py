@@ -1,12 +1,17 @@
 """``digits-server``: start, health check, stop, and wrong usage."""
 
+import dataclasses
+import shutil
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from digits_client import Client
-from tests.processes import PATIENCE_SECONDS, SAMPLES
+from digits_server import models
+from digits_server.settings import SHIPPED_MODELS
+from tests.processes import PATIENCE_SECONDS, SAMPLES, running_server
 
 if TYPE_CHECKING:
     from tests.processes import Run, ServerProcess
@@ -113,3 +118,27 @@ def test_an_invalid_variable_exits_2_and_names_the_variable(run: "Run") -> None:
 def test_a_flag_overrides_an_invalid_variable(run: "Run") -> None:
     done = run("digits_server", "--port", "0", "--models-dir", "samples/odd", DIGITS_PORT="abc")
     assert done.returncode == 1
+
+
+def test_a_server_in_int8_recognizes_digits_and_reports_its_precision(
+    environment: dict[str, str],
+) -> None:
+    with (
+        running_server(environment | {"DIGITS_PRECISION": "int8"}, "--port", "0") as server,
+        Client(server.address) as client,
+    ):
+        assert client.model().precision == "int8"
+        assert [client.recognize(image).digit for image in SAMPLES] == list(range(10))
+
+
+def test_a_folder_without_a_file_for_int8_exits_1_with_one_line(run: "Run", tmp_path: Path) -> None:
+    [version] = models.versions(SHIPPED_MODELS)
+    folder = Path(shutil.copytree(SHIPPED_MODELS / str(version), tmp_path / str(version)))
+    manifest = models.Manifest.read(folder)
+    files = {models.MODEL_FILE: manifest.files[models.MODEL_FILE]}
+    dataclasses.replace(manifest, files=files).write(folder)
+    done = run("digits_server", "--models-dir", str(tmp_path), "--precision", "int8")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == (
+        f"digits-server: {folder} has no model.int8.tflite, so it cannot be served in int8"
+    )

@@ -75,7 +75,7 @@ def test_the_wheel_contains_the_four_packages_and_their_data(wheel: Path) -> Non
     assert names >= {
         f"digits_server/shipped_models/{version}/{file}"
         for version in models.versions(SHIPPED_MODELS)
-        for file in ("manifest.json", "model.tflite")
+        for file in ("manifest.json", *models.MODEL_FILES.values())
     }
 
 

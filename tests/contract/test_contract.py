@@ -114,6 +114,7 @@ FIELDS = {
         "labels": (2, "STRING"),
         "mnist_test_accuracy": (3, "DOUBLE"),
         "frame_recipe": (4, "STRING"),
+        "precision": (5, "STRING"),
     },
     "Limits": {
         "max_image_bytes": (1, "UINT64"),

@@ -16,6 +16,8 @@ from digits_client.cli.server_options import ServerOptions
 from digits_client.draw import connection_loop, stream_loop
 from digits_client.draw import window as window_module
 from digits_client.errors import DeadlineError, UnavailableError
+from digits_server import models
+from digits_server.settings import SHIPPED_MODELS
 from tests.window.conftest import ONE, THREE, ZERO
 
 
@@ -33,6 +35,8 @@ def test_a_window_opened_before_the_server_connects_once_it_runs(
     start_server(free_port)
     window.wait_until_shown("3")
     assert window.status.text == f"Connected to 127.0.0.1:{free_port}"
+    version = models.versions(SHIPPED_MODELS)[0]
+    assert window.status._model.cget("text").startswith(f"model {version} float32 · ")
 
 
 def test_the_window_reports_a_killed_server_and_reconnects_to_a_new_one(

@@ -84,8 +84,10 @@ def _export(parsed: argparse.Namespace) -> None:
     mnist = load_mnist(parsed.data_dir)
     from .export import export
 
-    folder = export(parsed.model, mnist, parsed.models, parsed.version, quantize=parsed.quantize)
-    print(f"Wrote the model to {folder}.")
+    exported = export(
+        parsed.model, mnist, parsed.models, parsed.version, parsed.data_dir, int8=parsed.int8
+    )
+    print(*exported.report, f"Wrote the model to {exported.folder}.", sep="\n\n")
 
 
 COMMANDS: Final[dict[str, Callable[[argparse.Namespace], None]]] = {

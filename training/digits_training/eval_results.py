@@ -82,6 +82,11 @@ class EvalResults:
         return float(self.is_not_a_digit.mean())
 
     @property
+    def right_share(self) -> float:
+        """Share of images with the right verdict; in a set without digits, NOT_A_DIGIT."""
+        return self.accuracy if self.eval_set.has_digits else self.not_a_digit_share
+
+    @property
     def calibration_error(self) -> float:
         """Expected calibration error of the top digits in 15 bins, whatever the verdicts."""
         return calibration_error(self.confidence, self.digits == self.labels)

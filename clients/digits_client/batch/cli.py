@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -55,6 +56,9 @@ def _print_paths(options: Options) -> int:
 
 
 def _recognize(options: Options) -> int:
+    # What was imported stays until the end. Looking for garbage in it takes as long as to recognize
+    # hundreds of images, most of it at exit.
+    gc.freeze()
     with Run(options) as run:
         received: signal.Signals | None = None
         try:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
-from .rows import Row
+from .rows import DECIMALS, Row
 
 Value = str | int | float | None
 
+# The first fields of a row, in order.
 COLUMNS: Final = ("path", "verdict", "digit", "confidence", "model_version", "error")
 DIGITS: Final = range(10)
 
@@ -21,7 +23,12 @@ class Columns:
     has_probabilities: bool = False
     """Adds the probabilities ``p0`` to ``p9``."""
 
-    @property
+    @cached_property
+    def need_probabilities(self) -> bool:
+        """True if a column is made from the probabilities of a row."""
+        return self.top_count > 0 or self.has_probabilities
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The column names, in order."""
         ranks = range(1, self.top_count + 1)
@@ -29,17 +36,20 @@ class Columns:
         probabilities = (f"p{digit}" for digit in DIGITS if self.has_probabilities)
         return (*COLUMNS, *top, *probabilities)
 
-    def values(self, row: Row) -> dict[str, Value]:
-        """Return the value of each column."""
-        values: list[Value] = [getattr(row, name) for name in COLUMNS]
-        shares = row.probabilities
+    def values(self, row: Row) -> tuple[Value, ...]:
+        """Return the value of each column, in the order of the names."""
+        fixed = row[:-1]  # all but the probabilities
+        if not self.need_probabilities:
+            return fixed
+        values: list[Value] = []
+        shares = [round(share, DECIMALS) for share in row.probabilities]
         if self.top_count:
             ranked = sorted(range(len(shares)), key=lambda digit: (-shares[digit], digit))
             for rank in range(self.top_count):
                 values += (ranked[rank], shares[ranked[rank]]) if shares else (None, None)
         if self.has_probabilities:
             values += shares or [None] * len(DIGITS)
-        return dict(zip(self.names, values, strict=True))
+        return (*fixed, *values)
 
 
 def parse_row(values: Mapping[str, Any]) -> Row:

@@ -1,12 +1,9 @@
 """Accuracy of the results on images whose digit is known."""
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from .columns import DIGITS
 from .rows import Row
@@ -41,9 +38,12 @@ class Evaluation:
     """Compares rows with labels. Images that are not a digit, blank or failed are not correct."""
 
     def __init__(self) -> None:
-        self.confusion = np.zeros((len(DIGITS), len(DIGITS) + len(OTHER_OUTCOMES)), np.int64)
+        self.confusion = [[0] * (len(DIGITS) + len(OTHER_OUTCOMES)) for _ in DIGITS]
         """Images by label and by outcome: the ten digits, then OTHER_OUTCOMES."""
-        self._bins = np.zeros((BIN_COUNT, 3))  # images, correct images, sum of confidence
+        # By confidence.
+        self._counts = [0] * BIN_COUNT
+        self._correct_counts = [0] * BIN_COUNT
+        self._confidence_sums = [0.0] * BIN_COUNT
         self.mismatches: list[Mismatch] = []
         """The MAX_MISMATCHES most confident mismatches, the most confident first."""
 
@@ -58,11 +58,13 @@ class Evaluation:
         column = row.digit
         if column is None:
             column = len(DIGITS) + OTHER_OUTCOMES.index(row.verdict or "failed")
-        self.confusion[label, column] += 1
+        self.confusion[label][column] += 1
         if row.digit is None or row.confidence is None:
             return
         index = min(int(row.confidence * BIN_COUNT), BIN_COUNT - 1)
-        self._bins[index] += (1, row.digit == label, row.confidence)
+        self._counts[index] += 1
+        self._correct_counts[index] += row.digit == label
+        self._confidence_sums[index] += row.confidence
         if row.digit != label:
             doubt = 1 - row.confidence
             insort(self.mismatches, Mismatch(doubt, row.path, label, row, location or row.path))
@@ -71,12 +73,12 @@ class Evaluation:
     @property
     def labeled_count(self) -> int:
         """The number of labeled images."""
-        return int(self.confusion.sum())
+        return sum(map(sum, self.confusion))
 
     @property
     def correct_count(self) -> int:
         """The number of images recognized as the digit of their label."""
-        return int(np.trace(self.confusion))
+        return sum(self._diagonal)
 
     @property
     def accuracy(self) -> float:
@@ -86,27 +88,29 @@ class Evaluation:
     @property
     def precision(self) -> list[float | None]:
         """For each digit, the share of correct images among those recognized as it, or None."""
-        return _shares(self.confusion.diagonal(), self.confusion[:, : len(DIGITS)].sum(axis=0))
+        columns = list(zip(*self.confusion, strict=True))[: len(DIGITS)]
+        return _shares(self._diagonal, [sum(column) for column in columns])
 
     @property
     def recall(self) -> list[float | None]:
         """For each digit, the share of correct images among those labeled as it, or None."""
-        return _shares(self.confusion.diagonal(), self.confusion.sum(axis=1))
+        return _shares(self._diagonal, [sum(row) for row in self.confusion])
+
+    @property
+    def _diagonal(self) -> list[int]:
+        return [self.confusion[digit][digit] for digit in DIGITS]
 
     @property
     def calibration_error(self) -> float:
         """The expected calibration error of images recognized as a digit, in BIN_COUNT bins."""
-        counts, correct, confidence = self._bins.T
-        return float(np.abs(correct - confidence).sum() / max(counts.sum(), 1))
+        pairs = zip(self._correct_counts, self._confidence_sums, strict=True)
+        return sum(abs(correct - total) for correct, total in pairs) / max(sum(self._counts), 1)
 
     @property
     def reliability(self) -> list[tuple[float, float, int]]:
         """For each filled bin: mean confidence, share of correct images, number of images."""
-        return [
-            (total / count, correct / count, int(count))
-            for count, correct, total in self._bins
-            if count
-        ]
+        bins = zip(self._counts, self._correct_counts, self._confidence_sums, strict=True)
+        return [(total / count, correct / count, count) for count, correct, total in bins if count]
 
     def summary(self) -> Iterator[str]:
         """Yield lines for a terminal."""
@@ -125,10 +129,8 @@ class Evaluation:
             yield from (f"  {mismatch}" for mismatch in self.mismatches[:MAX_PRINTED_MISMATCHES])
 
 
-def _shares(parts: NDArray[np.int64], totals: NDArray[np.int64]) -> list[float | None]:
-    return [
-        float(part / total) if total else None for part, total in zip(parts, totals, strict=True)
-    ]
+def _shares(parts: Sequence[int], totals: Sequence[int]) -> list[float | None]:
+    return [part / total if total else None for part, total in zip(parts, totals, strict=True)]
 
 
 def _percent(share: float | None) -> str:

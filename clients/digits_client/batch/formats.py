@@ -1,8 +1,9 @@
 """The formats of the output, for writing rows and for reading them back."""
 
 import csv
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Final, Literal, Protocol, TextIO
 
 from .columns import COLUMNS, Columns
@@ -15,8 +16,8 @@ LineFormat = Literal["csv", "jsonl"]
 class RowWriter(Protocol):
     """Writes rows in one format."""
 
-    def write(self, row: Row) -> None:
-        """Write a row, now or later."""
+    def write(self, rows: Sequence[Row]) -> None:
+        """Write rows, now or later."""
 
     def finish(self) -> None:
         """Write the rows that were held back."""
@@ -93,10 +94,11 @@ class _CsvWriter:
         if not has_header:
             self._minimal.writerow(columns.names)
 
-    def write(self, row: Row) -> None:
+    def write(self, rows: Sequence[Row]) -> None:
         # Python's writer leaves a carriage return unquoted, which its reader takes for a line end.
-        chosen = self._quoted if "\r" in row.path else self._minimal
-        chosen.writerow(self._columns.values(row).values())
+        for has_return, group in itertools.groupby(rows, lambda row: "\r" in row.path):
+            chosen = self._quoted if has_return else self._minimal
+            chosen.writerows(map(self._columns.values, group))
 
     def finish(self) -> None:
         pass
@@ -106,9 +108,13 @@ class _JsonLinesWriter:
     def __init__(self, out: TextIO, columns: Columns) -> None:
         self._out = out
         self._columns = columns
+        self._encode = json.JSONEncoder(ensure_ascii=False).encode
 
-    def write(self, row: Row) -> None:
-        self._out.write(json.dumps(self._columns.values(row), ensure_ascii=False) + "\n")
+    def write(self, rows: Sequence[Row]) -> None:
+        names = self._columns.names
+        for row in rows:
+            values = dict(zip(names, self._columns.values(row), strict=True))
+            self._out.write(self._encode(values) + "\n")
 
     def finish(self) -> None:
         pass
@@ -122,30 +128,30 @@ class _TableWriter:
     def __init__(self, out: TextIO, columns: Columns) -> None:
         self._out = out
         self._columns = columns
-        self._extra_names = columns.names[len(COLUMNS) :]
         self._held: list[Row] | None = []
         self._path_width = 0
 
-    def write(self, row: Row) -> None:
+    def write(self, rows: Sequence[Row]) -> None:
         if self._held is None:
-            self._print(row)
+            for row in rows:
+                self._print(row)
             return
-        self._held.append(row)
-        if len(self._held) == self.LOOK_AHEAD_COUNT:
+        self._held += rows
+        if len(self._held) >= self.LOOK_AHEAD_COUNT:
             self.finish()
 
     def finish(self) -> None:
         if not self._held:
             return
         self._path_width = max(len("path"), *(len(row.path) for row in self._held))
-        titles = [_title(name) for name in self._extra_names]
+        titles = map(_title, self._columns.names[len(COLUMNS) :])
         self._print_cells(["path", "verdict", "digit", "confidence", "model", "error", *titles])
         for row in self._held:
             self._print(row)
         self._held = None
 
     def _print(self, row: Row) -> None:
-        values = self._columns.values(row)
+        extras = self._columns.values(row)[len(COLUMNS) :]
         self._print_cells(
             [
                 row.path,
@@ -154,7 +160,7 @@ class _TableWriter:
                 "" if row.confidence is None else f"{row.confidence:.1%}",
                 row.model_version or "",
                 row.error or "",
-                *(_cell(values[name]) for name in self._extra_names),
+                *map(_cell, extras),
             ]
         )
 

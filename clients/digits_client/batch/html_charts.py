@@ -1,7 +1,5 @@
 """Charts of the HTML report: bars, a confusion matrix and a reliability diagram."""
 
-import numpy as np
-
 from .columns import DIGITS
 from .evaluation import OTHER_OUTCOMES, Evaluation
 
@@ -25,13 +23,19 @@ def confusion_table(evaluation: Evaluation) -> str:
     """
     names = [*map(str, DIGITS), *(name.replace("_", " ") for name in OTHER_OUTCOMES)]
     heads = "".join(f"<th>{name}</th>" for name in ("label", *names, "recall", "precision"))
-    wrong = evaluation.confusion.copy()
-    np.fill_diagonal(wrong, 0)
-    largest_wrong = max(int(wrong.max()), 1)
+    largest_wrong = max(
+        1,
+        *(
+            count
+            for digit in DIGITS
+            for column, count in enumerate(evaluation.confusion[digit])
+            if column != digit
+        ),
+    )
     rows = []
     for digit in DIGITS:
         counts = evaluation.confusion[digit]
-        total = max(int(counts.sum()), 1)
+        total = max(sum(counts), 1)
         cells = "".join(
             f'<td class="{"right" if column == digit else ""}{"" if count else "zero"}" '
             f'style="--share: {85 * count / (total if column == digit else largest_wrong):.1f}">'

@@ -86,7 +86,7 @@ def _charts(report: ReportData) -> Iterator[str]:
     yield bar_chart("Digits", [(str(digit), report.digits[digit]) for digit in DIGITS])
     width = 100 // CONFIDENCE_BINS
     confidence = [
-        (f"{index * width} to {(index + 1) * width} %", int(count))
+        (f"{index * width} to {(index + 1) * width} %", count)
         for index, count in enumerate(report.confidence)
     ]
     first = next((index for index, (_, count) in enumerate(confidence) if count), 0)

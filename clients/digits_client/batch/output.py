@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self, TextIO
 
@@ -89,11 +89,10 @@ class Output:
         """Yield the rows of the interrupted run that this one continues."""
         return iter(()) if self._path is None else read_rows(self.part, self._line_format)
 
-    def write(self, rows: Iterable[Row]) -> None:
+    def write(self, rows: Sequence[Row]) -> None:
         """Write rows, and pass them to the operating system at once."""
-        for row in rows:
-            self._writer.write(row)
-            self._has_rows = True
+        self._writer.write(rows)
+        self._has_rows = self._has_rows or bool(rows)
         self._out.flush()
 
     def finish(self, *, is_complete: bool) -> None:

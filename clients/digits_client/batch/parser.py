@@ -1,14 +1,12 @@
 """The arguments of ``digits-batch``, and its help."""
 
 import argparse
-import importlib.metadata
 from pathlib import Path
 from typing import Final, get_args
 
-import shtab
-
 from digits_client.bulk.retry import GIVE_UP_SECONDS
 from digits_client.cli.arguments import positive_number, share
+from digits_client.cli.exit_options import add_exit_options, complete_files
 from digits_client.cli.server_options import add_options
 
 from .columns import DIGITS
@@ -46,11 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    version = importlib.metadata.version("digits")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version}")
-    shtab.add_argument_to(
-        parser, "--print-completion", help="print a completion script for a shell"
-    )
+    add_exit_options(parser)
     _add_inputs(parser)
     add_options(parser, otherwise="else a private server for this run")
     parser.add_argument(
@@ -74,7 +68,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         "archive, or a member of one such as scans.zip/a.png; URL such as s3://bucket/scans; or - "
         "for a list of paths on standard input",
     )
-    _complete(paths, shtab.FILE)
+    complete_files(paths)
     group = parser.add_argument_group("input")
     lists = group.add_argument(
         "--files-from",
@@ -83,7 +77,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="list of paths, one per line; may be repeated",
     )
-    _complete(lists, shtab.FILE)
+    complete_files(lists)
     group.add_argument(
         "-0",
         "--null",
@@ -196,8 +190,4 @@ def _add_path(
     is_folder: bool = False,
 ) -> None:
     action = group.add_argument(flag, type=Path, metavar=placeholder, help=text)
-    _complete(action, shtab.DIRECTORY if is_folder else shtab.FILE)
-
-
-def _complete(action: argparse.Action, kind: object) -> None:
-    action.complete = kind  # type: ignore[attr-defined]  # the interface of shtab
+    complete_files(action, folders_only=is_folder)

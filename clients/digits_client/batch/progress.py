@@ -5,9 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol
-
-from tqdm import tqdm
+from typing import Final, Protocol
 
 from digits_client.sources import Item
 
@@ -68,8 +66,10 @@ class _NoProgress:
 
 class _Bar:
     def __init__(self, total: Total) -> None:
+        from tqdm import tqdm  # imported late: most runs of programs show no bar
+
         self._total = total
-        self._bar: tqdm[Any] = tqdm(unit=" images", unit_scale=False, leave=False)
+        self._bar = tqdm[None](unit=" images", unit_scale=False, leave=False)
 
     def update(self, counters: Counters) -> None:
         self._bar.total = self._total.count

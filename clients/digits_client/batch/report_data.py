@@ -5,8 +5,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-
 from .evaluation import Evaluation
 from .rows import Row
 
@@ -56,7 +54,7 @@ class ReportData:
         """Images by verdict, or ``failed``."""
         self.digits: Counter[int] = Counter()
         self.model_versions: Counter[str] = Counter()
-        self.confidence = np.zeros(CONFIDENCE_BINS, np.int64)
+        self.confidence = [0] * CONFIDENCE_BINS
         """Images recognized as a digit by confidence, in CONFIDENCE_BINS bins from 0 to 1."""
         self.unsure, self.not_digits, self.failed = (ContactSheet() for _ in range(3))
 

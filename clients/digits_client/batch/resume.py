@@ -2,10 +2,9 @@
 
 import hashlib
 import itertools
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-import numpy as np
 
 from digits_client.sources import Item
 
@@ -75,13 +74,15 @@ class _PathCounts:
     """Counts of paths, stored by 8-byte digest. Each path can be taken as often as it occurs."""
 
     def __init__(self, paths: Iterable[str]) -> None:
+        import numpy as np  # imported late: that takes a tenth of a second, and few runs need it
+
         digests = np.fromiter(map(_digest, paths), np.uint64)
         self._digests, self._counts = np.unique(digests, return_counts=True)
 
     def take(self, path: str) -> bool:
         """Take a path once, and return whether it was left."""
-        digest = np.uint64(_digest(path))
-        index = int(np.searchsorted(self._digests, digest))
+        digest = _digest(path)
+        index = bisect_left(self._digests, digest)
         if index == len(self._digests) or self._digests[index] != digest:
             return False
         if self._counts[index] == 0:

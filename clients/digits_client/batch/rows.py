@@ -1,17 +1,19 @@
 """The row of an image, which is written, counted, sorted by and reported."""
 
-from dataclasses import dataclass
-from typing import Self
+from typing import Final, NamedTuple, Self
 
+from digits_client.bulk.sender import BatchResult
 from digits_client.errors import DigitsError
-from digits_client.results import FileResult
+from digits_client.results import prediction_or_error, to_verdict
 
-DECIMALS = 4
+DECIMALS: Final = 4
 
 
-@dataclass(frozen=True)
-class Row:
-    """The result for one image. A row that is written and read back compares equal."""
+class Row(NamedTuple):
+    """The result for one image. A row that is written and read back has the same columns.
+
+    A named tuple, which is made and written in a fraction of the time of a dataclass.
+    """
 
     path: str
     verdict: str | None = None
@@ -23,18 +25,29 @@ class Row:
     model_version: str | None = None
     error: str | None = None
     probabilities: tuple[float, ...] = ()
-    """Probabilities of 0 to 9, rounded to DECIMALS places; optional in output, never read back."""
+    """Probabilities of 0 to 9; rounded in output, where they are optional, and never read back."""
 
     @classmethod
-    def of(cls, file: FileResult) -> Self:
-        """Return the row of a result."""
-        if isinstance(file.result, DigitsError):
-            return cls(file.path, error=str(file.result))
+    def of(cls, path: str, result: BatchResult, *, has_probabilities: bool = True) -> Self:
+        """Return the row of a result.
+
+        Args:
+            path: The path of the image.
+            result: The result for the image.
+            has_probabilities: Whether to include the probabilities.
+
+        Raises:
+            ServerFailureError: The result is not valid.
+        """
+        found = prediction_or_error(result)
+        if isinstance(found, DigitsError):
+            return cls(path, error=str(found))
         return cls(
-            path=file.path,
-            verdict=file.result.verdict.value,
-            digit=file.result.digit,
-            confidence=round(file.result.confidence, DECIMALS),
-            model_version=file.result.model_version,
-            probabilities=tuple(round(share, DECIMALS) for share in file.result.probabilities),
+            path,
+            to_verdict(found).value,
+            found.digit if found.HasField("digit") else None,
+            round(found.confidence, DECIMALS),
+            found.model_version,
+            None,
+            tuple(found.probabilities) if has_probabilities else (),
         )

@@ -8,7 +8,6 @@ from typing import BinaryIO, Self
 from digits_client.bulk.pipeline import recognize_items
 from digits_client.cli.server_options import ServerOptions
 
-from . import html_report
 from .counters import Counters
 from .evaluation import Evaluation
 from .failed_list import FailedList
@@ -78,7 +77,8 @@ class Run:
         """
         self._counters.restart_clock()
         async with server.client() as client:
-            self._max_image_bytes = (await client.model()).limits.max_image_bytes
+            limits = (await client.model()).limits
+            self._max_image_bytes = limits.max_image_bytes
             items = find_items(self._options, stdin)
             if self._options.resumes:
                 self._process(self._output.existing_rows(), is_resumed=True)
@@ -87,13 +87,21 @@ class Run:
                 as_json=self._options.has_json_progress,
                 total=lambda: Total(lambda: find_items_again(self._options)),
             )
+            has_probabilities = self._options.columns.need_probabilities
             batches = recognize_items(
-                client, items, give_up_seconds=self._options.give_up_seconds, stopping=stopping
+                client.sender,
+                items,
+                limits,
+                give_up_seconds=self._options.give_up_seconds,
+                stopping=stopping,
             )
             try:
                 async with contextlib.aclosing(batches):
                     async for batch in batches:
-                        rows = [Row.of(file) for file in batch]
+                        rows = [
+                            Row.of(path, result, has_probabilities=has_probabilities)
+                            for path, result in batch
+                        ]
                         self._output.write(rows)
                         self._process(rows)
                         progress.update(self._counters)
@@ -106,19 +114,17 @@ class Run:
             self._counters.add(row, is_resumed=is_resumed)
             if self._failed:
                 self._failed.add(row)
-            location = self._sort(row)
+            location = self._sort(self._sorter, row) if self._sorter else None
             label = self._labels.of(row.path) if self._labels else None
             if label is not None:
                 self._evaluation.add(row, label, location)
             if self._options.report:
                 self._report.add(row, location)
 
-    def _sort(self, row: Row) -> str | None:
+    def _sort(self, sorter: Sorter, row: Row) -> str | None:
         """Sort an image and return its new path, if any; a failure is only counted."""
-        if self._sorter is None:
-            return None
         try:
-            return self._sorter.place(row, self._max_image_bytes)
+            return sorter.place(row, self._max_image_bytes)
         except SortingError as error:
             self._first_sorting_error = self._first_sorting_error or str(error)
             self._unsorted_count += 1
@@ -135,6 +141,8 @@ class Run:
         if self._failed and is_complete:
             self._failed.finish()
         if self._options.report and (is_complete or self._counters.count):
+            from . import html_report  # imported late, because it needs NumPy and Pillow
+
             html_report.write(
                 self._options.report, self._report, self._counters, self._max_image_bytes
             )

@@ -55,7 +55,7 @@ def _measure(options: Options) -> Result:
     def print_start(model: Model) -> None:
         workload = options.workload
         print(f"{workload}; at most {workload.max_seconds:.0f} s")
-        print(f"server {server.address}, model {model.version}", flush=True)
+        print(f"server {server.address}, model {model.title}", flush=True)
 
     def print_repeat(progress: Progress) -> None:
         nonlocal repeat_count

@@ -34,8 +34,16 @@ def _rows(figures: Figures) -> dict[str, float | None]:
 
 
 def _differences(baseline: Baseline, result: Result) -> list[str]:
-    before = {**baseline.settings, "model": baseline.model_version}
-    now = {**settings(result), "model": result.model_version}
+    before = {
+        **baseline.settings,
+        "model": baseline.model_version,
+        "precision": baseline.model_precision,
+    }
+    now = {
+        **settings(result),
+        "model": result.model_version,
+        "precision": result.model_precision,
+    }
     return [
         f"different {name}: {before.get(name)} before, {value} now"
         for name, value in now.items()

@@ -1,13 +1,11 @@
 """The arguments of ``digits-bench``, and its help."""
 
 import argparse
-import importlib.metadata
 from pathlib import Path
 from typing import Final
 
-import shtab
-
 from digits_client.cli.arguments import non_negative_number, positive_number, share, whole_number
+from digits_client.cli.exit_options import add_exit_options, complete_files
 from digits_client.cli.server_options import add_options
 
 from .image_kinds import ImageKind
@@ -53,11 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    version = importlib.metadata.version("digits")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version}")
-    shtab.add_argument_to(
-        parser, "--print-completion", help="print a completion script for a shell"
-    )
+    add_exit_options(parser)
     add_options(parser, otherwise="else a private server for this run")
     _add_load(parser)
     _add_images(parser)
@@ -134,7 +128,7 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
     folder = source.add_argument(
         "--folder", type=Path, metavar="DIR", help="send the first 1,000 image files of a folder"
     )
-    folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]  # shtab's interface
+    complete_files(folder, folders_only=True)
     group.add_argument(
         "--images",
         type=_count,
@@ -184,7 +178,7 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         ("--compare", "OLD.json", "compare with an earlier --json file, in text and --plot"),
     ):
         action = group.add_argument(flag, type=Path, metavar=placeholder, help=text)
-        action.complete = shtab.FILE  # type: ignore[attr-defined]
+        complete_files(action)
     group.add_argument(
         "--max-errors",
         type=share,

@@ -89,6 +89,7 @@ class Result:
     server: ServerOptions
     workload: Workload
     model_version: str
+    model_precision: str
     recordings: Sequence[Recording]
     """The recording of each repeat; at least one."""
     convergence: Sequence[float]

@@ -29,7 +29,11 @@ def to_json(result: Result) -> dict[str, Any]:
         "format": FORMAT,
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "settings": settings(result),
-        "server": {"address": result.server.address, "model_version": result.model_version},
+        "server": {
+            "address": result.server.address,
+            "model_version": result.model_version,
+            "model_precision": result.model_precision,
+        },
         "machine": {
             "system": platform.platform(),
             "processor": _cpu_model(),
@@ -73,6 +77,7 @@ class Baseline:
 
     settings: dict[str, Any]
     model_version: str
+    model_precision: str
     is_stable: bool
     figures: Figures
     latency: Histogram
@@ -91,6 +96,8 @@ class Baseline:
             return cls(
                 settings=content["settings"],
                 model_version=content["server"]["model_version"],
+                # Results without it are from servers that knew only this one.
+                model_precision=content["server"].get("model_precision", "float32"),
                 is_stable=content["is_stable"],
                 figures=Figures(**content["result"]),
                 latency=Histogram.from_json(content["histogram"]),

@@ -69,7 +69,9 @@ def run_load(
         recordings = recordings[: len(values)]
     if not recordings:
         raise KeyboardInterrupt
-    return Result(server, workload, model.version, recordings, values, is_interrupted)
+    return Result(
+        server, workload, model.version, model.precision, recordings, values, is_interrupted
+    )
 
 
 async def _get_model(server: ServerOptions) -> Model:

@@ -2,18 +2,22 @@
 
 import asyncio
 import itertools
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 from digits_client.errors import InvalidImageError
-from digits_client.images import MAX_BATCH_BYTES, MAX_BATCH_IMAGES
-from digits_client.results import FileResult, Limits
+from digits_client.images import MAX_BATCH_BYTES
+from digits_client.results import Limits
 from digits_client.sources import Item
 
+from .group_size import GroupSize
 from .prefetch import Prefetcher
-from .retry import GIVE_UP_SECONDS, BatchClient, RetryingClient
+from .retry import GIVE_UP_SECONDS, RetryingClient
+from .sender import BatchResult, BatchSender
+
+PathAndResult = tuple[str, BatchResult]
 
 # Enough to keep the server busy while results are written and files are read.
 MESSAGES_IN_FLIGHT: Final = 4
@@ -24,19 +28,21 @@ _OVERHEAD_BYTES: Final = 2**12
 
 
 async def recognize_items(
-    client: BatchClient,
+    sender: BatchSender,
     items: Iterable[Item],
+    limits: Limits,
     *,
     give_up_seconds: float = GIVE_UP_SECONDS,
     stopping: asyncio.Event | None = None,
-) -> AsyncGenerator[list[FileResult], None]:
-    """Yield the result of each item, several at a time, in the order of the items.
+) -> AsyncGenerator[list[PathAndResult], None]:
+    """Yield the path and the result of each item, several at a time, in the order of the items.
 
     Only the images in flight are in memory, however many items there are.
 
     Args:
-        client: The client that sends the images.
+        sender: Sends the images.
         items: The items, iterated in a thread.
+        limits: The limits of the server.
         give_up_seconds: The longest time without a response, once the server was reached.
         stopping: Once set, no more items are taken; those in flight are still recognized.
 
@@ -44,17 +50,16 @@ async def recognize_items(
         DigitsError: The server is unreachable, sent no response for ``give_up_seconds``, or
             denied access. The results until then have been yielded.
     """
-    limits = MessageLimits.within((await client.model()).limits)
-    recognizer = _GroupRecognizer(RetryingClient(client, give_up_seconds), limits)
-    groups = Prefetcher(items, limits.image_count)
+    recognizer = _GroupRecognizer(RetryingClient(sender, give_up_seconds), limits)
+    groups = Prefetcher(items)
     stop = asyncio.ensure_future((stopping or asyncio.Event()).wait())
     next_group: asyncio.Task[list[Item]] | None = None
-    in_flight: deque[asyncio.Task[list[FileResult]]] = deque()
+    in_flight: deque[asyncio.Task[list[PathAndResult]]] = deque()
     has_more = True
     try:
         while has_more or in_flight:
             if has_more and next_group is None and len(in_flight) < GROUPS_AHEAD:
-                next_group = asyncio.create_task(groups.next())
+                next_group = asyncio.create_task(groups.next(recognizer.group_size.value))
             await asyncio.wait(
                 {
                     task
@@ -80,45 +85,34 @@ async def recognize_items(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@dataclass(frozen=True)
-class MessageLimits:
-    """The limits of one message."""
-
-    image_count: int
-    byte_count: int
-    image_bytes: int
-    """The limit of one image; one that exceeds ``byte_count`` has a message to itself."""
-
-    @classmethod
-    def within(cls, limits: Limits) -> Self:
-        """Return the limits that respect those of a server."""
-        return cls(
-            image_count=min(MAX_BATCH_IMAGES, limits.max_batch_images),
-            byte_count=min(MAX_BATCH_BYTES, limits.max_message_bytes - _OVERHEAD_BYTES),
-            image_bytes=limits.max_image_bytes,
-        )
-
-
 class _GroupRecognizer:
     """Reads groups of items and recognizes them, with a few messages in flight."""
 
-    def __init__(self, client: RetryingClient, limits: MessageLimits) -> None:
+    def __init__(self, client: RetryingClient, limits: Limits) -> None:
         self._client = client
-        self._limits = limits
         self._slots = asyncio.Semaphore(MESSAGES_IN_FLIGHT)
+        self._image_bytes = limits.max_image_bytes
+        # An image that is larger than this has a message to itself.
+        self._message_bytes = min(MAX_BATCH_BYTES, limits.max_message_bytes - _OVERHEAD_BYTES)
+        self.group_size = GroupSize(limits.max_batch_images)
 
-    async def recognize(self, group: list[Item]) -> list[FileResult]:
+    async def recognize(self, group: list[Item]) -> list[PathAndResult]:
         """Return the results of a group. Only as much of it is read as one message carries."""
-        results: list[FileResult] = []
+        start = time.monotonic()
+        has_queued = False
+        results: list[PathAndResult] = []
         while len(results) < len(group):
-            contents = await asyncio.to_thread(self._read, group[len(results) :])
+            items = group[len(results) :]
+            contents = await asyncio.to_thread(self._read, items)
             images = [content for content in contents if isinstance(content, bytes)]
+            has_queued = has_queued or self._slots.locked()
             async with self._slots:
                 recognized = iter(await self._client.recognize(images))
             results += [
-                FileResult(item.path, next(recognized) if isinstance(content, bytes) else content)
-                for item, content in zip(group[len(results) :], contents, strict=False)
+                (item.path, next(recognized) if isinstance(content, bytes) else content)
+                for item, content in zip(items, contents, strict=False)
             ]
+        self.group_size.adapt(time.monotonic() - start, has_queued=has_queued)
         return results
 
     def _read(self, items: list[Item]) -> list[bytes | InvalidImageError]:
@@ -127,12 +121,12 @@ class _GroupRecognizer:
         byte_count = 0
         for item in items:
             try:
-                content = item.read(self._limits.image_bytes)
+                content = item.read(self._image_bytes)
             except InvalidImageError as error:
                 contents.append(error)
                 continue
             byte_count += len(content)
-            if byte_count > self._limits.byte_count and len(content) < byte_count:
+            if byte_count > self._message_bytes and len(content) < byte_count:
                 break  # the next message reads this item again
             contents.append(content)
         return contents

@@ -15,27 +15,26 @@ class Prefetcher:
     not delay the exit of the process.
     """
 
-    def __init__(self, items: Iterable[Item], group_size: int) -> None:
-        """Start the thread; to be called in the event loop.
-
-        Args:
-            items: The items, iterated in the thread.
-            group_size: The number of items in a group; the last group may have fewer.
-        """
+    def __init__(self, items: Iterable[Item]) -> None:
+        """Start the thread, which iterates the items; to be called in the event loop."""
         self._items = iter(items)
-        self._group_size = group_size
+        self._group_size = 0
         self._requests = threading.Semaphore(0)
         self._is_closed = False
         self._loop = asyncio.get_running_loop()
         self._next: asyncio.Future[list[Item]] = self._loop.create_future()
         threading.Thread(target=self._run, daemon=True, name="items").start()
 
-    async def next(self) -> list[Item]:
-        """Return the next group; an empty one after the last item.
+    async def next(self, group_size: int) -> list[Item]:
+        """Return the next items; none after the last one.
+
+        Args:
+            group_size: The number of items; the last group may have fewer.
 
         Raises:
             Exception: The iterator raised it.
         """
+        self._group_size = group_size
         self._next = self._loop.create_future()
         self._requests.release()
         return await self._next

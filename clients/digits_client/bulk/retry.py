@@ -10,8 +10,8 @@ no access, unknown method            do not retry
 import asyncio
 import random
 import time
-from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final
 
 import grpc
 
@@ -23,7 +23,8 @@ from digits_client.errors import (
     ServerFailureError,
     UnavailableError,
 )
-from digits_client.results import Model, Prediction
+
+from .sender import BatchResult, BatchSender
 
 GIVE_UP_SECONDS: Final = 60.0
 """The default for the longest time without a response to any message."""
@@ -37,20 +38,6 @@ _LONGEST_WAIT_SECONDS: Final = 5.0
 _FAILURE_ATTEMPTS: Final = 3
 _NOT_RETRIED: Final = frozenset({grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND})
 
-Results = list[Prediction | DigitsError]
-
-
-class BatchClient(Protocol):
-    """The part of a client that bulk runs use; ``AsyncClient`` implements it."""
-
-    async def recognize_batch(
-        self, images: Iterable[bytes], *, timeout_seconds: float | None = None
-    ) -> Results:
-        """Return the prediction or the error of each image, in order."""
-
-    async def model(self) -> Model:
-        """Return the server's model and its limits."""
-
 
 class RetryingClient:
     """Recognizes batches, retrying while the server is unavailable.
@@ -59,18 +46,18 @@ class RetryingClient:
     has come back do not all call at the same time.
     """
 
-    def __init__(self, client: BatchClient, give_up_seconds: float = GIVE_UP_SECONDS) -> None:
-        """Wrap a client.
+    def __init__(self, sender: BatchSender, give_up_seconds: float = GIVE_UP_SECONDS) -> None:
+        """Wrap a sender.
 
         Args:
-            client: The client that sends the batches.
+            sender: Sends the batches.
             give_up_seconds: The longest time without a response to any message.
         """
-        self._client = client
+        self._sender = sender
         self._give_up_seconds = give_up_seconds
         self._last_response_at = time.monotonic()
 
-    async def recognize(self, images: Sequence[bytes]) -> Results:
+    async def recognize(self, images: Sequence[bytes]) -> list[BatchResult]:
         """Return the result of each image, in order: its prediction or its own error.
 
         Args:
@@ -82,14 +69,12 @@ class RetryingClient:
         """
         return await self._recognize(images, time.monotonic()) if images else []
 
-    async def _recognize(self, images: Sequence[bytes], started_at: float) -> Results:
+    async def _recognize(self, images: Sequence[bytes], started_at: float) -> list[BatchResult]:
         attempts = 0
         while True:
             attempts += 1
             try:
-                results = await self._client.recognize_batch(
-                    images, timeout_seconds=MESSAGE_SECONDS
-                )
+                results = await self._sender.send(images, MESSAGE_SECONDS)
             except (UnavailableError, DeadlineError, OverloadedError) as error:
                 if isinstance(error, OverloadedError) and error.retry_after_seconds is None:
                     return await self._bisect(images, started_at, error)
@@ -110,7 +95,7 @@ class RetryingClient:
 
     async def _bisect(
         self, images: Sequence[bytes], started_at: float, error: DigitsError
-    ) -> Results:
+    ) -> list[BatchResult]:
         """Recognize each half on its own; a single image gets the error as its result."""
         if len(images) == 1:
             return [error]

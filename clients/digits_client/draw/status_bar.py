@@ -19,6 +19,7 @@ class StatusBar(ttk.Frame):
         super().__init__(parent)
         self._theme = theme
         self._tone = Tone.PLAIN
+        self._precision = ""
         self._notice_timer: str | None = None
         self._dot = ttk.Label(self, text="●")
         self._text = ttk.Label(self, anchor="w", justify="left")
@@ -62,13 +63,15 @@ class StatusBar(ttk.Frame):
             self._model.configure(text="")
         self.apply_theme()
 
-    def show_model(self, version: str) -> None:
-        """Show the version of the model, before its first prediction."""
-        self._model.configure(text=f"model {version}")
+    def show_model(self, version: str, precision: str) -> None:
+        """Show the version and the precision of the model, before its first prediction."""
+        self._precision = precision
+        self._model.configure(text=self._model_text(version))
 
     def show_round_trip(self, model_version: str, seconds: float) -> None:
         """Show the version of the model and the round-trip time of its last prediction."""
-        self._model.configure(text=f"model {model_version} · {milliseconds(seconds)}")
+        text = f"{self._model_text(model_version)} · {milliseconds(seconds)}"
+        self._model.configure(text=text)
 
     def offer(self, label: str | None, action: Callable[[], None] | None = None) -> None:
         """Offer an action about the connection; None removes the offer."""
@@ -88,6 +91,9 @@ class StatusBar(ttk.Frame):
     def apply_theme(self) -> None:
         """Color the dot by the theme."""
         self._dot.configure(foreground=self._theme.palette.tones[self._tone])
+
+    def _model_text(self, version: str) -> str:
+        return f"model {version} {self._precision}".rstrip()
 
     def _clear_notice(self) -> None:
         self._notice_timer = None

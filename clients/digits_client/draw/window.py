@@ -219,7 +219,7 @@ class DrawWindow:
                 self.status.offer(None)
             case Connected(_, model):
                 self.status.offer(None)
-                self.status.show_model(model.version)
+                self.status.show_model(model.version, model.precision)
                 if self._live:
                     self.panel.show(view_model.NO_PREDICTION, None)
                     self._send()

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Final, NamedTuple
 
 from digits_client.errors import InvalidImageError
 
-from . import tars, zips
 from .items import Item, UnreadableItem, read_error, short_reason
 
 _ZIP: Final = ".zip"
@@ -53,18 +53,18 @@ def members(archive: str) -> Iterator[tuple[str, Item]]:
             to follow its path.
     """
     try:
-        yield from zips.members(archive) if _is_zip(archive) else tars.members(archive)
+        yield from _reader(archive).members(archive)
     except Exception as error:  # noqa: BLE001 - a forged archive can raise anything in a parser
         raise _archive_error(error) from None
 
 
 def find_member(inside: ArchivePath) -> Item | None:
     """Return the member of an archive with exactly this path, or None."""
-    find = zips.find_member if _is_zip(inside.archive) else tars.find_member
     try:
-        return find(*inside)
+        found: Item | None = _reader(inside.archive).find_member(*inside)
     except Exception as error:  # noqa: BLE001 - as above
         return UnreadableItem("/".join(inside), str(_archive_error(error)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,15 @@ class NamedMember:
         return member.read(limit_bytes)
 
 
-def _is_zip(archive: str) -> bool:
-    return archive.lower().endswith(_ZIP)
+def _reader(archive: str) -> ModuleType:
+    """Return the module that reads an archive, imported late because most runs read none."""
+    if archive.lower().endswith(_ZIP):
+        from . import zips
+
+        return zips
+    from . import tars
+
+    return tars
 
 
 def _archive_error(error: Exception) -> InvalidImageError:

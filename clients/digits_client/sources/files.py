@@ -2,15 +2,14 @@
 
 import os
 import stat
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from digits_client.errors import InvalidImageError
 
 from .items import NOT_A_FILE, check_content, check_size, read_error
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A file, which need not exist."""
 
     path: str
@@ -20,10 +19,15 @@ class File:
         try:
             size_bytes = stat_regular_file(self.path).st_size
             check_size(size_bytes, limit_bytes)
-            with open(self.path, "rb") as file:  # noqa: PTH123 - paths stay strings
-                content = file.read(size_bytes + 1)
-                if len(content) > size_bytes:  # it grows, or its file system reports no sizes
-                    content += file.read(limit_bytes - size_bytes)
+            # Without the buffer of ``open``, a small file takes half the time.
+            file = os.open(self.path, os.O_RDONLY)
+            try:
+                content = os.read(file, size_bytes + 1)
+            finally:
+                os.close(file)
+            if len(content) != size_bytes:  # it changes, or its file system reports no sizes
+                with open(self.path, "rb") as whole:  # noqa: PTH123 - paths stay strings
+                    content = whole.read(limit_bytes + 1)
         except (OSError, ValueError) as error:  # ValueError: a path that contains NUL
             raise read_error(error) from None
         return check_content(content, limit_bytes)

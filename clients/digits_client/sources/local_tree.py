@@ -32,11 +32,16 @@ class LocalTree:
         real_folder = os.path.realpath(folder)
         if self._is_excluded(real_folder):
             return
+        parents_and_names = map(os.path.split, self._excluded_paths)
+        names = {name for parent, name in parents_and_names if parent == real_folder}
         for entry in entries:
-            path = os.path.join(real_folder, entry.name)  # noqa: PTH118 - paths stay strings
-            real = os.path.realpath(path) if entry.kind == "link" else path
-            if not self._excluded_paths.intersection((path, real)):
-                yield entry
+            if entry.name in names:
+                continue
+            if entry.kind == "link":
+                path = os.path.join(real_folder, entry.name)  # noqa: PTH118 - paths stay strings
+                if os.path.realpath(path) in self._excluded_paths:
+                    continue
+            yield entry
 
     def _is_excluded(self, real_folder: str) -> bool:
         """Return whether a folder, or one above it, is excluded."""

@@ -7,7 +7,6 @@ import mimetypes
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import IO, Any, Final
 
 from digits_client.errors import InvalidImageError
@@ -17,6 +16,7 @@ from .files import File
 from .items import Item, check_content, check_size, read_error
 from .scandir import Entry, Kind
 
+_NOT_FOUND: Final = 404  # of HTTP
 _URL: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _WEB: Final = re.compile(r"https?://[^/]*", re.IGNORECASE)
 # In a web address, a question mark starts the query.
@@ -150,7 +150,5 @@ def _store_error(error: Exception) -> InvalidImageError:
     cause = error.__cause__
     # The web driver raises FileNotFoundError for every failure; its cause has the real reason.
     if isinstance(cause, Exception) and type(cause).__module__.startswith("aiohttp."):
-        return read_error(
-            error if getattr(cause, "status", None) == HTTPStatus.NOT_FOUND else cause
-        )
+        return read_error(error if getattr(cause, "status", None) == _NOT_FOUND else cause)
     return read_error(error)

@@ -38,6 +38,7 @@ class Tree(Protocol):
 @dataclass(slots=True)
 class _Level:
     path: str
+    prefix: str  # of the paths in it
     state: GlobState
     entries: Iterator[Entry]
 
@@ -65,7 +66,7 @@ class Walk:
             state: The state of the glob in this folder.
         """
         # A list instead of recursion: folders may be nested deeper than the call stack.
-        levels = [_Level(root, state, self._tree.entries(root))]
+        levels = [self._level(root, state)]
         while levels:
             level = levels[-1]
             try:
@@ -78,15 +79,19 @@ class Walk:
             if entry is None:
                 levels.pop()
                 continue
-            path = os.path.join(level.path, entry.name)  # noqa: PTH118 - paths stay strings
+            path = level.prefix + entry.name
             if self._is_folder(path, entry, level.state):
                 if folder_state := self._enter(path, entry.name, level.state):
-                    levels.append(_Level(path, folder_state, self._tree.entries(path)))
+                    levels.append(self._level(path, folder_state))
             elif self._tree.is_archive(path):
                 if archive_state := self._enter(path, entry.name, level.state):
                     yield from self.walk_archive(path, archive_state)
             elif self._accepts(path, entry.name, level.state):
                 yield self._tree.item(path)
+
+    def _level(self, path: str, state: GlobState) -> _Level:
+        prefix = os.path.join(path, "")  # noqa: PTH118 - paths stay strings: there may be many
+        return _Level(path, prefix, state, self._tree.entries(path))
 
     def walk_archive(self, archive: str, state: GlobState) -> Iterator[Item]:
         """Yield the files in an archive, in the archive's order.

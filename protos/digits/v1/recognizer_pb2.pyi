@@ -124,16 +124,18 @@ class GetModelResponse(_message.Message):
     def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("version", "labels", "mnist_test_accuracy", "frame_recipe")
+    __slots__ = ("version", "labels", "mnist_test_accuracy", "frame_recipe", "precision")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     MNIST_TEST_ACCURACY_FIELD_NUMBER: _ClassVar[int]
     FRAME_RECIPE_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
     version: str
     labels: _containers.RepeatedScalarFieldContainer[str]
     mnist_test_accuracy: float
     frame_recipe: str
-    def __init__(self, version: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., mnist_test_accuracy: _Optional[float] = ..., frame_recipe: _Optional[str] = ...) -> None: ...
+    precision: str
+    def __init__(self, version: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., mnist_test_accuracy: _Optional[float] = ..., frame_recipe: _Optional[str] = ..., precision: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_image_bytes", "max_image_pixels", "max_batch_images", "max_message_bytes")

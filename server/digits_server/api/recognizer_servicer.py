@@ -13,6 +13,7 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_server.errors import InvalidArgumentError, ServerError
 from digits_server.inference.admission import Admission
 from digits_server.inference.recognizer import Recognizer
+from digits_server.models.manifest import ACCURACY_METRICS
 from digits_server.models.predictions import NO_DIGIT, Predictions, Verdict
 from digits_server.preprocessing.framing import EncodedImage, RawImage, SourceImage
 
@@ -105,12 +106,14 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
     ) -> pb.GetModelResponse:
         """Describe the served model and the limits."""
         manifest = self._recognizer.manifest
+        precision = self._recognizer.model.precision
         return pb.GetModelResponse(
             model=pb.Model(
                 version=manifest.version,
                 labels=manifest.labels,
-                mnist_test_accuracy=manifest.metrics["mnist_test_accuracy"],
+                mnist_test_accuracy=manifest.metrics[ACCURACY_METRICS[precision]],
                 frame_recipe=manifest.frame_recipe,
+                precision=precision,
             ),
             limits=pb.Limits(
                 max_image_bytes=self._limits.image.max_bytes,

@@ -2,19 +2,30 @@
 
     <models dir>/<version>/manifest.json
     <models dir>/<version>/model.tflite
+    <models dir>/<version>/model.int8.tflite (optional)
 
 A version is a positive integer. Its folder never changes once it exists.
 """
 
 from .loaded import LoadedModel
-from .manifest import LABELS, MANIFEST_FILE, MODEL_FILE, Manifest, sha256
+from .manifest import (
+    ACCURACY_METRICS,
+    LABELS,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    MODEL_FILES,
+    Manifest,
+    sha256,
+)
 from .registry import load_folder, versions
 from .watcher import ModelWatcher
 
 __all__ = [
+    "ACCURACY_METRICS",
     "LABELS",
     "MANIFEST_FILE",
     "MODEL_FILE",
+    "MODEL_FILES",
     "LoadedModel",
     "Manifest",
     "ModelWatcher",

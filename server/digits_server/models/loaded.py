@@ -17,6 +17,8 @@ class LoadedModel:
     manifest: Manifest
     engines: tuple[Engine, ...]
     """One for each thread that may call the model at the same time."""
+    precision: str = "float32"
+    """A key of ``MODEL_FILES``: the precision of the file that the engines run."""
 
     @property
     def image_seconds(self) -> float:

@@ -11,6 +11,10 @@ from digits_server.errors import ModelError
 
 MANIFEST_FILE: Final = "manifest.json"
 MODEL_FILE: Final = "model.tflite"
+MODEL_FILES: Final = {"float32": MODEL_FILE, "int8": "model.int8.tflite"}
+"""The file for each precision; a model may have only the one for float32."""
+ACCURACY_METRICS: Final = {"float32": "mnist_test_accuracy", "int8": "int8_mnist_test_accuracy"}
+"""The metric with each file's accuracy on MNIST's test set."""
 LABELS: Final = tuple("0123456789")
 
 
@@ -37,7 +41,7 @@ class Manifest:
     """
 
     metrics: dict[str, float]
-    """Measured at export: ``mnist_test_accuracy`` and others, as shares of 1."""
+    """Measured at export: ``ACCURACY_METRICS`` of the files and others, as shares of 1."""
 
     training: dict[str, Any]
     """The training: command, commit, data checksums, settings with the seed."""
@@ -96,12 +100,15 @@ class Manifest:
         for name in ("metrics", "files"):  # a list would fail only when it is used
             if not isinstance(getattr(self, name), dict):
                 raise TypeError(f"{name} is not an object")
-        if "mnist_test_accuracy" not in self.metrics:
-            raise ValueError("metrics has no mnist_test_accuracy")
-        if not 0 <= self.metrics["mnist_test_accuracy"] <= 1:
-            raise ValueError("mnist_test_accuracy is not in 0..1")
         if MODEL_FILE not in self.files:
             raise ValueError(f"files has no {MODEL_FILE}")
+        for precision, metric in ACCURACY_METRICS.items():
+            if MODEL_FILES[precision] not in self.files:
+                continue
+            if metric not in self.metrics:
+                raise ValueError(f"metrics has no {metric}")
+            if not 0 <= self.metrics[metric] <= 1:
+                raise ValueError(f"{metric} is not in 0..1")
 
 
 def sha256(path: Path) -> str:

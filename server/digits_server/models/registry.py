@@ -13,7 +13,7 @@ from digits_server.preprocessing.normalize import FRAME_RECIPE, normalize
 
 from .engine import DIGIT_COUNT, Engine, LiteRtEngine
 from .loaded import LoadedModel
-from .manifest import MODEL_FILE, Manifest
+from .manifest import MODEL_FILES, Manifest
 
 logger = logging.getLogger(__name__)
 
@@ -37,16 +37,18 @@ def versions(models_dir: Path) -> list[int]:
     return sorted((int(name) for name in names if _is_version(name)), reverse=True)
 
 
-def load_folder(folder: Path, cores: int = 1) -> LoadedModel:
+def load_folder(folder: Path, cores: int = 1, precision: str = "float32") -> LoadedModel:
     """Load a model folder: check files and frame recipe, warm up every batch size, self-test.
 
     Args:
         folder: Folder of one version.
         cores: Number of threads that may call the model at the same time, each with an engine.
+        precision: A key of ``MODEL_FILES``: which of the model's files to load.
 
     Raises:
-        ModelError: The folder is incomplete or altered, was made for another frame recipe, is
-            not a LiteRT model of the right shapes, or fails the self-test.
+        ModelError: The folder is incomplete or altered, has no file for the precision, was made
+            for another frame recipe, is not a LiteRT model of the right shapes, or fails the
+            self-test.
     """
     manifest = Manifest.read(folder)
     if manifest.frame_recipe != FRAME_RECIPE:
@@ -54,21 +56,25 @@ def load_folder(folder: Path, cores: int = 1) -> LoadedModel:
             f"{folder} was trained with the frame recipe {manifest.frame_recipe!r}; "
             f"this server uses {FRAME_RECIPE!r}"
         )
+    file = MODEL_FILES[precision]
+    if file not in manifest.files:
+        raise ModelError(f"{folder} has no {file}, so it cannot be served in {precision}")
     start = time.perf_counter()
     # The bytes that are checked are the bytes that are loaded, even if the file changes meanwhile.
-    content = manifest.read_file(folder, MODEL_FILE)
+    content = manifest.read_file(folder, file)
     try:
         engines = tuple(LiteRtEngine(content, 1, manifest.temperature) for _ in range(cores))
         _self_test(engines[0])
     except ModelError as error:
-        raise ModelError(f"{folder / MODEL_FILE} cannot be served: {error}") from error
+        raise ModelError(f"{folder / file} cannot be served: {error}") from error
     logger.info(
-        "model %s loaded and self-tested in %.0f ms; first call of each batch size: %s",
+        "model %s (%s) loaded and self-tested in %.0f ms; first call of each batch size: %s",
         manifest.version,
+        precision,
         (time.perf_counter() - start) * 1000,
         ", ".join(f"{size}: {s * 1000:.1f} ms" for size, s in engines[0].warm_up_seconds.items()),
     )
-    return LoadedModel(manifest, engines)
+    return LoadedModel(manifest, engines, precision)
 
 
 def _self_test(engine: Engine) -> None:

@@ -36,6 +36,7 @@ class ModelWatcher:
         pinned_version: int,
         cores: int,
         metrics: Metrics,
+        precision: str = "float32",
     ) -> None:
         """Create a watcher that has loaded nothing yet.
 
@@ -44,11 +45,13 @@ class ModelWatcher:
             pinned_version: The only version to serve; 0 for the highest.
             cores: Number of threads that may call a model at the same time.
             metrics: Metrics in which loads and rejected versions are counted.
+            precision: A key of ``MODEL_FILES``. A version without that file is rejected.
         """
         self._models_dir = models_dir
         self._pinned_version = pinned_version
         self._cores = cores
         self._metrics = metrics
+        self._precision = precision
         self._served: LoadedModel | None = None
         self._rejected: dict[int, tuple[_Signature, str]] = {}
         self._check_lock = asyncio.Lock()
@@ -153,7 +156,7 @@ class ModelWatcher:
         if version in self._rejected and self._rejected[version][0] == signature:
             return None
         try:
-            model = load_folder(folder, self._cores)
+            model = load_folder(folder, self._cores, self._precision)
         except ModelError as error:
             self._rejected[version] = (signature, str(error))
             self._metrics.model_loads.labels("rejected").inc()

@@ -85,6 +85,12 @@ class Metrics:
         self.model_version = Gauge(
             "digits_model_version", "The model version that is served.", registry=self.registry
         )
+        self.model_precision = Gauge(
+            "digits_model_precision",
+            "1, labelled with the precision in which the model is served: float32 or int8.",
+            ["precision"],
+            registry=self.registry,
+        )
         self.model_loads = Counter(
             "digits_model_loads",
             "Attempts to load a model folder, by result: loaded or rejected.",

@@ -56,7 +56,7 @@ def decode(encoded: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
         _check_size(_ENCODED, *size, limits)
         pixels = decode_fast_png(encoded)
         if pixels is not None:
-            return pixels
+            return pixels if pixels.ndim == 2 else _to_gray(Image.fromarray(pixels))
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             _check_size(_ENCODED, image.width, image.height, limits)
@@ -134,9 +134,11 @@ def _reduce_to_8_bits(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 def _compose_on_paper(image: Image.Image) -> NDArray[np.uint8]:
     """Put an image with transparency on white or black paper, whichever contrasts with its ink."""
-    gray_alpha = np.asarray(image.convert("RGBA").convert("LA"), np.float32)  # (H, W, 2)
-    gray, alpha = gray_alpha[..., 0], gray_alpha[..., 1] / 255
+    bands = image.convert("RGBA").convert("LA").split()
+    gray, alpha = (np.asarray(band, np.float32) for band in bands)
+    alpha /= np.float32(255)
+    ink = gray * alpha
     opacity = float(alpha.sum())
-    ink_is_light = opacity > 0 and float((gray * alpha).sum()) / opacity > 127
+    ink_is_light = opacity > 0 and float(ink.sum()) / opacity > 127
     paper = np.float32(0 if ink_is_light else 255)
-    return np.asarray(gray * alpha + paper * (1 - alpha) + 0.5, np.uint8)
+    return np.asarray(ink + paper * (1 - alpha) + 0.5, np.uint8)

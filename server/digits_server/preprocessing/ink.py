@@ -4,6 +4,8 @@ The result is the amount of ink at each pixel, with everything except the digit 
 here are uint8, 1 at ink and 0 elsewhere.
 """
 
+import functools
+import math
 from typing import Final
 
 import cv2
@@ -11,7 +13,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from .contrast import LIGHT_SIDE, Contrast, histogram, measure_contrast, quantile
+from .contrast import LIGHT_SIDE, Contrast, measure_contrast, top_and_median
 
 # Ink must differ from the paper by at least this many levels, and by this many standard
 # deviations of the paper's grain.
@@ -28,6 +30,7 @@ MIN_EXTENT_SHARE: Final = 0.03
 MIN_EXTENT_PIXELS: Final = 3
 
 _LEVELS: Final = np.arange(256, dtype=np.float32)
+_SQUARE: Final = np.ones((3, 3), np.uint8)
 
 
 def find_ink(gray: NDArray[np.uint8]) -> NDArray[np.float32] | None:
@@ -53,20 +56,23 @@ def find_ink(gray: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         return None
     box = np.s_[top : top + height, left : left + width]
     # The soft edge of a stroke lies outside the mask. Below a tenth of full ink is paper.
-    with_edges = cv2.dilate(mask[box], np.ones((3, 3), np.uint8))
-    ink_of_level = np.clip(_LEVELS * np.float32(1.25 / full_ink) - np.float32(0.125), 0, 1)
-    return np.asarray(cv2.LUT(pixels[box] * with_edges, ink_of_level), np.float32)
+    with_edges = cv2.dilate(mask[box], _SQUARE)
+    return np.asarray(cv2.LUT(pixels[box] * with_edges, _ink_of_level(full_ink)), np.float32)
+
+
+@functools.cache  # full ink has at most 256 values
+def _ink_of_level(full_ink: float) -> NDArray[np.float32]:
+    """Return the ink, (256,) from 0 to 1, at pixels of each contrast."""
+    ink = _LEVELS * np.float32(1.25 / full_ink) - np.float32(0.125)
+    return np.asarray(np.clip(ink, 0, 1), np.float32)
 
 
 def _ink_levels(smooth: MatLike, contrast: Contrast) -> tuple[float, float] | None:
     """Return the contrast of full ink and the contrast where ink starts, or None without ink."""
-    height, width = contrast.shape
-    counts = histogram(smooth)
-    counts[0] += height * width - smooth.size
+    pixel_count, longer_side = math.prod(contrast.shape), max(contrast.shape)
     # The very darkest pixels may be a speck. A digit has at least this many dark pixels.
-    dark_count = min(height * width, max(4, max(height, width) // 8))
-    full_ink = quantile(counts, 1 - dark_count / (height * width))
-    paper = quantile(counts, 0.5)
+    dark_count = min(pixel_count, max(4, longer_side // 8))
+    full_ink, paper = top_and_median(smooth, pixel_count, dark_count)
     if full_ink < max(MIN_CONTRAST, paper + GRAIN_SIGMAS * contrast.grain):
         return None
     return float(full_ink), max(INK_SHARE * full_ink, paper + 3 * contrast.grain)
@@ -105,6 +111,8 @@ def _may_have_ruling(mask: MatLike, shape: tuple[int, ...]) -> bool:
     """
     height, width = shape
     if max(height, width) < LIGHT_SIDE:
+        return False
+    if max(mask.shape[1] / width, mask.shape[0] / height) < RULE_SPAN:
         return False
     across = cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() / width
     down = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() / height

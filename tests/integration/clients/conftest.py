@@ -61,6 +61,8 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
         self.max_message_bytes = 2**22
         self.fails_on: bytes | None = None
         """A batch with an image whose content ends like this fails as a whole."""
+        self.missing_result_count = 0
+        """The number of results that the response to a batch lacks."""
         self.superseded: set[int] = set()
         """The sequence numbers of images that are reported as superseded."""
 
@@ -108,8 +110,9 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
         if self.fails_on and any(image.encoded.endswith(self.fails_on) for image in request.images):
             context.abort(grpc.StatusCode.INTERNAL, "configured failure")
         self.requests.append(request)
+        images = request.images[: len(request.images) - self.missing_result_count]
         return pb.RecognizeBatchResponse(
-            results=[self._result(image, request.include_frame) for image in request.images]
+            results=[self._result(image, request.include_frame) for image in images]
         )
 
     def GetModel(  # noqa: N802

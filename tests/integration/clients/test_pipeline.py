@@ -1,13 +1,15 @@
 """Recognizing items with several messages in flight, while the server fails in many ways."""
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -22,8 +24,9 @@ from digits_client import (
     ServerFailureError,
     UnavailableError,
 )
-from digits_client.bulk import retry
+from digits_client.bulk import group_size, pipeline, retry
 from digits_client.bulk.pipeline import GROUPS_AHEAD, recognize_items
+from digits_client.results import to_result
 from digits_client.sources import Item, find
 
 from .conftest import retry_info
@@ -52,10 +55,21 @@ def digits(results: Iterable[FileResult]) -> list[int | None]:
     return [file.result.digit if isinstance(file.result, Prediction) else None for file in results]
 
 
+async def recognize_groups(
+    client: AsyncClient, items: Iterable[Item], **options: Any
+) -> AsyncGenerator[list[FileResult], None]:
+    limits = (await client.model()).limits
+    async with contextlib.aclosing(
+        recognize_items(client.sender, items, limits, **options)
+    ) as groups:
+        async for group in groups:
+            yield [FileResult(path, to_result(result)) for path, result in group]
+
+
 async def recognize_all(
     client: AsyncClient, items: Iterable[Item], give_up_seconds: float = 0.3
 ) -> list[FileResult]:
-    groups = recognize_items(client, items, give_up_seconds=give_up_seconds)
+    groups = recognize_groups(client, items, give_up_seconds=give_up_seconds)
     return [result async for group in groups for result in group]
 
 
@@ -100,6 +114,58 @@ async def test_messages_are_within_the_limits_of_the_server(
     await recognize_all(async_client, numbered(10))
     # Several are in flight, so that the last may arrive before the third.
     assert sorted(len(request.images) for request in server.requests) == [1, 3, 3, 3]
+
+
+async def test_messages_get_smaller_while_the_server_is_slow(
+    async_client: AsyncClient, server: "FakeRecognizer", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_size, "SLOW_SECONDS", -1)
+    items = numbered(2000)
+    assert digits(await recognize_all(async_client, items)) == [n % 10 for n in range(2000)]
+    counts = [len(request.images) for request in server.requests]
+    assert counts[0] == 64
+    assert counts[-1] == 8
+
+
+async def test_messages_get_larger_while_they_wait_for_one_another(
+    async_client: AsyncClient, server: "FakeRecognizer", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "MESSAGES_IN_FLIGHT", 1)
+    monkeypatch.setattr(group_size, "FAST_SECONDS", float("inf"))
+    # With one thread, a group whose images have been read waits for the first message before this
+    # test goes on.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    server.max_batch_images = 1000
+    read: list[str] = []
+
+    @dataclass(frozen=True)
+    class RecordedItem(MemoryItem):
+        def read(self, limit_bytes: int) -> bytes:
+            read.append(self.path)
+            return self.content
+
+    limits = (await async_client.model()).limits
+    server.go_on.clear()
+    items = [RecordedItem("x", b"7")] * 2000
+    groups = pipeline.recognize_items(async_client.sender, items, limits)
+    first = asyncio.ensure_future(anext(groups))
+    while len(read) < GROUPS_AHEAD * 64:
+        await asyncio.to_thread(str)
+    server.go_on.set()
+    results = len(await first)
+    async for group in groups:
+        results += len(group)
+    assert results == 2000
+    sizes = [len(request.images) for request in server.requests]
+    assert (sizes[0], max(sizes)) == (64, 128)
+
+
+async def test_a_response_that_lacks_results_is_a_server_failure(
+    async_client: AsyncClient, server: "FakeRecognizer"
+) -> None:
+    server.missing_result_count = 1
+    results = await recognize_all(async_client, numbered(2), give_up_seconds=30)
+    assert [str(file.result) for file in results] == ["the server sent 0 results for 1 images"] * 2
 
 
 async def test_an_image_larger_than_a_message_is_sent_in_a_message_by_itself(
@@ -226,7 +292,7 @@ async def test_a_server_that_fails_every_call_is_given_up(
     results: list[FileResult] = []
 
     async def run() -> None:
-        async for group in recognize_items(async_client, items, give_up_seconds=0.05):
+        async for group in recognize_groups(async_client, items, give_up_seconds=0.05):
             results.extend(group)
             server.fail(grpc.StatusCode.INTERNAL, count=None)
 
@@ -242,7 +308,7 @@ async def test_after_a_stop_request_only_the_items_in_flight_are_recognized(
     stopping = asyncio.Event()
     results: list[FileResult] = []
     items = numbered(100 * 64)
-    async for group in recognize_items(async_client, items, stopping=stopping):
+    async for group in recognize_groups(async_client, items, stopping=stopping):
         stopping.set()
         results.extend(group)
     assert digits(results) == [number % 10 for number in range(len(results))]
@@ -261,6 +327,6 @@ async def test_a_stop_request_ends_the_wait_for_the_next_item(
         released.wait(30)
         yield from numbered(1)
 
-    groups = recognize_items(async_client, slow(), stopping=stopping)
+    groups = recognize_groups(async_client, slow(), stopping=stopping)
     assert [group async for group in groups] == []
     released.set()

@@ -79,7 +79,7 @@ def manifest() -> Manifest:
         labels=LABELS,
         temperature=1.0,
         rejection_threshold=0.5,
-        metrics={"mnist_test_accuracy": 0.5},
+        metrics={"mnist_test_accuracy": 0.5, "int8_mnist_test_accuracy": 0.25},
         training={},
         files={"model.tflite": ""},
     )
@@ -92,13 +92,14 @@ def run_server(manifest: Manifest) -> RunServer:
     @asynccontextmanager
     async def run(**changes: object) -> AsyncIterator[Running]:
         engine = FakeEngine()
+        model = LoadedModel(manifest, (engine,), str(changes.get("precision", "float32")))
         settings = replace(
             Settings(port=0, threads=1),
             **changes,  # type: ignore[arg-type]
         )
         metrics = Metrics()
         async with (
-            running(settings, LoadedModel(manifest, (engine,)), metrics) as server,
+            running(settings, model, metrics) as server,
             grpc.aio.insecure_channel(server.address) as channel,
         ):
             try:

@@ -113,8 +113,17 @@ async def test_get_model_returns_the_model_and_the_limits(run_server: Any) -> No
     assert list(response.model.labels) == list("0123456789")
     assert response.model.mnist_test_accuracy == 0.5
     assert response.model.frame_recipe
+    assert response.model.precision == "float32"
     limits = response.limits
     assert (limits.max_image_bytes, limits.max_image_pixels, limits.max_batch_images) == (1, 2, 3)
+
+
+async def test_get_model_and_the_metrics_name_the_precision(run_server: Any) -> None:
+    async with run_server(precision="int8") as started:
+        response = await started.stub.GetModel(pb.GetModelRequest())
+        assert (response.model.precision, response.model.mnist_test_accuracy) == ("int8", 0.25)
+        assert started.count("digits_model_precision", precision="int8") == 1
+        assert started.count("digits_model_precision", precision="float32") == 0
 
 
 async def test_a_model_with_a_class_for_not_a_digit_uses_it_for_the_verdict(

@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_client import InvalidImageError
-from digits_client.images import to_message
+from digits_client.images import ImageLike, to_message
 
 
 def pixels_of(image: pb.Image) -> Image.Image:
@@ -124,3 +124,8 @@ def test_an_array_of_another_shape_is_an_invalid_image(shape: tuple[int, ...]) -
 def test_an_image_of_another_type_raises_type_error(thing: Any) -> None:
     with pytest.raises(TypeError, match="an image is a path, bytes"):
         to_message(thing)
+
+
+def test_the_type_of_images_can_be_combined_with_others_at_run_time() -> None:
+    assert type(None) in get_args(ImageLike | None)
+    assert {str, bytes} <= set(get_args(ImageLike))

@@ -82,11 +82,23 @@ def test_a_model_has_the_limits_of_its_server() -> None:
     model = results.to_model(
         pb.GetModelResponse(
             model=pb.Model(
-                version="3", labels=["0", "1"], mnist_test_accuracy=0.5, frame_recipe="recipe/1"
+                version="3",
+                labels=["0", "1"],
+                mnist_test_accuracy=0.5,
+                frame_recipe="recipe/1",
+                precision="int8",
             ),
             limits=pb.Limits(
                 max_image_bytes=1, max_image_pixels=2, max_batch_images=3, max_message_bytes=4
             ),
         )
     )
-    assert model == results.Model("3", ("0", "1"), 0.5, "recipe/1", results.Limits(1, 2, 3, 4))
+    assert model == results.Model(
+        "3", ("0", "1"), 0.5, "recipe/1", "int8", results.Limits(1, 2, 3, 4)
+    )
+    assert model.title == "3 int8"
+
+
+def test_a_model_of_a_server_that_does_not_report_its_precision_has_a_title() -> None:
+    model = results.to_model(pb.GetModelResponse(model=pb.Model(version="3")))
+    assert (model.precision, model.title) == ("", "3")

@@ -33,6 +33,14 @@ def test_values_are_parsed_to_their_types() -> None:
     assert settings.log_level == "DEBUG"
 
 
+def test_the_precision_is_float32_unless_a_flag_or_the_environment_sets_it() -> None:
+    assert resolve().precision == "float32"
+    assert resolve(DIGITS_PRECISION="int8").precision == "int8"
+    assert resolve("--precision", "float32", DIGITS_PRECISION="int8").precision == "float32"
+    with pytest.raises(SettingsError, match=r"^--precision: 'int4' is not one of float32, int8$"):
+        resolve("--precision", "int4")
+
+
 def test_the_workers_divide_the_cores_unless_threads_is_set() -> None:
     cores = resolve().threads
     assert resolve("--workers", "2").threads == max(1, cores // 2)

@@ -126,3 +126,24 @@ def linear_model(sample_mnist: Mnist) -> "keras.Model":
     frames = sample_mnist.x_train[..., None].astype(np.float32) / 255
     model.fit(frames, sample_mnist.y_train, batch_size=32, epochs=12, verbose=0)
     return model
+
+
+@pytest.fixture(scope="session")
+def convolutional_model(sample_mnist: Mnist) -> "keras.Model":
+    """A small network with convolutions that knows plain digits."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Conv2D(8, 3, strides=2, activation="relu"),
+            keras.layers.Conv2D(16, 3, strides=2, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.005), loss="sparse_categorical_crossentropy")
+    frames = sample_mnist.x_train[..., None].astype(np.float32) / 255
+    model.fit(frames, sample_mnist.y_train, batch_size=32, epochs=8, verbose=0)
+    return model

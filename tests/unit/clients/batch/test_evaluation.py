@@ -30,7 +30,7 @@ def test_images_that_are_not_a_digit_blank_or_failed_are_not_correct() -> None:
     )
     assert (evaluation.correct_count, evaluation.labeled_count) == (2, 6)
     assert evaluation.accuracy == pytest.approx(2 / 6)
-    assert evaluation.confusion[3].tolist() == [0, 0, 0, 2, 0, 1, 0, 0, 0, 0, 1, 1, 1]
+    assert evaluation.confusion[3] == [0, 0, 0, 2, 0, 1, 0, 0, 0, 0, 1, 1, 1]
 
 
 def test_precision_is_among_recognized_images_and_recall_among_labeled_ones() -> None:

@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import pytest
+from google.rpc import status_pb2
 
-from digits_client import FileResult, InvalidImageError, Prediction, Verdict
+from digits.v1 import recognizer_pb2 as pb
+from digits_client import InvalidImageError, ServerFailureError
 from digits_client.batch.columns import COLUMNS, Columns, parse_row
 from digits_client.batch.formats import LineFormat, records, writer
 from digits_client.batch.rows import Row
@@ -37,19 +38,42 @@ def write(
 ) -> str:
     out = io.StringIO(newline="")
     row_writer = writer(row_format, out, columns or Columns())
-    for row in rows:
-        row_writer.write(row)
+    row_writer.write(rows[:1])
+    row_writer.write(rows[1:])
     row_writer.finish()
     return out.getvalue()
 
 
 def test_a_row_has_a_prediction_or_an_error() -> None:
-    shares = (0.00123456, 0.99876544, *[0.0] * 8)
-    prediction = Prediction(Verdict.DIGIT, 1, 0.99876544, shares, "3")
-    assert Row.of(FileResult("a", prediction)) == Row(
-        "a", "digit", 1, 0.9988, "3", None, (0.0012, 0.9988, *[0.0] * 8)
+    shares = [0.25, 0.75, *[0.0] * 8]
+    predicted = pb.RecognizeResult(
+        predictions=[
+            pb.Prediction(
+                verdict=pb.VERDICT_DIGIT,
+                digit=1,
+                confidence=0.99876544,
+                probabilities=shares,
+                model_version="3",
+            )
+        ]
     )
-    assert Row.of(FileResult("a", InvalidImageError("no"))) == Row("a", error="no")
+    assert Row.of("a", predicted) == Row("a", "digit", 1, 0.9988, "3", None, tuple(shares))
+    assert Row.of("a", predicted, has_probabilities=False).probabilities == ()
+    blank = pb.RecognizeResult(
+        predictions=[pb.Prediction(verdict=pb.VERDICT_BLANK, model_version="3")]
+    )
+    assert Row.of("a", blank) == Row("a", "blank", None, 0.0, "3")
+    failed = pb.RecognizeResult(error=status_pb2.Status(code=3, message="is truncated"))
+    assert Row.of("a", failed) == Row("a", error="is truncated")
+    assert Row.of("a", InvalidImageError("no")) == Row("a", error="no")
+
+
+def test_an_invalid_result_of_the_server_is_not_a_row() -> None:
+    with pytest.raises(ServerFailureError, match="0 predictions for one image"):
+        Row.of("a", pb.RecognizeResult())
+    unknown = pb.RecognizeResult(predictions=[pb.Prediction()])
+    with pytest.raises(ServerFailureError, match="unknown verdict"):
+        Row.of("a", unknown)
 
 
 def test_the_columns_are_a_contract() -> None:
@@ -92,7 +116,7 @@ def test_json_lines_have_every_column_with_null_for_missing_values() -> None:
 
 
 def test_a_table_has_a_header_and_a_line_for_each_image() -> None:
-    lines = write("table", SEVEN, replace(BLANK, path="long/b.png"), BROKEN)
+    lines = write("table", SEVEN, BLANK._replace(path="long/b.png"), BROKEN)
     assert [line.split() for line in lines.splitlines()] == [
         ["path", "verdict", "digit", "confidence", "model", "error"],
         ["7.png", "digit", "7", "98.8%", "3"],
@@ -102,14 +126,14 @@ def test_a_table_has_a_header_and_a_line_for_each_image() -> None:
 
 
 def test_the_columns_of_a_table_are_aligned() -> None:
-    lines = write("table", SEVEN, replace(ZERO, path="a/much/longer/path.png")).splitlines()
+    lines = write("table", SEVEN, ZERO._replace(path="a/much/longer/path.png")).splitlines()
     assert (
         len({line.index(word) for line, word in zip(lines[1:], ("digit",) * 2, strict=True)}) == 1
     )
 
 
 def test_a_table_longer_than_its_look_ahead_has_every_row_once() -> None:
-    rows = [replace(SEVEN, path=f"{number}.png") for number in range(150)]
+    rows = [SEVEN._replace(path=f"{number}.png") for number in range(150)]
     lines = write("table", *rows).splitlines()
     assert [line.split()[0] for line in lines] == ["path", *(row.path for row in rows)]
 
@@ -122,7 +146,7 @@ def test_a_table_without_images_is_empty() -> None:
 def test_any_path_survives_csv(path: str, tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     with file.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out:
-        writer("csv", out, Columns()).write(replace(SEVEN, path=path))
+        writer("csv", out, Columns()).write([SEVEN._replace(path=path)])
     with file.open(encoding="utf-8", errors="surrogateescape", newline="") as back:
         assert [row["path"] for row in csv.DictReader(back)] == [path]
     assert os.fsencode(path).replace(b'"', b'""') in file.read_bytes()
@@ -132,7 +156,7 @@ def test_any_path_survives_csv(path: str, tmp_path: Path) -> None:
 def test_any_path_survives_json_lines(path: str, tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     with file.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out:
-        writer("jsonl", out, Columns()).write(replace(SEVEN, path=path))
+        writer("jsonl", out, Columns()).write([SEVEN._replace(path=path)])
     [line] = file.read_bytes().splitlines()
     assert json.loads(line.decode("utf-8", "surrogateescape"))["path"] == path
 
@@ -153,6 +177,15 @@ def test_optional_columns_follow_the_fixed_ones() -> None:
     assert row[len(COLUMNS) :][:4] == ["3", "0.9", "4", "0.04"]
 
 
+def test_probabilities_are_rounded_and_ranked_after_that() -> None:
+    shares = (0.00004, 0.49998, 0.50001, *[0.0] * 7)
+    row = Row("a", "digit", 2, 0.5, "3", None, shares)
+    [line] = write("jsonl", row, columns=WIDE).splitlines()
+    values = json.loads(line)
+    assert [values[name] for name in TOP] == [1, 0.5, 2, 0.5]
+    assert [values[f"p{digit}"] for digit in range(4)] == [0.0, 0.5, 0.5, 0.0]
+
+
 TOP = ["top_1", "top_1_probability", "top_2", "top_2_probability"]
 
 
@@ -162,7 +195,7 @@ def test_a_row_without_probabilities_has_null_in_their_columns() -> None:
 
 
 def test_a_table_shows_the_most_probable_digits_too() -> None:
-    row = replace(ZERO, probabilities=SHARES)
+    row = ZERO._replace(probabilities=SHARES)
     header, line = write("table", row, columns=Columns(2)).splitlines()
     assert header.split() == [
         "path",
@@ -181,7 +214,7 @@ def test_a_table_shows_the_most_probable_digits_too() -> None:
 
 @pytest.mark.parametrize("row_format", ["csv", "jsonl"])
 def test_rows_are_read_back_unchanged(row_format: LineFormat) -> None:
-    rows = [SEVEN, ZERO, BLANK, BROKEN, *(replace(SEVEN, path=path) for path in AWKWARD)]
+    rows = [SEVEN, ZERO, BLANK, BROKEN, *(SEVEN._replace(path=path) for path in AWKWARD)]
     content = write(row_format, *rows, columns=WIDE).encode("utf-8", "surrogateescape")
     found = list(records(row_format, io.BytesIO(content)))
     assert b"".join(record for record, _ in found) == content
@@ -192,7 +225,7 @@ def test_rows_are_read_back_unchanged(row_format: LineFormat) -> None:
 def test_reading_stops_before_an_incomplete_record(
     row_format: LineFormat,
 ) -> None:
-    rows = [SEVEN, replace(ZERO, path='a\n"b",\r\n\n'), BROKEN]
+    rows = [SEVEN, ZERO._replace(path='a\n"b",\r\n\n'), BROKEN]
     content = write(row_format, *rows).encode()
     ends = [0]
     for record, _ in records(row_format, io.BytesIO(content)):

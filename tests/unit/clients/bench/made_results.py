@@ -36,4 +36,4 @@ def result(
 ) -> Result:
     options = parse(["--repeats", "2..3", "--processes", "1", *arguments.split()])
     throughputs = [recording.ok_calls / recording.seconds for recording in recordings]
-    return Result(server, options.workload, "4", recordings, throughputs, interrupted)
+    return Result(server, options.workload, "4", "int8", recordings, throughputs, interrupted)

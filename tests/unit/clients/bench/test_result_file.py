@@ -25,7 +25,11 @@ def test_a_file_has_settings_machine_versions_repeats_and_histogram(tmp_path: Pa
     repeats = recording(10), recording(100, INTERNAL=4), recording(101)
     content = write(tmp_path / "a.json", result(*repeats, arguments="--rate 50"))
     assert content["settings"]["rate"] == 50
-    assert content["server"] == {"address": "10.0.0.7:1", "model_version": "4"}
+    assert content["server"] == {
+        "address": "10.0.0.7:1",
+        "model_version": "4",
+        "model_precision": "int8",
+    }
     assert content["machine"]["cores"] >= 1
     assert {"python", "digits", "grpcio", "numpy"} <= content["versions"].keys()
     assert [repeat["is_counted"] for repeat in content["repeats"]] == [False, True, True]
@@ -44,6 +48,17 @@ def test_the_settings_show_whether_there_is_tls_but_no_paths_of_keys() -> None:
     assert {name for name in without if without[name] != with_tls[name]} == {"has_tls"}
     assert "ca.pem" not in str(with_tls)
     assert "token" not in str(with_tls)
+
+
+def test_a_baseline_without_a_precision_is_of_a_server_in_float32(tmp_path: Path) -> None:
+    content = write(tmp_path / "a.json", result(recording(100), recording(101)))
+    assert Baseline.read(tmp_path / "a.json").model_precision == "int8"
+    del content["server"]["model_precision"]
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    baseline = Baseline.read(tmp_path / "a.json")
+    assert baseline.model_precision == "float32"
+    lines = compare(baseline, result(recording(100), recording(101)))
+    assert "different precision: float32 before, int8 now" in lines
 
 
 def test_a_baseline_equals_the_result_that_was_written(tmp_path: Path) -> None:

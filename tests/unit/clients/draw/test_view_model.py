@@ -91,7 +91,7 @@ def test_durations_have_a_decimal_only_below_10_ms() -> None:
 
 
 def test_each_state_of_the_connection_has_a_status() -> None:
-    model = Model("3", (), 0.99, "recipe", Limits(1, 1, 1, 1))
+    model = Model("3", (), 0.99, "recipe", "int8", Limits(1, 1, 1, 1))
     assert view_model.status(Connecting("a:1")).text == "Connecting to a:1 …"
     assert view_model.status(Connected("a:1", model)) == view_model.Status(
         "Connected to a:1", Tone.GOOD

@@ -10,7 +10,7 @@ from digits_server.api import tensors
 from digits_server.errors import InvalidArgumentError
 
 SHAPES = ([2, 28, 28], [2, 784], [2, 28, 28, 1], [2, 1, 28, 28])
-PIXELS = np.arange(2 * 784).reshape(2, 784).astype(np.uint8)
+PIXELS = np.arange(2 * 784).reshape(2, 28, 28).astype(np.uint8)
 
 
 def request_of(pixels: np.ndarray, datatype: str, *, is_raw: bool = True) -> pb.ModelInferRequest:
@@ -45,9 +45,9 @@ def test_the_same_images_in_every_shape_and_datatype_have_the_same_pixels(
 def test_the_largest_value_of_the_whole_tensor_determines_the_range() -> None:
     pixels = np.zeros((2, 784))
     pixels[0, 0], pixels[1, 0] = 1, 2
-    assert tensors.read_images(request_of(pixels, "FP32"), 2)[:, 0].tolist() == [1, 2]
+    assert tensors.read_images(request_of(pixels, "FP32"), 2)[:, 0, 0].tolist() == [1, 2]
     pixels[1, 0] = 0.5
-    assert tensors.read_images(request_of(pixels, "FP32"), 2)[:, 0].tolist() == [255, 128]
+    assert tensors.read_images(request_of(pixels, "FP32"), 2)[:, 0, 0].tolist() == [255, 128]
 
 
 def without_inputs(request: pb.ModelInferRequest) -> None:

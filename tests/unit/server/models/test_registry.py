@@ -2,7 +2,9 @@ import asyncio
 import dataclasses
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +12,13 @@ import pytest
 from digits_server import models
 from digits_server.errors import ModelError
 from digits_server.models.engine import LiteRtEngine
+from digits_server.models.registry import SELF_TEST_IMAGES
 from digits_server.ops.metrics import Metrics
-from digits_server.settings import SHIPPED_MODELS
+from digits_server.preprocessing.decode import ImageLimits, decode
+from digits_server.preprocessing.normalize import normalize
+from digits_server.settings import PRECISIONS, SHIPPED_MODELS
+
+INT8_FILE = models.MODEL_FILES["int8"]
 
 
 @pytest.fixture
@@ -26,6 +33,18 @@ def rewrite_manifest(folder: Path, **changes: object) -> None:
     dataclasses.replace(manifest, **changes).write(folder)  # type: ignore[arg-type]
 
 
+def remove_int8(folder: Path) -> None:
+    """Make a folder one that was exported for float32 only."""
+    (folder / INT8_FILE).unlink()
+    rewrite_manifest_text(folder, lambda values: values["files"].pop(INT8_FILE))
+
+
+def plain_digit(digit: int) -> np.ndarray:
+    """Return the frame of a self-test image."""
+    content = (SELF_TEST_IMAGES / f"{digit}.png").read_bytes()
+    return normalize(decode(content, ImageLimits(max_bytes=2**20, max_pixels=2**20)))
+
+
 def best(models_dir: Path, version: int = 0) -> models.LoadedModel:
     return asyncio.run(models.ModelWatcher(models_dir, version, 1, Metrics()).load_first())
 
@@ -34,6 +53,69 @@ def test_the_shipped_model_loads(folder: Path) -> None:
     model = best(folder.parent)
     assert model.manifest.version == folder.name
     assert model.manifest.metrics["mnist_test_accuracy"] >= 0.995
+
+
+def test_every_precision_of_the_settings_has_a_file() -> None:
+    assert set(PRECISIONS) == models.MODEL_FILES.keys() == models.ACCURACY_METRICS.keys()
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_shipped_model_has_a_file_for_each_precision(
+    folder: Path, precision: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert models.load_folder(folder, 1, precision).precision == precision
+    assert f"model {folder.name} ({precision}) loaded and self-tested" in caplog.text
+
+
+def test_the_files_of_the_shipped_model_compute_differently_but_agree(folder: Path) -> None:
+    frames = np.stack([plain_digit(digit) for digit in range(10)])
+    float32, int8 = (
+        LiteRtEngine((folder / models.MODEL_FILES[precision]).read_bytes(), 1).predict(frames)
+        for precision in PRECISIONS
+    )
+    assert 0 < np.abs(float32 - int8).max() < 0.05
+    np.testing.assert_array_equal(float32.argmax(axis=1), int8.argmax(axis=1))
+
+
+@pytest.mark.parametrize("name", ["mnist", "strokes", "letters"])
+def test_int8_loses_at_most_a_twentieth_of_a_point_on_each_set(folder: Path, name: str) -> None:
+    metrics = models.Manifest.read(folder).metrics
+    assert metrics[f"int8_{name}_right"] >= metrics[f"{name}_right"] - 0.0005
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_corrupt_file_for_int8_is_rejected_in_every_precision(
+    folder: Path, precision: str
+) -> None:
+    content = bytearray((folder / INT8_FILE).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / INT8_FILE).write_bytes(content)
+    with pytest.raises(ModelError, match=f"{INT8_FILE} does not match the checksum"):
+        models.load_folder(folder, 1, precision)
+
+
+def test_a_missing_file_for_int8_is_rejected(folder: Path) -> None:
+    (folder / INT8_FILE).unlink()
+    with pytest.raises(ModelError, match=f"{INT8_FILE} cannot be read"):
+        models.load_folder(folder, 1, "int8")
+
+
+def test_a_model_exported_for_float32_only_is_served_in_float32_only(folder: Path) -> None:
+    remove_int8(folder)
+    assert models.load_folder(folder, 1).precision == "float32"
+    with pytest.raises(
+        ModelError, match=f"{folder} has no {INT8_FILE}, so it cannot be served in int8$"
+    ):
+        models.load_folder(folder, 1, "int8")
+
+
+@pytest.mark.parametrize("content", [b"not a model" * 100, b""])
+def test_a_file_for_int8_that_is_not_a_model_is_rejected(folder: Path, content: bytes) -> None:
+    (folder / INT8_FILE).write_bytes(content)
+    rewrite_checksum(folder, INT8_FILE)
+    with pytest.raises(ModelError, match=f"{INT8_FILE} cannot be served: it is not a LiteRT"):
+        models.load_folder(folder, 1, "int8")
 
 
 def test_the_highest_or_the_pinned_version_is_loaded(folder: Path) -> None:
@@ -98,6 +180,8 @@ def test_an_invalid_manifest_is_rejected(folder: Path) -> None:
         {"metrics": {"mnist_test_accuracy": 99.6}},
         {"files": ["model.tflite"]},
         {"files": {}},
+        {"metrics": {"mnist_test_accuracy": 0.9}},  # without that of the file for int8
+        {"metrics": {"mnist_test_accuracy": 0.9, "int8_mnist_test_accuracy": 99.6}},
     ],
 )
 def test_a_manifest_with_an_invalid_value_is_rejected(
@@ -116,14 +200,20 @@ def test_a_model_for_another_frame_recipe_is_rejected(folder: Path) -> None:
 
 def test_a_file_that_is_not_a_model_is_rejected(folder: Path) -> None:
     (folder / models.MODEL_FILE).write_bytes(b"not a model" * 100)
-    rewrite_checksum(folder)
+    rewrite_checksum(folder, models.MODEL_FILE)
     with pytest.raises(ModelError, match="is not a LiteRT model"):
         models.load_folder(folder)
 
 
-def rewrite_checksum(folder: Path) -> None:
+def rewrite_checksum(folder: Path, name: str) -> None:
+    checksum = models.sha256(folder / name)
+    rewrite_manifest_text(folder, lambda values: values["files"].update({name: checksum}))
+
+
+def rewrite_manifest_text(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a manifest that does not match its folder any more."""
     values = json.loads((folder / models.MANIFEST_FILE).read_text())
-    values["files"][models.MODEL_FILE] = models.sha256(folder / models.MODEL_FILE)
+    change(values)
     (folder / models.MANIFEST_FILE).write_text(json.dumps(values))
 
 

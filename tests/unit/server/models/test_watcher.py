@@ -129,6 +129,20 @@ async def test_a_bad_version_is_skipped_at_the_start(
     assert "cannot be read" in watcher.rejected["6"]
 
 
+async def test_a_version_without_a_file_for_the_precision_is_rejected(
+    models_dir: Path, add_model: AddModel, metrics: Metrics
+) -> None:
+    add_model(5)
+    without = add_model(6)
+    manifest = models.Manifest.read(without)
+    files = {models.MODEL_FILE: manifest.files[models.MODEL_FILE]}
+    dataclasses.replace(manifest, files=files).write(without)
+    watcher = ModelWatcher(models_dir, 0, 1, metrics, "int8")
+    model = await watcher.load_first()
+    assert (model.manifest.version, model.precision) == ("5", "int8")
+    assert "has no model.int8.tflite" in watcher.rejected["6"]
+
+
 async def test_rejected_versions_can_be_loaded_again_on_request(
     watcher: ModelWatcher, add_model: AddModel, metrics: Metrics
 ) -> None:

@@ -23,10 +23,10 @@ def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
 
 
-def png(width: int, height: int, *data_chunks: bytes) -> bytes:
+def png(width: int, height: int, *data_chunks: bytes, color_type: int = 0) -> bytes:
     return (
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">II", width, height) + b"\x08\0\0\0\0")
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0))
         + b"".join(chunk(b"IDAT", data) for data in data_chunks)
         + chunk(b"IEND", b"")
     )
@@ -39,6 +39,14 @@ def encode(image: Image.Image, **options: object) -> bytes:
 
 
 GRAY = Image.fromarray(np.arange(28 * 28, dtype=np.uint32).astype(np.uint8).reshape(28, 28))
+CHANNELS = {0: 1, 2: 3, 6: 4}
+"""Channels of the color types: gray, RGB and RGBA."""
+
+
+def random_image(mode: str, seed: int) -> Image.Image:
+    """Return an image of random colors, in RGBA with random opacity."""
+    shape = (13, 17, len(mode))
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8))
 
 
 def test_a_plain_gray_png_takes_the_fast_path_and_decodes_to_the_original_pixels() -> None:
@@ -47,14 +55,41 @@ def test_a_plain_gray_png_takes_the_fast_path_and_decodes_to_the_original_pixels
     np.testing.assert_array_equal(decode(encoded, LIMITS), np.asarray(GRAY))
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_gray_pixels_stored_in_color_take_the_fast_path_and_stay_the_same(mode: str) -> None:
+    encoded = encode(GRAY.convert(mode))
+    assert fast_png_size(encoded) == (28, 28)
+    np.testing.assert_array_equal(decode_fast_png(encoded), np.asarray(GRAY))
+    np.testing.assert_array_equal(decode(encoded, LIMITS), np.asarray(GRAY))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_colors_become_the_luminance_that_pillow_computes(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [random_image(mode, seed) for seed in range(20)]
+    almost_gray = GRAY.convert(mode)
+    almost_gray.putpixel((5, 5), (9, 9, 10, 255)[: len(mode)])
+    transparent = GRAY.convert("RGBA")
+    transparent.putpixel((5, 5), (0, 0, 0, 254))
+    files = [encode(image) for image in (*images, almost_gray, transparent)]
+    assert all(map(fast_png_size, files))
+    grays = [decode(encoded, LIMITS) for encoded in files]
+    monkeypatch.setattr("digits_server.preprocessing.decode.fast_png_size", lambda _: None)
+    for encoded, gray in zip(files, grays, strict=True):
+        assert gray.dtype == np.uint8
+        np.testing.assert_array_equal(gray, decode(encoded, LIMITS))
+
+
 @pytest.mark.parametrize(
     "encoded",
     [
-        encode(GRAY.convert("RGB")),
         encode(GRAY.convert("P")),
         encode(GRAY.convert("1")),
         encode(GRAY.convert("LA")),
         encode(GRAY, transparency=3),
+        encode(GRAY.convert("RGB"), transparency=(3, 3, 3)),
+        encode(Image.new("I;16", (28, 28))),
         encode(GRAY, dpi=(300, 300)),
         encode(GRAY)[:-1],
         encode(GRAY) + b"\0",
@@ -68,8 +103,9 @@ def test_any_other_image_is_left_to_pillow(encoded: bytes) -> None:
     assert fast_png_size(encoded) is None
 
 
-def test_damage_to_any_byte_is_detected() -> None:
-    encoded = encode(GRAY.crop((0, 0, 4, 4)))
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_damage_to_any_byte_is_detected(mode: str) -> None:
+    encoded = encode(GRAY.crop((0, 0, 4, 4)).convert(mode))
     for position in range(len(encoded)):
         damaged = bytearray(encoded)
         damaged[position] ^= 0x10
@@ -106,15 +142,17 @@ def flip_a_bit(content: bytes, rng: random.Random) -> bytes:
     return bytes(damaged)
 
 
+@pytest.mark.parametrize("color_type", CHANNELS)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_with_matching_checksums_is_rejected_or_decoded_as_by_pillow(
-    damage: str, capfd: pytest.CaptureFixture[str]
+    damage: str, color_type: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rng = random.Random(damage)
     for _ in range(60):
         width, height = rng.randint(1, 24), rng.randint(1, 24)
-        rows = b"".join(bytes([rng.randrange(5)]) + rng.randbytes(width) for _ in range(height))
-        encoded = png(width, height, DAMAGES[damage](rows, rng))
+        row_bytes = width * CHANNELS[color_type]
+        rows = b"".join(bytes([rng.randrange(5)]) + rng.randbytes(row_bytes) for _ in range(height))
+        encoded = png(width, height, DAMAGES[damage](rows, rng), color_type=color_type)
         assert fast_png_size(encoded) == (width, height)
         pixels = decode_fast_png(encoded)
         if pixels is not None:

@@ -4,7 +4,8 @@ import pytest
 from numpy.typing import NDArray
 
 from digits_server.preprocessing.ink import find_ink
-from digits_server.preprocessing.normalize import MAX_STROKE_PIXELS, MIN_STROKE_PIXELS, normalize
+from digits_server.preprocessing.normalize import normalize
+from digits_server.preprocessing.stroke_width import MAX_STROKE_PIXELS, MIN_STROKE_PIXELS
 
 Gray = NDArray[np.uint8]
 SIDE = 240
@@ -59,6 +60,12 @@ def test_ruling_as_dark_as_the_ink_is_removed() -> None:
     page[10::55] = 0
     page[11::55] = 0
     assert_similar(normalize(page), PLAIN, 0.25)
+
+
+def test_two_ruled_lines_across_the_ink_are_removed() -> None:
+    page = seven()
+    page[100:102] = page[150:152] = 0  # digit and lines are one component
+    assert_similar(normalize(page), PLAIN, 0.15)
 
 
 def test_specks_and_a_line_at_the_edge_are_ignored() -> None:
@@ -128,8 +135,8 @@ def test_searching_only_pixels_unlike_the_ground_gives_the_result_of_searching_a
         images.append(image if rng.random() < 0.5 else 255 - image)
     cropped_results = [find_ink(image) for image in images]
     monkeypatch.setattr(
-        "digits_server.preprocessing.contrast._box_of_other_levels",
-        lambda gray, _: (0, 0, gray.shape[1], gray.shape[0]),
+        "digits_server.preprocessing.contrast._box_with_margin",
+        lambda difference: (0, 0, difference.shape[1], difference.shape[0]),
     )
     for image, cropped_result in zip(images, cropped_results, strict=True):
         result = find_ink(image)

@@ -102,10 +102,23 @@ def test_a_batch_gives_the_same_frames_as_single_images() -> None:
     small[4:24, 12:16] = 200  # already a frame
     off_center = np.roll(small, 5, axis=1)
     all_kinds = [ring(), small, off_center, np.zeros((28, 28), np.uint8), ring(60, radius=20)]
-    for grays in (all_kinds, [small], [small, small[:, ::-1]], [ring()]):
+    for grays in (all_kinds, [small], [small, small[:, ::-1]], [ring()], [small, off_center]):
         frames = normalize_batch(grays)
         assert frames.dtype == np.float32
         np.testing.assert_array_equal(frames, np.stack([normalize(gray) for gray in grays]))
+
+
+@pytest.mark.parametrize("side", [20, 28, 60])
+def test_a_batch_can_be_one_array(side: int) -> None:
+    rng = np.random.default_rng(side)
+    images = [
+        ring(side, x=int(x), y=int(y), radius=9, pen=3) for x, y in rng.integers(8, 16, (9, 2))
+    ]
+    grays = np.stack([*images, np.zeros((side, side), np.uint8)])
+    frames = normalize_batch(grays)
+    np.testing.assert_array_equal(frames, np.stack([normalize(gray) for gray in grays]))
+    grays.flags.writeable = False
+    np.testing.assert_array_equal(normalize_batch(grays[::-2]), frames[::-2])
 
 
 def test_ink_that_is_faint_everywhere_gives_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
