@@ -22,9 +22,8 @@ Wrap: TypeAlias = Callable[[str, MethodHandler], MethodHandler]
 class Methods(grpc.GenericRpcHandler):
     """Wraps the handler of each method once, and looks it up for each call.
 
-    Generated ``add_*_to_server`` functions accept it in the place of a server. Interceptors would
-    do the same by two coroutines each per call, and gRPC waits for the next call of each method
-    that is registered there, and for all of them again after each call.
+    Generated ``add_*_to_server`` functions accept it in place of a server. It does what
+    interceptors would do at a higher cost, because gRPC runs them as coroutines for each call.
     """
 
     def __init__(
