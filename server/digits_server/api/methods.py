@@ -46,7 +46,9 @@ class Methods(grpc.GenericRpcHandler):
         self._authenticator = authenticator
         self._record: Wrap = record or (lambda _, handler: handler)
         self._handlers: dict[str, MethodHandler] = {}
-        self._rejecting_handlers: dict[str, MethodHandler] = {}
+        # For a call without a valid token, and for one that finds the server full.
+        self._token_handlers: dict[str, MethodHandler] = {}
+        self._overload_handlers: dict[str, MethodHandler] = {}
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Do nothing: generated code adds the same methods by the function below."""
@@ -59,10 +61,11 @@ class Methods(grpc.GenericRpcHandler):
             method = f"{service}/{name}"
             calls = self._metrics.calls.of_method(method)
             wrapped = wrap(method, handler, calls)
-            if name in _METHODS_WITH_IMAGES:
-                wrapped = with_early_rejection(wrapped, self._admission, calls)
             self._handlers["/" + method] = self._record(method, wrapped)
-            self._rejecting_handlers["/" + method] = self._record(method, UNAUTHENTICATED)
+            if name in _METHODS_WITH_IMAGES:
+                rejecting = with_early_rejection(wrapped, self._admission, calls)
+                self._overload_handlers["/" + method] = self._record(method, rejecting)
+            self._token_handlers["/" + method] = self._record(method, UNAUTHENTICATED)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "MethodHandler | None":
         """Return the handler of a call; None if the method does not exist."""
@@ -70,5 +73,7 @@ class Methods(grpc.GenericRpcHandler):
         if self._authenticator is not None and not self._authenticator.accepts(
             handler_call_details
         ):
-            return self._rejecting_handlers.get(method, UNAUTHENTICATED)
+            return self._token_handlers.get(method, UNAUTHENTICATED)
+        if method in self._overload_handlers and self._admission.is_full:
+            return self._overload_handlers[method]
         return self._handlers.get(method)

@@ -63,6 +63,11 @@ class Admission:
         """Number of images in flight."""
         return self._image_count
 
+    @property
+    def is_full(self) -> bool:
+        """Whether even a single further image would be rejected."""
+        return self._exceeded_limit(1, 0, math.inf) is not None
+
     def check(self, remaining_seconds: float = math.inf) -> None:
         """Raise an error if even a single further image would be rejected.
 

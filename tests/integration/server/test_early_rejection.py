@@ -35,9 +35,9 @@ async def test_a_full_server_rejects_a_call_that_has_sent_no_message(
 
 
 async def test_a_call_that_ends_its_requests_without_a_message_is_invalid(
-    running_server: Any,
+    channel: grpc.aio.Channel,
 ) -> None:
-    call = running_server.channel.stream_stream(f"/{METHOD}")()
+    call: Any = channel.stream_stream(f"/{METHOD}")()
     await call.done_writing()
     assert await call.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert await call.details() == "request is missing"
@@ -45,7 +45,9 @@ async def test_a_call_that_ends_its_requests_without_a_message_is_invalid(
 
 
 class RecordingAdmission(Admission):
-    """Admits all calls, and records how long each caller will wait."""
+    """Says that it is full, admits all calls, and records how long each caller will wait."""
+
+    is_full = True
 
     def __init__(self, metrics: Metrics) -> None:
         super().__init__(AdmissionLimits(1, 1, 1, 1), metrics)
