@@ -14,6 +14,8 @@ from .engine import DIGIT_COUNT
 
 # Value of the column ``digits`` where the verdict is not DIGIT.
 NO_DIGIT: Final = -1
+# In place of 0, the sum of the probabilities of a blank image, as a divisor.
+_LEAST_SUM: Final = np.finfo(np.float64).tiny
 
 
 class Verdict(enum.IntEnum):
@@ -121,21 +123,16 @@ def to_predictions(
         version: The model's version.
     """
     digit_probs = probs[:, :DIGIT_COUNT].astype(np.float64)
-    sums = digit_probs.sum(axis=1, keepdims=True)
+    sums = np.maximum(digit_probs.sum(axis=1, keepdims=True), _LEAST_SUM)
     # Conditional on the image being a digit: an eleventh class, "not a digit", takes no share.
-    shares = (digit_probs / np.where(sums > 0, sums, 1)).astype(np.float32)
+    shares = (digit_probs / sums).astype(np.float32)
     is_digit = has_ink & (digit_probs.max(axis=1) >= threshold)
-    verdicts = np.where(
-        is_digit, Verdict.DIGIT, np.where(has_ink, Verdict.NOT_A_DIGIT, Verdict.BLANK)
-    )
-    return Predictions(
-        verdicts.astype(np.uint8),
-        np.where(is_digit, digit_probs.argmax(axis=1), NO_DIGIT).astype(np.int8),
-        shares.max(axis=1),
-        shares,
-        frames,
-        version,
-    )
+    verdicts = np.full(len(probs), Verdict.NOT_A_DIGIT, np.uint8)
+    verdicts[is_digit] = Verdict.DIGIT
+    verdicts[~has_ink] = Verdict.BLANK
+    digits = digit_probs.argmax(axis=1).astype(np.int8)
+    digits[~is_digit] = NO_DIGIT
+    return Predictions(verdicts, digits, shares.max(axis=1), shares, frames, version)
 
 
 def _spread(

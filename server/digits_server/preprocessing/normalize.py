@@ -54,6 +54,8 @@ def normalize_batch(
     Returns:
         (N, 28, 28) float32 in 0..1.
     """
+    if len(grays) == 1:
+        return normalize(grays[0])[np.newaxis]
     if not isinstance(grays, np.ndarray) and all(gray.shape == _FRAME_SHAPE for gray in grays):
         grays = np.concatenate(grays).reshape(-1, *_FRAME_SHAPE)
     if isinstance(grays, np.ndarray) and grays.shape[1:] == _FRAME_SHAPE:
