@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import cv2
@@ -28,7 +29,6 @@ from .api.transport import bind, make_server
 from .errors import ServerError
 from .inference.admission import Admission, AdmissionLimits
 from .inference.recognizer import Recognizer
-from .inference.threads import image_threads
 from .ops.admin import admin_port
 from .ops.health import HealthServicer
 from .ops.logs import log_ready
@@ -140,7 +140,7 @@ async def running(
         settings.max_message_bytes,
     )
     admission = _admission(settings, metrics)
-    threads = image_threads(settings.threads)
+    threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="images")
     recognizer = Recognizer(model, threads, admission, metrics, limits.image)
     health = HealthServicer(SERVICES)
     telemetry = _telemetry(settings, metrics)

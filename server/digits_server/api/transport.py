@@ -16,6 +16,8 @@ _NEVER_MS: Final = 2**31 - 1
 # The shortest interval at which a client may send keepalive pings.
 _MIN_PING_SECONDS: Final = 10
 _KEEPALIVE_SECONDS: Final = 60
+# The event loop accepts so many calls in about a tenth of a second.
+MAX_PENDING_CALLS: Final = 256
 _KEEPALIVE_TIMEOUT_SECONDS: Final = 20
 
 
@@ -63,8 +65,12 @@ def _options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
         ("grpc.keepalive_time_ms", _KEEPALIVE_SECONDS * _MS_PER_SECOND),
         ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_SECONDS * _MS_PER_SECOND),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
-        # Calls that the event loop has not accepted yet wait inside gRPC, which cancels them
-        # after this time. That is the last resort: unlike a rejection, it has no retry delay.
+        # Calls that the event loop has not accepted yet wait inside gRPC, which cancels those that
+        # wait too long or are too many. That is the last resort: unlike a rejection, it has no
+        # retry delay. But it costs little, and a rejection nearly as much as a call, so that at
+        # several times its capacity the server would do nothing but reject.
+        ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", MAX_PENDING_CALLS),
         (
             "grpc.server_max_unrequested_time_in_server",
             max(1, math.ceil(2 * settings.max_wait_seconds)),

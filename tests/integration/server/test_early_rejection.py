@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+import threading
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,9 +12,12 @@ import pytest
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_server.api.methods import Methods
+from digits_server.api.transport import MAX_PENDING_CALLS
 from digits_server.inference.admission import Admission, AdmissionLimits
 from digits_server.ops.metrics import Metrics
 
+CALL_COUNT = 4 * MAX_PENDING_CALLS
+PATIENCE_SECONDS = 30
 METHOD = "digits.v1.RecognizerService/Recognize"
 
 
@@ -45,7 +50,7 @@ async def test_a_call_that_ends_its_requests_without_a_message_is_invalid(
 
 
 class RecordingAdmission(Admission):
-    """Says that it is full, admits all calls, and records how long each caller will wait."""
+    """Reports that it is full, admits all calls, and records how long each caller will wait."""
 
     is_full = True
 
@@ -108,3 +113,30 @@ async def test_a_call_that_is_cancelled_before_its_message_arrives_is_not_counte
     call.cancel()
     await asyncio.wait([handling])
     assert not [sample for family in metrics.calls.collect() for sample in family.samples]
+
+
+async def test_calls_that_the_event_loop_does_not_accept_in_time_are_bounded(
+    run_server: Any,
+) -> None:
+    has_rejected = threading.Event()
+
+    def call_often(address: str) -> Counter[grpc.StatusCode]:
+        with grpc.insecure_channel(address) as channel:
+            get_model = channel.unary_unary(
+                "/digits.v1.RecognizerService/GetModel",
+                request_serializer=pb.GetModelRequest.SerializeToString,
+            )
+            calls = [get_model.future(pb.GetModelRequest()) for _ in range(CALL_COUNT)]
+            for call in calls:
+                call.add_done_callback(lambda _: has_rejected.set())
+            return Counter(call.code() for call in calls)
+
+    async with run_server(max_connection_calls=CALL_COUNT) as started:
+        calling = asyncio.create_task(asyncio.to_thread(call_often, started.server.address))
+        await asyncio.sleep(0)
+        assert has_rejected.wait(PATIENCE_SECONDS)  # the event loop accepts nothing meanwhile
+        codes = await calling
+        assert set(codes) == {grpc.StatusCode.OK, grpc.StatusCode.CANCELLED}
+        # Those that fit, and those that came once the event loop accepted calls again.
+        assert codes[grpc.StatusCode.OK] >= MAX_PENDING_CALLS
+        assert await started.stub.GetModel(pb.GetModelRequest())
