@@ -14,8 +14,6 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from digits_server.models.engine import LiteRtEngine
 from digits_server.preprocessing.decode import ImageLimits, decode
 from digits_server.preprocessing.normalize import normalize_batch
@@ -79,7 +77,7 @@ def _predict(engine: LiteRtEngine, paths: Sequence[Path]) -> None:
     for start in range(0, len(paths), CHUNK_SIZE):
         chunk = paths[start : start + CHUNK_SIZE]
         grays = [decode(path.read_bytes(), LIMITS) for path in chunk]
-        engine.predict(np.asarray(normalize_batch(grays)))
+        engine.predict(normalize_batch(grays))
 
 
 def _shares(paths: Sequence[Path]) -> list[Sequence[Path]]:
