@@ -21,6 +21,8 @@ from digits_server.preprocessing.framing import Images, Work, join
 CHUNK_COST: Final = 64
 # With less work waiting, a second core gains less than sharing the interpreter loses.
 SECOND_CORE_COST: Final = 16
+# Chunks for each core: one that it works on, and one to go on with while the event loop is busy.
+CHUNKS_PER_CORE: Final = 2
 
 Recognize: TypeAlias = Callable[[LoadedModel, Images, int], Predictions]
 """Recognizes images with a model on the core of an index; called in a thread."""
@@ -106,6 +108,7 @@ class Batcher:
         self._queue: deque[_Request] = deque()
         self._idle_cores = list(range(core_count))
         self._core_count = core_count
+        self._chunk_count = 0  # not finished
         self._is_dispatching = False
 
     async def predict(
@@ -133,7 +136,7 @@ class Batcher:
         Meant for a single caller: the way to a core's thread and back takes longer than a small
         model does. The call blocks the event loop.
         """
-        if self._queue or not self._are_all_cores_idle:
+        if self._queue or self._chunk_count:
             return None
         self._chunk_images["alone"].observe(len(images))
         return self._recognize(model, images, self._idle_cores[-1])
@@ -143,10 +146,6 @@ class Batcher:
         for request in self._queue:
             request.result.cancel()
         self._queue.clear()
-
-    @property
-    def _are_all_cores_idle(self) -> bool:
-        return len(self._idle_cores) == self._core_count
 
     def _dispatch_soon(self) -> None:
         """Dispatch after the calls that have arrived together have been queued."""
@@ -161,27 +160,39 @@ class Batcher:
             was_busy: Whether the images in the queue have waited for a core.
         """
         self._is_dispatching = False
-        while self._idle_cores and self._has_work_for_a_core():
+        while self._has_work_for_a_core():
             chunk, flush = self._next_chunk()
             if not chunk:
                 continue
-            if flush == "gathered" and not was_busy and self._are_all_cores_idle:
+            if flush == "gathered" and not was_busy and self._chunk_count == 0:
                 flush = "idle"
-            core = self._idle_cores.pop()
             images = join([part.images for part in chunk])
             self._chunk_images[flush].observe(len(images))
+            self._chunk_count += 1
             running = asyncio.get_running_loop().run_in_executor(
-                self._threads, self._recognize, chunk[0].request.model, images, core
+                self._threads, self._recognize_on_core, chunk[0].request.model, images
             )
-            running.add_done_callback(functools.partial(self._finish, chunk, core))
+            running.add_done_callback(functools.partial(self._finish, chunk))
 
     def _has_work_for_a_core(self) -> bool:
-        if self._are_all_cores_idle:
+        """Return whether enough work waits to give a core one more chunk."""
+        if self._chunk_count == 0:
             return bool(self._queue)
+        if self._chunk_count >= CHUNKS_PER_CORE * self._core_count:
+            return False
+        enough = SECOND_CORE_COST if self._chunk_count < self._core_count else CHUNK_COST
         costs = itertools.accumulate(
             request.waiting_count * request.image_cost for request in self._queue
         )
-        return any(cost >= SECOND_CORE_COST for cost in costs)
+        return any(cost >= enough for cost in costs)
+
+    def _recognize_on_core(self, model: LoadedModel, images: Images) -> Predictions:
+        """Recognize a chunk; called in one of as many threads as there are cores."""
+        core = self._idle_cores.pop()
+        try:
+            return self._recognize(model, images, core)
+        finally:
+            self._idle_cores.append(core)
 
     def _next_chunk(self) -> tuple[list[_Part], str]:
         """Take the oldest images for one chunk, and return them with what limited the chunk."""
@@ -217,11 +228,9 @@ class Batcher:
             self._metrics.dropped.labels("cancelled").inc(request.waiting_count)
         return request.result.done()
 
-    def _finish(
-        self, chunk: list[_Part], core: int, running: "asyncio.Future[Predictions]"
-    ) -> None:
+    def _finish(self, chunk: list[_Part], running: "asyncio.Future[Predictions]") -> None:
         """Give each request of a chunk its rows."""
-        self._idle_cores.append(core)
+        self._chunk_count -= 1
         if running.cancelled():
             for part in chunk:
                 part.request.result.cancel()
