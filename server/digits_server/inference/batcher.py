@@ -38,7 +38,7 @@ class _Request:
         self.deadline = deadline  # on the event loop's clock
         self.arrival = time.perf_counter()
         self.taken = 0
-        self.parts: list[Predictions | None] = []
+        self.parts: dict[int, Predictions] = {}  # by the number of their first image
         self.result: asyncio.Future[Predictions] = asyncio.get_running_loop().create_future()
 
     @property
@@ -47,17 +47,17 @@ class _Request:
 
     def take(self, count: int) -> "_Part":
         """Take at most ``count`` of the next images out of the queue."""
-        images = self.images[self.taken : self.taken + count]
-        self.taken += len(images)
-        self.parts.append(None)
-        return _Part(self, len(self.parts) - 1, images)
+        part = _Part(self, self.taken, self.images[self.taken : self.taken + count])
+        self.taken += len(part.images)
+        return part
 
     def finish(self, part: "_Part", predictions: Predictions) -> None:
         """Keep the predictions of a part; with the last one, the caller gets all."""
-        self.parts[part.number] = predictions
-        finished = [each for each in self.parts if each is not None]
-        if not self.waiting_count and len(finished) == len(self.parts) and not self.result.done():
-            self.result.set_result(Predictions.concatenate(finished))
+        self.parts[part.start] = predictions
+        is_complete = sum(map(len, self.parts.values())) == len(self.images)
+        if is_complete and not self.result.done():
+            in_order = [self.parts[start] for start in sorted(self.parts)]
+            self.result.set_result(Predictions.concatenate(in_order))
 
     def fail(self, error: BaseException) -> None:
         if not self.result.done():
@@ -68,7 +68,7 @@ class _Part(NamedTuple):
     """The images of a request that belong to one chunk."""
 
     request: _Request
-    number: int
+    start: int
     images: Images
 
 
