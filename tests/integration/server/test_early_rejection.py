@@ -122,7 +122,7 @@ async def test_calls_that_the_event_loop_does_not_accept_in_time_are_bounded(
 
     def call_often(address: str) -> Counter[grpc.StatusCode]:
         with grpc.insecure_channel(address) as channel:
-            get_model = channel.unary_unary(
+            get_model: Any = channel.unary_unary(
                 "/digits.v1.RecognizerService/GetModel",
                 request_serializer=pb.GetModelRequest.SerializeToString,
             )
