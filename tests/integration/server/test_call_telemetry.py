@@ -103,6 +103,9 @@ async def run_instrumented(
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             yield Instrumented(pb_grpc.RecognizerServiceStub(channel), channel, servicer)
+            # A caller has its status before the handler ends, and with it the span.
+            if handling := [task for task in asyncio.all_tasks() if SERVICE in task.get_name()]:
+                await asyncio.wait(handling)
     finally:
         await server.stop(0)
         await servicer.telemetry.shutdown()
