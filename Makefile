@@ -52,7 +52,7 @@ measure-recognition: $(VENV)/.dev ## measure accuracy on every available set of 
 measure-window: $(VENV)/.dev xvfb ## replay recorded strokes in the window: accuracy and latency
 	@$(BIN)/python -m benchmarks.end_to_end.window
 
-benchmarks: $(VENV)/.dev ## measure the figures of docs/performance.md and update it; 25 minutes on a quiet machine
+benchmarks: $(VENV)/.dev ## measure the figures of docs/performance.md and update it; about 20 minutes on a quiet machine
 	@$(call debian,h2load,nghttp2-client,the benchmarks)
 	@$(BIN)/python -m benchmarks
 

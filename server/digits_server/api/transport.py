@@ -16,7 +16,7 @@ _NEVER_MS: Final = 2**31 - 1
 # The shortest interval at which a client may send keepalive pings.
 _MIN_PING_SECONDS: Final = 10
 _KEEPALIVE_SECONDS: Final = 60
-# The event loop accepts so many calls in about a tenth of a second.
+# One core at three times its capacity accepts so many calls in a third of a second.
 MAX_PENDING_CALLS: Final = 256
 _KEEPALIVE_TIMEOUT_SECONDS: Final = 20
 

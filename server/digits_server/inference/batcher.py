@@ -154,7 +154,7 @@ class Batcher:
             asyncio.get_running_loop().call_soon(self._dispatch)
 
     def _dispatch(self, *, was_busy: bool = False) -> None:
-        """Give every idle core a chunk.
+        """Give the cores the chunks that they have room for.
 
         Args:
             was_busy: Whether the images in the queue have waited for a core.

@@ -27,6 +27,19 @@ def is_full(admission: Admission) -> bool:
     return False
 
 
+def slow_admission(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch, wait_seconds: float
+) -> Admission:
+    """Return an admission that has measured 0.1 s per image."""
+    now = 100.0
+    monkeypatch.setattr("digits_server.inference.admission.time.perf_counter", lambda: now)
+    admission = Admission(AdmissionLimits(1000, 10**6, 1, wait_seconds), metrics)
+    for _ in range(2000):
+        with admission.admit(1, 1):
+            now += 0.1
+    return admission
+
+
 def test_a_request_above_the_image_limit_is_rejected_with_a_delay_for_the_retry(
     admission: Admission,
 ) -> None:
@@ -92,12 +105,7 @@ def test_the_number_of_open_streams_is_limited(admission: Admission) -> None:
 def test_a_request_is_rejected_when_the_expected_wait_exceeds_the_limit(
     metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = 100.0
-    monkeypatch.setattr("digits_server.inference.admission.time.perf_counter", lambda: now)
-    admission = Admission(AdmissionLimits(1000, 10**6, 1, wait_seconds=1.0), metrics)
-    for _ in range(2000):  # 0.1 s per image
-        with admission.admit(1, 1):
-            now += 0.1
+    admission = slow_admission(metrics, monkeypatch, wait_seconds=1.0)
     with admission.admit(9, 9):
         assert admission.expected_wait_seconds == pytest.approx(0.9, rel=0.01)
         assert not is_full(admission)
@@ -118,12 +126,7 @@ def test_a_request_is_rejected_when_the_expected_wait_exceeds_the_limit(
 def test_a_request_is_rejected_when_it_would_finish_after_its_deadline(
     metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = 100.0
-    monkeypatch.setattr("digits_server.inference.admission.time.perf_counter", lambda: now)
-    admission = Admission(AdmissionLimits(1000, 10**6, 1, wait_seconds=10), metrics)
-    for _ in range(2000):  # 0.1 s per image
-        with admission.admit(1, 1):
-            now += 0.1
+    admission = slow_admission(metrics, monkeypatch, wait_seconds=10)
     with admission.admit(9, 9):
         with admission.admit(1, 1, remaining_seconds=1.01):
             pass
