@@ -99,7 +99,8 @@ async def test_admission_is_checked_with_the_time_until_the_deadline(
 ) -> None:
     call: Any = channel.unary_unary(f"/{METHOD}")
     assert await call(b"x", timeout=1000) == b"x"
-    assert 0 < await admission.remaining_seconds.get() <= 1000
+    # gRPC sends a deadline in a few digits, rounded up.
+    assert 0 < await admission.remaining_seconds.get() < 2000
     assert await call(b"x") == b"x"
     assert await admission.remaining_seconds.get() == math.inf
 
