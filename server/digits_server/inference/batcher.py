@@ -16,11 +16,15 @@ from digits_server.models.predictions import Predictions
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.framing import Images, Work, join
 
+from .crowd import MAX_WAIT_SECONDS, Crowd
+
 # The most work in one chunk, in calls of a network for one image. Larger chunks are no faster per
 # image, and leave less to share among the cores.
 CHUNK_COST: Final = 64
-# With less work waiting, a second core gains less than sharing the interpreter loses.
-SECOND_CORE_COST: Final = 16
+# Less work than this is not worth another thread, which would compete for the interpreter.
+THREAD_COST: Final = 16
+# A model that takes longer than this for one image always gets another thread.
+IN_PLACE_SECONDS: Final = 0.0005
 # Chunks for each core: one that it works on, and one to go on with while the event loop is busy.
 CHUNKS_PER_CORE: Final = 2
 
@@ -72,14 +76,44 @@ class _Part(NamedTuple):
     images: Images
 
 
+class _Chunk(NamedTuple):
+    """What one core recognizes at a time."""
+
+    parts: list[_Part]
+    cost: float
+    limit: str
+    """What limited it; a label of the metric ``digits_batch_images``."""
+
+    def finish(self, recognize: Callable[[], Predictions]) -> None:
+        """Give each request its rows of the predictions, or the error."""
+        try:
+            predictions = recognize()
+        except asyncio.CancelledError:
+            for part in self.parts:
+                part.request.result.cancel()
+        except Exception as error:  # noqa: BLE001 - raised again for each caller
+            for part in self.parts:
+                part.request.fail(error)
+        else:
+            start = 0
+            for part in self.parts:
+                end = start + len(part.images)
+                part.request.finish(part, predictions[start:end])
+                start = end
+
+
 class Batcher:
-    """Queues images while every core is busy, and passes them on together when one is free.
+    """Queues images, and recognizes those together that wait together.
 
     A chunk is what one core recognizes at a time: the oldest images of the queue, of as many
-    requests as fit. A request that does not fit is cut, so that the cores share it. The batcher
-    never delays a request to wait for more: a lone request runs at once. It does not limit the
-    queue, because admission does. Requests that were cancelled or whose deadline has passed are
-    dropped before they reach a core.
+    requests as fit. A request that does not fit is cut, so that the cores share it. While all cores
+    are free, a request waits for others only if others tend to come, and not for long. The batcher
+    does not limit the queue, because admission does. Requests that were cancelled or whose deadline
+    has passed are dropped before they reach a core.
+
+    Here alone is decided where images are recognized. A small chunk is recognized in the event
+    loop's thread, because the way to a core's thread and back takes longer; it blocks the event
+    loop for some milliseconds at most.
 
     A request names its model, and each chunk goes to one model. A request therefore gets its
     predictions from the version that was served when it arrived.
@@ -102,14 +136,16 @@ class Batcher:
         self._recognize = recognize
         self._metrics = metrics
         self._chunk_images = {
-            flush: metrics.batch_images.labels(flush)
-            for flush in ("idle", "gathered", "full", "swap", "alone")
+            limit: metrics.batch_images.labels(limit)
+            for limit in ("alone", "gathered", "full", "swap")
         }
         self._queue: deque[_Request] = deque()
         self._idle_cores = list(range(core_count))
         self._core_count = core_count
         self._chunk_count = 0  # not finished
         self._is_dispatching = False
+        self._crowd = Crowd()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def predict(
         self, images: Images, work: Work, model: LoadedModel, deadline: float = math.inf
@@ -130,17 +166,6 @@ class Batcher:
         self._dispatch_soon()
         return await request.result
 
-    def predict_in_place(self, images: Images, model: LoadedModel) -> Predictions | None:
-        """Call the model in the event loop's thread, or return None if a core is busy.
-
-        Meant for a single caller: the way to a core's thread and back takes longer than a small
-        model does. The call blocks the event loop.
-        """
-        if self._queue or self._chunk_count:
-            return None
-        self._chunk_images["alone"].observe(len(images))
-        return self._recognize(model, images, self._idle_cores[-1])
-
     def stop(self) -> None:
         """Cancel the requests that still wait. Chunks on a core finish."""
         for request in self._queue:
@@ -153,26 +178,45 @@ class Batcher:
             self._is_dispatching = True
             asyncio.get_running_loop().call_soon(self._dispatch)
 
-    def _dispatch(self, *, was_busy: bool = False) -> None:
-        """Give the cores the chunks that they have room for.
-
-        Args:
-            was_busy: Whether the images in the queue have waited for a core.
-        """
+    def _dispatch(self) -> None:
+        """Start the chunks that there is room for."""
         self._is_dispatching = False
+        if self._is_waiting_for_others():
+            return
         while self._has_work_for_a_core():
-            chunk, flush = self._next_chunk()
-            if not chunk:
+            chunk = self._next_chunk()
+            if not chunk.parts:
                 continue
-            if flush == "gathered" and not was_busy and self._chunk_count == 0:
-                flush = "idle"
-            images = join([part.images for part in chunk])
-            self._chunk_images[flush].observe(len(images))
+            model, images = (
+                chunk.parts[0].request.model,
+                join([part.images for part in chunk.parts]),
+            )
+            self._chunk_images[chunk.limit].observe(len(images))
+            if self._is_small(chunk, model):
+                core = self._idle_cores[-1]
+                chunk.finish(functools.partial(self._recognize, model, images, core))
+                continue
             self._chunk_count += 1
             running = asyncio.get_running_loop().run_in_executor(
-                self._threads, self._recognize_on_core, chunk[0].request.model, images
+                self._threads, self._recognize_on_core, model, images
             )
             running.add_done_callback(functools.partial(self._finish, chunk))
+
+    def _is_waiting_for_others(self) -> bool:
+        """Return whether the requests in the queue still wait for others to come."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._chunk_count or not self._queue:
+            return False
+        count, waited = len(self._queue), time.perf_counter() - self._queue[0].arrival
+        if self._has_waiting(THREAD_COST) or self._crowd.is_complete(count, waited):
+            self._crowd.learn(count, waited)
+            return False
+        self._timer = asyncio.get_running_loop().call_later(
+            MAX_WAIT_SECONDS - waited, self._dispatch_soon
+        )
+        return True
 
     def _has_work_for_a_core(self) -> bool:
         """Return whether enough work waits to give a core one more chunk."""
@@ -180,11 +224,21 @@ class Batcher:
             return bool(self._queue)
         if self._chunk_count >= CHUNKS_PER_CORE * self._core_count:
             return False
-        enough = SECOND_CORE_COST if self._chunk_count < self._core_count else CHUNK_COST
-        costs = itertools.accumulate(
-            request.waiting_count * request.image_cost for request in self._queue
+        return self._has_waiting(
+            THREAD_COST if self._chunk_count < self._core_count else CHUNK_COST
         )
-        return any(cost >= enough for cost in costs)
+
+    def _has_waiting(self, cost: float) -> bool:
+        """Return whether at least this much work is in the queue."""
+        costs = (request.waiting_count * request.image_cost for request in self._queue)
+        return any(sum_of_costs >= cost for sum_of_costs in itertools.accumulate(costs))
+
+    def _is_small(self, chunk: _Chunk, model: LoadedModel) -> bool:
+        return (
+            not self._chunk_count
+            and chunk.cost <= THREAD_COST
+            and model.image_seconds <= IN_PLACE_SECONDS
+        )
 
     def _recognize_on_core(self, model: LoadedModel, images: Images) -> Predictions:
         """Recognize a chunk; called in one of as many threads as there are cores."""
@@ -194,29 +248,29 @@ class Batcher:
         finally:
             self._idle_cores.append(core)
 
-    def _next_chunk(self) -> tuple[list[_Part], str]:
-        """Take the oldest images for one chunk, and return them with what limited the chunk."""
-        chunk: list[_Part] = []
-        room = float(CHUNK_COST)
+    def _next_chunk(self) -> _Chunk:
+        """Take the oldest images of the queue that make one chunk."""
+        parts: list[_Part] = []
+        cost = 0.0
         now, start = asyncio.get_running_loop().time(), time.perf_counter()
         while self._queue:
             request = self._queue[0]
             if self._drop_if_done(request, now):
                 self._queue.popleft()
                 continue
-            if chunk and not _are_alike(request, chunk[0].request):
-                return chunk, "swap"
-            fitting = int(room / request.image_cost)
-            if chunk and not fitting:
-                return chunk, "full"
+            if parts and not _are_alike(request, parts[0].request):
+                return _Chunk(parts, cost, "swap")
+            fitting = int((CHUNK_COST - cost) / request.image_cost)
+            if parts and not fitting:
+                return _Chunk(parts, cost, "full")
             if not request.taken:
                 self._metrics.queue_wait_seconds.observe(start - request.arrival)
             part = request.take(max(1, fitting))
-            chunk.append(part)
-            room -= len(part.images) * request.image_cost
+            parts.append(part)
+            cost += len(part.images) * request.image_cost
             if not request.waiting_count:
                 self._queue.popleft()
-        return chunk, "gathered"
+        return _Chunk(parts, cost, "gathered" if len(parts) > 1 else "alone")
 
     def _drop_if_done(self, request: _Request, now: float) -> bool:
         """Return whether a request has expired or was cancelled, and count it if so."""
@@ -228,22 +282,10 @@ class Batcher:
             self._metrics.dropped.labels("cancelled").inc(request.waiting_count)
         return request.result.done()
 
-    def _finish(self, chunk: list[_Part], running: "asyncio.Future[Predictions]") -> None:
-        """Give each request of a chunk its rows."""
+    def _finish(self, chunk: _Chunk, running: "asyncio.Future[Predictions]") -> None:
         self._chunk_count -= 1
-        if running.cancelled():
-            for part in chunk:
-                part.request.result.cancel()
-        elif error := running.exception():
-            for part in chunk:
-                part.request.fail(error)
-        else:
-            predictions, start = running.result(), 0
-            for part in chunk:
-                end = start + len(part.images)
-                part.request.finish(part, predictions[start:end])
-                start = end
-        self._dispatch(was_busy=True)
+        chunk.finish(running.result)
+        self._dispatch()
 
 
 def _are_alike(one: _Request, other: _Request) -> bool:

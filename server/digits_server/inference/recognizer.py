@@ -4,7 +4,6 @@ import asyncio
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
 
 import numpy as np
 
@@ -12,16 +11,10 @@ from digits_server.models import LoadedModel, Manifest
 from digits_server.models.predictions import Predictions, Verdict
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.decode import ImageLimits
-from digits_server.preprocessing.framing import Images, Work, measure_work, to_frames
+from digits_server.preprocessing.framing import Images, measure_work, to_frames
 
 from .admission import Admission
 from .batcher import Batcher
-
-# A model that takes longer than this for one image never blocks the event loop for it.
-IN_PLACE_SECONDS: Final = 0.0005
-# At most so many requests run there before the next one shows whether callers still come one at a
-# time.
-MAX_IN_PLACE: Final = 15
 
 
 class Recognizer:
@@ -53,9 +46,6 @@ class Recognizer:
         self._admission = admission
         self._metrics = metrics
         self._limits = limits
-        self._request_count = 0  # on the cores
-        self._in_place_count = 0  # in place, since the last one on the cores
-        self._in_place_limit = 0
         self._batcher = Batcher(threads, len(model.engines), self._recognize, metrics)
         self._verdicts = [metrics.verdicts.labels(verdict.name.lower()) for verdict in Verdict]
 
@@ -81,9 +71,7 @@ class Recognizer:
         model, work = self.model, measure_work(images)
         remaining_seconds = deadline - asyncio.get_running_loop().time()
         with self._admission.admit(len(images), work.byte_count, remaining_seconds):
-            predictions = self._recognize_in_place(images, work, model)
-            if predictions is None:
-                predictions = await self._recognize_on_cores(images, work, model, deadline)
+            predictions = await self._batcher.predict(images, work, model, deadline)
         for verdict, count in enumerate(np.bincount(predictions.verdicts).tolist()):
             if count:
                 self._verdicts[verdict].inc(count)
@@ -92,41 +80,6 @@ class Recognizer:
     def stop(self) -> None:
         """Cancel the requests that still wait."""
         self._batcher.stop()
-
-    def _recognize_in_place(
-        self, images: Images, work: Work, model: LoadedModel
-    ) -> Predictions | None:
-        """Recognize a request in the event loop's thread, or return None to use the cores.
-
-        This is the only choice of where work runs. For a caller that sends one small image after
-        another, the way to a core's thread and back takes longer than the work.
-        """
-        if (
-            self._in_place_count >= self._in_place_limit
-            or work.cost > 1
-            or self._admission.image_count > 1
-            or model.image_seconds > IN_PLACE_SECONDS
-        ):
-            return None
-        self._in_place_count += 1
-        return self._batcher.predict_in_place(images, model)
-
-    async def _recognize_on_cores(
-        self, images: Images, work: Work, model: LoadedModel, deadline: float
-    ) -> Predictions:
-        """Recognize a request in the threads of the cores.
-
-        A request that no other joins meanwhile suggests that callers come one at a time. While one
-        runs in the event loop, others cannot even arrive, so only some requests run there before
-        the next one runs here: more, the longer callers have come one at a time.
-        """
-        self._request_count += 1
-        number, is_alone = self._request_count, self._admission.image_count == len(images)
-        predictions = await self._batcher.predict(images, work, model, deadline)
-        is_alone = is_alone and number == self._request_count
-        self._in_place_limit = min(2 * self._in_place_limit + 1, MAX_IN_PLACE) if is_alone else 0
-        self._in_place_count = 0
-        return predictions
 
     def _recognize(self, model: LoadedModel, images: Images, core: int) -> Predictions:
         """Recognize the images of one or more requests; called in any thread."""

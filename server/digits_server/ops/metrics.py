@@ -39,7 +39,7 @@ class Metrics:
         )
         self.queue_wait_seconds = Histogram(
             "digits_queue_wait_seconds",
-            "Time each request waits for a core.",
+            "Time each request waits for a core, and for others to share a chunk with.",
             buckets=_SECONDS,
             registry=self.registry,
         )
@@ -51,10 +51,9 @@ class Metrics:
         )
         self.batch_images = Histogram(
             "digits_batch_images",
-            "Images in one chunk, which a core recognizes at a time, by what limited it: idle (the"
-            " cores were free), gathered (all images that waited), full (the maximum work), swap"
-            " (the next request is for another version, or of another kind), alone (a single image,"
-            " without the queue).",
+            "Images in one chunk, which a core recognizes at a time, by what limited it: alone (one"
+            " request waited), gathered (all that waited), full (the maximum work), swap (the next"
+            " request is for another version, or of another kind).",
             ["flush"],
             buckets=_IMAGES,
             registry=self.registry,

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from digits_server.errors import InvalidArgumentError
 
 from .decode import ImageLimits, decode, from_raw
+from .fast_png import png_pixel_count
 from .normalize import FRAME_SIZE, normalize_batch
 
-# Decoding and normalizing so many bytes takes as long as a network's call for one image, about a
-# tenth of a millisecond.
-_RAW_BYTES_PER_COST: Final = 16_384
-_ENCODED_BYTES_PER_COST: Final = 1024
+# Decoding and normalizing so much takes as long as a network's call for one image, about a tenth
+# of a millisecond.
+_PIXELS_PER_COST: Final = 16_384
+_ENCODED_BYTES_PER_COST: Final = 1024  # of a format whose number of pixels is not looked up
 
 
 class EncodedImage(NamedTuple):
@@ -91,13 +92,20 @@ def measure_work(images: Images) -> Work:
         return Work(images.nbytes, len(images))
     byte_count = cost = 0
     for image in images:
-        size = 0 if image is None else len(image[-1])
-        per_cost = (
-            _ENCODED_BYTES_PER_COST if isinstance(image, EncodedImage) else _RAW_BYTES_PER_COST
-        )
-        byte_count += size
-        cost += 1 + size // per_cost
+        byte_count += 0 if image is None else len(image[-1])
+        cost += 1 + _preprocessing_cost(image)
     return Work(byte_count, cost)
+
+
+def _preprocessing_cost(image: SourceImage) -> int:
+    if isinstance(image, RawImage):
+        return len(image.pixels) // _PIXELS_PER_COST
+    if isinstance(image, EncodedImage):
+        pixel_count = png_pixel_count(image.content)
+        if pixel_count is not None:
+            return pixel_count // _PIXELS_PER_COST
+        return len(image.content) // _ENCODED_BYTES_PER_COST
+    return 0
 
 
 def _decode(image: SourceImage, limits: ImageLimits) -> NDArray[np.uint8]:

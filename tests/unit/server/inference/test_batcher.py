@@ -3,20 +3,24 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from digits_server.errors import ExpiredError
-from digits_server.inference.batcher import CHUNK_COST, SECOND_CORE_COST, Batcher
+from digits_server.inference import batcher as batcher_module
+from digits_server.inference import crowd
+from digits_server.inference.batcher import CHUNK_COST, THREAD_COST, Batcher
 from digits_server.models import LoadedModel
 from digits_server.models.predictions import Predictions
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.framing import EncodedImage, Images, Work
 
-MODEL: Any = object()
-SUCCESSOR: Any = object()
+MODEL: Any = SimpleNamespace(image_seconds=1)  # too slow for the event loop's thread
+SUCCESSOR: Any = SimpleNamespace(image_seconds=1)
+FAST_MODEL: Any = SimpleNamespace(image_seconds=1e-4)
 Waiting = "asyncio.Task[list[int]]"
 
 
@@ -34,6 +38,7 @@ class Recognition:
         self.released.set()
         self.errors: list[Exception] = []
         self.cores: list[int] = []
+        self.was_in_event_loop: list[bool] = []
         self._lock = threading.Lock()
         self._busy_cores: set[int] = set()
 
@@ -43,6 +48,7 @@ class Recognition:
             self._busy_cores.add(core)
             self.calls.append(len(images))
             self.cores.append(core)
+            self.was_in_event_loop.append(threading.current_thread() is threading.main_thread())
         self.entered.release()
         self.released.wait()
         with self._lock:
@@ -177,15 +183,15 @@ async def test_a_second_core_starts_only_with_enough_work(
     two_cores: NumberBatcher, recognition: Recognition
 ) -> None:
     first = await block(recognition, two_cores)
-    tasks = [await enqueue(two_cores, n) for n in range(SECOND_CORE_COST - 1)]
+    tasks = [await enqueue(two_cores, n) for n in range(THREAD_COST - 1)]
     await asyncio.sleep(0)
     assert len(recognition.calls) == 1
-    tasks.append(await enqueue(two_cores, SECOND_CORE_COST - 1))
+    tasks.append(await enqueue(two_cores, THREAD_COST - 1))
     await asyncio.to_thread(recognition.entered.acquire)
-    assert recognition.calls == [1, SECOND_CORE_COST]
+    assert recognition.calls == [1, THREAD_COST]
     recognition.released.set()
     await first
-    assert [await task for task in tasks] == [[n] for n in range(SECOND_CORE_COST)]
+    assert [await task for task in tasks] == [[n] for n in range(THREAD_COST)]
 
 
 async def test_cancelling_one_request_does_not_affect_the_others(
@@ -346,25 +352,65 @@ async def test_chunks_are_counted_by_what_limited_them(
     await asyncio.gather(first, *tasks)
     sums = {
         flush: batcher.count("digits_batch_images_sum", flush=flush)
-        for flush in ("idle", "full", "gathered", "swap", "alone")
+        for flush in ("alone", "gathered", "full", "swap")
     }
-    assert sums == {"idle": 1, "full": 64, "gathered": 36, "swap": 0, "alone": 0}
+    assert sums == {"alone": 1 + 36, "gathered": 0, "full": 64, "swap": 0}
 
 
-async def test_a_call_in_place_is_made_only_while_no_other_request_exists(
+async def test_only_small_chunks_of_a_fast_model_run_in_the_event_loop(
     batcher: NumberBatcher, recognition: Recognition
 ) -> None:
-    predictions = batcher.predict_in_place(images(5), MODEL)
-    assert predictions is not None
-    assert predictions.digits.tolist() == [5]
+    for count, model in ((THREAD_COST, FAST_MODEL), (THREAD_COST + 1, FAST_MODEL), (1, MODEL)):
+        assert await batcher.numbers(range(count), model) == list(range(count))
+    assert recognition.was_in_event_loop == [True, False, False]
+
+
+async def test_nothing_runs_in_the_event_loop_while_a_core_is_busy(
+    batcher: NumberBatcher, recognition: Recognition
+) -> None:
     first = await block(recognition, batcher)
-    assert batcher.predict_in_place(images(5), MODEL) is None
+    waiting = asyncio.create_task(batcher.numbers([1], FAST_MODEL))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert recognition.calls == [1]
     recognition.released.set()
     await first
-    waiting = await enqueue(batcher, 1)
-    assert batcher.predict_in_place(images(5), MODEL) is None
-    await waiting
-    assert batcher.count("digits_batch_images_sum", flush="alone") == 1
+    assert await waiting == [1]
+
+
+async def test_an_error_in_the_event_loop_fails_that_chunk_only(
+    batcher: NumberBatcher, recognition: Recognition
+) -> None:
+    recognition.errors = [RuntimeError("broken")]
+    with pytest.raises(RuntimeError, match="broken"):
+        await batcher.numbers([1], FAST_MODEL)
+    assert await batcher.numbers([2], FAST_MODEL) == [2]
+
+
+async def come_together(batcher: NumberBatcher) -> None:
+    """Let two callers send at the same time, so that later ones expect company."""
+    await asyncio.gather(batcher.numbers([1], FAST_MODEL), batcher.numbers([2], FAST_MODEL))
+
+
+async def test_after_two_came_together_one_waits_for_the_other(
+    batcher: NumberBatcher, recognition: Recognition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (crowd, batcher_module):
+        monkeypatch.setattr(module, "MAX_WAIT_SECONDS", 3600)
+    await come_together(batcher)
+    one = asyncio.create_task(batcher.numbers([1], FAST_MODEL))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert recognition.calls == [2]
+    assert await batcher.numbers([2], FAST_MODEL) == [2]
+    assert await one == [1]
+    assert recognition.calls == [2, 2]
+
+
+async def test_the_wait_for_others_ends(batcher: NumberBatcher, recognition: Recognition) -> None:
+    await come_together(batcher)
+    assert await batcher.numbers([1], FAST_MODEL) == [1]
+    assert recognition.calls == [2, 1]
 
 
 async def test_stopping_cancels_the_requests_that_still_wait(
