@@ -1,13 +1,14 @@
 """Combining the images of many waiting callers, and spreading them over the cores."""
 
 import asyncio
+import concurrent.futures
 import functools
 import itertools
 import math
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeAlias
 
 from digits_server.errors import ExpiredError
@@ -27,6 +28,10 @@ THREAD_COST: Final = 16
 IN_PLACE_SECONDS: Final = 0.0005
 # Chunks for each core: one that it works on, and one to go on with while the event loop is busy.
 CHUNKS_PER_CORE: Final = 2
+# While so much more waits for each core, the event loop accepts no further calls, for at most so
+# long at a time.
+BACKLOG_COST: Final = 2 * CHUNK_COST
+MAX_ASIDE_SECONDS: Final = 0.02
 
 Recognize: TypeAlias = Callable[[LoadedModel, Images, int], Predictions]
 """Recognizes images with a model on the core of an index; called in a thread."""
@@ -38,6 +43,7 @@ class _Request:
     def __init__(self, images: Images, work: Work, model: LoadedModel, deadline: float) -> None:
         self.images = images
         self.image_cost = work.cost / len(images)
+        self.is_cost_known = work.is_cost_known
         self.model = model
         self.deadline = deadline  # on the event loop's clock
         self.arrival = time.perf_counter()
@@ -142,7 +148,7 @@ class Batcher:
         self._queue: deque[_Request] = deque()
         self._idle_cores = list(range(core_count))
         self._core_count = core_count
-        self._chunk_count = 0  # not finished
+        self._running: set[Future[Predictions]] = set()
         self._is_dispatching = False
         self._crowd = Crowd()
         self._timer: asyncio.TimerHandle | None = None
@@ -187,27 +193,23 @@ class Batcher:
             chunk = self._next_chunk()
             if not chunk.parts:
                 continue
-            model, images = (
-                chunk.parts[0].request.model,
-                join([part.images for part in chunk.parts]),
-            )
+            model = chunk.parts[0].request.model
+            images = join([part.images for part in chunk.parts])
             self._chunk_images[chunk.limit].observe(len(images))
             if self._is_small(chunk, model):
                 core = self._idle_cores[-1]
                 chunk.finish(functools.partial(self._recognize, model, images, core))
                 continue
-            self._chunk_count += 1
-            running = asyncio.get_running_loop().run_in_executor(
-                self._threads, self._recognize_on_core, model, images
-            )
-            running.add_done_callback(functools.partial(self._finish, chunk))
+            job = self._threads.submit(self._recognize_on_core, model, images)
+            self._running.add(job)
+            asyncio.wrap_future(job).add_done_callback(functools.partial(self._finish, chunk, job))
 
     def _is_waiting_for_others(self) -> bool:
         """Return whether the requests in the queue still wait for others to come."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._chunk_count or not self._queue:
+        if self._running or not self._queue:
             return False
         count, waited = len(self._queue), time.perf_counter() - self._queue[0].arrival
         if self._has_waiting(THREAD_COST) or self._crowd.is_complete(count, waited):
@@ -220,12 +222,12 @@ class Batcher:
 
     def _has_work_for_a_core(self) -> bool:
         """Return whether enough work waits to give a core one more chunk."""
-        if self._chunk_count == 0:
+        if not self._running:
             return bool(self._queue)
-        if self._chunk_count >= CHUNKS_PER_CORE * self._core_count:
+        if len(self._running) >= CHUNKS_PER_CORE * self._core_count:
             return False
         return self._has_waiting(
-            THREAD_COST if self._chunk_count < self._core_count else CHUNK_COST
+            THREAD_COST if len(self._running) < self._core_count else CHUNK_COST
         )
 
     def _has_waiting(self, cost: float) -> bool:
@@ -234,9 +236,11 @@ class Batcher:
         return any(sum_of_costs >= cost for sum_of_costs in itertools.accumulate(costs))
 
     def _is_small(self, chunk: _Chunk, model: LoadedModel) -> bool:
+        """Return whether the event loop's thread may recognize a chunk."""
         return (
-            not self._chunk_count
+            not self._running
             and chunk.cost <= THREAD_COST
+            and all(part.request.is_cost_known for part in chunk.parts)
             and model.image_seconds <= IN_PLACE_SECONDS
         )
 
@@ -282,10 +286,26 @@ class Batcher:
             self._metrics.dropped.labels("cancelled").inc(request.waiting_count)
         return request.result.done()
 
-    def _finish(self, chunk: _Chunk, running: "asyncio.Future[Predictions]") -> None:
-        self._chunk_count -= 1
-        chunk.finish(running.result)
+    def _finish(
+        self, chunk: _Chunk, job: Future[Predictions], outcome: "asyncio.Future[Predictions]"
+    ) -> None:
+        self._running.remove(job)
+        chunk.finish(outcome.result)
         self._dispatch()
+        if self._has_waiting(BACKLOG_COST * self._core_count):
+            # After the callers of this chunk have their responses.
+            asyncio.get_running_loop().call_soon(self._stand_aside)
+
+    def _stand_aside(self) -> None:
+        """Block the event loop until a core finishes a chunk.
+
+        Called under overload. To accept calls would then take the interpreter from the cores, and
+        to reject them costs nearly as much. Meanwhile they wait inside gRPC, which bounds their
+        number.
+        """
+        concurrent.futures.wait(
+            self._running, MAX_ASIDE_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED
+        )
 
 
 def _are_alike(one: _Request, other: _Request) -> bool:

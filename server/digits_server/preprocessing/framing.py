@@ -59,6 +59,8 @@ class Work(NamedTuple):
     """Size of the images as they were sent."""
     cost: int
     """Estimated time, in calls of a network for one image."""
+    is_cost_known: bool
+    """Whether it cannot take much longer; True for raw pixels and PNG, False for other formats."""
 
 
 def to_frames(images: Images, limits: ImageLimits) -> Frames:
@@ -89,23 +91,20 @@ def join(parts: Sequence[Images]) -> Images:
 def measure_work(images: Images) -> Work:
     """Return how much work images are, without decoding them."""
     if isinstance(images, np.ndarray):
-        return Work(images.nbytes, len(images))
-    byte_count = cost = 0
+        return Work(images.nbytes, len(images), is_cost_known=True)
+    byte_count, cost, is_cost_known = 0, len(images), True
     for image in images:
-        byte_count += 0 if image is None else len(image[-1])
-        cost += 1 + _preprocessing_cost(image)
-    return Work(byte_count, cost)
-
-
-def _preprocessing_cost(image: SourceImage) -> int:
-    if isinstance(image, RawImage):
-        return len(image.pixels) // _PIXELS_PER_COST
-    if isinstance(image, EncodedImage):
-        pixel_count = png_pixel_count(image.content)
-        if pixel_count is not None:
-            return pixel_count // _PIXELS_PER_COST
-        return len(image.content) // _ENCODED_BYTES_PER_COST
-    return 0
+        size = 0 if image is None else len(image[-1])
+        byte_count += size
+        if isinstance(image, EncodedImage):
+            pixel_count = png_pixel_count(image.content)
+            if pixel_count is None:
+                cost += size // _ENCODED_BYTES_PER_COST
+                is_cost_known = False
+                continue
+            cost += pixel_count // _PIXELS_PER_COST
+        cost += size // _PIXELS_PER_COST
+    return Work(byte_count, cost, is_cost_known)
 
 
 def _decode(image: SourceImage, limits: ImageLimits) -> NDArray[np.uint8]:

@@ -12,7 +12,12 @@ import pytest
 from digits_server.errors import ExpiredError
 from digits_server.inference import batcher as batcher_module
 from digits_server.inference import crowd
-from digits_server.inference.batcher import CHUNK_COST, THREAD_COST, Batcher
+from digits_server.inference.batcher import (
+    CHUNK_COST,
+    MAX_ASIDE_SECONDS,
+    THREAD_COST,
+    Batcher,
+)
 from digits_server.models import LoadedModel
 from digits_server.models.predictions import Predictions
 from digits_server.ops.metrics import Metrics
@@ -75,8 +80,10 @@ class NumberBatcher(Batcher):
         model: LoadedModel = MODEL,
         deadline: float = math.inf,
         cost: int = 1,
+        *,
+        is_cost_known: bool = True,
     ) -> list[int]:
-        work = Work(len(numbers), cost * len(numbers))
+        work = Work(len(numbers), cost * len(numbers), is_cost_known)
         predictions = await self.predict(images(*numbers), work, model, deadline)
         digits: list[int] = predictions.digits.tolist()
         return digits
@@ -335,7 +342,7 @@ async def test_tensors_and_other_images_are_separate_chunks(
     first = await block(recognition, batcher)
     tensor = await enqueue(batcher, 1)
     # What this stand-in makes of bytes does not matter: only the chunks do.
-    other = asyncio.create_task(batcher.predict([EncodedImage(b"")], Work(0, 1), MODEL))
+    other = asyncio.create_task(batcher.predict([EncodedImage(b"")], Work(0, 1, True), MODEL))
     recognition.released.set()
     await first
     assert await tensor == [1]
@@ -362,7 +369,8 @@ async def test_only_small_chunks_of_a_fast_model_run_in_the_event_loop(
 ) -> None:
     for count, model in ((THREAD_COST, FAST_MODEL), (THREAD_COST + 1, FAST_MODEL), (1, MODEL)):
         assert await batcher.numbers(range(count), model) == list(range(count))
-    assert recognition.was_in_event_loop == [True, False, False]
+    await batcher.numbers([1], FAST_MODEL, is_cost_known=False)
+    assert recognition.was_in_event_loop == [True, False, False, False]
 
 
 async def test_nothing_runs_in_the_event_loop_while_a_core_is_busy(
@@ -411,6 +419,31 @@ async def test_the_wait_for_others_ends(batcher: NumberBatcher, recognition: Rec
     await come_together(batcher)
     assert await batcher.numbers([1], FAST_MODEL) == [1]
     assert recognition.calls == [2, 1]
+
+
+@pytest.mark.parametrize(("chunks", "stands_aside"), [(1, False), (6, True)])
+async def test_the_event_loop_stands_aside_only_while_much_work_waits(
+    batcher: NumberBatcher,
+    recognition: Recognition,
+    monkeypatch: pytest.MonkeyPatch,
+    chunks: int,
+    *,
+    stands_aside: bool,
+) -> None:
+    running_counts: list[int] = []
+
+    def wait(running: set[Any], timeout: float, return_when: str) -> None:
+        assert timeout == MAX_ASIDE_SECONDS
+        assert return_when == "FIRST_COMPLETED"
+        running_counts.append(len(running))
+
+    monkeypatch.setattr("concurrent.futures.wait", wait)
+    first = await block(recognition, batcher)
+    tasks = [await enqueue(batcher, *range(CHUNK_COST)) for _ in range(chunks)]
+    recognition.released.set()
+    await asyncio.gather(first, *tasks)
+    assert bool(running_counts) == stands_aside
+    assert all(running_counts)
 
 
 async def test_stopping_cancels_the_requests_that_still_wait(
