@@ -26,7 +26,7 @@ from digits_server.api.recognizer_servicer import RecognizerServicer
 from digits_server.inference.admission import Admission, AdmissionLimits
 from digits_server.inference.recognizer import Recognizer
 from digits_server.models.manifest import Manifest
-from digits_server.ops.metrics import Metrics
+from digits_server.ops.metrics import CallMetrics, Metrics
 from digits_server.settings import SHIPPED_MODELS
 
 SECONDS: Final = 1.0
@@ -121,7 +121,7 @@ async def _service() -> AsyncIterator[tuple[Call, Call]]:
 
 def _make_call(metrics: Metrics, name: str, method: Any, request: Any) -> Call:
     handler: Any = grpc.unary_unary_rpc_method_handler(method, request.FromString)
-    wrapped: Any = wrap(name, handler, metrics.calls.of_method(name))
+    wrapped: Any = wrap(name, handler, CallMetrics(metrics, name))
 
     async def call(content: bytes) -> bytes:
         response = await wrapped.unary_unary(content, _Context())

@@ -13,7 +13,7 @@ import grpc
 
 from digits_server.errors import InvalidArgumentError, OverloadedError, ServerError
 from digits_server.inference.admission import Admission
-from digits_server.ops.call_metrics import MethodCalls
+from digits_server.ops.metrics import CallMetrics
 
 from .arity import Behavior, MethodHandler, behavior_of, with_behavior
 from .call import Context, remaining_seconds_of
@@ -33,7 +33,7 @@ _Deserializer: TypeAlias = Callable[[Any], Any]
 _CallFactory: TypeAlias = Callable[[Context], "_Call"]
 
 
-def wrap(method: str, handler: MethodHandler, calls: MethodCalls) -> MethodHandler:
+def wrap(method: str, handler: MethodHandler, calls: CallMetrics) -> MethodHandler:
     """Return a handler that does what all calls have in common.
 
     The request id is taken from the metadata ``x-request-id`` or generated, and returned in
@@ -57,7 +57,7 @@ def wrap(method: str, handler: MethodHandler, calls: MethodCalls) -> MethodHandl
 
 
 def with_early_rejection(
-    handler: MethodHandler, admission: Admission, calls: MethodCalls
+    handler: MethodHandler, admission: Admission, calls: CallMetrics
 ) -> MethodHandler:
     """Return a handler that rejects calls before it reads their message, if the server is full.
 
@@ -74,8 +74,7 @@ def with_early_rejection(
         try:
             _check(admission, context)
         except OverloadedError as error:
-            # As little work as possible: under overload there are many.
-            calls.by_code[error.code] += 1
+            calls.reject(error.code)
             await _abort(context, error, _request_id(context))
         content = await context.read()
         if content is grpc.aio.EOF:
@@ -142,13 +141,13 @@ def _stream(behavior: Behavior, deserialize: _Deserializer, make_call: _CallFact
 class _Call:
     """One call: sends its id, times it, and turns its error into a status."""
 
-    def __init__(self, method: str, calls: MethodCalls, context: Context) -> None:
+    def __init__(self, method: str, calls: CallMetrics, context: Context) -> None:
         self._method = method
         self._calls = calls
         self._context = context
         self._id = _request_id(context)
         self._start = time.perf_counter()
-        calls.in_flight += 1
+        calls.start()
         context.set_trailing_metadata(((REQUEST_ID_KEY, self._id),))
 
     async def fail(self, error: BaseException) -> None:

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 import grpc
 
 from digits_server.inference.admission import Admission
-from digits_server.ops.metrics import Metrics
+from digits_server.ops.metrics import CallMetrics, Metrics
 
 from .arity import MethodHandler
 from .auth import UNAUTHENTICATED, Authenticator
@@ -59,7 +59,7 @@ class Methods(grpc.GenericRpcHandler):
         """Wrap and add the methods of a service."""
         for name, handler in handlers.items():
             method = f"{service}/{name}"
-            calls = self._metrics.calls.of_method(method)
+            calls = CallMetrics(self._metrics, method)
             wrapped = wrap(method, handler, calls)
             self._handlers["/" + method] = self._record(method, wrapped)
             if name in _METHODS_WITH_IMAGES:

@@ -1,4 +1,4 @@
-"""The server's metrics for Prometheus. Each is declared here or in ``call_metrics.py``."""
+"""The server's metrics for Prometheus; all are declared here."""
 
 from prometheus_client import (
     CollectorRegistry,
@@ -9,8 +9,6 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-
-from .call_metrics import CallMetrics
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _MODEL_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
@@ -24,8 +22,26 @@ class Metrics:
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self.calls = CallMetrics(_SECONDS)
-        self.registry.register(self.calls)
+        self.calls = Counter(
+            "digits_calls",
+            "Finished calls, by method and status code.",
+            ["method", "code"],
+            registry=self.registry,
+        )
+        self.call_seconds = Histogram(
+            "digits_call_seconds",
+            "Duration of calls, from the arrival of the request to the end; of streams, their"
+            " whole lifetime.",
+            ["method"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.calls_in_flight = Gauge(
+            "digits_calls_in_flight",
+            "Calls that have started and not finished.",
+            ["method"],
+            registry=self.registry,
+        )
         self.images_in_flight = Gauge(
             "digits_images_in_hand",
             "Images in flight: admitted and not yet finished.",
@@ -104,3 +120,27 @@ class Metrics:
         self.ready = Gauge(
             "digits_ready", "1 while the server reports SERVING, else 0.", registry=self.registry
         )
+
+
+class CallMetrics:
+    """The metrics of the calls of one method."""
+
+    def __init__(self, metrics: Metrics, method: str) -> None:
+        self._method = method
+        self._calls = metrics.calls
+        self._seconds = metrics.call_seconds.labels(method)
+        self._in_flight = metrics.calls_in_flight.labels(method)
+
+    def start(self) -> None:
+        """Count a call as in flight."""
+        self._in_flight.inc()
+
+    def end(self, code: str, seconds: float) -> None:
+        """Count a call that had started, by the name of its status code."""
+        self._in_flight.dec()
+        self._seconds.observe(seconds)
+        self._calls.labels(self._method, code).inc()
+
+    def reject(self, code: str) -> None:
+        """Count a call that ended before it started."""
+        self._calls.labels(self._method, code).inc()

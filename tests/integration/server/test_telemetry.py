@@ -59,7 +59,7 @@ async def test_a_call_that_a_full_server_rejects_has_a_span(
 async def test_the_servers_counters_and_gauges_are_sent(collector: Collector) -> None:
     metrics = Metrics()
     metrics.model_version.set(7)
-    metrics.calls.of_method("m").by_code["OK"] = 3
+    metrics.calls.labels("m", "OK").inc(3)
     metrics.model_seconds.observe(1)
     await telemetry.start(SERVICES, metrics.registry).shutdown()
     sent = {metric.name: metric for metric in collector.metrics}

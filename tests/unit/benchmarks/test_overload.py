@@ -9,7 +9,7 @@ from prometheus_client import generate_latest
 
 from benchmarks.end_to_end.overload.handler_time import handler_time
 from benchmarks.end_to_end.overload.table import not_served
-from digits_server.ops.metrics import Metrics
+from digits_server.ops.metrics import CallMetrics, Metrics
 
 METHOD = "digits.v1.RecognizerService/Recognize"
 
@@ -22,7 +22,7 @@ def test_calls_that_were_not_served_are_shares_of_all_calls() -> None:
 
 def test_the_time_in_the_handler_is_that_of_calls_which_were_not_rejected() -> None:
     metrics = Metrics()
-    calls = metrics.calls.of_method(METHOD)
+    calls = CallMetrics(metrics, METHOD)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -34,7 +34,7 @@ def test_the_time_in_the_handler_is_that_of_calls_which_were_not_rejected() -> N
             pass
 
     def end_call(seconds: float, code: str) -> None:
-        calls.in_flight += 1
+        calls.start()
         calls.end(code, seconds)
 
     end_call(9.0, "OK")
@@ -44,7 +44,7 @@ def test_the_time_in_the_handler_is_that_of_calls_which_were_not_rejected() -> N
         with handler_time(f"127.0.0.1:{server.server_port}", f"/{METHOD}") as in_handler:
             for seconds, code in ((0.25, "OK"), (0.75, "DEADLINE_EXCEEDED")):
                 end_call(seconds, code)
-            calls.by_code["RESOURCE_EXHAUSTED"] += 100
+            metrics.calls.labels(METHOD, "RESOURCE_EXHAUSTED").inc(100)
         server.shutdown()
         thread.join()
     assert in_handler.mean_seconds == pytest.approx(0.5)
