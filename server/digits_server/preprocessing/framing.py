@@ -1,7 +1,7 @@
 """From the images of a request to the frames that the network reads."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,10 @@ def to_frames(images: Images, limits: ImageLimits) -> Frames:
     """Decode and normalize images. An invalid image has an error in place of a frame."""
     if isinstance(images, np.ndarray):
         return Frames(normalize_batch(images), np.arange(len(images)), {})
+    pixels = [image.pixels for image in images if _is_frame_sized(image)]
+    if len(pixels) == len(images) > 1:  # as one array, which takes half of the time
+        tensor = np.frombuffer(b"".join(pixels), np.uint8).reshape(-1, FRAME_SIZE, FRAME_SIZE)
+        return to_frames(tensor, limits)
     grays, owners, errors = [], [], {}
     for index, image in enumerate(images):
         try:
@@ -76,6 +80,15 @@ def to_frames(images: Images, limits: ImageLimits) -> Frames:
             errors[index] = error
     pixels = normalize_batch(grays) if grays else np.zeros((0, FRAME_SIZE, FRAME_SIZE), np.float32)
     return Frames(pixels, np.array(owners, np.intp), errors)
+
+
+def _is_frame_sized(image: SourceImage) -> TypeGuard[RawImage]:
+    return (
+        isinstance(image, RawImage)
+        and image.width == FRAME_SIZE
+        and image.height == FRAME_SIZE
+        and len(image.pixels) == FRAME_SIZE * FRAME_SIZE
+    )
 
 
 def join(parts: Sequence[Images]) -> Images:
