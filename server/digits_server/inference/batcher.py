@@ -30,7 +30,7 @@ IN_PLACE_SECONDS: Final = 0.0005
 CHUNKS_PER_CORE: Final = 2
 # While so much more waits for each core, the event loop accepts no further calls, for at most so
 # long at a time.
-BACKLOG_COST: Final = 2 * CHUNK_COST
+BACKLOG_COST: Final = 8 * CHUNK_COST
 MAX_ASIDE_SECONDS: Final = 0.02
 
 Recognize: TypeAlias = Callable[[LoadedModel, Images, int], Predictions]

@@ -421,7 +421,7 @@ async def test_the_wait_for_others_ends(batcher: NumberBatcher, recognition: Rec
     assert recognition.calls == [2, 1]
 
 
-@pytest.mark.parametrize(("chunks", "stands_aside"), [(1, False), (6, True)])
+@pytest.mark.parametrize(("chunks", "stands_aside"), [(8, False), (12, True)])
 async def test_the_event_loop_stands_aside_only_while_much_work_waits(
     batcher: NumberBatcher,
     recognition: Recognition,
