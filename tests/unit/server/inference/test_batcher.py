@@ -12,12 +12,8 @@ import pytest
 from digits_server.errors import ExpiredError
 from digits_server.inference import batcher as batcher_module
 from digits_server.inference import crowd
-from digits_server.inference.batcher import (
-    CHUNK_COST,
-    MAX_ASIDE_SECONDS,
-    THREAD_COST,
-    Batcher,
-)
+from digits_server.inference.batcher import MAX_ASIDE_SECONDS, THREAD_COST, Batcher
+from digits_server.inference.request_queue import CHUNK_COST
 from digits_server.models import LoadedModel
 from digits_server.models.predictions import Predictions
 from digits_server.ops.metrics import Metrics
