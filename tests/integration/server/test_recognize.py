@@ -10,7 +10,7 @@ from google.rpc import error_details_pb2, status_pb2
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.inference.batcher import CHUNK_COST
+from digits_server.inference.request_queue import CHUNK_COST
 
 ImageOf = Callable[[int], pb.Image]
 
