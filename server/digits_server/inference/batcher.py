@@ -22,6 +22,9 @@ THREAD_COST: Final = 16
 IN_PLACE_SECONDS: Final = 0.0005
 # Chunks for each core: one that it works on, and one to go on with while the event loop is busy.
 CHUNKS_PER_CORE: Final = 2
+# While a core is busy, less work than that waits for it instead of going to another, at most so
+# long: a chunk of small images takes less, a photo more.
+BUSY_WAIT_SECONDS: Final = 0.01
 # While so much more waits for each core, the event loop accepts no further calls, for at most so
 # long at a time.
 BACKLOG_COST: Final = 8 * CHUNK_COST
@@ -36,7 +39,8 @@ class Batcher:
 
     A chunk is what one core recognizes at a time: the oldest images of the queue, of as many
     requests as fit. A request that does not fit is cut, so that the cores share it. While all cores
-    are free, a request waits for others only if others tend to come, and not for long.
+    are free, a request waits for others only if others tend to come, and not for long. While some
+    are busy, little work waits for one of them, and not for long either.
 
     Here alone is decided where images are recognized. A small chunk is recognized in the event
     loop's thread, because the way to a core's thread and back takes longer; it blocks the event
@@ -105,7 +109,7 @@ class Batcher:
     def _dispatch(self) -> None:
         """Start the chunks that there is room for."""
         self._is_dispatching = False
-        if self._is_waiting_for_others():
+        if self._is_waiting():
             return
         while self._has_work_for_a_core():
             chunk = self._queue.next_chunk()
@@ -115,43 +119,41 @@ class Batcher:
             images = join([part.images for part in chunk.parts])
             self._chunk_images[chunk.limit].observe(len(images))
             if self._is_small(chunk, model):
-                core = self._idle_cores[-1]
-                chunk.finish(functools.partial(self._recognize, model, images, core))
+                chunk.finish(functools.partial(self._recognize_on_core, model, images))
                 continue
             job = self._threads.submit(self._recognize_on_core, model, images)
             self._running.add(job)
             asyncio.wrap_future(job).add_done_callback(functools.partial(self._finish, chunk, job))
 
-    def _is_waiting_for_others(self) -> bool:
-        """Return whether the requests in the queue still wait for others to come."""
+    def _is_waiting(self) -> bool:
+        """Return whether a core is free and yet the queue waits: for others, or for a busy core."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._running or not self._queue:
+        if not self._queue or len(self._running) >= self._core_count:
             return False
         count, waited = len(self._queue), self._queue.waited_seconds
-        if self._queue.has_work(THREAD_COST) or self._crowd.is_complete(count, waited):
+        limit = BUSY_WAIT_SECONDS if self._running else MAX_WAIT_SECONDS
+        is_complete = not self._running and self._crowd.is_complete(count, waited)
+        if waited < limit and not is_complete and not self._queue.has_work(THREAD_COST):
+            self._timer = asyncio.get_running_loop().call_later(limit - waited, self._dispatch_soon)
+            return True
+        if not self._running:
             self._crowd.learn(count, waited)
-            return False
-        self._timer = asyncio.get_running_loop().call_later(
-            MAX_WAIT_SECONDS - waited, self._dispatch_soon
-        )
-        return True
+        return False
 
     def _has_work_for_a_core(self) -> bool:
         """Return whether enough work waits to give a core one more chunk."""
-        if not self._running:
+        if len(self._running) < self._core_count:
             return bool(self._queue)
         if len(self._running) >= CHUNKS_PER_CORE * self._core_count:
             return False
-        return self._queue.has_work(
-            THREAD_COST if len(self._running) < self._core_count else CHUNK_COST
-        )
+        return self._queue.has_work(CHUNK_COST)
 
     def _is_small(self, chunk: Chunk, model: LoadedModel) -> bool:
         """Return whether the event loop's thread may recognize a chunk."""
         return (
-            not self._running
+            len(self._running) < self._core_count
             and chunk.cost <= THREAD_COST
             and all(part.request.is_cost_known for part in chunk.parts)
             and model.image_seconds <= IN_PLACE_SECONDS

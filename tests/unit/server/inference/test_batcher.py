@@ -183,8 +183,9 @@ async def test_the_cores_share_a_large_request(
 
 
 async def test_a_second_core_starts_only_with_enough_work(
-    two_cores: NumberBatcher, recognition: Recognition
+    two_cores: NumberBatcher, recognition: Recognition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(batcher_module, "BUSY_WAIT_SECONDS", 3600)
     first = await block(recognition, two_cores)
     tasks = [await enqueue(two_cores, n) for n in range(THREAD_COST - 1)]
     await asyncio.sleep(0)
@@ -195,6 +196,17 @@ async def test_a_second_core_starts_only_with_enough_work(
     recognition.released.set()
     await first
     assert [await task for task in tasks] == [[n] for n in range(THREAD_COST)]
+
+
+async def test_little_work_does_not_wait_long_for_a_busy_core(
+    two_cores: NumberBatcher, recognition: Recognition
+) -> None:
+    first = await block(recognition, two_cores)
+    waiting = await enqueue(two_cores, 1)
+    await asyncio.to_thread(recognition.entered.acquire)  # while the first still runs
+    recognition.released.set()
+    assert await first == [0]
+    assert await waiting == [1]
 
 
 async def test_cancelling_one_request_does_not_affect_the_others(
