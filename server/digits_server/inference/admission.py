@@ -59,11 +59,6 @@ class Admission:
         return self._image_count * self._seconds_per_image
 
     @property
-    def image_count(self) -> int:
-        """Number of images in flight."""
-        return self._image_count
-
-    @property
     def is_full(self) -> bool:
         """Whether even a single further image would be rejected."""
         return self._exceeded_limit(1, 0, math.inf) is not None

@@ -15,7 +15,7 @@ from .normalize import FRAME_SIZE, normalize_batch
 # Decoding and normalizing so much takes as long as a network's call for one image, about a tenth
 # of a millisecond.
 _PIXELS_PER_COST: Final = 16_384
-_ENCODED_BYTES_PER_COST: Final = 1024  # of a format whose number of pixels is not looked up
+_ENCODED_BYTES_PER_COST: Final = 1024
 
 
 class EncodedImage(NamedTuple):
@@ -60,14 +60,15 @@ class Work(NamedTuple):
     cost: int
     """Estimated time, in calls of a network for one image."""
     is_cost_known: bool
-    """Whether it cannot take much longer; True for raw pixels and PNG, False for other formats."""
+    """Whether it cannot take far longer; True for raw pixels and PNG, False for other formats."""
 
 
 def to_frames(images: Images, limits: ImageLimits) -> Frames:
     """Decode and normalize images. An invalid image has an error in place of a frame."""
     if isinstance(images, np.ndarray):
         return Frames(normalize_batch(images), np.arange(len(images)), {})
-    if len(images) > 1 and all(map(_is_frame_sized, images)):
+    is_frame_accepted = limits.max_pixels >= FRAME_SIZE * FRAME_SIZE
+    if len(images) > 1 and is_frame_accepted and all(map(_is_frame_sized, images)):
         return to_frames(_to_tensor(images), limits)
     grays, owners, errors = [], [], {}
     for index, image in enumerate(images):
@@ -115,12 +116,10 @@ def measure_work(images: Images) -> Work:
         byte_count += size
         if isinstance(image, EncodedImage):
             pixel_count = png_pixel_count(image.content)
-            if pixel_count is None:
-                cost += size // _ENCODED_BYTES_PER_COST
-                is_cost_known = False
-                continue
-            cost += pixel_count // _PIXELS_PER_COST
-        cost += size // _PIXELS_PER_COST
+            is_cost_known &= pixel_count is not None
+            cost += size // _ENCODED_BYTES_PER_COST + (pixel_count or 0) // _PIXELS_PER_COST
+        else:
+            cost += size // _PIXELS_PER_COST
     return Work(byte_count, cost, is_cost_known)
 
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits_server.preprocessing.framing import EncodedImage, RawImage, SourceImage, measure_work
+from digits_server.preprocessing.decode import ImageLimits
+from digits_server.preprocessing.framing import (
+    EncodedImage,
+    RawImage,
+    SourceImage,
+    measure_work,
+    to_frames,
+)
 
 
 def encoded(image_format: str, side: int) -> EncodedImage:
@@ -19,8 +26,8 @@ def encoded(image_format: str, side: int) -> EncodedImage:
         (RawImage(28, 28, bytes(28 * 28)), 1),
         (RawImage(512, 512, bytes(512 * 512)), 17),
         (encoded("PNG", 28), 1),
-        (encoded("PNG", 512), 17),
-        (EncodedImage(encoded("PNG", 28).content + bytes(2**20)), 65),
+        (encoded("PNG", 512), 17 + len(encoded("PNG", 512).content) // 1024),
+        (EncodedImage(encoded("PNG", 28).content + bytes(2**20)), 1025),
         (EncodedImage(encoded("PNG", 28).content[:20]), 1),
         (None, 1),
     ],
@@ -44,3 +51,10 @@ def test_the_work_of_a_tensor_is_that_of_its_images() -> None:
 
 def test_the_sizes_of_images_are_added() -> None:
     assert measure_work([RawImage(2, 1, b"01"), None, EncodedImage(b"345")]).byte_count == 5
+
+
+def test_the_limit_of_pixels_holds_for_many_images_as_for_one() -> None:
+    limits = ImageLimits(max_bytes=1000, max_pixels=28 * 28 - 1)
+    image = RawImage(28, 28, bytes(28 * 28))
+    assert [*to_frames([image], limits).errors] == [0]
+    assert [*to_frames([image, image], limits).errors] == [0, 1]
