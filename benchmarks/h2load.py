@@ -52,7 +52,10 @@ class Load:
     ended: int
     """Calls that ended, in whatever way."""
     data_bytes: int
-    """Size of all responses. A gRPC message has a prefix, and a failed call no message."""
+    """Size of all responses. A gRPC message has a prefix, and a failed call no message.
+
+    Responses that the end of the run cuts off are included.
+    """
 
     @property
     def response_bytes(self) -> float:
