@@ -23,6 +23,7 @@ from digits_server import models
 from digits_server.api.call import ServiceLimits
 from digits_server.api.call_wrapper import wrap
 from digits_server.api.recognizer_servicer import RecognizerServicer
+from digits_server.decoders import DecoderPool
 from digits_server.inference.admission import Admission, AdmissionLimits
 from digits_server.inference.recognizer import Recognizer
 from digits_server.models.manifest import Manifest
@@ -105,7 +106,8 @@ async def _service() -> AsyncIterator[tuple[Call, Call]]:
     model = models.LoadedModel(Manifest.read(SHIPPED_MODELS / str(newest)), (_ConstantEngine(),))
     admission = Admission(AdmissionLimits(10**6, 2**30, 1, 60), metrics)
     with ThreadPoolExecutor(1) as threads:
-        recognizer = Recognizer(model, threads, admission, metrics, payloads.LIMITS)
+        decoders = DecoderPool(1, payloads.LIMITS, 2**27, metrics)  # not used: all is plain
+        recognizer = Recognizer(model, threads, admission, metrics, payloads.LIMITS, decoders)
         limits = ServiceLimits(payloads.LIMITS, payloads.BATCH_SIZE, 2**24)
         servicer = RecognizerServicer(recognizer, admission, limits)
         try:

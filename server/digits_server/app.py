@@ -26,6 +26,7 @@ from .api.inference_servicer import INFERENCE_SERVICE, InferenceServicer
 from .api.methods import Methods
 from .api.recognizer_servicer import RecognizerServicer
 from .api.transport import bind, make_server
+from .decoders import DecoderPool
 from .errors import ServerError
 from .inference.admission import Admission, AdmissionLimits
 from .inference.recognizer import Recognizer
@@ -141,7 +142,8 @@ async def running(
     )
     admission = _admission(settings, metrics)
     threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="images")
-    recognizer = Recognizer(model, threads, admission, metrics, limits.image)
+    decoders = DecoderPool(settings.threads, limits.image, settings.max_decode_bytes, metrics)
+    recognizer = Recognizer(model, threads, admission, metrics, limits.image, decoders)
     health = HealthServicer(SERVICES)
     telemetry = _telemetry(settings, metrics)
     methods = Methods(
@@ -164,6 +166,8 @@ async def running(
         # A chunk of images takes milliseconds, which must not block the event loop.
         stack.push_async_callback(asyncio.to_thread, threads.shutdown, cancel_futures=True)
         stack.callback(recognizer.stop)
+        stack.push_async_callback(decoders.stop)
+        await decoders.start()
         await grpc_server.start()
         stack.push_async_callback(grpc_server.stop, 0)
         stack.callback(health.end)

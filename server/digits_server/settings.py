@@ -148,6 +148,12 @@ class Settings:
     max_image_pixels: int = _setting(
         4096 * 4096, _integer(1, MAX_IMAGE_PIXELS), "N", "maximum pixels of a decoded image"
     )
+    max_decode_bytes: int = _setting(
+        112 * 2**20,
+        _integer(2**20, 2**40),
+        "N",
+        "maximum memory to decode one image that is not a small PNG or raw",
+    )
     max_message_bytes: int = _setting(
         32 * 2**20, _integer(1024, 2**31 - 1), "N", "maximum bytes of a request message"
     )

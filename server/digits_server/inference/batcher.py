@@ -155,7 +155,6 @@ class Batcher:
         return (
             len(self._running) < self._core_count
             and chunk.cost <= THREAD_COST
-            and all(part.request.is_cost_known for part in chunk.parts)
             and model.image_seconds <= IN_PLACE_SECONDS
         )
 

@@ -3,15 +3,17 @@
 import asyncio
 import math
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from digits_server.decoders import DecoderPool
 from digits_server.models import LoadedModel, Manifest
 from digits_server.models.predictions import Predictions, Verdict
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.decode import ImageLimits
-from digits_server.preprocessing.framing import Images, measure_work, to_frames
+from digits_server.preprocessing.framing import Images, SourceImage, measure_work, to_frames
 
 from .admission import Admission
 from .batcher import Batcher
@@ -30,6 +32,7 @@ class Recognizer:
         admission: Admission,
         metrics: Metrics,
         limits: ImageLimits,
+        decoders: DecoderPool,
     ) -> None:
         """Recognize with a model.
 
@@ -40,7 +43,9 @@ class Recognizer:
             admission: Admits or rejects each request.
             metrics: Counts and times the images.
             limits: The largest image to accept.
+            decoders: Decode the images that are not plain.
         """
+        self._decoders = decoders
         self.model = model
         """The served model; assign another one, with as many engines, to replace it."""
         self._admission = admission
@@ -71,11 +76,26 @@ class Recognizer:
         model, work = self.model, measure_work(images)
         remaining_seconds = deadline - asyncio.get_running_loop().time()
         with self._admission.admit(len(images), work.byte_count, remaining_seconds):
-            predictions = await self._batcher.predict(images, work, model, deadline)
+            if isinstance(images, np.ndarray) or work.is_plain:
+                predictions = await self._batcher.predict(images, work, model, deadline)
+            else:
+                predictions = await self._decode_and_predict(images, model, deadline)
         for verdict, count in enumerate(np.bincount(predictions.verdicts).tolist()):
             if count:
                 self._verdicts[verdict].inc(count)
         return predictions
+
+    async def _decode_and_predict(
+        self, images: Sequence[SourceImage], model: LoadedModel, deadline: float
+    ) -> Predictions:
+        """Recognize images that are decoded in another process."""
+        frames = await self._decoders.to_frames(images)
+        if len(frames.pixels):
+            work = measure_work(frames.pixels)
+            predictions = await self._batcher.predict(frames.pixels, work, model, deadline)
+        else:
+            predictions = model.predict(frames.pixels)
+        return predictions.spread(frames.owners, len(images), frames.errors)
 
     def stop(self) -> None:
         """Cancel the requests that still wait."""

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from digits_server.errors import ExpiredError
 from digits_server.models import LoadedModel
 from digits_server.models.predictions import Predictions
@@ -23,8 +25,8 @@ class Request:
 
     def __init__(self, images: Images, work: Work, model: LoadedModel, deadline: float) -> None:
         self.images = images
+        self.kind = images.dtype if isinstance(images, np.ndarray) else None
         self.image_cost = work.cost / len(images)
-        self.is_cost_known = work.is_cost_known
         self.model = model
         self.deadline = deadline  # on the event loop's clock
         self.arrival = time.perf_counter()
@@ -163,4 +165,4 @@ class RequestQueue:
 
 def _are_alike(one: Request, other: Request) -> bool:
     """Return whether the images of two requests can be in one chunk."""
-    return one.model is other.model and type(one.images) is type(other.images)
+    return one.model is other.model and one.kind == other.kind

@@ -91,6 +91,13 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.ended_decoders = Counter(
+            "digits_ended_decoders",
+            "Decoding processes that ended with an image and were replaced, by cause: time, hung,"
+            " invalid response, or the name of a signal.",
+            ["cause"],
+            registry=self.registry,
+        )
         self.verdicts = Counter(
             "digits_verdicts",
             "Finished images by verdict: digit, not_a_digit, blank, or invalid.",

@@ -6,11 +6,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from digits_server.errors import InvalidArgumentError
 
 from .fast_png import decode_fast_png, fast_png_size
+from .gray import to_gray
+from .structure import check_scans, check_structure
 
 # Pillow knows many more formats. They stay disabled, because each is more code that parses
 # untrusted bytes.
@@ -56,11 +58,13 @@ def decode(encoded: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
         _check_size(_ENCODED, *size, limits)
         pixels = decode_fast_png(encoded)
         if pixels is not None:
-            return pixels if pixels.ndim == 2 else _to_gray(Image.fromarray(pixels))
+            return pixels if pixels.ndim == 2 else to_gray(Image.fromarray(pixels))
+    check_structure(encoded)
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             _check_size(_ENCODED, image.width, image.height, limits)
-            return _to_gray(ImageOps.exif_transpose(image))
+            check_scans(encoded, image.width * image.height)
+            return to_gray(image)
     except InvalidArgumentError:
         raise
     except UnidentifiedImageError:
@@ -108,37 +112,3 @@ def _check_size(name: str, width: int, height: int, limits: ImageLimits) -> None
             f"is {width} x {height} = {width * height} pixels; "
             f"at most {limits.max_pixels} are accepted",
         )
-
-
-def _to_gray(image: Image.Image) -> NDArray[np.uint8]:
-    if image.mode.startswith(("I", "F")):
-        return _reduce_to_8_bits(np.asarray(image))
-    if image.has_transparency_data:
-        return _compose_on_paper(image)
-    if image.mode == "LAB":
-        return np.asarray(image.getchannel("L"))
-    return np.asarray(image.convert("L"))
-
-
-def _reduce_to_8_bits(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Reduce 16-bit, 32-bit and floating-point gray to 8 bits.
-
-    16-bit pixels are scaled by their full range, the others by the range that they use.
-    """
-    values = np.nan_to_num(pixels.astype(np.float64))
-    white = next((level for level in (1.0, 255.0, 65_535.0) if values.max() <= level), values.max())
-    if pixels.dtype.kind == "u":  # 16 bits, in either byte order
-        white = 65_535.0
-    return np.asarray(np.clip(values / white, 0, 1) * 255 + 0.5, np.uint8)
-
-
-def _compose_on_paper(image: Image.Image) -> NDArray[np.uint8]:
-    """Put an image with transparency on white or black paper, whichever contrasts with its ink."""
-    bands = image.convert("RGBA").convert("LA").split()
-    gray, alpha = (np.asarray(band, np.float32) for band in bands)
-    alpha /= np.float32(255)
-    ink = gray * alpha
-    opacity = float(alpha.sum())
-    ink_is_light = opacity > 0 and float(ink.sum()) / opacity > 127
-    paper = np.float32(0 if ink_is_light else 255)
-    return np.asarray(ink + paper * (1 - alpha) + 0.5, np.uint8)

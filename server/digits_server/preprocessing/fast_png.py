@@ -23,13 +23,6 @@ _END: Final = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
 _MAX_CHUNKS: Final = 256
 
 
-def png_pixel_count(encoded: bytes) -> int | None:
-    """Return the number of pixels that the header of a PNG names; None for another format."""
-    if not encoded.startswith(_START):
-        return None
-    return int.from_bytes(encoded[16:20], "big") * int.from_bytes(encoded[20:24], "big")
-
-
 def fast_png_size(encoded: bytes) -> tuple[int, int] | None:
     """Return the width and height of a PNG that the fast path can decode, else None.
 

@@ -9,13 +9,18 @@ from numpy.typing import NDArray
 from digits_server.errors import InvalidArgumentError
 
 from .decode import ImageLimits, decode, from_raw
-from .fast_png import png_pixel_count
+from .fast_png import fast_png_size
 from .normalize import FRAME_SIZE, normalize_batch
 
 # Decoding and normalizing so much takes as long as a network's call for one image, about a tenth
 # of a millisecond.
 _PIXELS_PER_COST: Final = 16_384
 _ENCODED_BYTES_PER_COST: Final = 1024
+# Larger images take tens of milliseconds, and much memory.
+_MAX_PLAIN_PIXELS: Final = 2**20
+_MAX_PLAIN_BYTES: Final = 2**22
+# The first bytes of the formats that are decoded. Anything else is rejected at a glance.
+_FORMAT_STARTS: Final = (b"\x89PNG", b"\xff\xd8", b"RIFF", b"BM", b"GIF8", b"II", b"MM")
 
 
 class EncodedImage(NamedTuple):
@@ -37,8 +42,9 @@ class RawImage(NamedTuple):
 SourceImage: TypeAlias = EncodedImage | RawImage | None
 """An image as the caller sent it, not checked yet; None if the caller left it out."""
 
-Images: TypeAlias = Sequence[SourceImage] | NDArray[np.uint8]
-"""The images of a request: each as the caller sent it, or one (N, H, W) tensor of gray images."""
+Images: TypeAlias = Sequence[SourceImage] | NDArray[Any]
+"""The images of a request: each as the caller sent it, one (N, H, W) uint8 tensor of gray images,
+or one (N, 28, 28) float32 array of frames."""
 
 
 class Frames(NamedTuple):
@@ -59,14 +65,15 @@ class Work(NamedTuple):
     """Size of the images as they were sent."""
     cost: int
     """Estimated time, in calls of a network for one image."""
-    is_cost_known: bool
-    """Whether it cannot take far longer; True for raw pixels and PNG, False for other formats."""
+    is_plain: bool
+    """Whether it cannot take far longer or much memory: raw pixels and PNG of moderate size."""
 
 
 def to_frames(images: Images, limits: ImageLimits) -> Frames:
     """Decode and normalize images. An invalid image has an error in place of a frame."""
     if isinstance(images, np.ndarray):
-        return Frames(normalize_batch(images), np.arange(len(images)), {})
+        frames = images if images.dtype == np.float32 else normalize_batch(images)
+        return Frames(frames, np.arange(len(images)), {})
     is_frame_accepted = limits.max_pixels >= FRAME_SIZE * FRAME_SIZE
     if len(images) > 1 and is_frame_accepted and all(map(_is_frame_sized, images)):
         return to_frames(_to_tensor(images), limits)
@@ -97,7 +104,7 @@ def _to_tensor(images: Sequence[Any]) -> NDArray[np.uint8]:
 
 
 def join(parts: Sequence[Images]) -> Images:
-    """Return the images of several requests together; either all are tensors or none is."""
+    """Return the images of several requests together, which are of one kind."""
     if len(parts) == 1:
         return parts[0]
     tensors = [part for part in parts if isinstance(part, np.ndarray)]
@@ -109,18 +116,33 @@ def join(parts: Sequence[Images]) -> Images:
 def measure_work(images: Images) -> Work:
     """Return how much work images are, without decoding them."""
     if isinstance(images, np.ndarray):
-        return Work(images.nbytes, len(images), is_cost_known=True)
-    byte_count, cost, is_cost_known = 0, len(images), True
+        return Work(images.nbytes, len(images), is_plain=True)
+    byte_count, cost, is_plain = 0, len(images), True
     for image in images:
         size = 0 if image is None else len(image[-1])
         byte_count += size
-        if isinstance(image, EncodedImage):
-            pixel_count = png_pixel_count(image.content)
-            is_cost_known &= pixel_count is not None
-            cost += size // _ENCODED_BYTES_PER_COST + (pixel_count or 0) // _PIXELS_PER_COST
+        pixel_count = _plain_pixel_count(image)
+        if pixel_count is None or size > _MAX_PLAIN_BYTES:
+            is_plain = False
         else:
-            cost += size // _PIXELS_PER_COST
-    return Work(byte_count, cost, is_cost_known)
+            cost += pixel_count // _PIXELS_PER_COST
+        if isinstance(image, EncodedImage):
+            cost += size // _ENCODED_BYTES_PER_COST
+    return Work(byte_count, cost, is_plain)
+
+
+def _plain_pixel_count(image: SourceImage) -> int | None:
+    """Return the number of pixels to decode; None for an image that is not plain."""
+    if isinstance(image, RawImage):
+        pixel_count = len(image.pixels)
+    elif image is None or not image.content.startswith(_FORMAT_STARTS):
+        return 0
+    else:
+        size = fast_png_size(image.content)
+        if size is None:
+            return None
+        pixel_count = size[0] * size[1]
+    return pixel_count if pixel_count <= _MAX_PLAIN_PIXELS else None
 
 
 def _decode(image: SourceImage, limits: ImageLimits) -> NDArray[np.uint8]:

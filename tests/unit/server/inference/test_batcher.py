@@ -76,10 +76,8 @@ class NumberBatcher(Batcher):
         model: LoadedModel = MODEL,
         deadline: float = math.inf,
         cost: int = 1,
-        *,
-        is_cost_known: bool = True,
     ) -> list[int]:
-        work = Work(len(numbers), cost * len(numbers), is_cost_known)
+        work = Work(len(numbers), cost * len(numbers), is_plain=True)
         predictions = await self.predict(images(*numbers), work, model, deadline)
         digits: list[int] = predictions.digits.tolist()
         return digits
@@ -377,8 +375,7 @@ async def test_only_small_chunks_of_a_fast_model_run_in_the_event_loop(
 ) -> None:
     for count, model in ((THREAD_COST, FAST_MODEL), (THREAD_COST + 1, FAST_MODEL), (1, MODEL)):
         assert await batcher.numbers(range(count), model) == list(range(count))
-    await batcher.numbers([1], FAST_MODEL, is_cost_known=False)
-    assert recognition.was_in_event_loop == [True, False, False, False]
+    assert recognition.was_in_event_loop == [True, False, False]
 
 
 async def test_nothing_runs_in_the_event_loop_while_a_core_is_busy(

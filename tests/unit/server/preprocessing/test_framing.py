@@ -27,21 +27,44 @@ def encoded(image_format: str, side: int) -> EncodedImage:
         (RawImage(512, 512, bytes(512 * 512)), 17),
         (encoded("PNG", 28), 1),
         (encoded("PNG", 512), 17 + len(encoded("PNG", 512).content) // 1024),
-        (EncodedImage(encoded("PNG", 28).content + bytes(2**20)), 1025),
-        (EncodedImage(encoded("PNG", 28).content[:20]), 1),
+        (EncodedImage(b"neither of the formats"), 1),
         (None, 1),
     ],
 )
-def test_the_cost_of_pixels_and_png_follows_from_their_size(image: SourceImage, cost: int) -> None:
+def test_the_cost_of_pixels_and_plain_png_follows_from_their_size(
+    image: SourceImage, cost: int
+) -> None:
     work = measure_work([image, image])
     assert work.cost == 2 * cost
-    assert work.is_cost_known
+    assert work.is_plain
 
 
-def test_the_cost_of_other_formats_is_an_estimate() -> None:
-    jpeg = encoded("JPEG", 28)
-    assert not measure_work([RawImage(1, 1, b"0"), jpeg]).is_cost_known
-    assert measure_work([EncodedImage(jpeg.content.ljust(8 * 1024))]).cost == 9
+@pytest.mark.parametrize(
+    "image",
+    [
+        encoded("JPEG", 28),
+        encoded("GIF", 28),
+        encoded("BMP", 28),
+        encoded("WEBP", 28),
+        encoded("TIFF", 28),
+        EncodedImage(encoded("PNG", 28).content[:-1]),
+        EncodedImage(encoded("PNG", 28).content + bytes(2**20)),
+        encoded("PNG", 1025),
+        RawImage(1025, 1025, bytes(1025 * 1025)),
+    ],
+)
+def test_other_formats_and_large_images_are_not_plain(image: SourceImage) -> None:
+    assert not measure_work([image]).is_plain
+    assert not measure_work([RawImage(1, 1, b"0"), image]).is_plain
+
+
+def test_frames_remain_as_they_are() -> None:
+    frames = np.random.default_rng(1).random((3, 28, 28), np.float32)
+
+    found = to_frames(frames, ImageLimits(max_bytes=1, max_pixels=1))
+
+    assert found.pixels is frames
+    assert found.owners.tolist() == [0, 1, 2]
 
 
 def test_the_work_of_a_tensor_is_that_of_its_images() -> None:

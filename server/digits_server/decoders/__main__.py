@@ -1,0 +1,128 @@
+"""A decoding process: reads images from standard input, and writes frames to standard output.
+
+It ends when its input does, and by a signal when an image takes too much time. The server then
+starts another.
+"""
+
+import contextlib
+import io
+import json
+import os
+import signal
+import sys
+import time
+from typing import BinaryIO, Final
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from digits_server.errors import InvalidArgumentError
+from digits_server.preprocessing.decode import ImageLimits
+from digits_server.preprocessing.framing import EncodedImage, SourceImage, to_frames
+
+from .messages import (
+    LENGTH_BYTES,
+    DecoderSettings,
+    Outcome,
+    pack_outcomes,
+    unpack_images,
+    with_length,
+)
+
+# Photos leave the cores to the small images, which are answered in a millisecond.
+_NICENESS: Final = 5
+_STATUS: Final = "/proc/self/statm"
+
+
+def main() -> None:
+    """Decode until the input ends."""
+    settings = DecoderSettings(**json.loads(sys.argv[1]))
+    # The server drains at these signals, and needs its decoders meanwhile.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(_NICENESS)
+    responses = _take_stdout()
+    cv2.setNumThreads(1)
+    decoder = _Decoder(settings)
+    decoder.decode([EncodedImage(_small_image())])  # loads what Pillow loads late
+    _limit_memory(settings.memory_bytes)
+    while content := _read(sys.stdin.buffer):
+        outcomes = decoder.decode(unpack_images(content))
+        del content
+        responses.write(with_length(pack_outcomes(outcomes)))
+        responses.flush()
+
+
+class _Decoder:
+    def __init__(self, settings: DecoderSettings) -> None:
+        self._settings = settings
+        self._limits = ImageLimits(settings.max_bytes, settings.max_pixels)
+
+    def decode(self, images: list[SourceImage]) -> list[Outcome]:
+        """Return the outcomes of the first images, as many as the time for a group allows."""
+        start = time.process_time()
+        outcomes: list[Outcome] = []
+        for image in images:
+            if outcomes and time.process_time() - start > self._settings.group_seconds:
+                break
+            outcomes.append(self._decode_one(image))
+        return outcomes
+
+    def _decode_one(self, image: SourceImage) -> Outcome:
+        _set_timer(self._settings.image_seconds)
+        try:
+            frames = to_frames([image], self._limits)
+            return frames.errors[0] if frames.errors else frames.pixels[0]
+        except (MemoryError, cv2.error):
+            megabytes = self._settings.memory_bytes // 2**20
+            return InvalidArgumentError(
+                "image", f"takes more than {megabytes} MB to decode; send it smaller"
+            )
+        finally:
+            _set_timer(0)
+
+
+def _set_timer(cpu_seconds: float) -> None:
+    """Let the kernel end this process after so much CPU time; 0 for never."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+
+
+def _limit_memory(memory_bytes: int) -> None:
+    """Limit the memory beyond what this process has now."""
+    if not os.path.exists(_STATUS):  # noqa: PTH110 - only on Linux
+        return
+    import resource
+
+    with open(_STATUS) as file:  # noqa: PTH123
+        now_bytes = int(file.read().split()[0]) * resource.getpagesize()
+    limit = now_bytes + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _small_image() -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(np.eye(28, dtype=np.uint8) * 255).save(content, "JPEG")
+    return content.getvalue()
+
+
+def _take_stdout() -> BinaryIO:
+    """Return standard output for the responses; what libraries print goes nowhere."""
+    responses = os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    return responses
+
+
+def _read(file: BinaryIO) -> bytes:
+    """Return the content of the next message; empty at the end."""
+    length = file.read(LENGTH_BYTES)
+    return file.read(int.from_bytes(length, "big")) if length else b""
+
+
+if __name__ == "__main__":
+    main()

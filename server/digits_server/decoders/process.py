@@ -1,0 +1,96 @@
+"""A decoding process from the server's view."""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Final, Self
+
+from digits_server.preprocessing.framing import SourceImage
+
+from .messages import (
+    LENGTH_BYTES,
+    DecoderSettings,
+    Outcome,
+    pack_images,
+    unpack_outcomes,
+    with_length,
+)
+
+# One thread each: libraries would otherwise start one for each core, and reserve memory for it.
+_ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+# A process that makes no progress for so long is stopped or hangs. CPU time is limited far lower.
+_HUNG_SECONDS: Final = 20.0
+_MAX_RESPONSE_BYTES: Final = 2**20
+
+
+class DecoderEndedError(Exception):
+    """A decoding process ended before it responded."""
+
+    def __init__(self, cause: str) -> None:
+        """Describe how it ended: "time", "hung", or the name of a signal or a status."""
+        super().__init__(f"a decoding process ended: {cause}")
+        self.cause = cause
+
+
+class DecoderProcess:
+    """A running decoding process. It handles one request at a time."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls, settings: DecoderSettings) -> Self:
+        """Start a process."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "digits_server.decoders"),
+            json.dumps(dataclasses.asdict(settings)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=os.environ | _ENVIRONMENT,
+        )
+        return cls(process)
+
+    async def decode(self, images: Sequence[SourceImage]) -> list[Outcome]:
+        """Return the outcomes of the first images: at least one, if the process is well.
+
+        Raises:
+            DecoderEndedError: The process ended, or was ended because it hung.
+        """
+        assert self._process.stdin and self._process.stdout  # noqa: S101, PT018 - pipes
+        try:
+            async with asyncio.timeout(_HUNG_SECONDS):
+                self._process.stdin.write(with_length(pack_images(images)))
+                await self._process.stdin.drain()
+                header = await self._process.stdout.readexactly(LENGTH_BYTES)
+                length = min(int.from_bytes(header, "big"), _MAX_RESPONSE_BYTES)
+                content = await self._process.stdout.readexactly(length)
+            return unpack_outcomes(content)
+        except TimeoutError:
+            self.kill()
+            raise DecoderEndedError("hung") from None
+        except (OSError, EOFError):
+            status = await self._process.wait()
+            raise DecoderEndedError(_cause(status)) from None
+        except (ValueError, TypeError, LookupError):
+            self.kill()
+            raise DecoderEndedError("invalid response") from None
+
+    def kill(self) -> None:
+        """End the process at once."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def wait(self) -> None:
+        """Wait until the process has ended."""
+        await self._process.wait()
+
+
+def _cause(status: int) -> str:
+    if status == -getattr(signal, "SIGPROF", 0):
+        return "time"
+    return signal.Signals(-status).name if status < 0 else f"status {status}"

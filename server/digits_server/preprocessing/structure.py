@@ -1,0 +1,116 @@
+"""Limits on the structure of an image file, checked before a decoder sees it.
+
+Decoders spend time and memory on every scan, strip, chunk and page, also on those that take a few
+bytes. A small file can therefore cost minutes. These limits are far above what cameras and
+programs write.
+"""
+
+import itertools
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from digits_server.errors import InvalidArgumentError
+
+# Encoders write about ten scans of a progressive JPEG, and one of each thumbnail.
+MAX_SCANS: Final = 64
+# Each scan is a pass over all pixels.
+MAX_SCANNED_PIXELS: Final = 2**28
+# A PNG of 16 MB in parts of 4 KB has 4,096 chunks. The frames of a WebP are chunks too.
+MAX_CHUNKS: Final = 16_384
+MAX_TIFF_PAGES: Final = 256
+MAX_TIFF_TAGS: Final = 1024
+# An image of 4096 x 4096 pixels in tiles of 16 x 16 has so many.
+MAX_TIFF_VALUES: Final = 65_536
+
+_ENCODED: Final = "image.encoded"
+_SCAN: Final = b"\xff\xda"
+_JPEG: Final = b"\xff\xd8"
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+# Types of tag values that are read as a whole, not one by one: bytes, text and unknown bytes.
+_TIFF_TEXTS: Final = frozenset({1, 2, 6, 7})
+
+
+def check_structure(encoded: bytes) -> None:
+    """Check the number of parts of an image file; their content is not looked at.
+
+    Raises:
+        InvalidArgumentError: The file has more parts than any sensible one.
+    """
+    if encoded.startswith(_PNG):
+        _check_count(_png_chunks(encoded), MAX_CHUNKS, "chunks")
+    elif encoded.startswith(b"RIFF"):
+        _check_count(_riff_chunks(encoded), MAX_CHUNKS, "chunks")
+    elif encoded.startswith((b"II", b"MM")):
+        _check_count(_tiff_pages(encoded), MAX_TIFF_PAGES, "pages")
+    elif encoded.startswith(_JPEG):
+        _check_count(_scans(encoded), MAX_SCANS, "scans")
+
+
+def check_scans(encoded: bytes, pixel_count: int) -> None:
+    """Check how often all pixels of a JPEG are decoded; files of other formats pass.
+
+    Raises:
+        InvalidArgumentError: The file has too many scans for its size.
+    """
+    if not encoded.startswith(_JPEG):
+        return
+    count = encoded.count(_SCAN)
+    if count > 1 and count * pixel_count > MAX_SCANNED_PIXELS:
+        raise InvalidArgumentError(_ENCODED, f"has {count} scans, too many for its size")
+
+
+def _check_count(parts: Iterator[object], limit: int, name: str) -> None:
+    if next(itertools.islice(parts, limit, None), None) is not None:
+        raise InvalidArgumentError(_ENCODED, f"has more than {limit} {name}")
+
+
+def _scans(encoded: bytes) -> Iterator[int]:
+    position = encoded.find(_SCAN)
+    while position >= 0:
+        yield position
+        position = encoded.find(_SCAN, position + len(_SCAN))
+
+
+def _png_chunks(encoded: bytes) -> Iterator[int]:
+    position = len(_PNG)
+    while position + 8 <= len(encoded):
+        yield position
+        position += 12 + int.from_bytes(encoded[position : position + 4], "big")
+
+
+def _riff_chunks(encoded: bytes) -> Iterator[int]:
+    position = 12
+    while position + 8 <= len(encoded):
+        yield position
+        length = int.from_bytes(encoded[position + 4 : position + 8], "little")
+        position += 8 + length + length % 2
+
+
+def _tiff_pages(encoded: bytes) -> Iterator[int]:
+    """Yield the position of each page's directory, after a check of its tags."""
+    order = "<" if encoded.startswith(b"II") else ">"
+    is_big = encoded[2:4] in (b"\x2b\x00", b"\x00\x2b")
+    count_format, tag_format, offset_format = (
+        (f"{order}Q", f"{order}HHQQ", f"{order}Q")
+        if is_big
+        else (f"{order}H", f"{order}HHLL", f"{order}L")
+    )
+    try:
+        (position,) = struct.unpack_from(offset_format, encoded, 8 if is_big else 4)
+        while position:
+            yield position
+            (tag_count,) = struct.unpack_from(count_format, encoded, position)
+            if tag_count > MAX_TIFF_TAGS:
+                raise InvalidArgumentError(_ENCODED, f"has more than {MAX_TIFF_TAGS} tags")
+            position += struct.calcsize(count_format)
+            for _ in range(tag_count):
+                _, kind, value_count, _ = struct.unpack_from(tag_format, encoded, position)
+                if value_count > MAX_TIFF_VALUES and kind not in _TIFF_TEXTS:
+                    raise InvalidArgumentError(
+                        _ENCODED, f"has a tag of more than {MAX_TIFF_VALUES} values"
+                    )
+                position += struct.calcsize(tag_format)
+            (position,) = struct.unpack_from(offset_format, encoded, position)
+    except struct.error:  # truncated: for the decoder to report
+        return
