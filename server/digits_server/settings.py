@@ -149,7 +149,7 @@ class Settings:
         4096 * 4096, _integer(1, MAX_IMAGE_PIXELS), "N", "maximum pixels of a decoded image"
     )
     max_decode_bytes: int = _setting(
-        112 * 2**20,
+        120 * 2**20,
         _integer(2**20, 2**40),
         "N",
         "maximum memory to decode one image that is not a small PNG or raw",

@@ -32,7 +32,7 @@ from .messages import (
 
 # Photos leave the cores to the small images, which are answered in a millisecond.
 _NICENESS: Final = 5
-_STATUS: Final = "/proc/self/statm"
+_STATUS: Final = "/proc/self/status"
 
 
 def main() -> None:
@@ -97,9 +97,9 @@ def _limit_memory(memory_bytes: int) -> None:
     import resource
 
     with open(_STATUS) as file:  # noqa: PTH123
-        now_bytes = int(file.read().split()[0]) * resource.getpagesize()
+        now_bytes = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmData"))
     limit = now_bytes + memory_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -77,8 +77,7 @@ class DecoderPool:
             task.cancel()
         await asyncio.gather(*self._decoding, return_exceptions=True)
         for process in self._idle:
-            process.kill()
-            await process.wait()
+            await process.end()
         self._idle.clear()
 
     async def to_frames(self, images: Sequence[SourceImage]) -> Frames:
@@ -130,8 +129,7 @@ class DecoderPool:
                 self._metrics.ended_decoders.labels(error.cause).inc()
                 raise
             except BaseException:
-                process.kill()
-                await process.wait()
+                await process.end()
                 raise
             self._idle.append(process)
             self._metrics.framing_seconds.observe(time.perf_counter() - start)

@@ -21,8 +21,13 @@ from .messages import (
     with_length,
 )
 
-# One thread each: libraries would otherwise start one for each core, and reserve memory for it.
-_ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+# One thread each: libraries would otherwise start one for each core, and reserve memory for it. And
+# glibc returns the memory of a large image as soon as it is freed.
+_ENVIRONMENT: Final = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(2**20),
+}
 # A process that makes no progress for so long is stopped or hangs. CPU time is limited far lower.
 _HUNG_SECONDS: Final = 20.0
 _MAX_RESPONSE_BYTES: Final = 2**20
@@ -71,23 +76,21 @@ class DecoderProcess:
                 content = await self._process.stdout.readexactly(length)
             return unpack_outcomes(content)
         except TimeoutError:
-            self.kill()
+            await self.end()
             raise DecoderEndedError("hung") from None
         except (OSError, EOFError):
             status = await self._process.wait()
+            await self.end()
             raise DecoderEndedError(_cause(status)) from None
         except (ValueError, TypeError, LookupError):
-            self.kill()
+            await self.end()
             raise DecoderEndedError("invalid response") from None
 
-    def kill(self) -> None:
-        """End the process at once."""
+    async def end(self) -> None:
+        """End the process at once, and close its pipes."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
-
-    async def wait(self) -> None:
-        """Wait until the process has ended."""
-        await self._process.wait()
+        await self._process.communicate()
 
 
 def _cause(status: int) -> str:

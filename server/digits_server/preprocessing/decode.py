@@ -12,11 +12,16 @@ from digits_server.errors import InvalidArgumentError
 
 from .fast_png import decode_fast_png, fast_png_size
 from .gray import to_gray
-from .structure import check_scans, check_structure
+from .structure import check_scans, check_structure, webp_pixel_count
 
 # Pillow knows many more formats. They stay disabled, because each is more code that parses
 # untrusted bytes.
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+
+# Its decoder takes three times the memory per pixel that the others take.
+_WEBP_SHARE: Final = 2
+# A smaller image never takes too much memory.
+_LARGE_PIXELS: Final = 2**22
 
 _ENCODED: Final = "image.encoded"
 _FORMAT_NAMES: Final = "PNG, JPEG, WebP, BMP, GIF or TIFF"
@@ -60,10 +65,18 @@ def decode(encoded: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
         if pixels is not None:
             return pixels if pixels.ndim == 2 else to_gray(Image.fromarray(pixels))
     check_structure(encoded)
+    pixel_count = webp_pixel_count(encoded) or 0
+    if pixel_count * _WEBP_SHARE > limits.max_pixels:
+        raise InvalidArgumentError(
+            _ENCODED,
+            f"is a WebP of {pixel_count} pixels; at most {limits.max_pixels // _WEBP_SHARE} are "
+            "accepted in this format",
+        )
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             _check_size(_ENCODED, image.width, image.height, limits)
-            check_scans(encoded, image.width * image.height)
+            pixel_count = image.width * image.height
+            check_scans(encoded, pixel_count)
             return to_gray(image)
     except InvalidArgumentError:
         raise
@@ -78,7 +91,8 @@ def decode(encoded: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
     except Exception as error:
         # Pillow raises OSError, SyntaxError, ValueError, struct.error and more for
         # inconsistent bytes. Whichever it is, the image is at fault.
-        raise InvalidArgumentError(_ENCODED, "is truncated or corrupt") from error
+        or_large = ", or takes too much memory" if pixel_count > _LARGE_PIXELS else ""
+        raise InvalidArgumentError(_ENCODED, f"is truncated or corrupt{or_large}") from error
 
 
 def from_raw(width: int, height: int, data: bytes, limits: ImageLimits) -> NDArray[np.uint8]:

@@ -21,22 +21,32 @@ _HEADER_BYTES: Final = len(_START) + 13 + 4
 _END: Final = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
 # A file of many tiny chunks would take longer to check here than OpenCV saves.
 _MAX_CHUNKS: Final = 256
+# Larger images take tens of milliseconds, and OpenCV more memory for them than Pillow.
+_MAX_PIXELS: Final = 2**20
+# Compressed data can be a thousand times as large as its pixels need, and is inflated to the end.
+_MAX_BYTES: Final = 2**18
+_BYTES_PER_PIXEL: Final = {0: 1, 2: 3, 6: 4}
+_SPARE_BYTES: Final = 4096
 
 
 def fast_png_size(encoded: bytes) -> tuple[int, int] | None:
     """Return the width and height of a PNG that the fast path can decode, else None.
 
-    Every chunk and its checksum has then been checked. This detects accidental damage, and
-    keeps unusual chunks from strangers away from OpenCV's reader.
+    Such an image takes little time and memory, whatever its content. Every chunk and its checksum
+    has then been checked. This detects accidental damage, and keeps unusual chunks from strangers
+    away from OpenCV's reader.
     """
     if not encoded.startswith(_START) or encoded[24:29] not in _FORMATS:
+        return None
+    width, height = struct.unpack_from(">II", encoded, len(_START))
+    pixel_bytes = width * height * _BYTES_PER_PIXEL[encoded[25]]
+    if width * height > _MAX_PIXELS or len(encoded) > min(pixel_bytes + _SPARE_BYTES, _MAX_BYTES):
         return None
     if not _is_chunk_intact(encoded, len(_START) - 4, 13):
         return None
     position = _HEADER_BYTES
     for _ in range(_MAX_CHUNKS):
         if encoded[position:] == _END:
-            width, height = struct.unpack_from(">II", encoded, len(_START))
             return width, height
         if encoded[position + 4 : position + 8] != b"IDAT":
             return None

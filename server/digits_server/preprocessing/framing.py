@@ -17,8 +17,7 @@ from .normalize import FRAME_SIZE, normalize_batch
 _PIXELS_PER_COST: Final = 16_384
 _ENCODED_BYTES_PER_COST: Final = 1024
 # Larger images take tens of milliseconds, and much memory.
-_MAX_PLAIN_PIXELS: Final = 2**20
-_MAX_PLAIN_BYTES: Final = 2**22
+_MAX_RAW_PIXELS: Final = 2**20
 # The first bytes of the formats that are decoded. Anything else is rejected at a glance.
 _FORMAT_STARTS: Final = (b"\x89PNG", b"\xff\xd8", b"RIFF", b"BM", b"GIF8", b"II", b"MM")
 
@@ -122,7 +121,7 @@ def measure_work(images: Images) -> Work:
         size = 0 if image is None else len(image[-1])
         byte_count += size
         pixel_count = _plain_pixel_count(image)
-        if pixel_count is None or size > _MAX_PLAIN_BYTES:
+        if pixel_count is None:
             is_plain = False
         else:
             cost += pixel_count // _PIXELS_PER_COST
@@ -134,15 +133,11 @@ def measure_work(images: Images) -> Work:
 def _plain_pixel_count(image: SourceImage) -> int | None:
     """Return the number of pixels to decode; None for an image that is not plain."""
     if isinstance(image, RawImage):
-        pixel_count = len(image.pixels)
-    elif image is None or not image.content.startswith(_FORMAT_STARTS):
+        return len(image.pixels) if len(image.pixels) <= _MAX_RAW_PIXELS else None
+    if image is None or not image.content.startswith(_FORMAT_STARTS):
         return 0
-    else:
-        size = fast_png_size(image.content)
-        if size is None:
-            return None
-        pixel_count = size[0] * size[1]
-    return pixel_count if pixel_count <= _MAX_PLAIN_PIXELS else None
+    size = fast_png_size(image.content)
+    return None if size is None else size[0] * size[1]
 
 
 def _decode(image: SourceImage, limits: ImageLimits) -> NDArray[np.uint8]:

@@ -60,6 +60,24 @@ def check_scans(encoded: bytes, pixel_count: int) -> None:
         raise InvalidArgumentError(_ENCODED, f"has {count} scans, too many for its size")
 
 
+def webp_pixel_count(encoded: bytes) -> int | None:
+    """Return the number of pixels of a WebP, by its header; None for another file.
+
+    Its decoder reserves the memory for all pixels as soon as it opens the file.
+    """
+    kind = encoded[12:16] if encoded.startswith(b"RIFF") else b""
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(encoded[at : at + 3], "little") + 1 for at in (24, 27))
+    elif kind == b"VP8 ":
+        width, height = (int.from_bytes(encoded[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+    elif kind == b"VP8L":
+        bits = int.from_bytes(encoded[21:25], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    else:
+        return None
+    return width * height
+
+
 def _check_count(parts: Iterator[object], limit: int, name: str) -> None:
     if next(itertools.islice(parts, limit, None), None) is not None:
         raise InvalidArgumentError(_ENCODED, f"has more than {limit} {name}")

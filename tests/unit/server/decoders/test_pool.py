@@ -1,0 +1,194 @@
+"""The pool of decoding processes, with real processes."""
+
+import asyncio
+import dataclasses
+import io
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits_server.decoders import DecoderPool
+from digits_server.decoders import pool as pool_module
+from digits_server.decoders import process as process_module
+from digits_server.decoders.process import DecoderEndedError
+from digits_server.ops.metrics import Metrics
+from digits_server.preprocessing.decode import ImageLimits
+from digits_server.preprocessing.framing import EncodedImage, RawImage, SourceImage, to_frames
+
+LIMITS = ImageLimits(max_bytes=2**24, max_pixels=2**24)
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are Linux's")
+
+
+def encoded(image_format: str, side: int = 40, mode: str = "L") -> EncodedImage:
+    image = Image.new("L", (side, side), 255)
+    image.paste(0, (side // 2, side // 4, side * 5 // 8, side * 3 // 4))
+    content = io.BytesIO()
+    image.convert(mode).save(content, image_format)
+    return EncodedImage(content.getvalue())
+
+
+class Pool(DecoderPool):
+    """A pool that shows its processes and its metrics."""
+
+    def __init__(self, count: int = 1, memory_bytes: int = 2**27) -> None:
+        self.metrics = Metrics()
+        super().__init__(count, LIMITS, memory_bytes, self.metrics)
+
+    def limit_time(self, image_seconds: float, group_seconds: float = 1) -> None:
+        self._settings = dataclasses.replace(
+            self._settings, image_seconds=image_seconds, group_seconds=group_seconds
+        )
+
+    @property
+    def pids(self) -> list[int]:
+        return [process._process.pid for process in self._idle]
+
+    def ended(self, cause: str) -> float | None:
+        return self.metrics.registry.get_sample_value(
+            "digits_ended_decoders_total", {"cause": cause}
+        )
+
+
+@asynccontextmanager
+async def running(pool: Pool) -> AsyncIterator[Pool]:
+    try:
+        yield pool
+    finally:
+        await pool.stop()
+
+
+async def test_frames_and_errors_equal_those_made_in_this_process() -> None:
+    images: list[SourceImage] = [
+        *(encoded(image_format) for image_format in ("JPEG", "GIF", "BMP", "TIFF", "WEBP", "PNG")),
+        EncodedImage(encoded("JPEG").content[:200]),
+        RawImage(2, 2, b"123"),
+        None,
+        *[encoded("JPEG", side) for side in range(20, 60)],
+    ]
+    async with running(Pool(2)) as pool:
+        found = await pool.to_frames(images)
+
+    expected = to_frames(images, LIMITS)
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    assert found.owners.tolist() == expected.owners.tolist()
+    assert {index: str(error) for index, error in found.errors.items()} == {
+        index: str(error) for index, error in expected.errors.items()
+    }
+
+
+async def test_an_image_that_takes_too_long_costs_its_process_and_nothing_else() -> None:
+    slow = encoded("JPEG", 4000)
+    async with running(Pool()) as pool:
+        pool.limit_time(0.02)
+        found = await pool.to_frames([encoded("JPEG"), slow, encoded("GIF")])
+        after = await pool.to_frames([encoded("BMP")])
+
+    assert found.owners.tolist() == [0, 2]
+    assert [*found.errors] == [1]
+    assert "to decode" in str(found.errors[1])
+    assert after.owners.tolist() == [0]
+    assert pool.ended("time") == 2  # with the other images, and alone
+
+
+async def test_an_image_that_takes_too_much_memory_has_an_error() -> None:
+    large = encoded("JPEG", 3000, "RGB")
+    async with running(Pool(memory_bytes=2**24)) as pool:
+        found = await pool.to_frames([large, encoded("JPEG")])
+
+    assert found.owners.tolist() == [1]
+    assert str(found.errors[0]).startswith("image takes more than 16 MB")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+async def test_a_process_that_dies_between_requests_is_replaced(number: signal.Signals) -> None:
+    async with running(Pool()) as pool:
+        await pool.start()
+        os.kill(pool.pids[0], number)
+        found = await pool.to_frames([encoded("JPEG")])
+
+    assert found.owners.tolist() == [0]
+    assert pool.ended(number.name) == 1
+
+
+async def test_a_process_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(Pool()) as pool:
+        await pool.to_frames([encoded("JPEG")])
+        os.kill(pool.pids[0], signal.SIGSTOP)
+        monkeypatch.setattr(process_module, "_HUNG_SECONDS", 0.1)
+        with pytest.raises(DecoderEndedError, match="hung"):
+            await pool._decode([encoded("JPEG")])
+        monkeypatch.undo()
+        found = await pool.to_frames([encoded("JPEG")])
+
+    assert found.owners.tolist() == [0]
+    assert pool.ended("hung") == 1
+
+
+async def test_signals_that_drain_the_server_leave_its_decoders_running() -> None:
+    async with running(Pool()) as pool:
+        await pool.to_frames([encoded("JPEG")])
+        [pid] = pool.pids
+        for number in (signal.SIGTERM, signal.SIGINT):
+            os.kill(pid, number)
+        await pool.to_frames([encoded("JPEG")])
+        assert pool.pids == [pid]
+
+
+async def test_a_caller_that_leaves_does_not_cost_a_process() -> None:
+    async with running(Pool()) as pool:
+        await pool.to_frames([encoded("JPEG")])
+        pids = pool.pids
+        leaving = asyncio.create_task(pool.to_frames([encoded("JPEG", 3000)] * 3))
+        while pool.pids:  # noqa: ASYNC110 - no event tells that the process is taken
+            await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        found = await pool.to_frames([encoded("GIF")])
+        assert pool.pids == pids
+
+    assert found.owners.tolist() == [0]
+
+
+async def test_requests_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_GROUP_IMAGES", 1)
+    finished: list[str] = []
+
+    async def recognize(pool: Pool, name: str, count: int) -> None:
+        await pool.to_frames([encoded("JPEG")] * count)
+        finished.append(name)
+
+    async with running(Pool()) as pool:
+        await pool.start()
+        await asyncio.gather(recognize(pool, "many", 50), recognize(pool, "one", 1))
+
+    assert finished == ["one", "many"]
+
+
+async def test_the_rest_of_a_group_waits_for_its_next_turn() -> None:
+    images = [encoded("JPEG", 200 + side) for side in range(8)]
+    async with running(Pool()) as pool:
+        pool.limit_time(5, group_seconds=0)
+        found = await pool.to_frames(images)
+
+    assert found.owners.tolist() == [*range(8)]
+
+
+async def test_processes_are_started_as_they_are_needed_and_end_with_the_pool() -> None:
+    async with running(Pool(3)) as pool:
+        await pool.start()
+        await pool.to_frames([encoded("JPEG")])
+        assert len(pool.pids) == 1
+        await asyncio.gather(*(pool.to_frames([encoded("JPEG")]) for _ in range(5)))
+        pids = pool.pids
+        assert len(pids) == 3
+
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
