@@ -22,6 +22,7 @@ from digits.v1 import recognizer_pb2 as pb
 from digits_server import models
 from digits_server.api.call import ServiceLimits
 from digits_server.api.call_wrapper import wrap
+from digits_server.api.message_reader import MessageReader
 from digits_server.api.recognizer_servicer import RecognizerServicer
 from digits_server.decoders import DecoderPool
 from digits_server.inference.admission import Admission, AdmissionLimits
@@ -51,7 +52,13 @@ class _ConstantEngine:
 
 
 class _Context:
-    """The context of a call without metadata and without a deadline."""
+    """The context of a call without metadata and without a deadline, whose message has arrived."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def read(self) -> bytes:
+        return self._content
 
     def time_remaining(self) -> None:
         return None
@@ -123,10 +130,11 @@ async def _service() -> AsyncIterator[tuple[Call, Call]]:
 
 def _make_call(metrics: Metrics, name: str, method: Any, request: Any) -> Call:
     handler: Any = grpc.unary_unary_rpc_method_handler(method, request.FromString)
-    wrapped: Any = wrap(name, handler, CallMetrics(metrics, name))
+    reader = MessageReader(2**30, metrics)
+    wrapped: Any = wrap(name, handler, CallMetrics(metrics, name), reader)
 
     async def call(content: bytes) -> bytes:
-        response = await wrapped.unary_unary(content, _Context())
+        response = await wrapped.stream_unary(None, _Context(content))
         return bytes(response.SerializeToString())
 
     return call

@@ -23,6 +23,7 @@ from . import models
 from .api.auth import Authenticator, Tokens
 from .api.call import ServiceLimits
 from .api.inference_servicer import INFERENCE_SERVICE, InferenceServicer
+from .api.message_reader import MessageReader
 from .api.methods import Methods
 from .api.recognizer_servicer import RecognizerServicer
 from .api.transport import bind, make_server
@@ -36,6 +37,7 @@ from .ops.logs import log_ready
 from .ops.metrics import Metrics
 from .ops.parent_process import notify_ready
 from .ops.port_mux import LOOPBACK
+from .ops.process_memory import return_large_blocks
 from .ops.shutdown import install_shutdown_handlers
 from .preprocessing.decode import ImageLimits
 from .settings import Settings
@@ -135,6 +137,7 @@ async def running(
     # OpenCV's own threads would double the CPU time of a small image, make none faster, and
     # exceed ``--threads``.
     cv2.setNumThreads(1)
+    return_large_blocks()
     limits = ServiceLimits(
         ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
         settings.max_batch_images,
@@ -146,9 +149,11 @@ async def running(
     recognizer = Recognizer(model, threads, admission, metrics, limits.image, decoders)
     health = HealthServicer(SERVICES)
     telemetry = _telemetry(settings, metrics)
+    reader = MessageReader(settings.max_queue_bytes, metrics)
     methods = Methods(
         metrics,
         admission,
+        reader,
         _authenticator(settings, metrics),
         None if telemetry is None else telemetry.wrap,
     )
@@ -171,6 +176,8 @@ async def running(
         await grpc_server.start()
         stack.push_async_callback(grpc_server.stop, 0)
         stack.callback(health.end)
+        watching = asyncio.create_task(reader.watch())
+        stack.callback(watching.cancel)
         server.set_ready(is_ready=True)
         yield server
 

@@ -126,7 +126,10 @@ class Settings:
         1024, _integer(1, 10**7), "N", "maximum images in flight; more are rejected"
     )
     max_queue_bytes: int = _setting(
-        256 * 2**20, _integer(1, 2**40), "N", "maximum bytes of images in flight; more are rejected"
+        96 * 2**20,
+        _integer(1, 2**40),
+        "N",
+        "maximum memory for messages and images in flight; more are rejected",
     )
     max_wait_seconds: float = _setting(
         1.0, _seconds, "S", "maximum expected wait; requests that would wait longer are rejected"
@@ -143,19 +146,19 @@ class Settings:
         256, _integer(1, 65_536), "N", "maximum images in a batch request"
     )
     max_image_bytes: int = _setting(
-        16 * 2**20, _integer(1, 2**31 - 1), "N", "maximum bytes of an encoded image"
+        8 * 2**20, _integer(1, 2**31 - 1), "N", "maximum bytes of an encoded image"
     )
     max_image_pixels: int = _setting(
         4096 * 4096, _integer(1, MAX_IMAGE_PIXELS), "N", "maximum pixels of a decoded image"
     )
     max_decode_bytes: int = _setting(
-        120 * 2**20,
+        112 * 2**20,
         _integer(2**20, 2**40),
         "N",
         "maximum memory to decode one image that is not a small PNG or raw",
     )
     max_message_bytes: int = _setting(
-        32 * 2**20, _integer(1024, 2**31 - 1), "N", "maximum bytes of a request message"
+        10 * 2**20, _integer(1024, 2**31 - 1), "N", "maximum bytes of a request message"
     )
     drain_seconds: float = _setting(
         0.0, _seconds, "S", "time between NOT_SERVING and refusing new calls, on SIGTERM"

@@ -30,19 +30,11 @@ def behavior_of(handler: MethodHandler) -> Behavior:
     return behavior  # type: ignore[no-any-return]
 
 
-def with_behavior(
-    handler: MethodHandler, behavior: Behavior, *, keeps_deserializer: bool = True
-) -> MethodHandler:
-    """Return a handler of the same arity and with the same serializers.
-
-    Args:
-        handler: The handler to copy.
-        behavior: The function that the copy calls.
-        keeps_deserializer: False to pass requests to ``behavior`` as bytes.
-    """
+def with_behavior(handler: MethodHandler, behavior: Behavior) -> MethodHandler:
+    """Return a handler of the same arity and with the same serializers, but another behavior."""
     factory = _HANDLER_FACTORIES[bool(handler.request_streaming), bool(handler.response_streaming)]
     return factory(
         behavior,
-        request_deserializer=handler.request_deserializer if keeps_deserializer else None,
+        request_deserializer=handler.request_deserializer,
         response_serializer=handler.response_serializer,
     )

@@ -7,7 +7,7 @@ import random
 import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 import grpc
 
@@ -15,8 +15,9 @@ from digits_server.errors import InvalidArgumentError, OverloadedError, ServerEr
 from digits_server.inference.admission import Admission
 from digits_server.ops.metrics import CallMetrics
 
-from .arity import Behavior, MethodHandler, behavior_of, with_behavior
+from .arity import MethodHandler, behavior_of
 from .call import Context, remaining_seconds_of
+from .message_reader import MessageReader
 from .status import DETAILS_KEY, INTERNAL_MESSAGE, to_status
 
 logger = logging.getLogger(__name__)
@@ -29,105 +30,72 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _CODE_NAMES: Final = {code.value[0]: code.name for code in grpc.StatusCode}
 
 Trailers: TypeAlias = tuple[tuple[str, str | bytes], ...]
-_Deserializer: TypeAlias = Callable[[Any], Any]
-_CallFactory: TypeAlias = Callable[[Context], "_Call"]
 
 
-def wrap(method: str, handler: MethodHandler, calls: CallMetrics) -> MethodHandler:
+def wrap(
+    method: str,
+    handler: MethodHandler,
+    calls: CallMetrics,
+    reader: MessageReader,
+    admission: Admission | None = None,
+) -> MethodHandler:
     """Return a handler that does what all calls have in common.
 
     The request id is taken from the metadata ``x-request-id`` or generated, and returned in
     the trailing metadata. Only here is an error turned into the status of a call. Messages are
-    deserialized here too, because gRPC itself would send callers the text of the exception.
+    read and deserialized here too: gRPC itself would read every message whole before the call
+    starts, and send callers the text of an exception.
 
     Args:
         method: Full name of the method, such as ``digits.v1.RecognizerService/Recognize``.
         handler: The handler to wrap.
         calls: Counts and times the calls.
+        reader: Reads the messages.
+        admission: Rejects a call before its message is read, if the server is full. None for a
+            method without images.
     """
-    deserialize: _Deserializer = functools.partial(
-        _deserialize, handler.request_deserializer or bytes
-    )
-    if handler.request_streaming:
-        deserialize = functools.partial(_deserialize_all, deserialize)
+    deserialize = functools.partial(_deserialize, handler.request_deserializer or bytes)
     make_call = functools.partial(_Call, method, calls)
-    wrap_behavior = _stream if handler.response_streaming else _unary
-    behavior = wrap_behavior(behavior_of(handler), deserialize, make_call)
-    return with_behavior(handler, behavior, keeps_deserializer=False)
-
-
-def with_early_rejection(
-    handler: MethodHandler, admission: Admission, calls: CallMetrics
-) -> MethodHandler:
-    """Return a handler that rejects calls before it reads their message, if the server is full.
-
-    For calls that find it full: reading the message itself costs the others a tenth of a call.
-
-    Args:
-        handler: A wrapped handler of single messages.
-        admission: Decides whether the server is full.
-        calls: Counts the rejected calls.
-    """
     behavior = behavior_of(handler)
 
-    async def respond(_: object, context: Context) -> Any:
+    async def read(context: Context) -> Any:
+        """Return the one message of a call, or end a call that has none or must wait."""
         try:
-            _check(admission, context)
+            if admission is not None:
+                admission.check(remaining_seconds_of(context))
+            content = await reader.read(context)
         except OverloadedError as error:
             calls.reject(error.code)
             await _abort(context, error, _request_id(context))
-        content = await context.read()
         if content is grpc.aio.EOF:
             # The call was cancelled before its message arrived, or it has none: gRPC does not
             # distinguish these, so neither is counted.
             missing = InvalidArgumentError("request", "is missing")
             await _abort(context, missing, _request_id(context))
-        return await behavior(content, context)
+        return content
 
-    # gRPC lets the handler of a stream read the message.
-    return grpc.stream_unary_rpc_method_handler(
-        respond, response_serializer=handler.response_serializer
-    )
-
-
-def _check(admission: Admission, context: Context) -> None:
-    """Raise OverloadedError unless one more image can be recognized before the deadline."""
-    admission.check(remaining_seconds_of(context))
-
-
-def _deserialize(deserialize: _Deserializer, content: bytes) -> Any:
-    try:
-        return deserialize(content)
-    except Exception as error:
-        raise InvalidArgumentError("request", "is not a valid message for this method") from error
-
-
-async def _deserialize_all(
-    deserialize: _Deserializer, contents: AsyncIterator[bytes]
-) -> AsyncGenerator[Any, None]:
-    async for content in contents:
-        yield deserialize(content)
-
-
-def _unary(behavior: Behavior, deserialize: _Deserializer, make_call: _CallFactory) -> Behavior:
-    async def respond(content: Any, context: Context) -> Any:
+    async def respond(_: object, context: Context) -> Any:
+        # In a list, so that the content can be freed as soon as it is deserialized.
+        content = [await read(context)]
         call = make_call(context)
         try:
-            response = await behavior(deserialize(content), context)
+            response = await behavior(deserialize(content.pop()), context)
         except BaseException as error:
             await call.fail(error)
             raise
         call.end("OK")
         return response
 
-    return respond
-
-
-def _stream(behavior: Behavior, deserialize: _Deserializer, make_call: _CallFactory) -> Behavior:
-    async def respond(content: Any, context: Context) -> AsyncGenerator[Any, None]:
+    async def stream_responses(_: object, context: Context) -> AsyncGenerator[Any, None]:
+        content = [] if handler.request_streaming else [await read(context)]
         call = make_call(context)
         try:
-            async with contextlib.aclosing(behavior(deserialize(content), context)) as responses:
+            requests = (
+                deserialize(content.pop())
+                if content
+                else _deserialize_all(deserialize, reader.messages(context))
+            )
+            async with contextlib.aclosing(behavior(requests, context)) as responses:
                 async for response in responses:
                     yield response
         except BaseException as error:
@@ -135,7 +103,28 @@ def _stream(behavior: Behavior, deserialize: _Deserializer, make_call: _CallFact
             raise
         call.end("OK")
 
-    return respond
+    # To gRPC every request is a stream: it then leaves the reading to the handler.
+    if handler.response_streaming:
+        return grpc.stream_stream_rpc_method_handler(
+            stream_responses, response_serializer=handler.response_serializer
+        )
+    return grpc.stream_unary_rpc_method_handler(
+        respond, response_serializer=handler.response_serializer
+    )
+
+
+def _deserialize(deserialize: Callable[[Any], Any], content: bytes) -> Any:
+    try:
+        return deserialize(content)
+    except Exception as error:
+        raise InvalidArgumentError("request", "is not a valid message for this method") from error
+
+
+async def _deserialize_all(
+    deserialize: Callable[[bytes], Any], contents: AsyncIterator[bytes]
+) -> AsyncGenerator[Any, None]:
+    async for content in contents:
+        yield deserialize(content)
 
 
 class _Call:
@@ -191,7 +180,7 @@ class _Call:
             )
 
 
-async def _abort(context: Context, error: ServerError, request_id: str) -> None:
+async def _abort(context: Context, error: ServerError, request_id: str) -> NoReturn:
     trailers: Trailers = (
         (REQUEST_ID_KEY, request_id),
         (DETAILS_KEY, to_status(error).SerializeToString()),

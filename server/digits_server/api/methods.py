@@ -10,7 +10,8 @@ from digits_server.ops.metrics import CallMetrics, Metrics
 
 from .arity import MethodHandler
 from .auth import UNAUTHENTICATED, Authenticator
-from .call_wrapper import with_early_rejection, wrap
+from .call_wrapper import wrap
+from .message_reader import MessageReader
 
 # While the server is full, calls of these are rejected before their message is read.
 _METHODS_WITH_IMAGES: Final = frozenset({"Recognize", "RecognizeBatch", "ModelInfer"})
@@ -30,6 +31,7 @@ class Methods(grpc.GenericRpcHandler):
         self,
         metrics: Metrics,
         admission: Admission,
+        reader: MessageReader,
         authenticator: Authenticator | None = None,
         record: Wrap | None = None,
     ) -> None:
@@ -38,17 +40,18 @@ class Methods(grpc.GenericRpcHandler):
         Args:
             metrics: Counts and times the calls.
             admission: Checked before the message of a call with images is read.
+            reader: Reads the messages of all calls.
             authenticator: Checks each call; None accepts all.
             record: Wraps each handler once more, to record its calls and their rejections.
         """
         self._metrics = metrics
         self._admission = admission
+        self._reader = reader
         self._authenticator = authenticator
         self._record: Wrap = record or (lambda _, handler: handler)
         self._handlers: dict[str, MethodHandler] = {}
-        # For a call without a valid token, and for one that finds the server full.
+        # For a call without a valid token.
         self._token_handlers: dict[str, MethodHandler] = {}
-        self._overload_handlers: dict[str, MethodHandler] = {}
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Do nothing: generated code adds the same methods by the function below."""
@@ -60,11 +63,9 @@ class Methods(grpc.GenericRpcHandler):
         for name, handler in handlers.items():
             method = f"{service}/{name}"
             calls = CallMetrics(self._metrics, method)
-            wrapped = wrap(method, handler, calls)
+            admission = self._admission if name in _METHODS_WITH_IMAGES else None
+            wrapped = wrap(method, handler, calls, self._reader, admission)
             self._handlers["/" + method] = self._record(method, wrapped)
-            if name in _METHODS_WITH_IMAGES:
-                rejecting = with_early_rejection(wrapped, self._admission, calls)
-                self._overload_handlers["/" + method] = self._record(method, rejecting)
             self._token_handlers["/" + method] = self._record(method, UNAUTHENTICATED)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "MethodHandler | None":
@@ -74,6 +75,4 @@ class Methods(grpc.GenericRpcHandler):
             handler_call_details
         ):
             return self._token_handlers.get(method, UNAUTHENTICATED)
-        if method in self._overload_handlers and self._admission.is_full:
-            return self._overload_handlers[method]
         return self._handlers.get(method)

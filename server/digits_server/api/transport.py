@@ -75,6 +75,9 @@ def _options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
             "grpc.server_max_unrequested_time_in_server",
             max(1, math.ceil(2 * settings.max_wait_seconds)),
         ),
+        # Until a message is read, at most 64 KB of it are accepted. Probes of the bandwidth would
+        # raise that to megabytes; a message that is being read gets all the room that it needs.
+        ("grpc.http2.bdp_probe", 0),
         ("grpc.max_connection_age_ms", age_ms or _NEVER_MS),
         ("grpc.max_connection_age_grace_ms", int(settings.grace_seconds * _MS_PER_SECOND)),
         ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_SECONDS * _MS_PER_SECOND),

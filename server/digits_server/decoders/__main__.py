@@ -15,10 +15,12 @@ from typing import BinaryIO, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from digits_server.errors import InvalidArgumentError
-from digits_server.preprocessing.decode import ImageLimits
+from digits_server.ops.process_memory import return_free_memory
+from digits_server.preprocessing.decode import OR_MEMORY, ImageLimits
 from digits_server.preprocessing.framing import EncodedImage, SourceImage, to_frames
 
 from .messages import (
@@ -42,21 +44,25 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(_NICENESS)
+        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
     responses = _take_stdout()
     cv2.setNumThreads(1)
     decoder = _Decoder(settings)
     decoder.decode([EncodedImage(_small_image())])  # loads what Pillow loads late
     _limit_memory(settings.memory_bytes)
     while content := _read(sys.stdin.buffer):
-        outcomes = decoder.decode(unpack_images(content))
-        del content
-        responses.write(with_length(pack_outcomes(outcomes)))
+        # No names: an outcome that is an error would keep its image alive, by its traceback.
+        content = pack_outcomes(decoder.decode(unpack_images(content)))
+        responses.write(with_length(content))
         responses.flush()
+        if decoder.has_failed:
+            _start_afresh(responses)
 
 
 class _Decoder:
     def __init__(self, settings: DecoderSettings) -> None:
+        self.has_failed = False
+        """Whether memory was refused, after which libraries may keep some for ever."""
         self._settings = settings
         self._limits = ImageLimits(settings.max_bytes, settings.max_pixels)
 
@@ -68,14 +74,21 @@ class _Decoder:
             if outcomes and time.process_time() - start > self._settings.group_seconds:
                 break
             outcomes.append(self._decode_one(image))
+        if time.process_time() - start > self._settings.group_seconds:
+            return_free_memory()  # a large image has been decoded
         return outcomes
 
     def _decode_one(self, image: SourceImage) -> Outcome:
         _set_timer(self._settings.image_seconds)
         try:
             frames = to_frames([image], self._limits)
-            return frames.errors[0] if frames.errors else frames.pixels[0]
+            if not frames.errors:
+                frame: NDArray[np.float32] = frames.pixels[0]
+                return frame
+            self.has_failed |= frames.errors[0].reason.endswith(OR_MEMORY)
+            return frames.errors[0]
         except (MemoryError, cv2.error):
+            self.has_failed = True
             megabytes = self._settings.memory_bytes // 2**20
             return InvalidArgumentError(
                 "image", f"takes more than {megabytes} MB to decode; send it smaller"
@@ -98,8 +111,9 @@ def _limit_memory(memory_bytes: int) -> None:
 
     with open(_STATUS) as file:  # noqa: PTH123
         now_bytes = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmData"))
-    limit = now_bytes + memory_bytes
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    # Only the soft limit, so that a process that starts afresh can set its own.
+    limit = (now_bytes + memory_bytes, resource.RLIM_INFINITY)
+    resource.setrlimit(resource.RLIMIT_DATA, limit)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -116,6 +130,12 @@ def _take_stdout() -> BinaryIO:
     os.dup2(null, 1)
     os.dup2(null, 2)
     return responses
+
+
+def _start_afresh(responses: BinaryIO) -> None:
+    """Replace this process by a new one that has the same number, pipes and settings."""
+    os.dup2(responses.fileno(), 1)
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same command
 
 
 def _read(file: BinaryIO) -> bytes:

@@ -26,7 +26,7 @@ from .messages import (
 _ENVIRONMENT: Final = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(2**20),
+    "MALLOC_MMAP_THRESHOLD_": str(2**17),
 }
 # A process that makes no progress for so long is stopped or hangs. CPU time is limited far lower.
 _HUNG_SECONDS: Final = 20.0

@@ -58,11 +58,6 @@ class Admission:
         """Time that an image arriving now would wait for the images in flight."""
         return self._image_count * self._seconds_per_image
 
-    @property
-    def is_full(self) -> bool:
-        """Whether even a single further image would be rejected."""
-        return self._exceeded_limit(1, 0, math.inf) is not None
-
     def check(self, remaining_seconds: float = math.inf) -> None:
         """Raise an error if even a single further image would be rejected.
 

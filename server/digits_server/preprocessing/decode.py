@@ -23,6 +23,9 @@ _WEBP_SHARE: Final = 2
 # A smaller image never takes too much memory.
 _LARGE_PIXELS: Final = 2**22
 
+# Libraries report memory that they are refused as if the image were corrupt.
+OR_MEMORY: Final = ", or takes too much memory"
+
 _ENCODED: Final = "image.encoded"
 _FORMAT_NAMES: Final = "PNG, JPEG, WebP, BMP, GIF or TIFF"
 
@@ -91,8 +94,8 @@ def decode(encoded: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
     except Exception as error:
         # Pillow raises OSError, SyntaxError, ValueError, struct.error and more for
         # inconsistent bytes. Whichever it is, the image is at fault.
-        or_large = ", or takes too much memory" if pixel_count > _LARGE_PIXELS else ""
-        raise InvalidArgumentError(_ENCODED, f"is truncated or corrupt{or_large}") from error
+        or_memory = OR_MEMORY if pixel_count > _LARGE_PIXELS else ""
+        raise InvalidArgumentError(_ENCODED, f"is truncated or corrupt{or_memory}") from error
 
 
 def from_raw(width: int, height: int, data: bytes, limits: ImageLimits) -> NDArray[np.uint8]:

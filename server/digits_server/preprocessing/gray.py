@@ -53,10 +53,14 @@ def to_gray(image: Image.Image) -> _Pixels:
 
 def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
     """Yield the rows of each band of an image, and the band."""
-    height = max(1, _BAND_PIXELS // image.width)
+    height = _band_height(image)
     for top in range(0, image.height, height):
         bottom = min(top + height, image.height)
         yield slice(top, bottom), image.crop((0, top, image.width, bottom))
+
+
+def _band_height(image: Image.Image) -> int:
+    return max(1, _BAND_PIXELS // image.width)
 
 
 def _reduce_to_8_bits(image: Image.Image) -> _Pixels:
@@ -92,7 +96,8 @@ def _compose_on_paper(image: Image.Image) -> _Pixels:
         opacity_sum += float(opacity.sum())
     ink_is_light = opacity_sum > 0 and ink_sum / opacity_sum > 127
     paper = np.float32(0 if ink_is_light else 255)
-    for rows, _ in _bands(image):
+    for top in range(0, len(gray), _band_height(image)):
+        rows = slice(top, top + _band_height(image))
         ink, opacity = _ink(gray[rows], alpha[rows])
         gray[rows] = ink + paper * (1 - opacity) + 0.5
     return gray

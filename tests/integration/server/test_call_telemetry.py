@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_server.api.auth import Authenticator, Tokens
+from digits_server.api.message_reader import MessageReader
 from digits_server.api.methods import Methods
 from digits_server.app import SERVICE, SERVICES
 from digits_server.errors import InvalidArgumentError
@@ -94,7 +95,9 @@ async def run_instrumented(
     metrics = Metrics()
     admission = Admission(AdmissionLimits(100, 1_000_000, 10, 10), metrics)
     servicer.telemetry = telemetry.start(SERVICES)
-    methods: Any = Methods(metrics, admission, authenticator, servicer.telemetry.wrap)
+    methods: Any = Methods(
+        metrics, admission, MessageReader(1, metrics), authenticator, servicer.telemetry.wrap
+    )
     pb_grpc.add_RecognizerServiceServicer_to_server(servicer, methods)
     health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(SERVICES), methods)
     server = grpc.aio.server(handlers=[methods])

@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from digits.v1 import recognizer_pb2 as pb
+from digits_server.api.message_reader import MessageReader
 from digits_server.api.methods import Methods
 from digits_server.api.transport import MAX_PENDING_CALLS
 from digits_server.inference.admission import Admission, AdmissionLimits
@@ -50,9 +51,7 @@ async def test_a_call_that_ends_its_requests_without_a_message_is_invalid(
 
 
 class RecordingAdmission(Admission):
-    """Reports that it is full, admits all calls, and records how long each caller will wait."""
-
-    is_full = True
+    """Admits all calls, and records how long each caller will wait."""
 
     def __init__(self, metrics: Metrics) -> None:
         super().__init__(AdmissionLimits(1, 1, 1, 1), metrics)
@@ -81,7 +80,7 @@ async def channel(
     async def respond(request: bytes, _: object) -> bytes:
         return request
 
-    methods = Methods(metrics, admission)
+    methods = Methods(metrics, admission, MessageReader(1, metrics))
     service, _, name = METHOD.partition("/")
     methods.add_registered_method_handlers(
         service, {name: grpc.unary_unary_rpc_method_handler(respond)}

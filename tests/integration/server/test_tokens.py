@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_server.api.auth import UNAUTHENTICATED_MESSAGE, Authenticator, Tokens
+from digits_server.api.message_reader import MessageReader
 from digits_server.api.methods import Methods
 from digits_server.errors import CredentialsError
 from digits_server.inference.admission import Admission, AdmissionLimits
@@ -69,6 +70,7 @@ async def test_a_method_of_any_arity_is_rejected(tmp_path: Path, arity: str) -> 
     methods = Methods(
         metrics,
         Admission(AdmissionLimits(1, 1, 1, 1), metrics),
+        MessageReader(1, metrics),
         Authenticator(Tokens(tmp_path / "tokens"), (), metrics),
     )
 

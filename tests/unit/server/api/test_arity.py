@@ -32,8 +32,6 @@ def test_the_behavior_is_found_and_replaced_in_every_arity(arity: str) -> None:
 
 
 @pytest.mark.parametrize("arity", ARITIES)
-def test_the_serializers_stay_unless_the_behavior_takes_bytes(arity: str) -> None:
+def test_the_serializers_stay(arity: str) -> None:
     kept: Any = with_behavior(handler_of(arity), replacement)
     assert (kept.request_deserializer, kept.response_serializer) == (bytes.upper, bytes.lower)
-    raw: Any = with_behavior(handler_of(arity), replacement, keeps_deserializer=False)
-    assert (raw.request_deserializer, raw.response_serializer) == (None, bytes.lower)

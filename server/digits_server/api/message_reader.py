@@ -1,0 +1,152 @@
+"""Reading the messages of calls, within a limit on the memory that they take together.
+
+gRPC reports neither the size of a message nor how much of it has arrived. Until a message is read,
+flow control keeps all but its first 64 KB at the caller. While messages are read, the memory of the
+process shows how much has arrived. Once it exceeds the limit, calls whose messages are slow to
+arrive are ended, which frees what they have sent.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncGenerator
+from typing import Any, Final
+
+import grpc
+
+from digits_server.errors import OverloadedError
+from digits_server.ops.metrics import Metrics
+from digits_server.ops.process_memory import resident_bytes, return_free_memory
+
+from .call import Context
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS: Final = 0.02
+# A small message has arrived by then, and over a local network a large one too.
+SLOW_SECONDS: Final = 0.02
+# So many messages that are not known to be slow are read at a time; more wait for these. If the
+# event loop is held up, no more than these arrive meanwhile.
+FRESH_COUNT: Final = 8
+# So many slow messages may go on when the memory is used up, the oldest: at least they complete.
+KEPT_COUNT: Final = 4
+_RETRY_SECONDS: Final = 1.0
+_TRIM_SECONDS: Final = 1.0
+# Memory that stays in use for so long, while nothing slow is read, is not that of messages.
+_REST_SECONDS: Final = 10.0
+_MEGABYTE: Final = 10**6
+
+
+class _Reading:
+    """A message that is being read."""
+
+    def __init__(self, timeout: asyncio.Timeout) -> None:
+        self.timeout = timeout
+        self.start = time.monotonic()
+        self.is_slow = False
+
+
+class MessageReader:
+    """Reads messages, and ends calls when the messages take too much memory.
+
+    Not thread-safe: call it from the event loop only.
+    """
+
+    def __init__(self, limit_bytes: int, metrics: Metrics) -> None:
+        """Create a reader; ``watch`` enforces its limit.
+
+        Args:
+            limit_bytes: The memory of the process above that at rest.
+            metrics: Counts the calls that are ended.
+        """
+        self._limit_bytes = limit_bytes
+        self._ended = metrics.rejected_requests.labels("bytes")
+        self._fresh = asyncio.Semaphore(FRESH_COUNT)
+        # What is being read, oldest first.
+        self._messages: dict[_Reading, None] = {}
+        self._streams: dict[_Reading, None] = {}
+        self._rest_bytes = 0
+        self._trimmed_at = 0.0
+        self._within_limit_at = 0.0
+
+    async def read(self, context: Context) -> Any:
+        """Return the message of a call, or EOF.
+
+        Raises:
+            OverloadedError: The messages of all calls take too much memory.
+        """
+        await self._fresh.acquire()
+        reading = None
+        try:
+            with self._among(self._messages) as reading:
+                return await self._read(context, reading)
+        finally:
+            if reading is None or not reading.is_slow:
+                self._fresh.release()
+
+    async def messages(self, context: Context) -> AsyncGenerator[Any, None]:
+        """Yield the messages of a stream, between which any time may pass.
+
+        Raises:
+            OverloadedError: The messages of all calls take too much memory.
+        """
+        while True:
+            with self._among(self._streams) as reading:
+                content = await self._read(context, reading)
+            if content is grpc.aio.EOF:
+                return
+            yield content
+            del content
+
+    async def watch(self) -> None:
+        """Enforce the limit until cancelled."""
+        self._rest_bytes = resident_bytes()
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            now = time.monotonic()
+            for reading in self._messages:
+                if not reading.is_slow and now - reading.start > SLOW_SECONDS:
+                    reading.is_slow = True
+                    self._fresh.release()
+            held_bytes = resident_bytes() - self._rest_bytes
+            if held_bytes > self._limit_bytes // 2 and now - self._trimmed_at > _TRIM_SECONDS:
+                self._trimmed_at = now
+                await asyncio.to_thread(return_free_memory)
+            if held_bytes <= self._limit_bytes or self._end_slow():
+                self._within_limit_at = now
+            elif now - self._within_limit_at > _REST_SECONDS:
+                self._rest_bytes = resident_bytes()
+                megabytes = self._rest_bytes // _MEGABYTE
+                logger.warning("the memory without messages has grown to %d MB", megabytes)
+
+    @contextlib.contextmanager
+    def _among(self, readings: dict[_Reading, None]) -> Any:
+        reading = _Reading(asyncio.timeout(None))
+        readings[reading] = None
+        try:
+            yield reading
+        finally:
+            del readings[reading]
+
+    async def _read(self, context: Context, reading: _Reading) -> Any:
+        try:
+            async with reading.timeout:
+                return await context.read()
+        except TimeoutError:
+            raise OverloadedError(
+                "the messages in flight take more memory than the server has for them",
+                _RETRY_SECONDS,
+            ) from None
+
+    def _end_slow(self) -> bool:
+        """End calls whose message is slow to arrive; return whether there are any.
+
+        Streams are ended if there are no others, since they are always being read.
+        """
+        slow = [reading for reading in self._messages if reading.is_slow]
+        ended = slow[KEPT_COUNT:] if slow else [*self._streams]
+        for reading in ended:
+            self._ended.inc()
+            reading.timeout.reschedule(0)
+        return bool(slow or ended)

@@ -1,0 +1,36 @@
+"""The memory of this process, and its return to the system."""
+
+import ctypes
+import os
+from pathlib import Path
+from typing import Final
+
+_STATISTICS: Final = Path("/proc/self/statm")
+_RESIDENT: Final = 1
+# Buffers of messages are larger. glibc returns blocks of this size as soon as they are freed, and
+# by default lets its limit grow to 32 MB.
+_MMAP_THRESHOLD_BYTES: Final = 2**20
+_M_MMAP_THRESHOLD: Final = -3
+
+
+def resident_bytes() -> int:
+    """Return the memory of this process; 0 where the system does not tell."""
+    try:
+        pages = int(_STATISTICS.read_bytes().split()[_RESIDENT])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def return_large_blocks() -> None:
+    """Let the allocator return large blocks of memory at once, where it is glibc's."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
+
+
+def return_free_memory() -> None:
+    """Let the allocator return what is free; takes milliseconds. For any thread."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
