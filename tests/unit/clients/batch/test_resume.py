@@ -66,6 +66,7 @@ def write_partly(path: Path, row_format: Format, rows: list[Row], *, resumes: bo
         output.open(resumes=resumes)
         output.write(rows)
         output.finish(is_complete=False)
+        assert output.part is not None
         return output.part
 
 
