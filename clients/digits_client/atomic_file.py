@@ -24,8 +24,8 @@ _PART_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os
 
 
 def destination(path: Path) -> Path:
-    """Return the regular file that a path stands for, with symbolic links resolved."""
-    return Path(os.path.realpath(path))
+    """Return the regular file that a path stands for: the target, if it is a symbolic link."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def part_path(path: Path) -> Path:

@@ -124,5 +124,6 @@ def test_a_descriptor_of_a_file_is_appended_to(tmp_path: Path, name: str) -> Non
 def test_a_descriptor_of_a_socket_is_written() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        subprocess.run([sys.executable, "-c", WRITE, "/dev/stdout"], stdout=theirs, check=True)
+        command = [sys.executable, "-c", WRITE, "/dev/stdout"]
+        subprocess.run(command, stdout=theirs.fileno(), check=True)
         assert ours.recv(10) == b"new"

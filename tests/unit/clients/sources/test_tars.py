@@ -238,7 +238,7 @@ def test_a_hard_link_means_the_last_file_of_its_name_before_it(
 ) -> None:
     monkeypatch.setattr(tars, "KEPT_COMPRESSED_BYTES", kept_bytes)
     link = header_of_type("link.png", tarfile.LNKTYPE, "a.png")
-    files = [("a.png", b"1"), ("a.png", b"2"), (link, b""), ("a.png", b"3")]
+    files: Members = [("a.png", b"1"), ("a.png", b"2"), (link, b""), ("a.png", b"3")]
     write_tar("again.tar.gz", files, gzip.compress)
     assert rows("again.tar.gz")[2] == ("again.tar.gz/link.png", b"2")
 
