@@ -9,13 +9,12 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.pipes import PipeReader
 from tests.processes import PATIENCE_SECONDS, ROOT, wait_until
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ BATCH = "digits_client.batch.cli"
 BENCH = "digits_client.bench.cli"
 SEVEN = ROOT / "samples" / "7" / "thin.png"
 SHORT = ("--seconds", "0.4", "--warmup", "0", "--repeats", "1", "--processes", "1")
-ReadPipe = Callable[[Path], Future[bytes]]
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +42,6 @@ def scans(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def read_pipe() -> Iterator[ReadPipe]:
-    """Makes a pipe and reads it to its end in a thread."""
-    with ThreadPoolExecutor() as pool:
-
-        def start(path: Path) -> Future[bytes]:
-            os.mkfifo(path)
-            return pool.submit(path.read_bytes)
-
-        yield start
-
-
 def csv_rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
@@ -67,16 +53,15 @@ def test_pipes_get_the_rows_the_failed_images_and_the_report_and_stay(
     server: "ServerProcess",
     scans: Path,
     tmp_path: Path,
-    read_pipe: ReadPipe,
 ) -> None:
     paths = {name: tmp_path / name for name in ("output", "errors-to", "report")}
-    contents = {name: read_pipe(path) for name, path in paths.items()}
+    readers = {name: PipeReader(path) for name, path in paths.items()}
     files = [part for name, path in paths.items() for part in (f"--{name}", str(path))]
     done = run(BATCH, str(scans), "--server", server.address, "--format", row_format, *files)
     assert done.returncode == 1, done.stderr
-    assert contents["output"].result().count(b"7.png") == 1
-    assert contents["errors-to"].result() == bytes(scans / "empty.png") + b"\n"
-    assert contents["report"].result().endswith(b"</html>\n")
+    assert readers["output"].content().count(b"7.png") == 1
+    assert readers["errors-to"].content() == bytes(scans / "empty.png") + b"\n"
+    assert readers["report"].content().endswith(b"</html>\n")
     assert all(path.is_fifo() for path in paths.values())
     assert {path.name for path in tmp_path.iterdir()} == {"scans", *paths}
 
@@ -307,17 +292,17 @@ def test_images_in_archives_are_labeled_by_their_folders(
 
 
 def test_results_and_plots_of_the_load_generator_go_through_pipes_and_links(
-    run: "Run", server: "ServerProcess", tmp_path: Path, read_pipe: ReadPipe
+    run: "Run", server: "ServerProcess", tmp_path: Path
 ) -> None:
     link = tmp_path / "link.svg"
     link.symlink_to("plot.svg")
-    result = read_pipe(tmp_path / "result.json")
+    result = PipeReader(tmp_path / "result.json")
     done = run(
         *(BENCH, "--server", server.address, *SHORT),
         *("--json", str(tmp_path / "result.json"), "--plot", str(link)),
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(result.result())["format"].startswith("digits-bench/")
+    assert json.loads(result.content())["format"].startswith("digits-bench/")
     assert str(link.readlink()) == "plot.svg"
     assert "<svg" in (tmp_path / "plot.svg").read_text()
     assert {path.name for path in tmp_path.iterdir()} == {"link.svg", "plot.svg", "result.json"}

@@ -5,35 +5,18 @@ import pty
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
 from digits_client.atomic_file import atomic_write
 from digits_client.special_file import is_special, open_special
+from tests.pipes import PipeReader
 
 WRITE = (
     "import sys; from pathlib import Path; from digits_client.atomic_file import atomic_write\n"
     "with atomic_write(Path(sys.argv[1])) as file: file.write(b'new')"
 )
-
-
-class Reader:
-    """Reads a pipe to its end in a thread."""
-
-    def __init__(self, path: Path) -> None:
-        self._content = b""
-        self._path = path
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def _read(self) -> None:
-        self._content = self._path.read_bytes()
-
-    def content(self) -> bytes:
-        self._thread.join()
-        return self._content
 
 
 def test_a_file_and_a_name_that_is_free_are_not_special(tmp_path: Path) -> None:
@@ -46,11 +29,10 @@ def test_a_file_and_a_name_that_is_free_are_not_special(tmp_path: Path) -> None:
 @pytest.mark.parametrize("through_link", [False, True])
 def test_a_pipe_is_written_and_stays(tmp_path: Path, *, through_link: bool) -> None:
     pipe = path = tmp_path / "pipe"
-    os.mkfifo(pipe)
+    reader = PipeReader(pipe)
     if through_link:
         path = tmp_path / "link"
         path.symlink_to(pipe)
-    reader = Reader(pipe)
     names = sorted(tmp_path.iterdir())
     with atomic_write(path) as file:
         file.write(b"new")

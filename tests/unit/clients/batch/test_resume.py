@@ -3,7 +3,6 @@
 import io
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -16,6 +15,7 @@ from digits_client.batch.formats import Format
 from digits_client.batch.output import Output
 from digits_client.batch.resume import remaining
 from digits_client.batch.rows import Row
+from tests.pipes import PipeReader
 
 ROWS = [Row(f"{number}.png", "digit", number % 10, 0.5, "3") for number in range(20)]
 
@@ -230,11 +230,9 @@ def test_a_pipe_cannot_be_resumed(row_format: Format, tmp_path: Path) -> None:
 def test_parquet_is_written_to_a_pipe_when_it_is_complete(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     pipe = tmp_path / "rows.parquet"
-    os.mkfifo(pipe)
-    with ThreadPoolExecutor(1) as pool:
-        content = pool.submit(pipe.read_bytes)
-        assert complete(pipe, "parquet", ROWS, resumes=False) == []
-    found = parquet.read_table(io.BytesIO(content.result())).to_pylist()
+    reader = PipeReader(pipe)
+    assert complete(pipe, "parquet", ROWS, resumes=False) == []
+    found = parquet.read_table(io.BytesIO(reader.content())).to_pylist()
     assert [row["path"] for row in found] == [row.path for row in ROWS]
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
