@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self, TextIO
@@ -76,6 +75,8 @@ class Output:
 
     def _open_special(self, path: Path) -> None:
         if self._format == "parquet":
+            import tempfile  # imported late: it takes milliseconds, and few runs need it
+
             folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="digits-batch-"))
             self._journal = Path(folder, "rows")
             self._use(self._journal.open("wb"))
