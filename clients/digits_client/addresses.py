@@ -87,6 +87,7 @@ def _is_loopback_host(part: str) -> bool:
     if host.lower() == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        ip = ipaddress.ip_address(host)
     except ValueError:
         return False
+    return ip.is_loopback or ip.is_unspecified  # a connection to 0.0.0.0 is one to this machine

@@ -68,13 +68,20 @@ Metadata = tuple[tuple[str, str], ...]
 def target_and_options(address: str, *, has_tls: bool) -> tuple[str, Options]:
     """Return the target and the options of a channel to an address.
 
+    Other addresses than those of this machine are reached through the proxy that the environment
+    names, if any, as gRPC does by default.
+
     Raises:
         ValueError: The address is a list that is not valid.
     """
     target = addresses.to_target(address, has_tls=has_tls)
-    if target.authority is None:
-        return target.uri, _OPTIONS
-    return target.uri, [*_OPTIONS, ("grpc.default_authority", target.authority)]
+    options = list(_OPTIONS)
+    if target.authority is not None:
+        options.append(("grpc.default_authority", target.authority))
+    if addresses.is_loopback(address):
+        # A proxy of the environment (http_proxy) would connect to its own loopback address.
+        options.append(("grpc.enable_http_proxy", 0))
+    return target.uri, options
 
 
 def tls_credentials(

@@ -65,6 +65,8 @@ def healthcheck(parsed: argparse.Namespace) -> int:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+    from .ops.loopback import is_loopback_target
+
     address = parsed.address
     try:
         # In the order of gRPC's arguments.
@@ -73,10 +75,12 @@ def healthcheck(parsed: argparse.Namespace) -> int:
     except OSError as error:
         print(f"digits-server: {error.filename} cannot be read: {error.strerror}", file=sys.stderr)
         return 1
+    # A proxy of the environment (http_proxy) would connect to its own loopback address.
+    options = [("grpc.enable_http_proxy", 0)] if is_loopback_target(address) else None
     with (
-        grpc.secure_channel(address, grpc.ssl_channel_credentials(*credentials))
+        grpc.secure_channel(address, grpc.ssl_channel_credentials(*credentials), options)
         if any(credentials)
-        else grpc.insecure_channel(address)
+        else grpc.insecure_channel(address, options)
     ) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:

@@ -159,6 +159,32 @@ def test_an_interrupted_run_writes_what_is_in_flight_and_explains_how_to_resume(
     assert is_complete(output, many)
 
 
+@pytest.mark.parametrize("is_complete", [False, True])
+def test_two_runs_on_one_output_write_each_row_once(
+    run: "Run",
+    start_batch: StartBatch,
+    server: "ServerProcess",
+    many: Path,
+    tmp_path: Path,
+    *,
+    is_complete: bool,
+) -> None:
+    output, part = tmp_path / "rows.csv", tmp_path / "rows.csv.part"
+    arguments = ["--server", server.address, "--format", "csv", "--output", str(output), "--resume"]
+    if is_complete:
+        assert run(BATCH, str(many / "3"), *arguments).returncode == 0
+    process = start_batch(many, "-", *arguments)
+    wait_for_lines(part, 65, process)
+    second = run(BATCH, str(many), *arguments)
+    assert second.returncode == 2
+    assert second.stderr == (
+        f"digits-batch: cannot write {part}: another process is writing to it\n"
+    )
+    process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0
+    assert sorted(row["path"] for row in rows_of(output)) == sorted(map(str, many.rglob("*.png")))
+
+
 def test_a_server_restart_during_a_run_loses_no_rows(
     start_server: "StartServer", start_batch: StartBatch, many: Path, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import io
 import os
 import signal
 import sys
@@ -28,17 +29,19 @@ EXIT_SIGNALED = 128
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     options = parse(arguments)
-    for stream in filter(None, (sys.stdin, sys.stdout)):  # None where it was closed
-        stream.reconfigure(errors="surrogateescape")  # file names are bytes
+    if isinstance(sys.stdout, io.TextIOWrapper):  # None where it was closed
+        # As in files, whatever the locale; file names are bytes.
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
         return _print_paths(options) if options.is_dry_run else _recognize(options)
-    except BrokenPipeError:
-        # The reader has closed the pipe. At exit, the interpreter would write to it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_SOME_FAILED
     except UnusableFileError as error:
         return _fail(error, EXIT_USAGE)
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and error.filename is None:
+            # The reader of standard output has closed it. At exit, the interpreter would write to
+            # it again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_SOME_FAILED
         target = error.filename or options.output or "standard output"
         return _fail(f"cannot write {target}: {error.strerror}", EXIT_USAGE)
     except KeyboardInterrupt:

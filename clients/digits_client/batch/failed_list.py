@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from digits_client.atomic_file import part_path
+from digits_client.atomic_file import AtomicFile
 
 from .rows import Row
 
@@ -24,10 +24,8 @@ class FailedList:
         Raises:
             OSError: The file cannot be written.
         """
-        self._path = path
         self._separator = separator
-        self._part = part_path(path)
-        self._file = self._part.open("wb")
+        self._list = AtomicFile(path)
         self.unlisted_count = 0
         """Number of failed images that are not in the list, since their path has the separator."""
 
@@ -39,14 +37,12 @@ class FailedList:
         if self._separator in path:
             self.unlisted_count += 1
         else:
-            self._file.write(path + self._separator)
+            self._list.file.write(path + self._separator)
 
     def finish(self) -> None:
         """Give the complete file its name."""
-        self._file.close()
-        self._part.replace(self._path)
+        self._list.commit()
 
     def close(self) -> None:
         """Remove the file if it is not complete."""
-        self._file.close()
-        self._part.unlink(missing_ok=True)
+        self._list.discard()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Final, Literal, Protocol, TextIO
 
 from .columns import COLUMNS, Columns
+from .path_text import from_utf8, safe_path, safe_text, to_utf8
 from .rows import Row
 
 Format = Literal["table", "csv", "jsonl", "parquet"]
@@ -63,6 +64,8 @@ def records(row_format: LineFormat, file: BinaryIO) -> Iterator[tuple[bytes, dic
             values = json.loads(text)
             if not isinstance(values, dict):
                 raise ValueError(f"{text[:40]!r} is not a JSON object")
+            if isinstance(values.get("path"), str):
+                values["path"] = from_utf8(values["path"])
             yield record, values
             continue
         try:
@@ -86,6 +89,20 @@ def _complete_records(row_format: LineFormat, file: BinaryIO) -> Iterator[bytes]
             record = b""
 
 
+def _safe_row(row: Row) -> Row:
+    """Return a row of which a spreadsheet takes no cell for a formula."""
+    path = safe_path(row.path)
+    if row.error is not None:
+        return row._replace(path=path, error=safe_text(row.error))
+    return row if path is row.path else row._replace(path=path)
+
+
+def _has_separator(row: Row) -> bool:
+    # Python's writer leaves a carriage return unquoted, which its reader takes for a line end.
+    # The others separate the cells of a spreadsheet in some languages.
+    return "\r" in row.path or ";" in row.path or "\t" in row.path
+
+
 class _CsvWriter:
     def __init__(self, out: TextIO, columns: Columns, *, has_header: bool) -> None:
         self._columns = columns
@@ -95,9 +112,8 @@ class _CsvWriter:
             self._minimal.writerow(columns.names)
 
     def write(self, rows: Sequence[Row]) -> None:
-        # Python's writer leaves a carriage return unquoted, which its reader takes for a line end.
-        for has_return, group in itertools.groupby(rows, lambda row: "\r" in row.path):
-            chosen = self._quoted if has_return else self._minimal
+        for has_separator, group in itertools.groupby(map(_safe_row, rows), _has_separator):
+            chosen = self._quoted if has_separator else self._minimal
             chosen.writerows(map(self._columns.values, group))
 
     def finish(self) -> None:
@@ -114,6 +130,9 @@ class _JsonLinesWriter:
         names = self._columns.names
         for row in rows:
             values = dict(zip(names, self._columns.values(row), strict=True))
+            values["path"] = to_utf8(row.path)
+            if row.error is not None:
+                values["error"] = to_utf8(row.error)
             self._out.write(self._encode(values) + "\n")
 
     def finish(self) -> None:

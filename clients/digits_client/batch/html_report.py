@@ -12,6 +12,7 @@ from typing import Final
 from digits_client.atomic_file import atomic_write
 from digits_client.errors import InvalidImageError
 from digits_client.sources import containing_file, is_url, item
+from digits_client.special_file import is_special
 
 from .columns import DIGITS
 from .counters import Counters
@@ -39,9 +40,10 @@ def write(path: Path, report: ReportData, counters: Counters, limit_bytes: int) 
     Raises:
         OSError: The file cannot be written.
     """
-    with atomic_write(path) as part, part.open("w", encoding="utf-8", errors="replace") as out:
-        for piece in _page(report, counters, _SheetRenderer(path.parent, limit_bytes)):
-            out.write(piece + "\n")
+    with atomic_write(path) as out:
+        folder = Path() if is_special(path) else path.parent  # nobody opens a page in /dev
+        for piece in _page(report, counters, _SheetRenderer(folder, limit_bytes)):
+            out.write(f"{piece}\n".encode("utf-8", "replace"))
 
 
 def _page(report: ReportData, counters: Counters, sheets: "_SheetRenderer") -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .errors import UnusableFileError
+from .path_text import from_utf8, safe_path
 
 
 class Labels(Protocol):
@@ -28,8 +29,8 @@ class FolderLabels:
 class FileLabels:
     """Labels from a file: CSV with the columns ``path`` and ``label``, or JSON lines with both.
 
-    A path matches as the row shows it, or relative to the folder of the file. If neither form
-    matches, the file name alone decides, provided that it is unique in the file.
+    A path matches as a row in any format shows it, or relative to the folder of the file. If
+    neither form matches, the file name alone decides, provided that it is unique in the file.
     """
 
     def __init__(self, file: Path) -> None:
@@ -49,21 +50,22 @@ class FileLabels:
                         raise UnusableFileError(
                             f"{file}: line {number} needs a path and a label from 0 to 9"
                         )
-                    self._add(file.parent, path, digit)
+                    for known in {path, from_utf8(path)}:
+                        self._add(file.parent, known, digit)
         except OSError as error:
             raise UnusableFileError(f"cannot read {file}: {error.strerror}") from error
         except (csv.Error, ValueError) as error:
             raise UnusableFileError(f"{file} is neither CSV nor JSON lines: {error}") from error
 
     def _add(self, folder: Path, path: str, digit: int) -> None:
-        self._by_path[path] = digit
+        self._by_path[safe_path(path)] = digit
         self._by_path[os.path.abspath(os.path.join(folder, path))] = digit  # noqa: PTH100, PTH118 - any bytes
         name = path.rpartition("/")[2]
         self._by_name[name] = None if name in self._by_name else digit
 
     def of(self, path: str) -> int | None:
         """Return the digit that the file has for an image."""
-        for known in (path, os.path.abspath(path)):  # noqa: PTH100
+        for known in (safe_path(path), os.path.abspath(path)):  # noqa: PTH100
             if known in self._by_path:
                 return self._by_path[known]
         return self._by_name.get(path.rpartition("/")[2])

@@ -3,12 +3,13 @@
 import importlib.util
 import itertools
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from digits_client.atomic_file import atomic_write
 
 from .columns import DIGITS, Columns
 from .formats import records
+from .path_text import to_utf8
 
 ROWS_PER_GROUP: Final = 50_000
 
@@ -19,9 +20,7 @@ def is_available() -> bool:
 
 
 def convert(part: Path, path: Path, columns: Columns) -> None:
-    r"""Convert rows from JSON lines to a Parquet file, which gets its name once it is complete.
-
-    Text in Parquet is UTF-8, so other bytes of a path are written in the form ``\\xe4``.
+    """Convert rows from JSON lines to a Parquet file, which gets its name once it is complete.
 
     Args:
         part: The rows as JSON lines.
@@ -37,15 +36,10 @@ def convert(part: Path, path: Path, columns: Columns) -> None:
         types |= {f"top_{rank}": pyarrow.int8(), f"top_{rank}_probability": pyarrow.float32()}
     schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in columns.names])
     with (
-        atomic_write(path, part=path.with_name(path.name + ".whole")) as whole,
+        atomic_write(path, part=part.with_suffix(".whole")) as whole,
         part.open("rb") as file,
         parquet.ParquetWriter(whole, schema) as out,
     ):
-        rows = (_with_text_path(values) for _, values in records("jsonl", file))
+        rows = (values | {"path": to_utf8(values["path"])} for _, values in records("jsonl", file))
         while group := list(itertools.islice(rows, ROWS_PER_GROUP)):
             out.write_table(pyarrow.Table.from_pylist(group, schema))
-
-
-def _with_text_path(values: dict[str, Any]) -> dict[str, Any]:
-    encoded = values["path"].encode("utf-8", "surrogateescape")
-    return values | {"path": encoded.decode("utf-8", "backslashreplace")}

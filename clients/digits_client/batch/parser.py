@@ -117,7 +117,8 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         group,
         "--output",
         "FILE",
-        "write to FILE, which is FILE.part until it is complete; default: standard output",
+        "write to FILE, which is FILE.part until it is complete, or to a pipe or a device; "
+        "default: standard output",
     )
     group.add_argument(
         "--resume",

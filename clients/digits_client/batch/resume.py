@@ -11,6 +11,7 @@ from digits_client.sources import Item
 from .columns import Columns, parse_row
 from .errors import UnusableFileError
 from .formats import LineFormat, records
+from .path_text import safe_path
 from .rows import Row
 
 
@@ -61,7 +62,7 @@ def remaining(items: Iterable[Item], done: Iterable[Row]) -> Iterator[Item]:
         item = next(items, None)
         if item is None:
             return
-        if item.path != row.path:
+        if safe_path(item.path) != safe_path(row.path):
             paths = _PathCounts(itertools.chain([row.path], (row.path for row in done)))
             for candidate in itertools.chain([item], items):
                 if not paths.take(candidate.path):
@@ -92,5 +93,5 @@ class _PathCounts:
 
 
 def _digest(path: str) -> int:
-    encoded = path.encode("utf-8", "surrogateescape")
+    encoded = safe_path(path).encode("utf-8", "surrogateescape")
     return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest(), "big")

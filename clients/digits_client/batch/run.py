@@ -51,11 +51,13 @@ class Run:
             UnusableFileError: The output file holds rows of another run.
             OSError: A file cannot be written.
         """
-        self._stack.enter_context(self._output)
-        self._output.open(resumes=self._options.resumes)
-        if self._options.errors_to:
-            self._failed = FailedList(self._options.errors_to, self._options.separator)
-            self._stack.callback(self._failed.close)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._output)
+            self._output.open(resumes=self._options.resumes)
+            if self._options.errors_to:
+                self._failed = FailedList(self._options.errors_to, self._options.separator)
+                stack.callback(self._failed.close)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -171,12 +173,10 @@ class Run:
     def resume_hint(self) -> str:
         """Return how to continue the run, to append to an error; empty if it cannot be resumed."""
         options = self._options
-        if options.output is None or options.row_format == "table" or not self._counters.count:
+        part = self._output.part
+        if part is None or options.row_format == "table" or not self._counters.count:
             return ""
-        return (
-            f"; {self._counters.count:,} rows are in {self._output.part}: rerun with --resume to "
-            "continue"
-        )
+        return f"; {self._counters.count:,} rows are in {part}: rerun with --resume to continue"
 
     @property
     def has_failed(self) -> bool:

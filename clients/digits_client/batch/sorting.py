@@ -150,8 +150,8 @@ def _fill(name: str, content: bytes, folder: Path) -> None:
     """Replace a reserved file by one with the content; remove it if that fails."""
     try:
         # A random name, because the usual one may belong to another file.
-        with atomic_write(Path(name), part=folder / f".{secrets.token_hex(8)}.part") as part:
-            part.write_bytes(content)
+        with atomic_write(Path(name), part=folder / f".{secrets.token_hex(8)}.part") as file:
+            file.write(content)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from signal import SIGINT
 
+from digits_client.atomic_file import atomic_write
 from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
 from digits_client.errors import DigitsError, InvalidImageError
@@ -84,7 +85,8 @@ def _write_files(options: Options, result: Result, baseline: Baseline | None) ->
             curves.append(Curve("now", result.recording.latency))
             subtitle = f"{result.workload}; server {result.server.address}"
             drawing = plot.svg("Latency by percentile", subtitle, curves)
-            options.plot.write_text(drawing, encoding="utf-8")
+            with atomic_write(options.plot) as file:
+                file.write(drawing.encode())
     except OSError as error:
         raise ResultFileError(f"cannot write {error.filename}: {error.strerror}") from error
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+from digits_client.atomic_file import atomic_write
+
 from .histogram import Histogram
 from .result import Figures, Result
 from .workload import usable_cores
@@ -68,7 +70,8 @@ def write(path: Path, result: Result) -> None:
     Raises:
         OSError: The file cannot be written.
     """
-    path.write_text(json.dumps(to_json(result), indent=2) + "\n", encoding="utf-8")
+    with atomic_write(path) as file:
+        file.write(json.dumps(to_json(result), indent=2).encode() + b"\n")
 
 
 @dataclass(frozen=True)

@@ -87,9 +87,10 @@ class Corrections:
         time = datetime.now(UTC)
         path = self._free_path(time.strftime("%Y%m%dT%H%M%S-%f") + f"-{label}")
         correction = Correction(path, label, predicted, model_version, time, tuple(strokes))
-        image.save(path, "PNG")
-        with atomic_write(path.with_suffix(".json")) as part:
-            part.write_text(json.dumps(_to_json(correction)), "utf-8")
+        with atomic_write(path) as file:
+            image.save(file, "PNG")
+        with atomic_write(path.with_suffix(".json")) as file:
+            file.write(json.dumps(_to_json(correction)).encode())
         return correction
 
     def remove(self, correction: Correction) -> None:

@@ -3,9 +3,12 @@
 import contextlib
 import tkinter as tk
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from tkinter import filedialog
 
 from PIL import Image
+
+from digits_client.atomic_file import atomic_write
 
 from . import pictures
 from .drawing import Drawing
@@ -69,7 +72,8 @@ class FileCommands:
     def save(self, path: str) -> None:
         """Write the content of the sheet as PNG."""
         with errors_as_notices(self._status):
-            self._drawing.image().save(path, "PNG")
+            with atomic_write(Path(path)) as file:
+                self._drawing.image().save(file, "PNG")
             self._status.notice(f"Saved as {path}.")
 
     def _show(self, picture: Image.Image) -> None:

@@ -19,6 +19,8 @@ _EXTENSIONS: Final = (
     *(".tar.xz", ".txz"),
 )
 
+_NESTED: Final = "cannot be read: an archive in an archive is not read; extract it first"
+
 
 class ArchivePath(NamedTuple):
     """The path of an archive and a path inside it, which is empty for the archive itself."""
@@ -29,7 +31,7 @@ class ArchivePath(NamedTuple):
 
 def is_archive(path: str) -> bool:
     """Return whether a path is a file with the extension of an archive."""
-    return path.lower().endswith(_EXTENSIONS) and os.path.isfile(path)  # noqa: PTH113 - paths stay strings
+    return _has_extension(path) and os.path.isfile(path)  # noqa: PTH113 - paths stay strings
 
 
 def split(path: str) -> ArchivePath | None:
@@ -53,7 +55,8 @@ def members(archive: str) -> Iterator[tuple[str, Item]]:
             to follow its path.
     """
     try:
-        yield from _reader(archive).members(archive)
+        for path, item in _reader(archive).members(archive):
+            yield path, _not_an_archive(item)
     except Exception as error:  # noqa: BLE001 - a forged archive can raise anything in a parser
         raise _archive_error(error) from None
 
@@ -64,7 +67,7 @@ def find_member(inside: ArchivePath) -> Item | None:
         found: Item | None = _reader(inside.archive).find_member(*inside)
     except Exception as error:  # noqa: BLE001 - as above
         return UnreadableItem("/".join(inside), str(_archive_error(error)))
-    return found
+    return found and _not_an_archive(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,15 @@ class NamedMember:
         if not member:
             raise InvalidImageError("cannot be read: no such file in the archive")
         return member.read(limit_bytes)
+
+
+def _has_extension(path: str) -> bool:
+    return path.lower().endswith(_EXTENSIONS)
+
+
+def _not_an_archive(member: Item) -> Item:
+    """Return a member, or the error that says why it is not read, if it is an archive itself."""
+    return UnreadableItem(member.path, _NESTED) if _has_extension(member.path) else member
 
 
 def _reader(archive: str) -> ModuleType:

@@ -1,23 +1,17 @@
 """Tar archives, compressed or not. They are read once, from start to end."""
 
-import bz2
 import contextlib
 import functools
-import gzip
-import io
-import lzma
 import tarfile
-import threading
-import weakref
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, BinaryIO, Final, cast
+from typing import Final
 
 from digits_client.errors import InvalidImageError
 
 from .files import fingerprint
 from .items import NOT_A_FILE, Item, UnreadableItem, check_size, read_error
+from .tar_reader import TarReader
 
 # Smaller members are kept in memory from when they are listed until they are read. Larger ones
 # are located again: many may be in flight, and they may be too large to be sent.
@@ -25,16 +19,21 @@ KEPT_BYTES: Final = 1 << 20
 # Going back in a compressed archive means to decompress it from the start again. This limit
 # keeps nearly all that servers accept.
 KEPT_COMPRESSED_BYTES: Final = 16 << 20
-_LARGEST_HEADER_BYTES: Final = 1 << 24
+_ENTRY_BYTES: Final = 256  # of a kept file besides its content, roughly
 
 
 def members(archive: str) -> Iterator[tuple[str, Item]]:
     """Yield the members of an archive; see ``archives.members``."""
     fingerprint(archive)  # rejects a pipe, which would block when opened
-    with contextlib.closing(_OpenTar(archive)) as opened:
+    with contextlib.closing(TarReader(archive)) as opened:
+        latest = _LatestFiles(KEPT_COMPRESSED_BYTES if opened.is_compressed else 0)
         for info in opened.headers():
-            if not info.isdir():
-                yield info.name, _member(archive, info, _content_to_keep(opened, info))
+            if info.islnk():
+                yield info.name, _member(archive, info, latest.get(info.linkname))
+            elif not info.isdir():
+                content = _content_to_keep(opened, info)
+                latest.add(info.name, content)
+                yield info.name, _member(archive, info, content)
 
 
 def find_member(archive: str, name: str) -> Item | None:
@@ -43,13 +42,15 @@ def find_member(archive: str, name: str) -> Item | None:
     return _member(archive, info, None) if info and not info.isdir() else None
 
 
-def _content_to_keep(opened: "_OpenTar", info: tarfile.TarInfo) -> bytes | None:
+def _content_to_keep(opened: TarReader, info: tarfile.TarInfo) -> bytes | None:
     limit_bytes = KEPT_COMPRESSED_BYTES if opened.is_compressed else KEPT_BYTES
     return opened.content(info) if info.isreg() and info.size <= limit_bytes else None
 
 
 def _member(archive: str, info: tarfile.TarInfo, content: bytes | None) -> Item:
     path = f"{archive}/{info.name}"
+    if info.islnk():
+        return HardLink(path, archive, info.offset, info.linkname, content)
     if not info.isreg():
         return UnreadableItem(path, NOT_A_FILE)
     if info.issparse():
@@ -85,117 +86,69 @@ class TarMember:
             raise read_error(error) from None
 
 
-class _OpenTar:
-    """An open archive that can be read in order and at given offsets.
+@dataclass(frozen=True, slots=True)
+class HardLink:
+    """Another name of a file that is stored earlier in a tar archive.
 
-    ``lock`` must be held while several threads use it.
+    Unless its content was kept, reading it means to go back to that file, which is slow in a
+    compressed archive: it may have to be decompressed from its start.
     """
 
-    def __init__(self, path: str) -> None:
-        self.lock = threading.Lock()
-        self._file = _open_decompressed(path)
-        self.is_compressed = not isinstance(self._file, io.BufferedReader)
-        self.close = weakref.finalize(self, self._file.close)
-        self._tar = tarfile.TarFile(fileobj=cast(IO[bytes], _HeaderReader(self._file)))
-        # The index: 16 MB for a million members.
-        self._hashes = array("q")
-        self._offsets = array("q")
-        self._expected_index = 0
-        self._last: tarfile.TarInfo | None = None
+    path: str
+    _archive: str
+    _offset: int
+    _target: str
+    _content: bytes | None
 
-    def headers(self) -> Iterator[tarfile.TarInfo]:
-        """Yield the header of each member.
-
-        ``TarFile`` itself would keep all headers in memory, and take a broken one for the end.
-
-        Raises:
-            Exception: Of any type: the archive is truncated or damaged, or is not a tar.
-        """
-        offset = 0
-        while True:
-            try:
-                yield self.header(offset)
-            except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the stub lacks it
-                return
-            if self._tar.offset <= offset:
-                raise tarfile.ReadError("a member with a negative size")
-            offset = self._tar.offset
-
-    def header(self, offset: int) -> tarfile.TarInfo:
-        """Return the header at an offset in the archive."""
-        if self._last and self._last.offset == offset:
-            return self._last  # reading it again would go back
-        self._last = None
-        self._file.seek(offset)
+    def read(self, limit_bytes: int) -> bytes:
+        """Return the content of the file; see ``Item``."""
+        if self._content is not None:
+            check_size(len(self._content), limit_bytes)
+            return self._content
         try:
-            self._last = tarfile.TarInfo.fromtarfile(self._tar)
-            return self._last
-        except (tarfile.EmptyHeaderError, tarfile.TruncatedHeaderError):  # type: ignore[attr-defined]  # as above
-            raise tarfile.ReadError("unexpected end of data") from None
+            opened = _open(self._archive, fingerprint(self._archive))
+            info = opened.find_before(self._target, self._offset)
+            if info is None:
+                raise InvalidImageError(
+                    f"cannot be read: it is a link to {self._target}, which the archive does not "
+                    "have before it"
+                )
+            return _member(self._archive, info, None).read(limit_bytes)
+        except InvalidImageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a forged archive can raise anything in a parser
+            raise read_error(error) from None
 
-    def content(self, info: tarfile.TarInfo) -> bytes:
-        """Return the content of a member."""
-        self._file.seek(info.offset_data)
-        content = self._file.read(info.size)
-        if len(content) < info.size:
-            raise tarfile.ReadError("unexpected end of data")
+
+class _LatestFiles:
+    """The contents of the files listed or linked last, for hard links to them."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._contents: dict[str, bytes] = {}  # the oldest first
+        self._size_bytes = 0
+
+    def get(self, name: str) -> bytes | None:
+        content = self._contents.pop(name, None)
+        if content is not None:
+            self._contents[name] = content  # likely to be linked again
         return content
 
-    def find(self, name: str) -> tarfile.TarInfo | None:
-        """Return the header of a member with a name, or None."""
-        with self.lock:
-            if not self._offsets:
-                self._build_index()
-            for index in self._candidates(hash(name)):
-                info = self.header(self._offsets[index])
-                if info.name == name:
-                    self._expected_index = index + 1
-                    return info
-        return None
+    def add(self, name: str, content: bytes | None) -> None:
+        self._remove(name)  # a link means the last file of its name, kept or not
+        if content is None or not self._limit_bytes:
+            return
+        self._contents[name] = content
+        self._size_bytes += len(content) + _ENTRY_BYTES
+        while self._size_bytes > self._limit_bytes:
+            self._remove(next(iter(self._contents)))
 
-    def _build_index(self) -> None:
-        with contextlib.suppress(Exception):  # members before the damage can still be found
-            for info in self.headers():
-                self._hashes.append(hash(info.name))
-                self._offsets.append(info.offset)
-
-    def _candidates(self, name_hash: int) -> Iterator[int]:
-        # Members are usually requested in order, so the search starts after the last one found.
-        for start, end in ((self._expected_index, len(self._hashes)), (0, self._expected_index)):
-            with contextlib.suppress(ValueError):
-                while start < end:
-                    start = self._hashes.index(name_hash, start, end) + 1
-                    yield start - 1
+    def _remove(self, name: str) -> None:
+        content = self._contents.pop(name, None)
+        if content is not None:
+            self._size_bytes -= len(content) + _ENTRY_BYTES
 
 
 @functools.lru_cache(maxsize=1)
-def _open(archive: str, fingerprint: tuple[int, ...]) -> _OpenTar:
-    return _OpenTar(archive)
-
-
-def _open_decompressed(path: str) -> BinaryIO:
-    # The first bytes decide, as with ``tar``. ``tarfile`` is not used for this because it stops
-    # after the first of several concatenated streams, which parallel compressors write.
-    with open(path, "rb") as file:  # noqa: PTH123 - paths stay strings
-        magic = file.read(6)
-    if magic.startswith(b"\x1f\x8b"):
-        return cast(BinaryIO, gzip.open(path))
-    if magic.startswith(b"BZh"):
-        return cast(BinaryIO, bz2.open(path))
-    if magic.startswith((b"\xfd7zXZ", b"\x5d\x00\x00\x80")):
-        return cast(BinaryIO, lzma.open(path))
-    return open(path, "rb")  # noqa: PTH123 - as above; the caller closes it
-
-
-class _HeaderReader:
-    """The file that ``tarfile`` reads headers from, with a limit on the size of one read."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.tell = file.tell
-        self.seek = file.seek
-
-    def read(self, size_bytes: int) -> bytes:
-        if not 0 <= size_bytes <= _LARGEST_HEADER_BYTES:
-            raise tarfile.ReadError("a header with an invalid size")
-        return self._file.read(size_bytes)
+def _open(archive: str, fingerprint: tuple[int, ...]) -> TarReader:
+    return TarReader(archive)

@@ -13,6 +13,7 @@ from digits_client.errors import InvalidImageError
 from .files import fingerprint
 from .items import NOT_A_FILE, Item, check_content, check_size, read_error
 
+_MEMBER_MAGIC: Final = b"PK\3\4"
 _ENCRYPTED: Final = 1
 # The decompressors of the other methods cannot be stopped at a limit.
 _BOUNDED_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -22,15 +23,16 @@ def members(archive: str) -> Iterator[tuple[str, Item]]:
     """Yield the members of an archive; see ``archives.members``."""
     opened = _open(archive, fingerprint(archive))
     for info in opened.zip.infolist():
-        if not info.is_dir():
-            yield info.filename, _member(archive, info, opened)
+        path = _path_inside(info)
+        if not path.endswith("/"):
+            yield path, _member(archive, info, opened)
 
 
 def find_member(archive: str, name: str) -> Item | None:
     """Return the last member with a name, or None."""
     opened = _open(archive, fingerprint(archive))
-    info = opened.zip.NameToInfo.get(name)
-    return _member(archive, info, opened) if info and not info.is_dir() else None
+    info = opened.find(name)
+    return _member(archive, info, opened) if info and not name.endswith("/") else None
 
 
 class _OpenZip:
@@ -39,6 +41,30 @@ class _OpenZip:
     def __init__(self, path: str) -> None:
         self.zip = zipfile.ZipFile(path)
         self.lock = threading.Lock()
+        if not self._lists_first_member():
+            self.zip.close()
+            raise zipfile.BadZipFile("its end is missing")
+        self._with_backslashes = {
+            _path_inside(info): info for info in self.zip.infolist() if "\\" in info.filename
+        }
+
+    def find(self, path: str) -> zipfile.ZipInfo | None:
+        """Return the last member with a path inside the archive, or None."""
+        return self.zip.NameToInfo.get(path) or self._with_backslashes.get(path)
+
+    def _lists_first_member(self) -> bool:
+        """Return whether the directory found is that of the archive.
+
+        A directory is searched for from the end of the file. If the end is missing, that may be
+        the directory of another archive that is stored in this one.
+        """
+        file = self.zip.fp
+        assert file is not None  # noqa: S101 - open
+        file.seek(0)
+        starts_with_member = file.read(len(_MEMBER_MAGIC)) == _MEMBER_MAGIC
+        return not starts_with_member or any(
+            info.header_offset == 0 for info in self.zip.infolist()
+        )
 
 
 @functools.lru_cache(maxsize=1)
@@ -47,7 +73,12 @@ def _open(archive: str, fingerprint: tuple[int, ...]) -> _OpenZip:
 
 
 def _member(archive: str, info: zipfile.ZipInfo, opened: _OpenZip) -> Item:
-    return ZipMember(f"{archive}/{info.filename}", info, opened)
+    return ZipMember(f"{archive}/{_path_inside(info)}", info, opened)
+
+
+def _path_inside(info: zipfile.ZipInfo) -> str:
+    """Return the path of a member; some programs for Windows write it with backslashes."""
+    return info.filename.replace("\\", "/")
 
 
 @dataclass(frozen=True, slots=True)

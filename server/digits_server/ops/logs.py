@@ -12,10 +12,11 @@ from pythonjsonlogger.json import JsonFormatter
 
 from digits_server.settings import Settings
 
+from .loopback import is_loopback_host
+
 logger = logging.getLogger("digits_server")
 
 _STANDARD_ATTRIBUTES: Final = frozenset(RESERVED_ATTRS) | {"color_message"}
-_LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _SEPARATORS: Final = frozenset(" ='\"")
 
 
@@ -45,7 +46,7 @@ def log_ready(settings: Settings, address: str, admin_address: str | None) -> No
         address: ``host:port`` as bound.
         admin_address: ``host:port`` of the admin port; None without one.
     """
-    if settings.host not in _LOOPBACK_HOSTS:
+    if not is_loopback_host(settings.host):
         if settings.tokens_file is None and settings.tls_client_ca is None:
             logger.warning(
                 "authentication is disabled: anyone who can reach %s can use it", address

@@ -70,6 +70,8 @@ def test_with_tls_all_servers_of_a_list_must_be_on_one_host() -> None:
     [
         ("127.0.0.1:1", True),
         ("127.8.8.8", True),
+        ("0.0.0.0:1", True),
+        ("[::]:1", True),
         ("LocalHost:1", True),
         ("localhost", True),
         ("[::1]:1", True),

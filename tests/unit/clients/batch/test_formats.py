@@ -14,6 +14,7 @@ from digits.v1 import recognizer_pb2 as pb
 from digits_client import InvalidImageError, ServerFailureError
 from digits_client.batch.columns import COLUMNS, Columns, parse_row
 from digits_client.batch.formats import LineFormat, records, writer
+from digits_client.batch.path_text import from_utf8
 from digits_client.batch.rows import Row
 
 SEVEN = Row("7.png", "digit", 7, 0.9877, "3")
@@ -30,6 +31,8 @@ AWKWARD = [
     "ä 七.png",
     os.fsdecode(b"latin-\xe4.png"),
     "a\tb.png",
+    "a\\xff.png",
+    "a;b.png",
 ]
 
 
@@ -158,7 +161,32 @@ def test_any_path_survives_json_lines(path: str, tmp_path: Path) -> None:
     with file.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out:
         writer("jsonl", out, Columns()).write([SEVEN._replace(path=path)])
     [line] = file.read_bytes().splitlines()
-    assert json.loads(line.decode("utf-8", "surrogateescape"))["path"] == path
+    assert from_utf8(json.loads(line.decode("utf-8"))["path"]) == path  # strictly UTF-8
+    with file.open("rb") as back:
+        assert [values["path"] for _, values in records("jsonl", back)] == [path]
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "=a/7.png", "=\udcff"]  # noqa: RUF001
+
+
+@pytest.mark.parametrize("path", FORMULAS, ids=ascii)
+def test_no_cell_of_csv_is_a_formula_and_its_path_is_that_of_the_same_file(path: str) -> None:
+    out = write("csv", SEVEN._replace(path=path), Row(path, error="=HYPERLINK(1)"))
+    _, *rows = csv.reader(io.StringIO(out, newline=""))
+    assert [row[0] for row in rows] == [f"./{path}"] * 2
+    assert os.path.normpath(rows[0][0]) == path
+    assert rows[1][-1] == "'=HYPERLINK(1)"
+    assert json.loads(write("jsonl", SEVEN._replace(path="=1.png")))["path"] == "=1.png"
+
+
+@pytest.mark.parametrize("path", ["a;=1.png", "a\t=1.png"])
+def test_a_path_that_a_spreadsheet_could_split_is_quoted(path: str) -> None:
+    assert f'\n"{path}",' in write("csv", SEVEN._replace(path=path))
+
+
+def test_an_error_is_valid_utf_8_in_json_lines() -> None:
+    [line] = write("jsonl", Row("a", error="cannot read \udcff")).splitlines()
+    assert json.loads(line.encode("utf-8"))["error"] == "cannot read \\xff"
 
 
 SHARES = (0.01, 0.02, 0.03, 0.9, 0.04, 0.0, 0.0, 0.0, 0.0, 0.0)

@@ -1,5 +1,7 @@
 """Resuming an interrupted run."""
 
+import io
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from digits_client.batch.formats import Format
 from digits_client.batch.output import Output
 from digits_client.batch.resume import remaining
 from digits_client.batch.rows import Row
+from tests.pipes import PipeReader
 
 ROWS = [Row(f"{number}.png", "digit", number % 10, 0.5, "3") for number in range(20)]
 
@@ -49,6 +52,12 @@ def test_a_path_that_occurs_twice_needs_two_rows() -> None:
     assert remaining_paths("Xaaab", "aa") == ["X", "a", "b"]
 
 
+def test_a_path_that_csv_shows_in_another_form_is_recognized() -> None:
+    assert remaining_paths(["=1.png", "b", "-2.png"], ["./=1.png", "b"]) == ["-2.png"]
+    assert remaining_paths(["X", "=1.png", "b"], ["./=1.png", "b"]) == ["X"]
+    assert remaining_paths(["X", "./=1.png"], ["=1.png"]) == ["X"]
+
+
 def test_items_are_listed_lazily() -> None:
     def endless() -> Iterator[str]:
         number = 0
@@ -66,6 +75,7 @@ def write_partly(path: Path, row_format: Format, rows: list[Row], *, resumes: bo
         output.open(resumes=resumes)
         output.write(rows)
         output.finish(is_complete=False)
+        assert output.part is not None
         return output.part
 
 
@@ -157,6 +167,75 @@ def test_a_file_with_other_content_is_not_resumed(row_format: Format, tmp_path: 
     with pytest.raises(UnusableFileError, match=r"rows\.part "):
         write_partly(tmp_path / "rows", row_format, ROWS, resumes=True)
     assert part.read_bytes() == b"nonsense\n\x00\n"
+
+
+PATHS = ["latin-\udce4.png", "a\\xe4.png", "=1.png", "-.png", "a;\t.png", "\r.png", "七.png"]
+
+
+@pytest.mark.parametrize("row_format", ["csv", "jsonl"])
+def test_a_row_of_any_path_is_recognized_by_resume(row_format: Format, tmp_path: Path) -> None:
+    rows = [Row(path, "digit", 1, 0.5, "3") for path in PATHS]
+    write_partly(tmp_path / "rows", row_format, rows)
+    done = complete(tmp_path / "rows", row_format, [])
+    assert remaining_paths(PATHS, (row.path for row in done)) == []
+    assert remaining_paths(["X", *PATHS], (row.path for row in done)) == ["X"]
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+@pytest.mark.parametrize("row_format", ["csv", "jsonl"])
+def test_two_runs_do_not_write_the_same_output(
+    row_format: Format, tmp_path: Path, *, resumes: bool
+) -> None:
+    path = tmp_path / "rows"
+    for earlier in (ROWS[:3], ROWS[3:5]):  # a new file, and one that was complete
+        with Output(row_format, Columns(), path) as first:
+            first.open(resumes=True)
+            for _ in range(2):
+                with (
+                    pytest.raises(BlockingIOError, match="another process is writing to it"),
+                    Output(row_format, Columns(), path) as second,
+                ):
+                    second.open(resumes=resumes)
+            first.write(earlier)
+            first.finish(is_complete=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["rows"]
+    assert complete(path, row_format, []) == ROWS[:5]
+
+
+@pytest.mark.parametrize("row_format", ["csv", "jsonl"])
+def test_a_link_to_the_output_stays_and_can_be_resumed(row_format: Format, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to("results/rows")
+    part = write_partly(link, row_format, ROWS[:3])
+    assert part == tmp_path / "results" / "rows.part"
+    assert complete(link, row_format, ROWS[3:5]) == ROWS[:3]
+    assert complete(link, row_format, ROWS[5:]) == ROWS[:5]
+    assert complete(link, row_format, []) == ROWS
+    assert str(link.readlink()) == "results/rows"
+    assert [file.name for file in (tmp_path / "results").iterdir()] == ["rows"]
+
+
+@pytest.mark.parametrize("row_format", ["csv", "jsonl", "parquet"])
+def test_a_pipe_cannot_be_resumed(row_format: Format, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows")
+    with (
+        pytest.raises(UnusableFileError, match=r"--resume: .*rows is not a regular file"),
+        Output(row_format, Columns(), tmp_path / "rows") as output,
+    ):
+        output.open(resumes=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["rows"]
+
+
+def test_parquet_is_written_to_a_pipe_when_it_is_complete(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pipe = tmp_path / "rows.parquet"
+    reader = PipeReader(pipe)
+    assert complete(pipe, "parquet", ROWS, resumes=False) == []
+    found = parquet.read_table(io.BytesIO(reader.content())).to_pylist()
+    assert [row["path"] for row in found] == [row.path for row in ROWS]
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 def test_a_run_that_fails_before_its_first_row_leaves_no_file(tmp_path: Path) -> None:

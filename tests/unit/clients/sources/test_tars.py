@@ -15,6 +15,7 @@ import pytest
 
 from digits_client.errors import InvalidImageError
 from digits_client.sources import Selection, find, item, tars
+from digits_client.sources.tar_reader import TarReader
 
 LIMIT = 5000
 FILES = {"inner/b.png": b"2", "./a.png": b"1", "inner/deep/c.jpg": b"3" * 600, "empty.png": b""}
@@ -135,13 +136,13 @@ def test_an_archive_is_indexed_once_for_all_its_members(
     files = {f"{number}.png": str(number).encode() for number in range(100)}
     write_tar("many.tar.gz", files.items(), gzip.compress)
     read_headers = []
-    real = tars._OpenTar.header
+    real = TarReader.header
 
-    def record_header(opened: tars._OpenTar, offset: int) -> tarfile.TarInfo:
+    def record_header(opened: TarReader, offset: int) -> tarfile.TarInfo:
         read_headers.append(offset)
         return real(opened, offset)
 
-    monkeypatch.setattr(tars._OpenTar, "header", record_header)
+    monkeypatch.setattr(TarReader, "header", record_header)
     for path, content in [*files.items(), *reversed(files.items())]:
         assert item(f"many.tar.gz/{path}").read(LIMIT) == content
     # 101 for the index with its end, and two for each read: to find the member and to read it.
@@ -186,7 +187,6 @@ def test_an_archive_may_be_several_concatenated_compressed_streams(
 
 def test_links_and_devices_in_an_archive_are_items_with_the_reason() -> None:
     kinds = {
-        "hard.png": tarfile.LNKTYPE,
         "soft.png": tarfile.SYMTYPE,
         "pipe.png": tarfile.FIFOTYPE,
         "device.png": tarfile.CHRTYPE,
@@ -199,6 +199,102 @@ def test_links_and_devices_in_an_archive_are_items_with_the_reason() -> None:
         ("odd.tar/a.png", b"1"),
     ]
     assert rows("odd.tar/soft.png") == [("odd.tar/soft.png", reason)]
+
+
+@pytest.fixture(params=[bytes, gzip.compress])
+def link_archive(request: pytest.FixtureRequest) -> str:
+    """An archive in which each image has a second name, and one a third."""
+    links = [
+        header_of_type(f"copy/{name}", tarfile.LNKTYPE, name) for name in (*FILES, *list(FILES)[:1])
+    ]
+    links[-1].name = "again.png"
+    members: Members = [*FILES.items(), *((link, b"") for link in links)]
+    write_tar("links.tar", members, request.param)
+    return "links.tar"
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 400, 1 << 20])
+def test_a_hard_link_has_the_content_of_its_file(
+    link_archive: str, kept_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without kept contents, each link has to be located.
+    monkeypatch.setattr(tars, "KEPT_COMPRESSED_BYTES", kept_bytes)
+    expected = {f"{link_archive}/{name}": content for name, content in FILES.items()}
+    copies = {f"{link_archive}/copy/{name}": content for name, content in FILES.items()}
+    again = {f"{link_archive}/again.png": FILES["inner/b.png"]}
+    assert rows(link_archive) == [*(expected | copies | again).items()]
+    for path, content in copies.items():
+        assert rows(path) == [(path, content)]
+        assert item(path).read(LIMIT) == content
+    items = list(find([link_archive]))
+    with ThreadPoolExecutor(8) as pool:
+        contents = list(pool.map(lambda found: found.read(LIMIT), reversed(items)))
+    assert contents == [content for _, content in reversed(rows(link_archive))]
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1 << 20])
+def test_a_hard_link_means_the_last_file_of_its_name_before_it(
+    kept_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tars, "KEPT_COMPRESSED_BYTES", kept_bytes)
+    link = header_of_type("link.png", tarfile.LNKTYPE, "a.png")
+    files: Members = [("a.png", b"1"), ("a.png", b"2"), (link, b""), ("a.png", b"3")]
+    write_tar("again.tar.gz", files, gzip.compress)
+    assert rows("again.tar.gz")[2] == ("again.tar.gz/link.png", b"2")
+
+
+def test_a_hard_link_that_cannot_be_followed_is_an_item_with_the_reason() -> None:
+    targets = {"loop.png": "loop.png", "later.png": "a.png", "outside.png": "/etc/passwd"}
+    links = [
+        (header_of_type(name, tarfile.LNKTYPE, target), b"") for name, target in targets.items()
+    ]
+    soft = header_of_type("soft.png", tarfile.SYMTYPE, "/etc/passwd")
+    hard = header_of_type("hard.png", tarfile.LNKTYPE, "soft.png")
+    write_tar("odd.tar", [*links, ("a.png", b"1" * (LIMIT + 1)), (soft, b""), (hard, b"")])
+    found = dict(rows("odd.tar"))
+    for name, target in targets.items():
+        assert found[f"odd.tar/{name}"] == (
+            f"cannot be read: it is a link to {target}, which the archive does not have before it"
+        )
+    assert found["odd.tar/hard.png"] == "is not a regular file"
+    large = header_of_type("large.png", tarfile.LNKTYPE, "a.png")
+    for compress in (bytes, gzip.compress):
+        write_tar("large.tar", [("a.png", b"1" * (LIMIT + 1)), (large, b"")], compress)
+        reason = f"has {LIMIT + 1} bytes; the server accepts at most {LIMIT}"
+        assert [content for _, content in rows("large.tar")] == [reason] * 2
+
+
+def test_a_chain_of_links_without_end_is_an_item_with_the_reason() -> None:
+    chain = [
+        (header_of_type(f"{number}.png", tarfile.LNKTYPE, f"{number - 1}.png"), b"")
+        for number in range(3000)
+    ]
+    write_tar("chain.tar", [("-1.png", b"1"), *chain])
+    found = [content for _, content in rows("chain.tar/2.png", "chain.tar/2999.png")]
+    assert found[0] == b"1"
+    assert str(found[1]).startswith("cannot be read: ")
+
+
+def test_links_far_from_their_files_take_bounded_memory_in_a_compressed_archive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tars, "KEPT_COMPRESSED_BYTES", 5_000)
+    files = [(f"{number:04d}.png", lzma.compress(b"%d" % number) * 9) for number in range(500)]
+    links = [(header_of_type(f"copy/{name}", tarfile.LNKTYPE, name), b"") for name, _ in files]
+    write_tar("many.tar.gz", [*files, *links], gzip.compress)
+    tracemalloc.start()
+    assert sum(1 for _ in find(["many.tar.gz"])) == 1000
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 200_000
+    assert [content for _, content in rows("many.tar.gz")] == [content for _, content in files] * 2
+
+
+@pytest.mark.parametrize("name", ["inner.tar.gz", "a/inner.zip"])
+def test_an_archive_in_an_archive_is_said_to_be_one(name: str) -> None:
+    write_tar("outer.tar", [("1.png", b"1"), (name, b"PK")])
+    reason = "cannot be read: an archive in an archive is not read; extract it first"
+    assert rows("outer.tar") == [("outer.tar/1.png", b"1"), (f"outer.tar/{name}", reason)]
 
 
 def test_absolute_and_parent_paths_in_an_archive_are_only_names(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Finding and reading the members of zip archives."""
 
 import contextlib
-import io
 import os
 import stat
 import zipfile
@@ -256,12 +255,43 @@ def test_truncated_and_altered_archives_raise_only_invalid_image_errors() -> Non
                     assert len(found.read(LIMIT)) <= LIMIT
 
 
-def test_an_archive_in_an_archive_is_a_file() -> None:
-    inner = io.BytesIO()
-    with zipfile.ZipFile(inner, "w") as archive:
-        archive.writestr("x.png", b"x")
-    write_zip("outer.zip", {"inner.zip": inner.getvalue()})
-    assert read("outer.zip") == {"outer.zip/inner.zip": inner.getvalue()}
+NESTED = "cannot be read: an archive in an archive is not read; extract it first"
+
+
+@pytest.mark.parametrize("name", ["inner.zip", "a/INNER.ZIP", "b.tar.gz", "c.tgz"])
+def test_an_archive_in_an_archive_is_said_to_be_one(name: str) -> None:
+    write_zip("outer.zip", {"1.png": b"1", name: Path("scans.zip").read_bytes()})
+    assert read("outer.zip") == {"outer.zip/1.png": b"1", f"outer.zip/{name}": NESTED}
+    assert read(f"outer.zip/{name}") == {f"outer.zip/{name}": NESTED}
+
+
+def test_backslashes_in_a_zip_separate_folders() -> None:
+    write_zip("windows.zip", {"scans\\": b"", "scans\\7\\a.png": b"7", "scans\\3\\.b.png": b"3"})
+    seven = {"windows.zip/scans/7/a.png": b"7"}
+    assert read("windows.zip") == seven
+    assert read("windows.zip/scans/7/a.png") == seven
+    assert read("windows.zip/scans\\7\\a.png") == seven
+    assert read("windows.zip/*/7") == seven
+    assert item("windows.zip/scans/7/a.png").read(LIMIT) == b"7"
+
+
+@pytest.mark.parametrize("trailing_bytes", [0, 1, 60])
+def test_a_truncated_zip_is_not_read_as_one_that_is_stored_in_it(trailing_bytes: int) -> None:
+    inner = Path("scans.zip").read_bytes()
+    outer = write_zip(
+        "outer.zip", {"a.png": b"1", "inner.zip": inner, "b.png": b"2"}, zipfile.ZIP_STORED
+    ).read_bytes()
+    end = outer.index(inner) + len(inner)
+    Path("cut.zip").write_bytes(outer[: end + trailing_bytes])
+    damage = "is a damaged archive: its end is missing"
+    assert read("cut.zip") == {"cut.zip": damage}
+    assert read("cut.zip/a.png") == {"cut.zip/a.png": damage}
+
+
+@pytest.mark.parametrize("stub", [b"#!/bin/sh\nexit\n", b"MZ" + bytes(500)])
+def test_a_zip_that_extracts_itself_is_read(stub: bytes) -> None:
+    Path("self.zip").write_bytes(stub + Path("scans.zip").read_bytes())
+    assert read("self.zip/a.png") == {"self.zip/a.png": b"1"}
 
 
 def test_a_pipe_with_the_extension_of_an_archive_is_not_opened() -> None:
