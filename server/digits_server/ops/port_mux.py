@@ -73,6 +73,7 @@ class _PortMux:
         self._connections: OrderedDict[asyncio.StreamWriter, asyncio.Task[None]] = OrderedDict()
         # Those whose HTTP request is complete.
         self._responding: set[asyncio.StreamWriter] = set()
+        self._lookup: asyncio.Future[int | None] | None = None
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._connections) >= MAX_CONNECTIONS:
@@ -101,6 +102,10 @@ class _PortMux:
                     await self._forward_grpc(start, reader, writer)
                 else:
                     await self._forward_http(start, writer)
+                # A client that does not read must not keep its connection for ever.
+                async with asyncio.timeout(_RESPONSE_SECONDS):
+                    writer.close()
+                    await writer.wait_closed()
         finally:
             self._responding.discard(writer)
             writer.transport.abort()
@@ -108,7 +113,10 @@ class _PortMux:
     async def _forward_grpc(
         self, start: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        port = await asyncio.to_thread(self._get_grpc_port)
+        # Connections that arrive together share a lookup, which may query every worker.
+        if self._lookup is None or self._lookup.done():
+            self._lookup = asyncio.ensure_future(asyncio.to_thread(self._get_grpc_port))
+        port = await asyncio.shield(self._lookup)
         if port is None:
             return
         server_reader, server_writer = await asyncio.open_connection(LOOPBACK, port)
@@ -125,8 +133,6 @@ class _PortMux:
             with contextlib.closing(server_writer):
                 server_writer.write(request)
                 await self._copy(server_reader, writer, writer)
-            writer.close()
-            await writer.wait_closed()  # a client that does not read would leave it open for ever
 
     async def _copy(
         self,

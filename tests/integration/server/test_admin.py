@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_server.errors import BindError
+from digits_server.ops.port_mux import MAX_CONNECTIONS
 
 Status = health_pb2.HealthCheckResponse
 
@@ -90,11 +91,17 @@ async def test_silent_invalid_and_closed_connections_do_not_affect_others(starte
             await writer.wait_closed()
 
 
-async def test_connections_above_the_limit_are_closed(started: Any) -> None:
+async def test_connections_above_the_limit_close_the_longest_inactive_ones(started: Any) -> None:
     host, port = started.server.admin_address.rsplit(":", 1)
-    many = [await asyncio.open_connection(host, int(port)) for _ in range(100)]
-    refused = [reader for reader, _ in many[64:]]
-    assert [await reader.read() for reader in refused] == [b""] * 36
+    many = [await asyncio.open_connection(host, int(port)) for _ in range(MAX_CONNECTIONS)]
+    async with grpc.aio.insecure_channel(started.server.admin_address) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        for number in range(36):
+            await health.Check(health_pb2.HealthCheckRequest())  # stays the most active one
+            many.append(await asyncio.open_connection(host, int(port)))
+            with contextlib.suppress(ConnectionError):
+                assert await many[number][0].read() == b""
+        await health.Check(health_pb2.HealthCheckRequest())
     for _, writer in many:
         writer.close()
         with contextlib.suppress(OSError):
