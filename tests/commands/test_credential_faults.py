@@ -159,6 +159,24 @@ def test_a_certificate_that_hangs_stops_nothing(
         stop(server)
 
 
+def test_a_file_that_hangs_at_the_start_is_an_error(
+    environment: dict[str, str], tokens: Path
+) -> None:
+    os.mkfifo(f"{tokens}.hangs")
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING_SERVER, "--port", "0", "--tokens-file", str(tokens)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == (
+        f"digits-server: {tokens} could not be read within 10 s"
+    )
+
+
 @pytest.mark.parametrize("flags", [("--tokens-file",), ("--tls-cert", "--tls-key")])
 def test_a_fifo_at_the_start_is_an_error(
     run: "Run", tmp_path: Path, flags: tuple[str, ...]

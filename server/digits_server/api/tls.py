@@ -139,11 +139,15 @@ def _check(paths: TlsFiles, content: _Content) -> CertificateDates:
     ):
         context.load_cert_chain(paths.cert, paths.key, password="")
     with _error(f"the certificate in {paths.cert} is not one that clients accept from a server"):
-        dates = CertificateDates.of_server(context, content.cert.decode("ascii", "replace"))
+        dates = CertificateDates.of_server(context, _text(content.cert))
     if content.client_ca is not None:
         with _error(f"{paths.client_ca} contains no CA certificates in PEM format"):
-            context.load_verify_locations(cadata=content.client_ca.decode("ascii", "replace"))
+            context.load_verify_locations(cadata=_text(content.client_ca))
     return dates
+
+
+def _text(pem: bytes) -> str:
+    return pem.decode("ascii", "ignore")  # names in comments may have other characters
 
 
 @contextlib.contextmanager

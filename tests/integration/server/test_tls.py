@@ -9,6 +9,10 @@ from typing import Any
 import grpc
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from trustme import KeyType as Kind
 
 from digits.v1 import recognizer_pb2 as pb
@@ -228,4 +232,25 @@ def test_the_key_of_another_certificate_is_an_error(files: TlsFiles, authority: 
     with pytest.raises(
         CredentialsError, match="are not a matching certificate and key in PEM format"
     ):
+        ServerCertificate(files)
+
+
+def test_comments_in_the_files_may_have_any_characters(files: TlsFiles) -> None:
+    for path in (files.cert, files.client_ca):
+        assert path is not None
+        path.write_bytes("# Főtanúsítvány\n".encode() + path.read_bytes())
+    ServerCertificate(files)
+
+
+def test_a_certificate_that_no_client_accepts_is_an_error(files: TlsFiles) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a client")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, NOW, NOW + timedelta(days=1))
+        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH]), False)
+        .sign(key, hashes.SHA256())
+    )
+    files.cert.write_bytes(certificate.public_bytes(Encoding.PEM))
+    files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with pytest.raises(CredentialsError, match="is not one that clients accept from a server"):
         ServerCertificate(files)
