@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from trustme import KeyType as Kind
 
 from digits.v1 import recognizer_pb2 as pb
@@ -247,7 +248,7 @@ def test_a_certificate_that_no_client_accepts_is_an_error(files: TlsFiles) -> No
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a client")])
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), 1, NOW, NOW + timedelta(days=1))
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH]), False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)
         .sign(key, hashes.SHA256())
     )
     files.cert.write_bytes(certificate.public_bytes(Encoding.PEM))
