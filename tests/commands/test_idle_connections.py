@@ -20,7 +20,7 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from tests.processes import PATIENCE_SECONDS, SAMPLES, wait_until
 
 if TYPE_CHECKING:
-    from tests.processes import StartServer
+    from tests.processes import ServerProcess, StartServer
 
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 FIRST_BYTES = {
