@@ -64,8 +64,10 @@ class ReloadedFiles(Generic[T]):
             if str(error) != self._last_warning:
                 logger.warning("the previous %s stays in use: %s", self._name, error)
             self._last_warning = str(error)
-        except Exception:  # the thread has to go on
-            logger.exception("the %s cannot be loaded", self._name)
+        except Exception as error:  # the thread has to go on
+            if repr(error) != self._last_warning:
+                logger.exception("the %s cannot be loaded", self._name)
+            self._last_warning = repr(error)
         else:
             self._loaded, self._last_warning = self._clock(), ""
 

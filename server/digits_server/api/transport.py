@@ -16,7 +16,7 @@ _NEVER_MS: Final = 2**31 - 1
 # The shortest interval at which a client may send keepalive pings.
 _MIN_PING_SECONDS: Final = 10
 _KEEPALIVE_SECONDS: Final = 60
-# A connection counts from its first byte, so one that stays silent must not stay for long.
+# A connection counts as soon as it is open, so one that stays silent is closed soon.
 _HANDSHAKE_SECONDS: Final = 10
 # One core at three times its capacity accepts so many calls in a third of a second.
 MAX_PENDING_CALLS: Final = 256
