@@ -20,8 +20,9 @@ from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
 from . import models
-from .api.auth import Authenticator, Tokens
+from .api.auth import Authenticator
 from .api.call import ServiceLimits
+from .api.credentials import Credentials
 from .api.inference_servicer import INFERENCE_SERVICE, InferenceServicer
 from .api.message_reader import MessageReader
 from .api.methods import Methods
@@ -32,7 +33,7 @@ from .errors import ServerError
 from .inference.admission import Admission, AdmissionLimits
 from .inference.recognizer import Recognizer
 from .ops.admin import admin_port
-from .ops.health import HealthServicer
+from .ops.health import OPEN_METHODS, HealthServicer
 from .ops.logs import log_ready
 from .ops.metrics import Metrics
 from .ops.parent_process import notify_ready
@@ -149,18 +150,21 @@ async def running(
     recognizer = Recognizer(model, threads, admission, metrics, limits.image, decoders)
     health = HealthServicer(SERVICES)
     telemetry = _telemetry(settings, metrics)
+    credentials = await Credentials.load(settings, metrics)
     reader = MessageReader(settings.max_queue_bytes, metrics)
     methods = Methods(
         metrics,
         admission,
         reader,
-        _authenticator(settings, metrics),
+        _authenticator(credentials, metrics),
         None if telemetry is None else telemetry.wrap,
     )
     _add_services(methods, recognizer, admission, limits, health)
     grpc_server = make_server(settings, methods, shares_port=is_worker)
-    server = Server(grpc_server, bind(grpc_server, settings), health, metrics, recognizer)
+    address = bind(grpc_server, settings, credentials.certificate)
+    server = Server(grpc_server, address, health, metrics, recognizer)
     async with contextlib.AsyncExitStack() as stack:  # stops the parts in reverse order
+        stack.enter_context(credentials.reloading())
         if settings.admin_port is not None:
             admin_host = LOOPBACK if is_worker else settings.host
             server.admin_address = await stack.enter_async_context(
@@ -201,10 +205,10 @@ def _telemetry(settings: Settings, metrics: Metrics) -> "Telemetry | None":
     return start(SERVICES, metrics.registry)
 
 
-def _authenticator(settings: Settings, metrics: Metrics) -> Authenticator | None:
-    if settings.tokens_file is None:
+def _authenticator(credentials: Credentials, metrics: Metrics) -> Authenticator | None:
+    if credentials.tokens is None:
         return None
-    return Authenticator(Tokens(settings.tokens_file), {HEALTH_SERVICE}, metrics)
+    return Authenticator(credentials.tokens, OPEN_METHODS, metrics)
 
 
 def _add_services(

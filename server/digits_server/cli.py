@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from .errors import CredentialsError
 from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings, SettingsError
 
 DESCRIPTION: Final = "Run a gRPC server that recognizes handwritten digits."
@@ -65,15 +66,16 @@ def healthcheck(parsed: argparse.Namespace) -> int:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+    from .api.credential_files import read_file
     from .ops.loopback import is_loopback_target
 
     address = parsed.address
     try:
         # In the order of gRPC's arguments.
         paths = (parsed.tls_ca, parsed.client_key, parsed.client_cert)
-        credentials = [None if path is None else Path(path).read_bytes() for path in paths]
-    except OSError as error:
-        print(f"digits-server: {error.filename} cannot be read: {error.strerror}", file=sys.stderr)
+        credentials = [None if path is None else read_file(Path(path)) for path in paths]
+    except CredentialsError as error:
+        print(f"digits-server: {error}", file=sys.stderr)
         return 1
     # A proxy of the environment (http_proxy) would connect to its own loopback address.
     options = [("grpc.enable_http_proxy", 0)] if is_loopback_target(address) else None

@@ -142,6 +142,9 @@ class Settings:
     max_connection_age_seconds: float = _setting(
         1800.0, _seconds, "S", "maximum connection age; clients then reconnect"
     )
+    max_connection_idle_seconds: float = _setting(
+        300.0, _seconds, "S", "time without a call after which a connection is closed; 0 is never"
+    )
     max_batch_images: int = _setting(
         256, _integer(1, 65_536), "N", "maximum images in a batch request"
     )
@@ -177,6 +180,12 @@ class Settings:
     )
     tokens_file: Path | None = _setting(
         None, Path, "FILE", "file of accepted bearer tokens, one per line; default: none"
+    )
+    tokens_grace_seconds: int = _setting(
+        300,
+        _integer(5, 86_400),
+        "S",
+        "time for which the last tokens stay valid while the file is missing or invalid",
     )
     admin_port: int | None = _setting(
         None,

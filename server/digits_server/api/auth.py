@@ -15,6 +15,7 @@ from digits_server.ops.metrics import Metrics
 
 from .arity import MethodHandler
 from .call import Context
+from .credential_files import ReloadedFiles, read_file
 
 logger = logging.getLogger(__name__)
 
@@ -22,64 +23,65 @@ MIN_TOKEN_CHARACTERS: Final = 16
 UNAUTHENTICATED_MESSAGE: Final = "a valid token is required: metadata 'authorization: Bearer ...'"
 _KEY: Final = "authorization"
 _SCHEME: Final = "bearer "
-_CHECK_SECONDS: Final = 1.0
 
 
 class Tokens:
     """The tokens in a file, one per line, kept as digests.
 
     The file holds several tokens while one replaces another. Empty lines and lines that start
-    with # are ignored. Calls check the file for changes, at most once per second.
+    with # are ignored.
+
+    While the file cannot be read or is invalid, its last tokens stay valid, because a volume may
+    be mounted again or the file be written in place. They do not stay valid for ever, because
+    removing the file has to revoke them.
     """
 
-    def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, file: Path, grace_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Read the file.
+
+        Args:
+            file: Holds the tokens.
+            grace_seconds: Time for which the last tokens stay valid after the file was last valid.
+            clock: Seconds on a clock that never goes back.
 
         Raises:
             CredentialsError: The file cannot be read, holds no token, or holds an invalid one.
         """
         self._file = file
-        self._clock = clock
-        self._checked = clock()
-        self._state = _state(file)
-        self._digests = _digests(file)
+        self._grace_seconds = grace_seconds
+        self._are_revoked = False
+        self.files: Final = ReloadedFiles("token file", self._load, clock)
 
     def accepts(self, token: str) -> bool:
-        """Return whether the file holds a token, in a time that does not depend on the token."""
-        self._read_if_changed()
+        """Return whether a token is valid, in a time that does not depend on the token."""
+        if self._have_expired():
+            return False
         presented = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         # Compare with every digest, even after a match.
-        return sum([hmac.compare_digest(presented, digest) for digest in self._digests]) > 0
+        return sum([hmac.compare_digest(presented, digest) for digest in self.files.value]) > 0
 
-    def _read_if_changed(self) -> None:
-        now = self._clock()
-        if now - self._checked < _CHECK_SECONDS:
-            return
-        self._checked = now
-        state = _state(self._file)
-        if state == self._state:
-            return
-        self._state = state
-        try:
-            self._digests = _digests(self._file)
-            logger.info("read %d tokens from %s", len(self._digests), self._file)
-        except CredentialsError as error:
-            logger.warning("the previous tokens stay in use: %s", error)
+    def _have_expired(self) -> bool:
+        # By age, so that it also holds for a file that hangs.
+        were_revoked = self._are_revoked
+        self._are_revoked = self.files.age_seconds > self._grace_seconds
+        if self._are_revoked and not were_revoked:
+            logger.error(
+                "no token is valid: %s has been unusable for %g s", self._file, self._grace_seconds
+            )
+        return self._are_revoked
 
-
-def _state(file: Path) -> tuple[int, int, int] | None:
-    try:
-        stat = file.stat()
-    except OSError:
-        return None
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+    def _load(self, current: list[bytes] | None) -> list[bytes]:
+        digests = _digests(self._file)
+        if current is not None and digests != current:
+            logger.info("read %d tokens from %s", len(digests), self._file)
+        return digests
 
 
 def _digests(file: Path) -> list[bytes]:
     try:
-        lines = file.read_text("ascii").splitlines()
-    except OSError as error:
-        raise CredentialsError(f"{file} cannot be read: {error.strerror}") from error
+        lines = read_file(file).decode("ascii").splitlines()
     except ValueError as error:
         raise CredentialsError(f"{file} contains characters other than ASCII") from error
     tokens = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
@@ -97,22 +99,21 @@ def _digests(file: Path) -> list[bytes]:
 class Authenticator:
     """Decides whether a call may proceed."""
 
-    def __init__(self, tokens: Tokens, open_services: Collection[str], metrics: Metrics) -> None:
-        """Require a token for every service except some.
+    def __init__(self, tokens: Tokens, open_methods: Collection[str], metrics: Metrics) -> None:
+        """Require a token for every method except some.
 
         Args:
             tokens: The accepted tokens.
-            open_services: Full names of the services that need no token.
+            open_methods: Full names of the methods that need no token, with a slash in front.
             metrics: Counts the unauthenticated calls.
         """
         self._tokens = tokens
         self._metrics = metrics
-        self._open_services = frozenset(open_services)
+        self._open_methods = frozenset(open_methods)
 
     def accepts(self, details: grpc.HandlerCallDetails) -> bool:
         """Return whether a call has a token or needs none, and count it if not."""
-        service = details.method.removeprefix("/").partition("/")[0]
-        if service in self._open_services or self._has_token(details):
+        if details.method in self._open_methods or self._has_token(details):
             return True
         # Without a label for the method: the caller can send any name.
         self._metrics.unauthenticated.inc()

@@ -1,15 +1,21 @@
 """TLS credentials that are reloaded when their files change."""
 
+import contextlib
 import logging
 import ssl
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import grpc
 
 from digits_server.errors import CredentialsError
+
+from .certificate_dates import CertificateDates
+from .credential_files import ReloadedFiles, read_file
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +33,8 @@ class TlsFiles:
 
 @dataclass(frozen=True)
 class _Content:
+    """The content of the files."""
+
     cert: bytes
     key: bytes
     client_ca: bytes | None
@@ -37,83 +45,114 @@ class _Content:
         )
 
 
-def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
-    """Return credentials that use the current content of the files for each new connection.
+@dataclass(frozen=True)
+class _Valid:
+    """Content that can be used, and the dates of its certificate."""
 
-    If the files become invalid, as while one of two is replaced, the last valid content stays
-    in use and one warning is logged. Open connections are not affected.
+    content: _Content
+    dates: CertificateDates
 
-    Raises:
-        CredentialsError: The files are invalid now.
+
+class ServerCertificate:
+    """The certificate, its key and the CA bundle that new connections use.
+
+    Changed files are used unless they are invalid, as while one of two is replaced, or their
+    certificate has expired or is not valid yet while the current one is. Open connections are
+    not affected.
     """
-    reloader = _Reloader(files)
-    return grpc.dynamic_ssl_server_credentials(
-        reloader.content.configuration(),
-        reloader.changed_configuration,  # type: ignore[arg-type]  # the stub lacks None: unchanged
-        files.client_ca is not None,
-    )
 
+    def __init__(self, paths: TlsFiles, now: Callable[[], float] = time.time) -> None:
+        """Read the files.
 
-class _Reloader:
-    """Keeps the last valid content of the files. Thread-safe: gRPC calls it from its threads."""
+        Args:
+            paths: Paths of the files.
+            now: The time, in seconds since 1970.
 
-    def __init__(self, files: TlsFiles) -> None:
-        self._files = files
+        Raises:
+            CredentialsError: The files are invalid.
+        """
+        self._paths = paths
+        self._now = now
+        self._last_problem: str | None = None
+        self.files: Final = ReloadedFiles("certificate", self._load)
         self._lock = threading.Lock()
-        self._last_warning = ""
-        self.content = _read(files)
-        _check(files, self.content)
+        self._configured = self.files.value
 
-    def changed_configuration(self) -> grpc.ServerCertificateConfiguration | None:
-        """Return the new configuration, or None if it is unchanged; runs at each handshake."""
-        with self._lock:
-            try:
-                content = _read(self._files)
-                if content == self.content:
-                    self._last_warning = ""  # so that the same problem is logged if it recurs
-                    return None
-                _check(self._files, content)
-                if _read(self._files) != content:  # changed since: this content is unchecked
-                    return None
-            except CredentialsError as error:
-                if str(error) != self._last_warning:
-                    logger.warning("the previous certificate stays in use: %s", error)
-                self._last_warning = str(error)
-                return None
-            self.content, self._last_warning = content, ""
-            logger.info("now using the certificate in %s", self._files.cert)
-            return content.configuration()
+    @property
+    def end_seconds(self) -> float:
+        """The end of the validity of the certificate in use, in seconds since 1970."""
+        return self.files.value.dates.end_seconds
 
-
-def _read(files: TlsFiles) -> _Content:
-    client_ca = None if files.client_ca is None else _read_bytes(files.client_ca)
-    return _Content(_read_bytes(files.cert), _read_bytes(files.key), client_ca)
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CredentialsError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _check(files: TlsFiles, content: _Content) -> None:
-    """Load the files with OpenSSL, because gRPC does not report what is wrong with them."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _try_to_load(
-        lambda: context.load_cert_chain(files.cert, files.key, password=""),
-        f"{files.cert} and {files.key} are not a matching certificate and key in PEM format",
-    )
-    if content.client_ca is not None:
-        authorities = content.client_ca.decode("ascii", "replace")
-        _try_to_load(
-            lambda: context.load_verify_locations(cadata=authorities),
-            f"{files.client_ca} contains no CA certificates in PEM format",
+    def credentials(self) -> grpc.ServerCredentials:
+        """Return credentials that follow the files with each new connection."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._configured.content.configuration(),
+            self._changed_configuration,  # type: ignore[arg-type]  # the stub lacks None: unchanged
+            self._paths.client_ca is not None,
         )
 
+    def _changed_configuration(self) -> grpc.ServerCertificateConfiguration | None:
+        """Return the new configuration, or None if it is unchanged.
 
-def _try_to_load(load: Callable[[], object], message: str) -> None:
+        gRPC calls this in its threads at each handshake, so it must not read files.
+        """
+        with self._lock:
+            valid = self.files.value
+            if valid is self._configured:
+                return None
+            self._configured = valid
+            return valid.content.configuration()
+
+    def _load(self, current: _Valid | None) -> _Valid:
+        content = _read(self._paths)
+        if current is None:
+            return _Valid(content, _check(self._paths, content))
+        current_problem = current.dates.problem_at(self._now())
+        self._warn(current_problem)
+        if content == current.content:
+            return current
+        changed = _Valid(content, _check(self._paths, content))
+        problem = changed.dates.problem_at(self._now())
+        if problem is not None and current_problem is None:
+            raise CredentialsError(f"the certificate in {self._paths.cert} {problem}")
+        if _read(self._paths) != content:  # changed since: this content is unchecked
+            return current
+        logger.info("now using the certificate in %s", self._paths.cert)
+        return changed
+
+    def _warn(self, problem: str | None) -> None:
+        if problem is not None and problem != self._last_problem:
+            logger.warning("clients reject the certificate in use, which %s", problem)
+        self._last_problem = problem
+
+
+def _read(paths: TlsFiles) -> _Content:
+    client_ca = None if paths.client_ca is None else read_file(paths.client_ca)
+    return _Content(read_file(paths.cert), read_file(paths.key), client_ca)
+
+
+def _check(paths: TlsFiles, content: _Content) -> CertificateDates:
+    """Load the files with OpenSSL, because gRPC does not report what is wrong with them."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with _error(
+        f"{paths.cert} and {paths.key} are not a matching certificate and key in PEM format"
+    ):
+        context.load_cert_chain(paths.cert, paths.key, password="")
+    with _error(f"the certificate in {paths.cert} is not one that clients accept from a server"):
+        dates = CertificateDates.of_server(context, _text(content.cert))
+    if content.client_ca is not None:
+        with _error(f"{paths.client_ca} contains no CA certificates in PEM format"):
+            context.load_verify_locations(cadata=_text(content.client_ca))
+    return dates
+
+
+def _text(pem: bytes) -> str:
+    return pem.decode("ascii", "ignore")  # names in comments may have other characters
+
+
+@contextlib.contextmanager
+def _error(message: str) -> Iterator[None]:
     try:
-        load()
+        yield
     except (OSError, ValueError) as error:  # SSLError is an OSError
         raise CredentialsError(message) from error

@@ -9,13 +9,15 @@ import grpc
 from digits_server.errors import BindError
 from digits_server.settings import Settings
 
-from .tls import TlsFiles, server_credentials
+from .tls import ServerCertificate
 
 _MS_PER_SECOND: Final = 1000
 _NEVER_MS: Final = 2**31 - 1
 # The shortest interval at which a client may send keepalive pings.
 _MIN_PING_SECONDS: Final = 10
 _KEEPALIVE_SECONDS: Final = 60
+# A connection counts as soon as it is open, so one that stays silent is closed soon.
+_HANDSHAKE_SECONDS: Final = 10
 # One core at three times its capacity accepts so many calls in a third of a second.
 MAX_PENDING_CALLS: Final = 256
 _KEEPALIVE_TIMEOUT_SECONDS: Final = 20
@@ -34,17 +36,15 @@ def make_server(
     return grpc.aio.server(handlers=[methods], options=_options(settings, shares_port=shares_port))
 
 
-def bind(server: grpc.aio.Server, settings: Settings) -> str:
-    """Bind a server to its address, with TLS if a certificate is set; return the bound address.
+def bind(server: grpc.aio.Server, settings: Settings, certificate: ServerCertificate | None) -> str:
+    """Bind a server to its address, with TLS if there is a certificate; return the bound address.
 
     Raises:
         BindError: The address is in use or not local.
-        CredentialsError: The TLS files are invalid.
     """
     try:
-        if settings.tls_cert is not None and settings.tls_key is not None:
-            files = TlsFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
-            bound = server.add_secure_port(settings.address, server_credentials(files))
+        if certificate is not None:
+            bound = server.add_secure_port(settings.address, certificate.credentials())
         else:
             bound = server.add_insecure_port(settings.address)
     except RuntimeError:
@@ -55,6 +55,7 @@ def bind(server: grpc.aio.Server, settings: Settings) -> str:
 
 
 def _options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
+    idle_ms = int(settings.max_connection_idle_seconds * _MS_PER_SECOND)
     age_ms = int(settings.max_connection_age_seconds * _MS_PER_SECOND)
     return [
         # gRPC shares ports by default; a port that is in use has to be an error.
@@ -78,6 +79,8 @@ def _options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
         # Until a message is read, at most 64 KB of it are accepted. Probes of the bandwidth would
         # raise that to megabytes; a message that is being read gets all the room that it needs.
         ("grpc.http2.bdp_probe", 0),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_SECONDS * _MS_PER_SECOND),
+        ("grpc.max_connection_idle_ms", idle_ms or _NEVER_MS),
         ("grpc.max_connection_age_ms", age_ms or _NEVER_MS),
         ("grpc.max_connection_age_grace_ms", int(settings.grace_seconds * _MS_PER_SECOND)),
         ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_SECONDS * _MS_PER_SECOND),

@@ -6,7 +6,7 @@ gRPC serves ``grpc.health.v1.Health`` as on the main port; HTTP serves the pages
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
@@ -15,6 +15,14 @@ from .admin_pages import Readiness, http_pages
 from .health import HealthServicer
 from .metrics import Metrics
 from .port_mux import LOOPBACK, multiplexed_port
+
+# For probes, whose messages are short, and which have few calls in flight.
+_GRPC_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", 4096),
+    ("grpc.max_concurrent_streams", 16),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 60_000),
+)
 
 GetDetails = Callable[[], dict[str, Any]]
 
@@ -38,7 +46,7 @@ async def admin_port(
     Raises:
         BindError: The address is in use or not an address of this machine.
     """
-    grpc_server = grpc.aio.server()
+    grpc_server = grpc.aio.server(options=_GRPC_OPTIONS)
     health_pb2_grpc.add_HealthServicer_to_server(health, grpc_server)
     grpc_port = grpc_server.add_insecure_port(f"{LOOPBACK}:0")
     await grpc_server.start()

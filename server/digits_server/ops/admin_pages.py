@@ -17,7 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from .port_mux import FIRST_BYTES_TIMEOUT_SECONDS, LOOPBACK
+from .port_mux import LOOPBACK, MAX_CONNECTIONS, REQUEST_SECONDS
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ async def http_pages(
         The port.
     """
     app = _wsgi_app(registry, get_readiness, is_alive)
-    server = make_server(LOOPBACK, 0, app, ThreadingWSGIServer, _QuietRequestHandler)
+    server = make_server(LOOPBACK, 0, app, _PageServer, _QuietRequestHandler)
     thread = threading.Thread(target=server.serve_forever, name="admin http", daemon=True)
     thread.start()
     try:
@@ -60,10 +60,16 @@ async def http_pages(
         server.server_close()
 
 
+class _PageServer(ThreadingWSGIServer):
+    """Has a thread per request, at most as many as the port has connections."""
+
+    request_queue_size = MAX_CONNECTIONS
+
+
 class _QuietRequestHandler(WSGIRequestHandler):
     """Logs no requests, because probes come every few seconds."""
 
-    timeout = FIRST_BYTES_TIMEOUT_SECONDS
+    timeout = REQUEST_SECONDS
 
     def log_message(self, *_: object) -> None:
         pass
@@ -75,13 +81,16 @@ def _wsgi_app(
     is_alive: Callable[[], bool],
 ) -> Any:
     metrics_app = make_wsgi_app(registry)
+    # Many metrics pages at once would take the processor from the probes, and from the calls.
+    metrics_lock = threading.Lock()
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return _respond(start_response, "405 Method Not Allowed", "only GET is supported\n")
         match environ["PATH_INFO"]:
             case "/metrics":
-                page: Iterable[bytes] = metrics_app(environ, start_response)
+                with metrics_lock:
+                    page: Iterable[bytes] = metrics_app(environ, start_response)
                 return page
             case "/livez":
                 if is_alive():

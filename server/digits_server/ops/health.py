@@ -1,6 +1,7 @@
 """The standard gRPC health service.
 
-It adds what the one of grpcio-health-checking lacks: List, liveness, and a way to end Watch.
+It adds what the one of grpcio-health-checking lacks: List, liveness, a way to end Watch, and a
+limit on the number of Watch calls.
 
 Specification: https://github.com/grpc/grpc/blob/master/doc/health-checking.md
 """
@@ -16,7 +17,10 @@ LIVENESS: Final = "liveness"
 """This name is always SERVING: checking it shows only that the process responds."""
 READINESS: Final = "readiness"
 """This name is SERVING while the server accepts calls, as are "" and the services' names."""
-_MODEL_PREFIX: Final = "model/"
+OPEN_METHODS: Final = ("/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch")
+"""Methods for probes, which send no token. They do not reveal the models, as List does."""
+# Each takes about 25 kB. A client has at most one per connection.
+_MAX_WATCHES: Final = 1024
 
 Status: TypeAlias = "health_pb2.HealthCheckResponse.ServingStatus"
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -36,6 +40,8 @@ class HealthServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # u
         """
         self._names = ("", READINESS, *services)
         self._statuses: dict[str, Status] = {LIVENESS: health_pb2.HealthCheckResponse.SERVING}
+        self._models: dict[str, Status] = {}
+        self._watch_count = 0
         self._changed = asyncio.Event()
         self._has_ended = False
         self.set_ready(is_ready=False)
@@ -56,14 +62,10 @@ class HealthServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # u
         self._notify_watchers()
 
     def set_models(self, served: str, rejected: Iterable[str]) -> None:
-        """Report ``model/<version>``: SERVING if it is served, NOT_SERVING if it is rejected."""
-        names = {name for name in self._statuses if name.startswith(_MODEL_PREFIX)}
-        for name in names:
-            del self._statuses[name]
-        for version in rejected:
-            self._statuses[_MODEL_PREFIX + version] = health_pb2.HealthCheckResponse.NOT_SERVING
-        self._statuses[_MODEL_PREFIX + served] = health_pb2.HealthCheckResponse.SERVING
-        self._notify_watchers()
+        """List ``model/<version>``: SERVING if it is served, NOT_SERVING if it is rejected."""
+        statuses = dict.fromkeys(rejected, health_pb2.HealthCheckResponse.NOT_SERVING)
+        statuses[served] = health_pb2.HealthCheckResponse.SERVING
+        self._models = {f"model/{version}": status for version, status in statuses.items()}
 
     def end(self) -> None:
         """End all Watch calls, which would otherwise delay the server's shutdown."""
@@ -82,11 +84,11 @@ class HealthServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # u
     async def List(  # noqa: N802
         self, request: health_pb2.HealthListRequest, context: Context
     ) -> health_pb2.HealthListResponse:
-        """Return the status of every name."""
+        """Return the status of every name and model."""
         return health_pb2.HealthListResponse(
             statuses={
                 name: health_pb2.HealthCheckResponse(status=status)
-                for name, status in self._statuses.items()
+                for name, status in (self._statuses | self._models).items()
             }
         )
 
@@ -94,19 +96,25 @@ class HealthServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # u
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
         """Send the status of a name, now and whenever it changes."""
-        sent = None
-        while True:
-            changed = self._changed
-            status = self._statuses.get(
-                request.service, health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
-            )
-            if status != sent:
-                yield health_pb2.HealthCheckResponse(status=status)
-                sent = status
-                continue  # the status may have changed meanwhile
-            if self._has_ended:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "the server is stopping")
-            await changed.wait()
+        if self._watch_count >= _MAX_WATCHES:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many Watch calls")
+        self._watch_count += 1
+        try:
+            sent = None
+            while True:
+                changed = self._changed
+                status = self._statuses.get(
+                    request.service, health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+                )
+                if status != sent:
+                    yield health_pb2.HealthCheckResponse(status=status)
+                    sent = status
+                    continue  # the status may have changed meanwhile
+                if self._has_ended:
+                    await context.abort(grpc.StatusCode.UNAVAILABLE, "the server is stopping")
+                await changed.wait()
+        finally:
+            self._watch_count -= 1
 
     def _notify_watchers(self) -> None:
         self._changed.set()

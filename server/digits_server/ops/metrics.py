@@ -85,6 +85,20 @@ class Metrics:
             "Calls without a valid token. No other metric counts them.",
             registry=self.registry,
         )
+        self.credentials_age = Gauge(
+            "digits_credentials_age_seconds",
+            "Time since the files with the tokens or the certificate were last read and valid; 0"
+            " without such files.",
+            ["files"],
+            registry=self.registry,
+        )
+        for files in ("tokens", "certificate"):
+            self.credentials_age.labels(files)
+        self.certificate_expiry = Gauge(
+            "digits_certificate_expiry_timestamp_seconds",
+            "When the TLS certificate in use expires, in seconds since 1970; 0 without TLS.",
+            registry=self.registry,
+        )
         self.dropped = Counter(
             "digits_dropped_images",
             "Images dropped before the model: expired (deadline) or cancelled (caller).",

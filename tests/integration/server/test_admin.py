@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_server.errors import BindError
+from digits_server.ops.port_mux import LOOPBACK, MAX_CONNECTIONS, multiplexed_port
 
 Status = health_pb2.HealthCheckResponse
 
@@ -90,15 +91,49 @@ async def test_silent_invalid_and_closed_connections_do_not_affect_others(starte
             await writer.wait_closed()
 
 
-async def test_connections_above_the_limit_are_closed(started: Any) -> None:
+async def test_connections_above_the_limit_close_the_longest_inactive_ones(started: Any) -> None:
     host, port = started.server.admin_address.rsplit(":", 1)
-    many = [await asyncio.open_connection(host, int(port)) for _ in range(100)]
-    refused = [reader for reader, _ in many[64:]]
-    assert [await reader.read() for reader in refused] == [b""] * 36
+    many = [await asyncio.open_connection(host, int(port)) for _ in range(MAX_CONNECTIONS)]
+    async with grpc.aio.insecure_channel(started.server.admin_address) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        for number in range(36):
+            await health.Check(health_pb2.HealthCheckRequest())  # stays the most active one
+            many.append(await asyncio.open_connection(host, int(port)))
+            with contextlib.suppress(ConnectionError):
+                assert await many[number][0].read() == b""
+        await health.Check(health_pb2.HealthCheckRequest())
     for _, writer in many:
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+async def test_a_connection_whose_request_is_complete_is_not_closed_for_idle_ones() -> None:
+    requested, responding = asyncio.Event(), asyncio.Event()
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        requested.set()
+        await responding.wait()
+        writer.write(b"page")
+        writer.close()
+
+    pages = await asyncio.start_server(respond, LOOPBACK, 0)
+    pages_port = pages.sockets[0].getsockname()[1]
+    async with pages, multiplexed_port(LOOPBACK, 0, lambda: None, pages_port) as address:
+        host, port = address.split(":")
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        await requested.wait()
+        idle = [await asyncio.open_connection(host, port) for _ in range(2 * MAX_CONNECTIONS)]
+        with contextlib.suppress(ConnectionError):
+            assert await idle[0][0].read() == b""
+        responding.set()
+        assert await reader.read() == b"page"
+        for _, one in [(reader, writer), *idle]:
+            one.close()
+            with contextlib.suppress(OSError):
+                await one.wait_closed()
 
 
 async def test_a_port_in_use_is_an_error(run_server: Any) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from digits.v1 import recognizer_pb2 as pb
@@ -181,7 +180,7 @@ async def test_an_unauthenticated_call_has_a_span(
     collector: Collector, tmp_path: Any, method: str
 ) -> None:
     (tmp_path / "tokens").write_text("a-token-that-is-long-enough-for-the-server\n")
-    authenticator = Authenticator(Tokens(tmp_path / "tokens"), {HEALTH_SERVICE}, Metrics())
+    authenticator = Authenticator(Tokens(tmp_path / "tokens", 300), (), Metrics())
     async with run_instrumented(authenticator) as started:
         if method == "Recognize":
             code = await code_of(started.stub.Recognize(VALID))

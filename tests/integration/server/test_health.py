@@ -59,6 +59,21 @@ async def test_a_watch_ends_with_the_server_and_does_not_delay_its_stop(
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
+async def test_the_number_of_watches_is_limited(
+    health: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digits_server.ops.health._MAX_WATCHES", 2)
+    watches = [health.Watch(request_for("")) for _ in range(2)]
+    for watch in watches:
+        assert (await watch.read()).status == Status.SERVING
+    assert await health.Watch(request_for("")).code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    watches[0].cancel()
+    while (await (again := health.Watch(request_for(""))).read()) is grpc.aio.EOF:
+        pass  # the server has not noticed the end of the first yet
+    for watch in (watches[1], again):
+        watch.cancel()
+
+
 async def test_the_list_includes_served_and_rejected_models(
     running_server: Any, health: Any
 ) -> None:

@@ -71,7 +71,7 @@ async def test_a_method_of_any_arity_is_rejected(tmp_path: Path, arity: str) -> 
         metrics,
         Admission(AdmissionLimits(1, 1, 1, 1), metrics),
         MessageReader(1, metrics),
-        Authenticator(Tokens(tmp_path / "tokens"), (), metrics),
+        Authenticator(Tokens(tmp_path / "tokens", 300), (), metrics),
     )
 
     async def never(_: object, __: object) -> NoReturn:
@@ -98,6 +98,7 @@ async def test_a_method_of_any_arity_is_rejected(tmp_path: Path, arity: str) -> 
     [
         "/inference.GRPCInferenceService/ServerLive",
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        "/grpc.health.v1.Health/List",
         "/digits.v1.RecognizerService/NoSuchMethod",
         "/no.such.Service/AtAll",
     ],
@@ -110,10 +111,19 @@ async def test_an_unauthenticated_caller_cannot_learn_which_methods_exist(
     assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_health_needs_no_token(guarded: Any) -> None:
+async def test_a_probe_needs_no_token_and_learns_nothing_of_the_models(guarded: Any) -> None:
     health = health_pb2_grpc.HealthStub(guarded.channel)
     response = await health.Check(health_pb2.HealthCheckRequest())
     assert response.status == health_pb2.HealthCheckResponse.SERVING
+    model = health_pb2.HealthCheckRequest(service="model/7")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await health.Check(model)
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+    watch = health.Watch(model)
+    assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+    watch.cancel()
+    listed = await health.List(health_pb2.HealthListRequest(), metadata=metadata_with(TOKEN))
+    assert "model/7" in listed.statuses
 
 
 async def test_an_unreadable_token_file_is_an_error_at_the_start(

@@ -8,6 +8,8 @@ from digits_server.api.auth import Tokens
 from digits_server.errors import CredentialsError
 
 OLD, NEW = "the-old-token-123456", "the-new-token-123456"
+INVALID = ["", "# none\n\n", "short", f"{NEW} and more", "näh" * 9]
+GRACE_SECONDS = 60
 
 
 class Clock:
@@ -29,39 +31,52 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_a_changed_file_is_read_within_a_second(file: Path, clock: Clock) -> None:
-    tokens = Tokens(file, clock)
+def test_a_changed_file_is_read(file: Path) -> None:
+    tokens = Tokens(file, GRACE_SECONDS)
     file.write_text(f"{OLD}\r\n  {NEW}  \n")
-    assert not tokens.accepts(NEW)  # not checked yet
-    clock.now += 1
+    tokens.files.reload()
     assert tokens.accepts(NEW)
     assert tokens.accepts(OLD)
     file.write_text(NEW)
-    clock.now += 1
+    tokens.files.reload()
     assert not tokens.accepts(OLD)
 
 
-@pytest.mark.parametrize("content", [None, "", "# none\n", "short", f"{NEW} and more", "näh" * 9])
-def test_a_file_that_becomes_invalid_leaves_the_tokens_unchanged_and_is_logged_once(
+@pytest.mark.parametrize("content", [None, *INVALID])
+def test_the_tokens_of_a_file_that_becomes_invalid_stay_valid_for_a_grace_period(
     file: Path, clock: Clock, content: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tokens = Tokens(file, clock)
+    tokens = Tokens(file, GRACE_SECONDS, clock)
     if content is None:
         file.unlink()
     else:
         file.write_text(content)
-    for _ in range(3):
+    for _ in range(GRACE_SECONDS):
         clock.now += 1
+        tokens.files.reload()
         assert tokens.accepts(OLD)
         assert not tokens.accepts(NEW)
-    warnings = [record for record in caplog.records if "stay in use" in record.message]
-    assert len(warnings) == 1
+    clock.now += 1
+    for _ in range(2):
+        assert not tokens.accepts(OLD)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
+    assert "stays in use" in caplog.records[0].message
+    assert "no token is valid" in caplog.records[1].message
     assert OLD not in caplog.text
     assert "short" not in caplog.text
+    file.write_text(OLD)
+    tokens.files.reload()
+    assert tokens.accepts(OLD)
 
 
-@pytest.mark.parametrize("content", ["", "# none\n\n", "short", f"{NEW} and more", "näh" * 9])
+def test_the_tokens_of_a_file_that_hangs_expire_too(file: Path, clock: Clock) -> None:
+    tokens = Tokens(file, GRACE_SECONDS, clock)
+    clock.now += GRACE_SECONDS + 1  # and no reload has ended
+    assert not tokens.accepts(OLD)
+
+
+@pytest.mark.parametrize("content", INVALID)
 def test_a_file_without_valid_tokens_is_an_error_at_the_start(file: Path, content: str) -> None:
     file.write_text(content)
     with pytest.raises(CredentialsError, match=str(file)):
-        Tokens(file)
+        Tokens(file, GRACE_SECONDS)
