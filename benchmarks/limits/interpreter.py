@@ -22,6 +22,7 @@ from digits.v1 import recognizer_pb2 as pb
 from digits_server import models
 from digits_server.api.call import ServiceLimits
 from digits_server.api.call_wrapper import wrap
+from digits_server.api.open_calls import OpenCalls
 from digits_server.api.recognizer_servicer import RecognizerServicer
 from digits_server.inference.admission import Admission, AdmissionLimits
 from digits_server.inference.recognizer import Recognizer
@@ -121,7 +122,7 @@ async def _service() -> AsyncIterator[tuple[Call, Call]]:
 
 def _make_call(metrics: Metrics, name: str, method: Any, request: Any) -> Call:
     handler: Any = grpc.unary_unary_rpc_method_handler(method, request.FromString)
-    wrapped: Any = wrap(name, handler, CallMetrics(metrics, name))
+    wrapped: Any = wrap(name, handler, CallMetrics(metrics, name), OpenCalls())
 
     async def call(content: bytes) -> bytes:
         response = await wrapped.unary_unary(content, _Context())

@@ -17,6 +17,7 @@ from digits_server.ops.metrics import CallMetrics
 
 from .arity import Behavior, MethodHandler, behavior_of, with_behavior
 from .call import Context, remaining_seconds_of
+from .open_calls import OpenCalls
 from .status import DETAILS_KEY, INTERNAL_MESSAGE, to_status
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,9 @@ _Deserializer: TypeAlias = Callable[[Any], Any]
 _CallFactory: TypeAlias = Callable[[Context], "_Call"]
 
 
-def wrap(method: str, handler: MethodHandler, calls: CallMetrics) -> MethodHandler:
+def wrap(
+    method: str, handler: MethodHandler, calls: CallMetrics, open_calls: OpenCalls
+) -> MethodHandler:
     """Return a handler that does what all calls have in common.
 
     The request id is taken from the metadata ``x-request-id`` or generated, and returned in
@@ -44,12 +47,13 @@ def wrap(method: str, handler: MethodHandler, calls: CallMetrics) -> MethodHandl
         method: Full name of the method, such as ``digits.v1.RecognizerService/Recognize``.
         handler: The handler to wrap.
         calls: Counts and times the calls.
+        open_calls: Ends streams when the server stops.
     """
     deserialize: _Deserializer = functools.partial(
         _deserialize, handler.request_deserializer or bytes
     )
     if handler.request_streaming:
-        deserialize = functools.partial(_deserialize_all, deserialize)
+        deserialize = functools.partial(_deserialize_all, deserialize, open_calls)
     make_call = functools.partial(_Call, method, calls)
     wrap_behavior = _stream if handler.response_streaming else _unary
     behavior = wrap_behavior(behavior_of(handler), deserialize, make_call)
@@ -103,9 +107,9 @@ def _deserialize(deserialize: _Deserializer, content: bytes) -> Any:
 
 
 async def _deserialize_all(
-    deserialize: _Deserializer, contents: AsyncIterator[bytes]
+    deserialize: _Deserializer, open_calls: OpenCalls, contents: AsyncIterator[bytes]
 ) -> AsyncGenerator[Any, None]:
-    async for content in contents:
+    async for content in open_calls.receive(contents):
         yield deserialize(content)
 
 

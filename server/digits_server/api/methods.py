@@ -11,6 +11,7 @@ from digits_server.ops.metrics import CallMetrics, Metrics
 from .arity import MethodHandler
 from .auth import UNAUTHENTICATED, Authenticator
 from .call_wrapper import with_early_rejection, wrap
+from .open_calls import OpenCalls
 
 # While the server is full, calls of these are rejected before their message is read.
 _METHODS_WITH_IMAGES: Final = frozenset({"Recognize", "RecognizeBatch", "ModelInfer"})
@@ -43,6 +44,8 @@ class Methods(grpc.GenericRpcHandler):
         """
         self._metrics = metrics
         self._admission = admission
+        self.open_calls = OpenCalls()
+        """Counts each call while it is open."""
         self._authenticator = authenticator
         self._record: Wrap = record or (lambda _, handler: handler)
         self._handlers: dict[str, MethodHandler] = {}
@@ -60,7 +63,7 @@ class Methods(grpc.GenericRpcHandler):
         for name, handler in handlers.items():
             method = f"{service}/{name}"
             calls = CallMetrics(self._metrics, method)
-            wrapped = wrap(method, handler, calls)
+            wrapped = wrap(method, handler, calls, self.open_calls)
             self._handlers["/" + method] = self._record(method, wrapped)
             if name in _METHODS_WITH_IMAGES:
                 rejecting = with_early_rejection(wrapped, self._admission, calls)
@@ -69,6 +72,7 @@ class Methods(grpc.GenericRpcHandler):
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "MethodHandler | None":
         """Return the handler of a call; None if the method does not exist."""
+        self.open_calls.add()
         method = handler_call_details.method
         if self._authenticator is not None and not self._authenticator.accepts(
             handler_call_details
