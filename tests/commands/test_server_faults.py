@@ -18,10 +18,14 @@ import numpy as np
 import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_client import Client
+from digits_client.cli.server_options import ServerOptions
+from digits_client.draw.events import Disconnected, Event, Recognized
+from digits_client.draw.session import Session
 from digits_client.errors import UnavailableError
 from digits_server import models
 from tests.commands.load import Load
@@ -111,6 +115,27 @@ def test_open_streams_do_not_delay_the_end_of_a_server(start_server: "StartServe
             assert stream.details() == "the server is stopping"
         requests.put(None)
         silent.put(None)
+
+
+def test_a_window_stays_connected_through_a_rolling_restart(start_server: "StartServer") -> None:
+    servers = [start_server(), start_server()]
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    session = Session(ServerOptions(",".join(server.address for server in servers)), events.put)
+    drawing = Image.open(SAMPLES[3])
+    try:
+        for revision, server in enumerate((*servers, None)):
+            session.send(revision, drawing)
+            recognized = None
+            while not isinstance(recognized, Recognized):
+                recognized = events.get(timeout=PATIENCE_SECONDS)
+                assert not isinstance(recognized, Disconnected)
+            assert (recognized.revision, recognized.prediction.digit) == (revision, 3)
+            if server is not None:
+                server.process.send_signal(signal.SIGTERM)
+                assert server.process.wait(PATIENCE_SECONDS) == 0
+                start_server(port=server.port)
+    finally:
+        session.close()
 
 
 def test_connections_that_do_not_respond_do_not_delay_the_end_of_a_server(

@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 from digits_client.cli.diagnose import diagnose
 from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
-from digits_client.errors import DeadlineError, DigitsError
+from digits_client.errors import DeadlineError, DigitsError, UnavailableError
 
 from .events import Connected, Connecting, Deliver, Disconnected
 from .mailbox import Mailbox
@@ -60,16 +60,23 @@ class ConnectionLoop:
         with contextlib.ExitStack() as servers:
             self._deliver(Connecting(self._options.address))
             backoff = MIN_BACKOFF_SECONDS
+            was_connected = was_replaced = False
             while True:
                 error, connected_seconds = await self._run_connection(servers)
-                was_stable = (connected_seconds or 0.0) > MAX_BACKOFF_SECONDS
-                if was_stable and not isinstance(error, DeadlineError):
+                is_connected = connected_seconds is not None
+                was_there, was_connected = was_connected or is_connected, is_connected
+                was_stable = (connected_seconds or 0.0) > MAX_BACKOFF_SECONDS and not isinstance(
+                    error, DeadlineError
+                )
+                # In a rolling restart, the server that replaced another one is soon replaced too.
+                # Only one such short connection in a row is expected.
+                is_replaced = isinstance(error, UnavailableError) and not was_replaced
+                if is_connected and (was_stable or is_replaced):
                     # Reconnect at once: the server may only have been replaced.
-                    backoff = MIN_BACKOFF_SECONDS
+                    backoff, was_replaced = MIN_BACKOFF_SECONDS, not was_stable
                     continue
                 wait = backoff * random.uniform(0.8, 1.2)  # noqa: S311 - spreads clients in time
-                was_connected = connected_seconds is not None
-                reason = diagnose(error, self._options.address, was_there=was_connected)
+                reason = diagnose(error, self._options.address, was_there=was_there)
                 self._deliver(Disconnected(reason, wait))
                 backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
                 with contextlib.suppress(TimeoutError):
