@@ -126,7 +126,9 @@ class Server:
         while not stopping.done() and idle_count < _IDLE_CHECKS:
             await asyncio.wait({stopping}, timeout=_IDLE_CHECK_SECONDS)
             idle_count = 0 if self._open_calls.count else idle_count + 1
-        await self._server.stop(0)
+        if not stopping.done():
+            logger.info("closing connections without an open call")
+            await self._server.stop(0)
         await stopping
 
 
