@@ -118,7 +118,9 @@ def test_open_streams_do_not_delay_the_end_of_a_server(start_server: "StartServe
 
 
 def test_a_window_stays_connected_through_a_rolling_restart(start_server: "StartServer") -> None:
-    servers = [start_server(), start_server()]
+    # While one server drains, the window's channel finds that the other one is back: it tries again
+    # after up to 1.2 seconds.
+    servers = [start_server("--drain-seconds", "3") for _ in range(2)]
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     session = Session(ServerOptions(",".join(server.address for server in servers)), events.put)
     drawing = Image.open(SAMPLES[3])

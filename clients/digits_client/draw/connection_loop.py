@@ -20,6 +20,9 @@ CONNECT_TIMEOUT_SECONDS: Final = 5.0
 MIN_BACKOFF_SECONDS: Final = 0.5
 MAX_BACKOFF_SECONDS: Final = 4.0
 
+# In a rolling restart, the server that replaces another one is soon replaced too.
+MAX_SHORT_CONNECTIONS: Final = 3
+
 
 class ConnectionLoop:
     """Keeps a connection open, and runs a stream loop on it.
@@ -60,20 +63,17 @@ class ConnectionLoop:
         with contextlib.ExitStack() as servers:
             self._deliver(Connecting(self._options.address))
             backoff = MIN_BACKOFF_SECONDS
-            was_connected = was_replaced = False
+            was_connected = False
+            short_count = 0
             while True:
                 error, connected_seconds = await self._run_connection(servers)
                 is_connected = connected_seconds is not None
                 was_there, was_connected = was_connected or is_connected, is_connected
-                was_stable = (connected_seconds or 0.0) > MAX_BACKOFF_SECONDS and not isinstance(
-                    error, DeadlineError
-                )
-                # In a rolling restart, the server that replaced another one is soon replaced too.
-                # Only one such short connection in a row is expected.
-                is_replaced = isinstance(error, UnavailableError) and not was_replaced
-                if is_connected and (was_stable or is_replaced):
+                was_stable = (connected_seconds or 0.0) > MAX_BACKOFF_SECONDS
+                short_count = 0 if was_stable else short_count + 1
+                if is_connected and self._may_reconnect(error, short_count):
                     # Reconnect at once: the server may only have been replaced.
-                    backoff, was_replaced = MIN_BACKOFF_SECONDS, not was_stable
+                    backoff = MIN_BACKOFF_SECONDS
                     continue
                 wait = backoff * random.uniform(0.8, 1.2)  # noqa: S311 - spreads clients in time
                 reason = diagnose(error, self._options.address, was_there=was_there)
@@ -82,6 +82,18 @@ class ConnectionLoop:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._wake.wait()
+
+    @staticmethod
+    def _may_reconnect(error: DigitsError, short_count: int) -> bool:
+        """Return whether to reconnect at once after the end of a connection.
+
+        Args:
+            error: The error that ended the connection.
+            short_count: Number of short connections in a row.
+        """
+        if short_count:
+            return isinstance(error, UnavailableError) and short_count <= MAX_SHORT_CONNECTIONS
+        return not isinstance(error, DeadlineError)
 
     async def _run_connection(
         self, servers: contextlib.ExitStack

@@ -141,7 +141,7 @@ def _busy_threads() -> str:
     frames = sys._current_frames()  # noqa: SLF001 - the documented way to inspect threads
     for thread in threading.enumerate():
         frame: FrameType | None = frames.get(thread.ident or 0)
-        while frame is not None and not frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        while frame is not None and not str(frame.f_globals.get("__name__")).startswith(_PACKAGE):
             frame = frame.f_back
         if frame is not None and thread is not threading.current_thread():
             code = frame.f_code
