@@ -72,9 +72,13 @@ class WorkerProcess:
 
         One that does not exit within some seconds is left behind: it exits as soon as it runs.
         """
+        assert self._process.stdout is not None  # noqa: S101 - a pipe
         self.send_signal(signal.SIGKILL)
         try:
-            return await asyncio.wait_for(self.wait(), KILL_SECONDS)
+            async with asyncio.timeout(KILL_SECONDS):
+                outcome = await self.wait()
+                await self._process.stdout.read()  # to its end, which closes the pipes
+                return outcome
         except TimeoutError:
             return f"cannot be killed now and is left behind as process {self.pid}"
 

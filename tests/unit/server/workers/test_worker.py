@@ -143,6 +143,7 @@ async def test_a_worker_that_cannot_be_killed_is_left_behind_and_replaced(
             assert f"is left behind as process {process.pid}; restarting" in await warnings.get()
         await warnings.get()  # its successor has no heartbeats either
         process.send_signal(signal.SIGKILL)
+        await process.wait()
 
 
 async def test_the_time_for_which_the_supervisor_is_stopped_does_not_count(
