@@ -23,6 +23,7 @@ from digits_server import models
 from digits_server.api.call import ServiceLimits
 from digits_server.api.call_wrapper import wrap
 from digits_server.api.message_reader import MessageReader
+from digits_server.api.open_calls import OpenCalls
 from digits_server.api.recognizer_servicer import RecognizerServicer
 from digits_server.decoders import DecoderPool
 from digits_server.inference.admission import Admission, AdmissionLimits
@@ -131,7 +132,7 @@ async def _service() -> AsyncIterator[tuple[Call, Call]]:
 def _make_call(metrics: Metrics, name: str, method: Any, request: Any) -> Call:
     handler: Any = grpc.unary_unary_rpc_method_handler(method, request.FromString)
     reader = MessageReader(2**30, metrics)
-    wrapped: Any = wrap(name, handler, CallMetrics(metrics, name), reader)
+    wrapped: Any = wrap(name, handler, CallMetrics(metrics, name), reader, OpenCalls())
 
     async def call(content: bytes) -> bytes:
         response = await wrapped.stream_unary(None, _Context(content))

@@ -17,7 +17,7 @@ import grpc
 
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_server import cli
-from digits_server.ops.parent_process import notify_ready
+from digits_server.ops.parent_process import ParentProcess
 from scripts.server_process import ServerProcess, server_process
 
 NO_OP_SERVICE: Final = "digits.benchmarks.NoOp"
@@ -73,7 +73,7 @@ async def _serve_bare() -> None:
     _add_no_op(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    notify_ready(f"127.0.0.1:{port}", None)
+    ParentProcess().notify_ready(f"127.0.0.1:{port}", None)
     await server.wait_for_termination()
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import signal
 import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from .api.credentials import Credentials
 from .api.inference_servicer import INFERENCE_SERVICE, InferenceServicer
 from .api.message_reader import MessageReader
 from .api.methods import Methods
+from .api.open_calls import OpenCalls
 from .api.recognizer_servicer import RecognizerServicer
 from .api.transport import bind, make_server
 from .decoders import DecoderPool
@@ -36,10 +36,10 @@ from .ops.admin import admin_port
 from .ops.health import OPEN_METHODS, HealthServicer
 from .ops.logs import log_ready
 from .ops.metrics import Metrics
-from .ops.parent_process import notify_ready
+from .ops.parent_process import ParentProcess
 from .ops.port_mux import LOOPBACK
 from .ops.process_memory import return_large_blocks
-from .ops.shutdown import install_shutdown_handlers
+from .ops.shutdown import handle_signals, longest_shutdown_seconds
 from .preprocessing.decode import ImageLimits
 from .settings import Settings
 
@@ -50,6 +50,11 @@ logger = logging.getLogger(__name__)
 
 SERVICE: Final[str] = pb.DESCRIPTOR.services_by_name["RecognizerService"].full_name
 SERVICES: Final = (SERVICE, INFERENCE_SERVICE)
+
+# While the server drains, this long without an open call means that none will follow: a call that
+# gRPC has handed on is open within a few turns of the event loop.
+_IDLE_CHECK_SECONDS: Final = 0.25
+_IDLE_CHECKS: Final = 2
 
 
 class Server:
@@ -62,6 +67,7 @@ class Server:
         health: HealthServicer,
         metrics: Metrics,
         recognizer: Recognizer,
+        open_calls: OpenCalls,
     ) -> None:
         self.address = address
         """``host:port`` as bound: for ``--port 0``, the port that was free."""
@@ -71,6 +77,7 @@ class Server:
         self._health = health
         self._metrics = metrics
         self._recognizer = recognizer
+        self._open_calls = open_calls
         self._rejected: dict[str, str] = {}
         self.update_models(None, {})
 
@@ -104,14 +111,29 @@ class Server:
     async def drain(self, drain_seconds: float, grace_seconds: float) -> None:
         """Report NOT_SERVING, wait, refuse new calls, and let those in flight finish.
 
+        Streams that wait for their caller end with UNAVAILABLE.
+
         Args:
             drain_seconds: Time for load balancers to notice before calls are refused.
             grace_seconds: Time for calls in flight to finish before they are cancelled.
         """
         self.set_ready(is_ready=False)
         await asyncio.sleep(drain_seconds)
+        stopping = asyncio.create_task(self._server.stop(grace_seconds))
+        await asyncio.sleep(0)  # now calls are refused, so a stream that ends comes back elsewhere
         self._health.end()
-        await self._server.stop(grace_seconds)
+        self._open_calls.end_streams()
+        # gRPC also waits for calls that no handler will ever see: a call that arrives in the same
+        # moment is queued after the queue was cleared. Nor does a connection close whose client
+        # does not respond. Neither may hold back callers, who can go elsewhere.
+        idle_count = 0
+        while not stopping.done() and idle_count < _IDLE_CHECKS:
+            await asyncio.wait({stopping}, timeout=_IDLE_CHECK_SECONDS)
+            idle_count = 0 if self._open_calls.count else idle_count + 1
+        if not stopping.done():
+            logger.info("closing connections without an open call")
+            await self._server.stop(0)
+        await stopping
 
 
 @contextlib.asynccontextmanager
@@ -162,7 +184,7 @@ async def running(
     _add_services(methods, recognizer, admission, limits, health)
     grpc_server = make_server(settings, methods, shares_port=is_worker)
     address = bind(grpc_server, settings, credentials.certificate)
-    server = Server(grpc_server, address, health, metrics, recognizer)
+    server = Server(grpc_server, address, health, metrics, recognizer, methods.open_calls)
     async with contextlib.AsyncExitStack() as stack:  # stops the parts in reverse order
         stack.enter_context(credentials.reloading())
         if settings.admin_port is not None:
@@ -235,7 +257,8 @@ def _add_services(
 def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool = False) -> int:
     """Run a server in this process until SIGTERM or SIGINT, then drain it.
 
-    A second signal ends the process at once. SIGHUP checks for new models.
+    A second signal ends the process at once, as does the end of the time for the shutdown. SIGHUP
+    checks for new models.
 
     Args:
         settings: All settings.
@@ -247,18 +270,25 @@ def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool 
     Returns:
         The exit status: 0, or 1 if the server could not start, with the reason on standard error.
     """
+    parent = ParentProcess() if has_parent else None
     try:
-        asyncio.run(_serve(settings, has_parent=has_parent, is_worker=is_worker))
+        asyncio.run(_serve(settings, parent, is_worker=is_worker))
     except ServerError as error:
         print(f"digits-server: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 1
     return 0
 
 
-async def _serve(settings: Settings, *, has_parent: bool, is_worker: bool) -> None:
+async def _serve(settings: Settings, parent: ParentProcess | None, *, is_worker: bool) -> None:
     stopping, reloading = asyncio.Event(), asyncio.Event()
-    install_shutdown_handlers(stopping, until_stdin_ends=has_parent)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.set)
+    handle_signals(
+        stopping,
+        reloading.set,
+        limit_seconds=longest_shutdown_seconds(settings),
+        until_stdin_ends=parent is not None,
+    )
+    if parent is not None and is_worker:
+        parent.send_heartbeats()
     metrics = Metrics()
     watcher = models.ModelWatcher(
         settings.models_dir,
@@ -279,8 +309,8 @@ async def _serve(settings: Settings, *, has_parent: bool, is_worker: bool) -> No
         )
         if not is_worker:
             log_ready(settings, server.address, server.admin_address)
-        if has_parent:
-            notify_ready(server.address, server.admin_address)
+        if parent is not None:
+            parent.notify_ready(server.address, server.admin_address)
         await stopping.wait()
         logger.info("stopping")
         watching.cancel()

@@ -20,7 +20,7 @@ The server is ready when it logs "ready on HOST:PORT"; grpc.health.v1 then repor
 On SIGTERM and SIGINT it finishes the calls in flight and exits. It checks the models folder
 for a higher version every few seconds, and on SIGHUP.
 
-exit status: 0 stopped by a signal, 1 could not start, 2 invalid usage
+exit status: 0 stopped by a signal, 1 could not start or did not stop in time, 2 invalid usage
 
 examples:
   digits-server

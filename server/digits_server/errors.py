@@ -5,11 +5,12 @@
     ├── NotFoundError          the model or version is not served: NOT_FOUND
     ├── OverloadedError        a limit is reached: RESOURCE_EXHAUSTED, with RetryInfo
     ├── ExpiredError           the deadline passed: DEADLINE_EXCEEDED
+    ├── StoppingError          the server stops: UNAVAILABLE, for the caller to call again
     ├── CredentialsError       a certificate, key or token file is invalid
     ├── BindError              an address cannot be bound
     └── ModelError             a model folder cannot be served
 
-The first four end a call. The others keep the server from starting.
+The first five end a call. The others keep the server from starting.
 
 Callers see the message of an error that has a code, so it contains nothing internal. Only
 ``api/status.py`` turns errors into statuses.
@@ -68,6 +69,12 @@ class ExpiredError(ServerError):
     """The deadline of the call passed before its work started."""
 
     code = "DEADLINE_EXCEEDED"
+
+
+class StoppingError(ServerError):
+    """The server stops, and the caller has to make the call again."""
+
+    code = "UNAVAILABLE"
 
 
 class BindError(ServerError):

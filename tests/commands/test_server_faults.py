@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import queue
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,17 +18,31 @@ import numpy as np
 import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_client import Client
+from digits_client.cli.server_options import ServerOptions
+from digits_client.draw.events import Disconnected, Event, Recognized
+from digits_client.draw.session import Session
 from digits_client.errors import UnavailableError
 from digits_server import models
 from tests.commands.load import Load
-from tests.processes import PATIENCE_SECONDS, SAMPLES, add_model, free_port, wait_until
+from tests.processes import (
+    PATIENCE_SECONDS,
+    SAMPLES,
+    add_model,
+    free_port,
+    ready_addresses,
+    wait_until,
+)
 
 if TYPE_CHECKING:
     from tests.processes import ServerProcess, StartServer
+
+# The start of an HTTP/2 connection, with empty settings.
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 
 
 def address_of(*servers: "ServerProcess") -> str:
@@ -77,6 +94,100 @@ def test_calls_in_flight_finish_before_the_server_stops(server: "ServerProcess")
         server.process.send_signal(signal.SIGTERM)
         assert len(call.result().results) == 40
     assert server.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_open_streams_do_not_delay_the_end_of_a_server(start_server: "StartServer") -> None:
+    """Neither one that has sent nothing, nor one whose drawing has its response."""
+    server = start_server("--grace-seconds", "3600")
+    requests: queue.SimpleQueue[pb.StreamingRecognizeRequest | None] = queue.SimpleQueue()
+    requests.put(
+        pb.StreamingRecognizeRequest(image=pb.Image(encoded=Path(SAMPLES[3]).read_bytes()))
+    )
+    silent: queue.SimpleQueue[pb.StreamingRecognizeRequest | None] = queue.SimpleQueue()
+    with grpc.insecure_channel(server.address) as channel:
+        stub = pb_grpc.RecognizerServiceStub(channel)
+        streams = [stub.StreamingRecognize(iter(each.get, None)) for each in (requests, silent)]
+        assert next(streams[0]).predictions[0].digit == 3
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE_SECONDS) == 0
+        for stream in streams:
+            assert stream.code() == grpc.StatusCode.UNAVAILABLE
+            assert stream.details() == "the server is stopping"
+        requests.put(None)
+        silent.put(None)
+
+
+def test_a_window_stays_connected_through_a_rolling_restart(start_server: "StartServer") -> None:
+    # While one server drains, the window's channel finds that the other one is back: it tries again
+    # after up to 1.2 seconds.
+    servers = [start_server("--drain-seconds", "3") for _ in range(2)]
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    session = Session(ServerOptions(",".join(server.address for server in servers)), events.put)
+    drawing = Image.open(SAMPLES[3])
+    try:
+        for revision, server in enumerate((*servers, None)):
+            session.send(revision, drawing)
+            recognized = None
+            while not isinstance(recognized, Recognized):
+                recognized = events.get(timeout=PATIENCE_SECONDS)
+                assert not isinstance(recognized, Disconnected)
+            assert (recognized.revision, recognized.prediction.digit) == (revision, 3)
+            if server is not None:
+                server.process.send_signal(signal.SIGTERM)
+                assert server.process.wait(PATIENCE_SECONDS) == 0
+                start_server(port=server.port)
+    finally:
+        session.close()
+
+
+def test_connections_that_do_not_respond_do_not_delay_the_end_of_a_server(
+    start_server: "StartServer",
+) -> None:
+    server = start_server("--grace-seconds", "3600")
+    with socket.create_connection(("127.0.0.1", int(server.port))) as connection:
+        connection.sendall(PREFACE)
+        assert connection.recv(1)  # and no more is read, nor is a ping acknowledged
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE_SECONDS) == 0
+
+
+# A server whose images are never framed: those of 2000 x 2000 pixels in a thread, those of 28 x 28
+# in the event loop.
+HANGING = """
+import sys, time
+from digits_server import cli
+from digits_server.inference import recognizer
+def hang(*_):
+    print("hanging", file=sys.stderr, flush=True)
+    time.sleep(3600)
+recognizer.to_frames = hang
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("side", "thread"), [(2000, "images_0"), (28, "MainThread")])
+def test_a_thread_that_hangs_does_not_outlive_the_grace(
+    environment: dict[str, str], side: int, thread: str
+) -> None:
+    image = pb.Image(raw=pb.RawImage(width=side, height=side, data=bytes(side**2)))
+    with subprocess.Popen(
+        [sys.executable, "-c", HANGING, "--port", "0", "--grace-seconds", "0.5"],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        address, _ = ready_addresses(process.stderr)
+        with grpc.insecure_channel(address) as channel:
+            call = pb_grpc.RecognizerServiceStub(channel).Recognize.future(
+                pb.RecognizeRequest(image=image)
+            )
+            assert process.stderr.readline() == "hanging\n"
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate(timeout=PATIENCE_SECONDS)
+            assert process.returncode == 1
+            assert re.search(rf"not stopped after 3\.5 s; running: .*{thread} in _recognize", log)
+            assert call.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
 def test_models_can_be_added_and_removed_under_load(
@@ -171,12 +282,11 @@ async def open_connections(server: "ServerProcess", count: int) -> tuple[int, in
     Returns:
         The number that the server greeted, and the number that it closed.
     """
-    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 
     async def connect() -> asyncio.StreamWriter | None:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(server.port))
         with contextlib.suppress(OSError):
-            writer.write(preface)
+            writer.write(PREFACE)
             if await reader.read(1):
                 return writer
         writer.close()

@@ -49,18 +49,18 @@ class TwoWorkers:
 
     def ready_workers(self) -> set[str]:
         """Return the numbers of the workers that are ready."""
-        pages = json.loads(self._page("/readyz"))["workers"]
+        pages = json.loads(self.page("/readyz"))["workers"]
         return {number for number, page in pages.items() if page["status"] == "SERVING"}
 
     def metric(self, name: str) -> dict[str, float]:
         """Return the sum of a metric's values, by worker."""
         values: dict[str, float] = {}
-        for labels, value in re.findall(rf"^{name}{{(.*)}} (\S+)$", self._page("/metrics"), re.M):
+        for labels, value in re.findall(rf"^{name}{{(.*)}} (\S+)$", self.page("/metrics"), re.M):
             worker = re.search(r'worker="(\d+)"', labels)[1]  # type: ignore[index]
             values[worker] = values.get(worker, 0) + float(value)
         return values
 
-    def _page(self, path: str) -> str:
+    def page(self, path: str) -> str:
         connection = http.client.HTTPConnection(self.admin_address, timeout=PATIENCE_SECONDS)
         with contextlib.closing(connection):
             connection.request("GET", path)
@@ -240,6 +240,50 @@ def test_a_second_signal_ends_every_process_at_once(start_two_workers: StartTwoW
     assert server.process.wait(PATIENCE_SECONDS) == 1
     gone, alive = psutil.wait_procs(workers, PATIENCE_SECONDS)
     assert (len(gone), alive) == (2, [])
+
+
+def test_a_stopped_worker_is_replaced_and_counted(server: TwoWorkers) -> None:
+    stopped, other = server.workers
+    with Client(server.address) as client:
+        stopped.suspend()
+        wait_until(lambda: not stopped.is_running())
+        wait_until(lambda: server.ready_workers() == BOTH)
+        assert client.recognize(SAMPLES[3]).digit == 3
+    assert other in server.workers
+    assert sum(server.metric("digits_worker_restarts_total").values()) == 1
+    assert 'reason="unresponsive",worker="' in server.page("/metrics")
+
+
+def test_a_worker_that_cannot_drain_is_killed_at_the_end_of_the_grace(
+    start_two_workers: StartTwoWorkers,
+) -> None:
+    server = start_two_workers("--grace-seconds", "0.5")
+    workers = server.workers
+    workers[0].suspend()
+    server.process.send_signal(signal.SIGTERM)
+    _, log = server.process.communicate(timeout=PATIENCE_SECONDS)
+    assert server.process.returncode == 1
+    assert re.search(r"worker \d has not stopped after 5.5 s", log)
+    assert re.search(r"worker \d was killed by SIGKILL", log)
+    assert not any(worker.is_running() for worker in workers)
+
+
+def test_sigterm_ends_a_server_whose_worker_hangs_while_it_starts(
+    environment: dict[str, str],
+) -> None:
+    command = [sys.executable, "-m", "digits_server", "--port", "0", "--workers", "2"]
+    with subprocess.Popen(
+        [*command, "--grace-seconds", "0.5"], env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        supervisor = psutil.Process(process.pid)
+        wait_until(supervisor.children)
+        [worker] = supervisor.children()
+        worker.suspend()
+        supervisor.terminate()
+        _, log = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 0  # no call was lost
+        assert "worker 0 was killed by SIGKILL before it was ready" in log
+        assert not worker.is_running()
 
 
 def test_a_killed_supervisor_leaves_no_worker_behind(server: TwoWorkers) -> None:

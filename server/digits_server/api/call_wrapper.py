@@ -18,6 +18,7 @@ from digits_server.ops.metrics import CallMetrics
 from .arity import MethodHandler, behavior_of
 from .call import Context, remaining_seconds_of
 from .message_reader import MessageReader
+from .open_calls import OpenCalls
 from .status import DETAILS_KEY, INTERNAL_MESSAGE, to_status
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def wrap(
     handler: MethodHandler,
     calls: CallMetrics,
     reader: MessageReader,
+    open_calls: OpenCalls,
     admission: Admission | None = None,
 ) -> MethodHandler:
     """Return a handler that does what all calls have in common.
@@ -51,6 +53,7 @@ def wrap(
         handler: The handler to wrap.
         calls: Counts and times the calls.
         reader: Reads the messages.
+        open_calls: Ends streams when the server stops.
         admission: Rejects a call before its message is read, if the server is full. None for a
             method without images.
     """
@@ -93,7 +96,7 @@ def wrap(
             requests = (
                 deserialize(content.pop())
                 if content
-                else _deserialize_all(deserialize, reader.messages(context))
+                else _deserialize_all(deserialize, open_calls.receive(reader.messages(context)))
             )
             async with contextlib.aclosing(behavior(requests, context)) as responses:
                 async for response in responses:

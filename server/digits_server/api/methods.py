@@ -12,6 +12,7 @@ from .arity import MethodHandler
 from .auth import UNAUTHENTICATED, Authenticator
 from .call_wrapper import wrap
 from .message_reader import MessageReader
+from .open_calls import OpenCalls
 
 # While the server is full, calls of these are rejected before their message is read.
 _METHODS_WITH_IMAGES: Final = frozenset({"Recognize", "RecognizeBatch", "ModelInfer"})
@@ -47,6 +48,8 @@ class Methods(grpc.GenericRpcHandler):
         self._metrics = metrics
         self._admission = admission
         self._reader = reader
+        self.open_calls = OpenCalls()
+        """Counts each call while it is open."""
         self._authenticator = authenticator
         self._record: Wrap = record or (lambda _, handler: handler)
         self._handlers: dict[str, MethodHandler] = {}
@@ -64,12 +67,13 @@ class Methods(grpc.GenericRpcHandler):
             method = f"{service}/{name}"
             calls = CallMetrics(self._metrics, method)
             admission = self._admission if name in _METHODS_WITH_IMAGES else None
-            wrapped = wrap(method, handler, calls, self._reader, admission)
+            wrapped = wrap(method, handler, calls, self._reader, self.open_calls, admission)
             self._handlers["/" + method] = self._record(method, wrapped)
             self._token_handlers["/" + method] = self._record(method, UNAUTHENTICATED)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "MethodHandler | None":
         """Return the handler of a call; None if the method does not exist."""
+        self.open_calls.add()
         method = handler_call_details.method
         if self._authenticator is not None and not self._authenticator.accepts(
             handler_call_details

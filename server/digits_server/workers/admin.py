@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
@@ -23,6 +23,10 @@ from digits_server.ops.port_mux import LOOPBACK, multiplexed_port
 
 from .worker import Worker
 
+RESTARTS_METRIC: Final = "digits_worker_restarts"
+_RESTARTS_HELP: Final = (
+    "Processes of workers that were replaced, by reason: exited, or unresponsive (no heartbeat)."
+)
 _ACCEPT_OPEN_METRICS: Final = {"Accept": "application/openmetrics-text; version=1.0.0"}
 # A worker that takes longer to respond is left out.
 _PAGE_TIMEOUT_SECONDS: Final = 2.0
@@ -76,8 +80,12 @@ class _CombinedWorkers(Collector):
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Return the metrics of all workers."""
-        combined: dict[str, Metric] = {}
+        """Return the metrics of all workers, and how often each was restarted."""
+        restarts = CounterMetricFamily(RESTARTS_METRIC, _RESTARTS_HELP, labels=["worker", "reason"])
+        for worker in self._workers:
+            for reason, count in worker.restarts.items():
+                restarts.add_metric([str(worker.number), reason], count)
+        combined: dict[str, Metric] = {RESTARTS_METRIC: restarts}
         for page in self._fetch("/metrics"):
             for family in text_string_to_metric_families(page.content):  # type: ignore[no-untyped-call]
                 metric = combined.setdefault(

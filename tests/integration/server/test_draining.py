@@ -11,11 +11,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
+from digits_server.api.open_calls import OpenCalls
 from digits_server.app import SERVICE
 from digits_server.errors import BindError
 
 ImageOf = Callable[[int], pb.Image]
 Status = health_pb2.HealthCheckResponse
+STREAM = f"/{SERVICE}/StreamingRecognize"
+REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 
 async def hold(started: Any, image: pb.Image) -> Any:
@@ -61,11 +64,13 @@ async def test_a_draining_server_reports_not_serving_and_still_accepts_calls(
 
 
 async def test_after_draining_new_calls_are_refused_and_those_in_flight_finish(
-    running_server: Any, image_of: ImageOf
+    running_server: Any, image_of: ImageOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("digits_server.app._IDLE_CHECK_SECONDS", 0.001)
     working = await hold(running_server, image_of(5))
     draining = asyncio.create_task(running_server.server.drain(0, 3600))
     await until_refused(running_server)
+    await asyncio.sleep(0.1)  # for many checks whether calls are open
     assert not draining.done()
     running_server.engine.free.set()
     assert (await working).predictions[0].digit == 5
@@ -104,6 +109,49 @@ async def test_calls_that_outlast_the_grace_period_are_cancelled(
         await working
     assert working.done()
     assert await working.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+
+async def test_a_call_that_no_handler_works_on_does_not_wait_for_the_grace(
+    running_server: Any, image_of: ImageOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gRPC queues a call that arrives as the server stops, and never hands it on."""
+    monkeypatch.setattr(OpenCalls, "add", lambda _: None)
+    lost = await hold(running_server, image_of(5))
+    async with asyncio.timeout(60):
+        await running_server.server.drain(0, 3600)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await lost
+    assert await lost.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+
+async def test_a_drawing_gets_its_prediction_before_the_stream_ends(
+    running_server: Any, image_of: ImageOf
+) -> None:
+    running_server.engine.free.clear()
+    stream = running_server.stub.StreamingRecognize()
+    await stream.write(pb.StreamingRecognizeRequest(image=image_of(6)))
+    await asyncio.to_thread(running_server.engine.entered.acquire)
+    draining = asyncio.create_task(running_server.server.drain(0, 3600))
+    await until_refused(running_server)
+    assert not draining.done()
+    running_server.engine.free.set()
+    assert (await stream.read()).predictions[0].digit == 6
+    assert await stream.code() == grpc.StatusCode.UNAVAILABLE
+    assert await stream.details() == "the server is stopping"
+    await draining
+
+
+@pytest.mark.parametrize("method", [STREAM, REFLECTION])
+async def test_a_stream_that_waits_for_its_caller_ends_when_the_server_drains(
+    running_server: Any, method: str
+) -> None:
+    stream = running_server.channel.stream_stream(method)()
+    await stream.wait_for_connection()
+    async with asyncio.timeout(60):
+        while not running_server.server._open_calls.count:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await running_server.server.drain(0, 3600)
+    assert await stream.code() == grpc.StatusCode.UNAVAILABLE
 
 
 async def test_an_address_of_another_machine_cannot_be_bound(run_server: Any) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -20,12 +21,18 @@ LOOPBACK = "127.0.0.1"
 READY = Readiness(True, {"model_version": "4", "rejected_versions": {}})
 
 
+def supervised(number: int, admin_port: int) -> Any:
+    """Return a worker from its supervisor's view."""
+    restarts = Counter(exited=number, unresponsive=0)
+    return SimpleNamespace(number=number, admin_port=admin_port, restarts=restarts)
+
+
 @asynccontextmanager
 async def worker(
     number: int, metrics: Metrics, readiness: Callable[[], Readiness] = lambda: READY
 ) -> AsyncIterator[Any]:
     async with http_pages(metrics.registry, readiness) as port:
-        yield SimpleNamespace(number=number, admin_port=port)
+        yield supervised(number, port)
 
 
 async def get(address: str, path: str) -> tuple[int, str]:
@@ -95,13 +102,14 @@ async def test_a_stopped_or_unresponsive_worker_is_omitted(
     connected: list[asyncio.StreamWriter] = []
     silent = await asyncio.start_server(lambda _, writer: connected.append(writer), LOOPBACK, 0)
     async with silent, worker(0, Metrics()) as first:
-        second: Any = SimpleNamespace(number=1, admin_port=silent.sockets[0].getsockname()[1])
-        third: Any = SimpleNamespace(number=2, admin_port=1)
+        second = supervised(1, silent.sockets[0].getsockname()[1])
+        third = supervised(2, 1)
         async with workers_admin_port(LOOPBACK, 0, [first, second, third]) as address:
             code, page = await get(address, "/metrics")
             assert code == 200
-            assert 'worker="0"' in page
-            assert 'worker="1"' not in page
+            assert 'digits_ready{worker="0"}' in page
+            assert 'digits_ready{worker="1"}' not in page
+            assert 'digits_worker_restarts_total{reason="exited",worker="1"} 1.0' in page
             assert (await get(address, "/readyz"))[0] == 200
             first.admin_port = None
             assert (await get(address, "/readyz"))[0] == 503

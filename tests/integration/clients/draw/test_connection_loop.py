@@ -1,5 +1,7 @@
 """Connecting to a server, and reconnecting after a loss."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,15 @@ import pytest
 from google.rpc import status_pb2
 
 from digits_client.cli.diagnose import diagnose
+from digits_client.cli.server_options import ServerOptions
 from digits_client.draw import connection_loop
-from digits_client.draw.events import Connected, Disconnected, Recognized
-from digits_client.errors import AccessError
+from digits_client.draw.events import Connected, Disconnected, Event, Recognized
+from digits_client.draw.mailbox import Mailbox
+from digits_client.errors import AccessError, DigitsError, UnavailableError
 from tests.integration.clients.conftest import serving
 
 from .conftest import (
+    TIMEOUT_SECONDS,
     TcpProxy,
     WidthRecognizer,
     image,
@@ -54,6 +59,40 @@ def test_the_loss_of_an_idle_connection_is_reported_at_once(
     recorded.wait_for(Connected)
     proxy.cut()
     assert recorded.wait_for(Disconnected).reason
+
+
+@pytest.mark.parametrize(
+    ("connected_seconds", "reported_count"),
+    [
+        ([100.0, 100.0, 100.0], 0),
+        ([100.0, 1.0, 1.0, 1.0, 100.0, 1.0], 0),  # two rolling restarts of a few servers
+        ([1.0, 1.0, 1.0, 1.0], 1),
+        ([100.0, 1.0, 1.0, 1.0, 1.0, 1.0], 2),
+        ([100.0, None], 1),
+    ],
+)
+async def test_only_a_server_that_is_not_replaced_is_reported_as_lost(
+    monkeypatch: pytest.MonkeyPatch, connected_seconds: list[float | None], reported_count: int
+) -> None:
+    events: list[Event] = []
+    loop = connection_loop.ConnectionLoop(ServerOptions("any:1"), Mailbox(), events.append)
+    connections = iter(connected_seconds)
+    ended = asyncio.Event()
+
+    async def run_connection(_: object) -> tuple[DigitsError, float | None]:
+        with contextlib.suppress(StopIteration):
+            return UnavailableError("the server is stopping"), next(connections)
+        ended.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(loop, "_run_connection", run_connection)
+    monkeypatch.setattr(connection_loop, "MIN_BACKOFF_SECONDS", 0.01)
+    running = asyncio.create_task(loop.run())
+    await asyncio.wait_for(ended.wait(), TIMEOUT_SECONDS)
+    running.cancel()
+    reports = [event.reason for event in events if isinstance(event, Disconnected)]
+    assert reports == ["The connection to the server at any:1 was lost."] * reported_count
 
 
 def test_a_lost_connection_is_not_diagnosed_as_a_tls_problem(
