@@ -27,7 +27,7 @@ _SERVICE: Final[str] = pb.DESCRIPTOR.services_by_name["RecognizerService"].full_
 # that shuts down sends it for calls that it has not started, see
 # github.com/grpc/grpc/issues/41785. A call that its caller cancels is not retried.
 # Calls go in turn to all addresses of a host name or a list. No attempt has a time limit apart
-# from the call's deadline: a large image on a busy server may take long (ADR 21).
+# from the call's deadline: a large image on a busy server may take long (ADR 22).
 _SERVICE_CONFIG: Final = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
