@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _SOCKET_SCHEMES: Final = ("unix:", "unix-abstract:")
+_SPREAD_SCHEMES: Final = ("dns:", "xds:")
 _SCHEME: Final = re.compile(r"(dns|unix|unix-abstract|vsock|xds):")
 _NUMERIC_SCHEME: Final = re.compile(r"(ipv4|ipv6):")
 _MEMBER: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
@@ -21,6 +22,11 @@ class Target:
     """The name that gRPC resolves."""
     authority: str | None = None
     """The name that certificates are verified against; None for the one in the URI."""
+
+    @property
+    def has_several(self) -> bool:
+        """Whether it stands for several servers: a list, or a name as a URI of DNS or xDS."""
+        return self.authority is not None or self.uri.startswith(_SPREAD_SCHEMES)
 
 
 def to_target(address: str, *, has_tls: bool) -> Target:

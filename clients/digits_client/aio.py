@@ -58,6 +58,8 @@ class AsyncClient:
         Args:
             address: ``host:port``, or any other name that gRPC resolves; or a list of numeric
                 addresses, such as ``10.0.0.1:50051,10.0.0.2:50051``, to which calls go in turn.
+                With a list, and with a name as ``dns:///name:port``, a server that no longer
+                runs is noticed within 2.5 seconds, and its calls are retried on another.
             tls_ca: CA bundle (PEM) for verifying the server. None disables TLS, unless there is
                 a ``client_cert``.
             client_cert: Client certificate (PEM), with its intermediate certificates.

@@ -26,7 +26,8 @@ _SERVICE: Final[str] = pb.DESCRIPTOR.services_by_name["RecognizerService"].full_
 # about 0.1, 0.2 and 0.4 seconds with jitter. CANCELLED is retried too, because a gRPC server
 # that shuts down sends it for calls that it has not started, see
 # github.com/grpc/grpc/issues/41785. A call that its caller cancels is not retried.
-# Calls go in turn to all addresses of a host name or a list.
+# Calls go in turn to all addresses of a host name or a list. No attempt has a time limit apart
+# from the call's deadline: a large image on a busy server may take long (ADR 22).
 _SERVICE_CONFIG: Final = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
@@ -53,10 +54,28 @@ _OPTIONS: Final[Options] = [
     # dying process may still accept a connection, and the four attempts are soon used up.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    # A host that is cut off sends nothing, so keepalive detects it before the deadlines of
-    # calls expire. The digits server does not allow a shorter time.
-    ("grpc.keepalive_time_ms", 10_000),
+    # A call is retried as long as its message is in gRPC's buffer, whose default is 256 KiB.
+    ("grpc.per_rpc_retry_buffer_size", 64 * 2**20),
+    # A host that is cut off acknowledges no packet; the kernel gives it up after this time.
+    # gRPC 1.85 uses the value for nothing else, despite its name.
     ("grpc.keepalive_timeout_ms", 3_000),
+]
+
+# While calls are in flight and nothing arrives, the channel sends pings. gRPC's own threads respond
+# to them, however busy the server is, so a ping without a response means a server that is stopped
+# or cut off. Its calls fail and are retried, on another server if there is one.
+#
+# With several servers that takes at most 2.5 seconds. A ping waits behind the data that is being
+# sent, so this needs an uplink of 8 Mbit/s for large images. With one server there is nowhere else
+# to go, and a slow uplink must not fail. The pings are also too rare then for a strict server.
+_PINGS_TO_SEVERAL: Final[Options] = [
+    ("grpc.keepalive_time_ms", 1_000),
+    ("grpc.http2.ping_timeout_ms", 1_500),
+    ("grpc.http2.max_pings_without_data", 0),  # no limit
+]
+_PINGS_TO_ONE: Final[Options] = [
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 20_000),
 ]
 
 logger = logging.getLogger(__name__)
@@ -75,7 +94,7 @@ def target_and_options(address: str, *, has_tls: bool) -> tuple[str, Options]:
         ValueError: The address is a list that is not valid.
     """
     target = addresses.to_target(address, has_tls=has_tls)
-    options = list(_OPTIONS)
+    options = [*_OPTIONS, *(_PINGS_TO_SEVERAL if target.has_several else _PINGS_TO_ONE)]
     if target.authority is not None:
         options.append(("grpc.default_authority", target.authority))
     if addresses.is_loopback(address):

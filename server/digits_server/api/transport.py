@@ -13,8 +13,9 @@ from .tls import ServerCertificate
 
 _MS_PER_SECOND: Final = 1000
 _NEVER_MS: Final = 2**31 - 1
-# The shortest interval at which a client may send keepalive pings.
-_MIN_PING_SECONDS: Final = 10
+# The shortest interval at which a client may send pings while it sends nothing else. Our clients
+# send one per second, to notice a server that is stopped; the network may bring two close together.
+_MIN_PING_MS: Final = 500
 _KEEPALIVE_SECONDS: Final = 60
 # A connection counts as soon as it is open, so one that stays silent is closed soon.
 _HANDSHAKE_SECONDS: Final = 10
@@ -83,5 +84,5 @@ def _options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
         ("grpc.max_connection_idle_ms", idle_ms or _NEVER_MS),
         ("grpc.max_connection_age_ms", age_ms or _NEVER_MS),
         ("grpc.max_connection_age_grace_ms", int(settings.grace_seconds * _MS_PER_SECOND)),
-        ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_SECONDS * _MS_PER_SECOND),
+        ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_MS),
     ]

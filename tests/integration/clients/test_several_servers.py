@@ -89,6 +89,20 @@ async def test_a_server_that_is_unreachable_from_the_start_is_skipped(
 
 
 @pytest.mark.parametrize("kind", ["Client", "AsyncClient"])
+async def test_a_server_that_allows_few_pings_costs_a_long_call_a_retry(
+    kind: str, server: FakeRecognizer
+) -> None:
+    server.go_on.clear()  # the fake has gRPC's default limit, a ping in five minutes
+    async with connect(kind, f"dns:///{server.address}", timeout_seconds=90) as client:
+        call = asyncio.ensure_future(client.recognize(b"7"))
+        for _ in range(2):
+            assert await asyncio.to_thread(server.arrived.wait, 60)
+            server.arrived.clear()
+        server.go_on.set()
+        assert (await call).digit == 7
+
+
+@pytest.mark.parametrize("kind", ["Client", "AsyncClient"])
 async def test_with_tls_each_server_must_present_a_certificate_for_the_host(
     kind: str, ca: trustme.CA, ca_file: Path
 ) -> None:

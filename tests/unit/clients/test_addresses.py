@@ -93,3 +93,21 @@ def test_with_tls_all_servers_of_a_list_must_be_on_one_host() -> None:
 )
 def test_addresses_of_this_machine_are_loopback(address: str, *, expected: bool) -> None:
     assert is_loopback(address) is expected
+
+
+@pytest.mark.parametrize(
+    ("address", "has_several"),
+    [
+        ("10.0.0.1:1", False),
+        ("digits.example:1", False),
+        ("unix:/run/a,b", False),
+        ("ipv4:10.0.0.1:1", False),
+        ("10.0.0.1:1,10.0.0.2:2", True),
+        ("ipv6:[::1]:1,[::2]:2", True),
+        ("dns:///digits.example:1", True),
+    ],
+)
+def test_a_list_and_a_name_as_a_dns_uri_stand_for_several_servers(
+    address: str, *, has_several: bool
+) -> None:
+    assert to_target(address, has_tls=False).has_several is has_several
