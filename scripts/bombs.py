@@ -2,8 +2,8 @@
 
     python -m scripts.bombs
 
-Each bomb is sent to a server of its own kind of caller: alone, while small images are recognized at
-the same time. For each, the time until its response and the memory of the server and its decoding
+Each bomb is sent to a server, first alone, and then all of them while another caller sends small
+images. For each, the time until its response and the memory of the server and its decoding
 processes above rest are printed, then the latency of the small images with and without bombs.
 
 Exit status: 0 if each bomb was done within MAX_SECONDS and MAX_MEGABYTES, 1 otherwise.
@@ -22,12 +22,11 @@ from typing import Any, Final, NamedTuple
 
 import grpc
 import numpy as np
-import psutil
 from PIL import Image, ImageDraw
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
-from scripts.server_process import server_process
+from scripts.server_process import PeakMemory, server_process
 
 MAX_SECONDS: Final = 1.0
 MAX_MEGABYTES: Final = 128
@@ -35,7 +34,8 @@ SIDE: Final = 4096
 _MEGABYTE: Final = 10**6
 
 
-def _drawing(mode: str = "L", side: int = SIDE) -> Image.Image:
+def drawing(mode: str = "L", side: int = SIDE) -> Image.Image:
+    """Return a square image of a 7."""
     image = Image.new("L", (side, side), 255)
     corners = [(side // 4, side // 4), (3 * side // 4, side // 4), (side // 3, 3 * side // 4)]
     ImageDraw.Draw(image).line(corners, fill=0, width=side // 12)
@@ -48,7 +48,8 @@ def _drawing(mode: str = "L", side: int = SIDE) -> Image.Image:
     return image.convert(mode)
 
 
-def _save(image: Image.Image, image_format: str, **options: Any) -> bytes:
+def save(image: Image.Image, image_format: str, **options: Any) -> bytes:
+    """Return an image file."""
     content = io.BytesIO()
     image.save(content, image_format, **options)
     return content.getvalue()
@@ -62,12 +63,12 @@ def _segment(marker: int, content: bytes) -> bytes:
 
 
 def _with_segments(segments: bytes, side: int = 28) -> bytes:
-    jpeg = _save(_drawing(side=side), "JPEG")
+    jpeg = save(drawing(side=side), "JPEG")
     return jpeg[:2] + segments + jpeg[2:]
 
 
 def _repeated_scans(side: int, byte_count: int) -> bytes:
-    jpeg = _save(_drawing(side=side), "JPEG", progressive=True)
+    jpeg = save(drawing(side=side), "JPEG", progressive=True)
     last = jpeg.rindex(b"\xff\xda")
     scan = jpeg[last:-2]
     return jpeg[:-2] + scan * (byte_count // len(scan)) + jpeg[-2:]
@@ -89,10 +90,10 @@ def _jpegs() -> Iterator[tuple[str, bytes]]:
             struct.pack(">HH", 28, 28), struct.pack(">HH", 65_500, 65_500), 1
         ),
     )
-    yield "jpeg: 16 megapixels, CMYK", _save(_drawing("CMYK"), "JPEG")
+    yield "jpeg: 16 megapixels, CMYK", save(drawing("CMYK"), "JPEG")
     yield (
         "jpeg: 16 megapixels, progressive, rotated",
-        _save(_drawing("RGB"), "JPEG", progressive=True, exif=_orientation(6)),
+        save(drawing("RGB"), "JPEG", progressive=True, exif=_orientation(6)),
     )
     yield "jpeg: 100,000 comments", _with_segments(_segment(0xFE, b"x" * 10) * 100_000)
     yield "jpeg: 100,000 empty APP1", _with_segments(_segment(0xE1, b"Exif\0\0") * 100_000)
@@ -155,7 +156,7 @@ def _tiff_of_strips(count: int, *, tiles: bool = False) -> bytes:
 
 
 def _chain_of_pages(count: int) -> bytes:
-    page = _save(_drawing(side=28), "TIFF")
+    page = save(drawing(side=28), "TIFF")
     start = len(page) + len(page) % 2
     empty = struct.pack("<HHHLL", 1, 256, 4, 1, 28)
     links = b"".join(
@@ -201,7 +202,7 @@ def _tiffs() -> Iterator[tuple[str, bytes]]:
     for mode in ("RGB", "RGBA", "I;16", "F", "CMYK"):
         yield (
             f"tiff: 16 megapixels, {mode}",
-            _save(_drawing(mode), "TIFF", compression="tiff_adobe_deflate"),
+            save(drawing(mode), "TIFF", compression="tiff_adobe_deflate"),
         )
 
 
@@ -265,7 +266,7 @@ def _pngs() -> Iterator[tuple[str, bytes]]:
 
 
 def _gifs() -> Iterator[tuple[str, bytes]]:
-    gif = _save(_drawing("P", 28), "GIF")
+    gif = save(drawing("P", 28), "GIF")
     start = gif.index(b",", 13)
     comment = b"!\xfe" + (b"\xff" + b"x" * 255) + b"\0"
     yield "gif: 20,000 comments", gif[:start] + comment * 20_000 + gif[start:]
@@ -275,20 +276,20 @@ def _gifs() -> Iterator[tuple[str, bytes]]:
     )
     yield "gif: a million extensions", gif[:start] + b"!\xf9\0" * 10**6 + gif[start:]
     yield "gif: 100,000 frames", gif[:-1] + gif[start:-1] * (3 * _MEGABYTE // len(gif)) + b";"
-    yield "gif: 16 megapixels, interlaced", _save(_drawing("P"), "GIF", interlace=1)
+    yield "gif: 16 megapixels, interlaced", save(drawing("P"), "GIF", interlace=1)
     yield "gif: 65,535 x 65,535", gif[:6] + b"\xff\xff\xff\xff" + gif[10:]
 
 
 def _webps() -> Iterator[tuple[str, bytes]]:
-    yield "webp: 16 megapixels", _save(_drawing("RGB"), "WEBP", method=0)
+    yield "webp: 16 megapixels", save(drawing("RGB"), "WEBP", method=0)
     yield (
         "webp: 16 megapixels, lossless and transparent",
-        _save(_drawing("RGBA"), "WEBP", lossless=True, method=0),
+        save(drawing("RGBA"), "WEBP", lossless=True, method=0),
     )
     frames = [Image.new("RGB", (28, 28), (number % 256, 0, 0)) for number in range(2000)]
-    animated = _save(frames[0], "WEBP", save_all=True, append_images=frames[1:], method=0)
+    animated = save(frames[0], "WEBP", save_all=True, append_images=frames[1:], method=0)
     yield "webp: 2,000 frames", animated
-    still = _save(_drawing("RGB", 28), "WEBP")
+    still = save(drawing("RGB", 28), "WEBP")
     chunks = b"abcd\0\0\0\0" * 600_000
     size = struct.pack("<I", len(still) - 8 + len(chunks))
     yield "webp: 600,000 chunks", still[:4] + size + still[8:] + chunks
@@ -331,37 +332,7 @@ class Cost(NamedTuple):
     outcome: str
 
 
-class Memory:
-    """Watches the memory of a process and its children."""
-
-    def __init__(self, process: psutil.Process) -> None:
-        self._process = process
-        self._is_stopped = threading.Event()
-        self.peak_megabytes = 0.0
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def now_megabytes(self) -> float:
-        """Return the memory now, shared pages counted for each process."""
-        sizes = []
-        for process in (self._process, *self._process.children(recursive=True)):
-            try:
-                sizes.append(process.memory_info().rss)
-            except psutil.Error:  # it has just ended
-                continue
-        return sum(sizes) / _MEGABYTE
-
-    def _watch(self) -> None:
-        while not self._is_stopped.wait(0.005):
-            self.peak_megabytes = max(self.peak_megabytes, self.now_megabytes())
-
-    def stop(self) -> None:
-        """Stop watching."""
-        self._is_stopped.set()
-        self._thread.join()
-
-
-def cost_of(stub: Any, memory: Memory, content: bytes) -> Cost:
+def cost_of(stub: Any, memory: PeakMemory, content: bytes) -> Cost:
     """Send a bomb, and return its cost."""
     rest = memory.peak_megabytes = memory.now_megabytes()
     start = time.perf_counter()
@@ -377,21 +348,22 @@ def cost_of(stub: Any, memory: Memory, content: bytes) -> Cost:
 class SmallImages:
     """A caller that sends a small image every few milliseconds, and times it."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, token: str = "") -> None:
         self.latencies_ms: list[float] = []
         self.failures: list[str] = []
         self._is_stopped = threading.Event()
-        self._thread = threading.Thread(target=self._call, args=(address,))
+        self._thread = threading.Thread(target=self._call, args=(address, token))
         self._thread.start()
 
-    def _call(self, address: str) -> None:
-        request = pb.RecognizeRequest(image=pb.Image(encoded=_save(_drawing(side=28), "PNG")))
+    def _call(self, address: str, token: str) -> None:
+        metadata = (("authorization", f"Bearer {token}"),)
+        request = pb.RecognizeRequest(image=pb.Image(encoded=save(drawing(side=28), "PNG")))
         with grpc.insecure_channel(address) as channel:
             stub = pb_grpc.RecognizerServiceStub(channel)
             while not self._is_stopped.wait(0.005):
                 start = time.perf_counter()
                 try:
-                    stub.Recognize(request, timeout=10)
+                    stub.Recognize(request, metadata=metadata, timeout=10)
                 except grpc.RpcError as error:
                     self.failures.append(error.code().name)
                 self.latencies_ms.append((time.perf_counter() - start) * 1000)
@@ -415,8 +387,8 @@ def main() -> int:
         server_process() as server,
         grpc.insecure_channel(server.address, [("grpc.max_send_message_length", -1)]) as channel,
     ):
-        stub, memory = pb_grpc.RecognizerServiceStub(channel), Memory(server.process)
-        cost_of(stub, memory, _save(_drawing(side=28), "JPEG"))
+        stub, memory = pb_grpc.RecognizerServiceStub(channel), PeakMemory(server.process)
+        cost_of(stub, memory, save(drawing(side=28), "JPEG"))
         alone = SmallImages(server.address)
         time.sleep(10)
         alone_ms = alone.p99_ms()

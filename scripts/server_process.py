@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from typing import NamedTuple
 import psutil
 
 LOG_TAIL_LINES = 20
+MEMORY_INTERVAL_SECONDS = 0.005
+MEGABYTE = 10**6
 
 
 class ServerProcess(NamedTuple):
@@ -59,3 +62,33 @@ def server_process(
             yield ServerProcess(address, psutil.Process(process.pid), ready_seconds)
         finally:
             process.terminate()
+
+
+class PeakMemory:
+    """Watches the memory of a process and its children."""
+
+    def __init__(self, process: psutil.Process) -> None:
+        self._process = process
+        self._is_stopped = threading.Event()
+        self.peak_megabytes = 0.0
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def now_megabytes(self) -> float:
+        """Return the memory now, shared pages counted for each process."""
+        sizes = []
+        for process in (self._process, *self._process.children(recursive=True)):
+            try:
+                sizes.append(process.memory_info().rss)
+            except psutil.Error:  # it has just ended
+                continue
+        return sum(sizes) / MEGABYTE
+
+    def _watch(self) -> None:
+        while not self._is_stopped.wait(MEMORY_INTERVAL_SECONDS):
+            self.peak_megabytes = max(self.peak_megabytes, self.now_megabytes())
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._is_stopped.set()
+        self._thread.join()

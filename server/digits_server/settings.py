@@ -134,7 +134,7 @@ class Settings:
     max_wait_seconds: float = _setting(
         1.0, _seconds, "S", "maximum expected wait; requests that would wait longer are rejected"
     )
-    max_streams: int = _setting(256, _integer(1, 10**6), "N", "maximum open streams of drawings")
+    max_streams: int = _setting(40, _integer(1, 10**6), "N", "maximum open streams of drawings")
     max_connections: int = _setting(1024, _integer(1, 10**6), "N", "maximum open connections")
     max_connection_calls: int = _setting(
         128, _integer(1, 10**6), "N", "maximum calls in flight per connection; others wait"
@@ -149,7 +149,7 @@ class Settings:
         256, _integer(1, 65_536), "N", "maximum images in a batch request"
     )
     max_image_bytes: int = _setting(
-        8 * 2**20, _integer(1, 2**31 - 1), "N", "maximum bytes of an encoded image"
+        5 * 2**20, _integer(1, 2**31 - 1), "N", "maximum bytes of an encoded image"
     )
     max_image_pixels: int = _setting(
         4096 * 4096, _integer(1, MAX_IMAGE_PIXELS), "N", "maximum pixels of a decoded image"
@@ -161,7 +161,7 @@ class Settings:
         "maximum memory to decode one image that is not a small PNG or raw",
     )
     max_message_bytes: int = _setting(
-        10 * 2**20, _integer(1024, 2**31 - 1), "N", "maximum bytes of a request message"
+        21 * 2**18, _integer(1024, 2**31 - 1), "N", "maximum bytes of a request message"
     )
     drain_seconds: float = _setting(
         0.0, _seconds, "S", "time between NOT_SERVING and refusing new calls, on SIGTERM"

@@ -6,6 +6,7 @@ import logging
 import random
 import re
 import time
+import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -82,7 +83,7 @@ def wrap(
         content = [await read(context)]
         call = make_call(context)
         try:
-            response = await behavior(deserialize(content.pop()), context)
+            response = await behavior(deserialize(content), context)
         except BaseException as error:
             await call.fail(error)
             raise
@@ -94,7 +95,7 @@ def wrap(
         call = make_call(context)
         try:
             requests = (
-                deserialize(content.pop())
+                deserialize(content)
                 if content
                 else _deserialize_all(deserialize, open_calls.receive(reader.messages(context)))
             )
@@ -116,18 +117,22 @@ def wrap(
     )
 
 
-def _deserialize(deserialize: Callable[[Any], Any], content: bytes) -> Any:
+def _deserialize(deserialize: Callable[[Any], Any], content: list[bytes]) -> Any:
+    """Return the message of one content, which is freed."""
     try:
-        return deserialize(content)
+        return deserialize(content.pop())
     except Exception as error:
         raise InvalidArgumentError("request", "is not a valid message for this method") from error
 
 
 async def _deserialize_all(
-    deserialize: Callable[[bytes], Any], contents: AsyncIterator[bytes]
+    deserialize: Callable[[list[bytes]], Any], contents: AsyncIterator[bytes]
 ) -> AsyncGenerator[Any, None]:
     async for content in contents:
-        yield deserialize(content)
+        request = deserialize([content])
+        del content  # or it would stay until the next message
+        yield request
+        del request
 
 
 class _Call:
@@ -150,12 +155,15 @@ class _Call:
         """
         if isinstance(error, ServerError) and error.code != "INTERNAL":
             self.end(error.code)
+            _free_locals(error)
             await _abort(self._context, error, self._id)
         elif isinstance(error, grpc.aio.AbortError):  # the servicer aborted, as health does
+            _free_locals(error)
             code: Any = self._context.code()  # a number in grpcio, whatever its types say
             self.end(code.name if isinstance(code, grpc.StatusCode) else _CODE_NAMES[code])
         elif isinstance(error, Exception):
             self.end("INTERNAL", error)
+            _free_locals(error)
             await _abort(self._context, ServerError(INTERNAL_MESSAGE), self._id)
         else:  # cancelled by the caller or the deadline, or the generator was closed
             has_expired = self._context.time_remaining() == 0
@@ -181,6 +189,16 @@ class _Call:
             logger.log(
                 level, "call failed" if error else "call ended", extra=fields, exc_info=error
             )
+
+
+def _free_locals(error: BaseException | None) -> None:
+    """Free what the functions that raised an error had in variables: images, for example.
+
+    gRPC keeps the error that aborts a call in a cycle, until it is found by the garbage collector.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 async def _abort(context: Context, error: ServerError, request_id: str) -> NoReturn:

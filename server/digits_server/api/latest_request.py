@@ -63,6 +63,7 @@ async def latest_requests(
         try:
             async for request in requests:
                 await latest.put(request)
+                del request  # or it would stay until the next one
         finally:
             await latest.end()
 

@@ -8,6 +8,7 @@ arrive are ended, which frees what they have sent.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections.abc import AsyncGenerator
@@ -32,7 +33,7 @@ FRESH_COUNT: Final = 8
 # So many slow messages may go on when the memory is used up, the oldest: at least they complete.
 KEPT_COUNT: Final = 4
 _RETRY_SECONDS: Final = 1.0
-_TRIM_SECONDS: Final = 1.0
+_TRIM_SECONDS: Final = 0.1
 # Memory that stays in use for so long, while nothing slow is read, is not that of messages.
 _REST_SECONDS: Final = 10.0
 _MEGABYTE: Final = 10**6
@@ -112,7 +113,9 @@ class MessageReader:
             held_bytes = resident_bytes() - self._rest_bytes
             if held_bytes > self._limit_bytes // 2 and now - self._trimmed_at > _TRIM_SECONDS:
                 self._trimmed_at = now
+                gc.collect()  # gRPC leaves ended calls, with what they have sent, in cycles
                 await asyncio.to_thread(return_free_memory)
+                held_bytes = resident_bytes() - self._rest_bytes
             if held_bytes <= self._limit_bytes or self._end_slow():
                 self._within_limit_at = now
             elif now - self._within_limit_at > _REST_SECONDS:

@@ -55,4 +55,5 @@ class OpenCalls:
             if message is None:
                 return
             yield message
+            del message  # or it would stay until the next one
         raise StoppingError("the server is stopping")

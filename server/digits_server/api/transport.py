@@ -21,6 +21,7 @@ _KEEPALIVE_SECONDS: Final = 60
 _HANDSHAKE_SECONDS: Final = 10
 # One core at three times its capacity accepts so many calls in a third of a second.
 MAX_PENDING_CALLS: Final = 256
+_READ_CHUNK_BYTES: Final = 2**16
 _KEEPALIVE_TIMEOUT_SECONDS: Final = 20
 
 
@@ -80,6 +81,8 @@ def _options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
         # Until a message is read, at most 64 KB of it are accepted. Probes of the bandwidth would
         # raise that to megabytes; a message that is being read gets all the room that it needs.
         ("grpc.http2.bdp_probe", 0),
+        # By default each connection may keep 4 MB ready.
+        ("grpc.experimental.tcp_max_read_chunk_size", _READ_CHUNK_BYTES),
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_SECONDS * _MS_PER_SECOND),
         ("grpc.max_connection_idle_ms", idle_ms or _NEVER_MS),
         ("grpc.max_connection_age_ms", age_ms or _NEVER_MS),
