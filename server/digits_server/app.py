@@ -37,7 +37,7 @@ from .ops.parent_process import notify_ready
 from .ops.port_mux import LOOPBACK
 from .ops.shutdown import install_shutdown_handlers
 from .preprocessing.decode import ImageLimits
-from .settings import Settings
+from .settings import SHIPPED_MODELS, Settings
 
 if TYPE_CHECKING:
     from .ops.telemetry import Telemetry
@@ -240,6 +240,20 @@ def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool 
     return 0
 
 
+async def _first_model(
+    watcher: models.ModelWatcher, stopping: asyncio.Event
+) -> models.LoadedModel | None:
+    """Return the first model to serve; None if the server is asked to stop before."""
+    loading = asyncio.create_task(watcher.load_first())
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait((loading, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not loading.done():
+        loading.cancel()
+        return None
+    return loading.result()
+
+
 async def _serve(settings: Settings, *, has_parent: bool, is_worker: bool) -> None:
     stopping, reloading = asyncio.Event(), asyncio.Event()
     install_shutdown_handlers(stopping, until_stdin_ends=has_parent)
@@ -251,8 +265,12 @@ async def _serve(settings: Settings, *, has_parent: bool, is_worker: bool) -> No
         settings.threads,
         metrics,
         settings.precision,
+        # The shipped model is as trusted as the program, whose start it would delay by 0.3 s.
+        uses_sandbox=settings.models_dir != SHIPPED_MODELS,
     )
-    model = await watcher.load_first()
+    model = await _first_model(watcher, stopping)
+    if model is None:
+        return
     async with running(settings, model, metrics, is_worker=is_worker) as server:
 
         def update_models(better: models.LoadedModel | None) -> None:
