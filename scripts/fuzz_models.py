@@ -95,7 +95,7 @@ def write_version(folder: Path, precision: str, rng: random.Random) -> str:
 def _break_manifest(path: Path, rng: random.Random) -> None:
     values = json.loads(path.read_text("utf-8"))
     field = rng.choice(list(values))
-    value = rng.choice(
+    value: Any = rng.choice(
         (None, True, "x", "", [], {}, -1, 10**400, float("nan"), float("inf"), "\ud800", "\0" * 9)
     )
     match rng.randrange(5):

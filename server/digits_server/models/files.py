@@ -22,10 +22,8 @@ def read_file(path: Path, max_bytes: int) -> bytes:
     try:
         if path.is_symlink():
             raise ModelError(f"{path} is a link; copy the file in its place")
-        # Without O_NONBLOCK, a FIFO would be opened when another process writes to it.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
+        with open(path, "rb", opener=_open) as file:
+            status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ModelError(f"{path} is not a regular file")
             # Some file systems give 0 as the size, and a file may grow.
@@ -35,3 +33,8 @@ def read_file(path: Path, max_bytes: int) -> bytes:
             return content
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _open(path: str, flags: int) -> int:
+    # Without O_NONBLOCK, a FIFO would be opened when another process writes to it.
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)

@@ -62,7 +62,6 @@ def enter_sandbox() -> None:
     signal.alarm(MAX_SECONDS)  # in case the server dies
     for number in (signal.SIGTERM, signal.SIGINT):  # sent to all processes of a service
         signal.signal(number, signal.SIG_IGN)
-    os.nice(10)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_CPU, int(time.process_time()) + 1 + MAX_CPU_SECONDS)
     with contextlib.suppress(OSError):

@@ -169,7 +169,7 @@ class ModelWatcher:
 
     async def _load(self, version: int) -> LoadedModel | None:
         folder = self._models_dir / str(version)
-        signature: _Signature | None = await asyncio.to_thread(_signature, folder)
+        signature = await asyncio.to_thread(_signature, folder)
         last_signature, last_reason = self._rejected.get(version, (None, ""))
         if signature == last_signature:
             return None
@@ -182,11 +182,11 @@ class ModelWatcher:
             model = await asyncio.to_thread(candidate.load, self._cores)
         except Exception as error:  # noqa: BLE001 - lower versions may be good
             reason = str(error)[:_MAX_REASON_LENGTH]
-            if not isinstance(error, ModelError):
-                # For example, no process can be started. The next check may succeed.
-                signature = None
+            if isinstance(error, ModelError):
+                self._rejected[version] = (signature, reason)
+            else:  # for example, no process can be started; the next check may succeed
                 reason = f"{folder} cannot be loaded now: {type(error).__name__}: {reason}"
-            self._rejected[version] = (signature, reason)
+                self._rejected[version] = (None, reason)
             self._metrics.model_loads.labels("rejected").inc()
             if reason != last_reason:
                 logger.warning("model %d is rejected: %s", version, reason)
