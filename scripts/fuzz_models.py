@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import psutil
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digits.v1 import recognizer_pb2 as pb
@@ -189,28 +190,46 @@ async def fuzz_models(
                 served = version
             else:
                 if decision == "rejected":
-                    reasons[_kind_of_reason(await asyncio.to_thread(_reason, server, version))] += 1
-                else:
-                    shutil.copytree(folder, out / f"{seed}-{version}", symlinks=True)
+                    reason = await asyncio.to_thread(_reason, server, version)
+                    reasons[_kind_of_reason(reason)] += 1
+                elif kind == "model":
+                    shutil.copytree(folder, out / f"{seed}-{version}")
                 shutil.rmtree(folder)
-            if not server.process.is_running():
+            if not _is_running(server):
                 break
-            if version == count // 10:
-                before_bytes = server.process.memory_info().rss
-        folder = models_dir / str(count + 2)
-        shutil.copytree(SHIPPED, folder)
-        dataclasses.replace(models.Manifest.read(SHIPPED), version=folder.name).write(folder)
-        outcomes[f"intact {await _decide(server, channel, count + 2)}"] += 1
-        stub: Any = pb_grpc.RecognizerServiceStub(channel)
-        for digit, sample in enumerate(SAMPLES):
-            response = await stub.Recognize(_request(sample), timeout=CALL_SECONDS)
-            if response.predictions[0].digit != digit:
-                outcomes[f"{fuzz.FINDING}{digit} is not recognized at the end"] += 1
+            if (version - 1) % max(1, count // 10) == 0:
+                memory_bytes = server.process.memory_info().rss
+                before_bytes = before_bytes or memory_bytes
+                print(f"{version - 1:,} models, memory {memory_bytes / 1e6:.0f} MB", flush=True)
+        outcomes += await _final_outcomes(server, channel, models_dir / str(count + 2))
     for reason, number in reasons.most_common():
         print(f"  {number:>9,}  rejected: {reason}")
     print(f"  longest call {calls.max_seconds * 1000:.0f} ms")
-    after_bytes = server.process.memory_info().rss
+    after_bytes = server.process.memory_info().rss if _is_running(server) else 0
     return fuzz.report("models", count, outcomes + calls.outcomes, before_bytes, after_bytes)
+
+
+async def _final_outcomes(
+    server: ServerProcess, channel: grpc.aio.Channel, folder: Path
+) -> Counter[str]:
+    """Return what becomes of an intact version, and of ten digits that it has to recognize."""
+    if not _is_running(server):
+        return Counter([f"{fuzz.FINDING}the server has ended"])
+    shutil.copytree(SHIPPED, folder)
+    dataclasses.replace(models.Manifest.read(SHIPPED), version=folder.name).write(folder)
+    outcomes = Counter([f"intact {await _decide(server, channel, int(folder.name))}"])
+    stub: Any = pb_grpc.RecognizerServiceStub(channel)
+    for digit, sample in enumerate(SAMPLES):
+        response = await stub.Recognize(_request(sample), timeout=CALL_SECONDS)
+        if response.predictions[0].digit != digit:
+            outcomes[f"{fuzz.FINDING}{digit} is not recognized at the end"] += 1
+    return outcomes
+
+
+def _is_running(server: ServerProcess) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(server.process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 async def _decide(server: ServerProcess, channel: grpc.aio.Channel, version: int) -> str:
@@ -218,7 +237,7 @@ async def _decide(server: ServerProcess, channel: grpc.aio.Channel, version: int
     health: Any = health_pb2_grpc.HealthStub(channel)
     server.process.send_signal(signal.SIGHUP)
     deadline = time.monotonic() + DECISION_SECONDS
-    while time.monotonic() < deadline and server.process.is_running():
+    while time.monotonic() < deadline and _is_running(server):
         with contextlib.suppress(grpc.aio.AioRpcError):
             response = await health.List(health_pb2.HealthListRequest(), timeout=CALL_SECONDS)
             status = response.statuses.get(f"model/{version}")
