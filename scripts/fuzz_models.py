@@ -45,7 +45,7 @@ from scripts.server_process import ServerProcess, server_process
 
 DECISION_SECONDS = 120.0
 CALL_SECONDS = 60.0
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.05
 SHIPPED = SHIPPED_MODELS / str(models.versions(SHIPPED_MODELS)[0])
 SAMPLES = [Path(f"samples/{digit}/marker.png").read_bytes() for digit in range(10)]
 
