@@ -1,6 +1,6 @@
 """Give a server broken models, and check that it keeps serving.
 
-    python -m scripts.fuzz_models [--models 5000] [--precision float32] [--seed 1]
+    python -m scripts.fuzz_models [--models 5000] [--minutes 60] [--precision float32] [--seed 1]
 
 Each is a new version in the models folder, one at a time: mutated model files with matching
 checksums, mutated manifests, and FIFOs, links and folders in place of files. Calls go to the server
@@ -8,7 +8,7 @@ all the time.
 
 Findings are: a call that fails, a version that is neither served nor rejected within two minutes,
 a server that ends, and one that does not recognize ten digits with an intact version at the end.
---out keeps the folders of findings. Memory is shown after a tenth of the models and at the end.
+--out keeps the folders of findings. Memory is shown after 50 models and at the end.
 
 Exit status: 0 without findings, 1 with findings.
 """
@@ -46,6 +46,7 @@ from scripts.server_process import ServerProcess, server_process
 DECISION_SECONDS = 120.0
 CALL_SECONDS = 60.0
 POLL_SECONDS = 0.05
+WARM_UP_VERSION = 50  # after it, memory should be flat
 SHIPPED = SHIPPED_MODELS / str(models.versions(SHIPPED_MODELS)[0])
 SAMPLES = [Path(f"samples/{digit}/marker.png").read_bytes() for digit in range(10)]
 
@@ -170,19 +171,18 @@ def _request(sample: bytes) -> pb.RecognizeRequest:
     return pb.RecognizeRequest(image=pb.Image(encoded=sample))
 
 
-async def fuzz_models(
-    server: ServerProcess, models_dir: Path, count: int, precision: str, seed: int, out: Path
-) -> int:
+async def fuzz_models(server: ServerProcess, models_dir: Path, parsed: argparse.Namespace) -> int:
     """Add broken versions to the folder of a server, and return the number of findings."""
-    rng = random.Random(seed)
+    rng = random.Random(parsed.seed)
+    end = time.monotonic() + 60 * parsed.minutes
     outcomes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     calls = Calls()
     before_bytes = served = 0
     async with grpc.aio.insecure_channel(server.address) as channel, calls.running(channel):
-        for version in range(2, count + 2):
+        for version in range(2, parsed.models + 2):
             folder = models_dir / str(version)
-            kind = write_version(folder, precision, rng)
+            kind = write_version(folder, parsed.precision, rng)
             decision = await _decide(server, channel, version)
             outcomes[f"{kind} {decision}"] += 1
             if decision == "served":
@@ -193,20 +193,18 @@ async def fuzz_models(
                     reason = await asyncio.to_thread(_reason, server, version)
                     reasons[_kind_of_reason(reason)] += 1
                 elif kind == "model":
-                    shutil.copytree(folder, out / f"{seed}-{version}")
+                    shutil.copytree(folder, parsed.out / f"{parsed.seed}-{version}")
                 shutil.rmtree(folder)
-            if not _is_running(server):
+            if not _is_running(server) or time.monotonic() > end:
                 break
-            if (version - 1) % max(1, count // 10) == 0:
-                memory_bytes = server.process.memory_info().rss
-                before_bytes = before_bytes or memory_bytes
-                print(f"{version - 1:,} models, memory {memory_bytes / 1e6:.0f} MB", flush=True)
-        outcomes += await _final_outcomes(server, channel, models_dir / str(count + 2))
+            if version == WARM_UP_VERSION:
+                before_bytes = server.process.memory_info().rss
+        outcomes += await _final_outcomes(server, channel, models_dir / str(version + 1))
     for reason, number in reasons.most_common():
         print(f"  {number:>9,}  rejected: {reason}")
     print(f"  longest call {calls.max_seconds * 1000:.0f} ms")
     after_bytes = server.process.memory_info().rss if _is_running(server) else 0
-    return fuzz.report("models", count, outcomes + calls.outcomes, before_bytes, after_bytes)
+    return fuzz.report("models", version - 1, outcomes + calls.outcomes, before_bytes, after_bytes)
 
 
 async def _final_outcomes(
@@ -266,6 +264,7 @@ def main() -> int:
         prog="python -m scripts.fuzz_models", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--models", type=int, default=5000, help="default: %(default)s")
+    parser.add_argument("--minutes", type=float, default=600, help="longest run")
     parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0])
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
     parser.add_argument(
@@ -283,11 +282,7 @@ def main() -> int:
         dataclasses.replace(models.Manifest.read(SHIPPED), version="1").write(models_dir / "1")
         flags = ("--models-dir", str(models_dir), "--poll-seconds", "0", "--admin-port", "0")
         with server_process(*flags, "--precision", parsed.precision) as server:
-            findings = asyncio.run(
-                fuzz_models(
-                    server, models_dir, parsed.models, parsed.precision, parsed.seed, parsed.out
-                )
-            )
+            findings = asyncio.run(fuzz_models(server, models_dir, parsed))
     result = f"findings are in {parsed.out}" if findings else "nothing found"
     print(f"{time.monotonic() - start:.0f} s; {result}")
     return int(findings > 0)
