@@ -25,6 +25,8 @@ class ServerProcess(NamedTuple):
     process: psutil.Process
     ready_seconds: float
     """Time from the start of the process until it reported that it is ready."""
+    admin_address: str | None = None
+    """``host:port`` of the admin port, if there is one."""
 
 
 @contextlib.contextmanager
@@ -58,8 +60,13 @@ def server_process(
                 log.seek(0)
                 tail = "".join(log.readlines()[-LOG_TAIL_LINES:])
                 raise RuntimeError(f"the server did not start:\n{tail}")
-            address = json.loads(ready_line)["address"]
-            yield ServerProcess(address, psutil.Process(process.pid), ready_seconds)
+            ready = json.loads(ready_line)
+            yield ServerProcess(
+                ready["address"],
+                psutil.Process(process.pid),
+                ready_seconds,
+                ready.get("admin_address"),
+            )
         finally:
             process.terminate()
 

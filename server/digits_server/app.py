@@ -39,10 +39,9 @@ from .ops.logs import log_ready
 from .ops.metrics import Metrics
 from .ops.parent_process import ParentProcess
 from .ops.port_mux import LOOPBACK
-from .ops.process_memory import return_large_blocks
 from .ops.shutdown import handle_signals, longest_shutdown_seconds
 from .preprocessing.decode import ImageLimits
-from .settings import Settings
+from .settings import SHIPPED_MODELS, Settings
 
 if TYPE_CHECKING:
     from .ops.telemetry import Telemetry
@@ -161,7 +160,6 @@ async def running(
     # OpenCV's own threads would double the CPU time of a small image, make none faster, and
     # exceed ``--threads``.
     cv2.setNumThreads(1)
-    return_large_blocks()
     limits = ServiceLimits(
         ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
         settings.max_batch_images,
@@ -280,6 +278,20 @@ def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool 
     return 0
 
 
+async def _first_model(
+    watcher: models.ModelWatcher, stopping: asyncio.Event
+) -> models.LoadedModel | None:
+    """Return the first model to serve; None if the server is asked to stop before."""
+    loading = asyncio.create_task(watcher.load_first())
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait((loading, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not loading.done():
+        loading.cancel()
+        return None
+    return loading.result()
+
+
 async def _serve(settings: Settings, parent: ParentProcess | None, *, is_worker: bool) -> None:
     stopping, reloading = asyncio.Event(), asyncio.Event()
     handle_signals(
@@ -297,8 +309,12 @@ async def _serve(settings: Settings, parent: ParentProcess | None, *, is_worker:
         settings.threads,
         metrics,
         settings.precision,
+        # The shipped model is as trusted as the program, whose start it would delay by 0.3 s.
+        uses_sandbox=settings.models_dir != SHIPPED_MODELS,
     )
-    model = await watcher.load_first()
+    model = await _first_model(watcher, stopping)
+    if model is None:
+        return
     # What was imported stays until the end. To look for garbage in it takes tens of milliseconds.
     gc.collect()
     gc.freeze()

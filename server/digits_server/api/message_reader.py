@@ -1,7 +1,7 @@
 """Reading the messages of calls, within a limit on the memory that they take together.
 
 gRPC reports neither the size of a message nor how much of it has arrived. Until a message is read,
-flow control keeps all but its first 64 KB at the caller. While messages are read, the memory of the
+flow control keeps all but its first 256 KB at the caller. While messages are read, the memory of the
 process shows how much has arrived. Once it exceeds the limit, calls whose messages are slow to
 arrive are ended, which frees what they have sent.
 """
@@ -29,7 +29,7 @@ CHECK_SECONDS: Final = 0.02
 SLOW_SECONDS: Final = 0.02
 # So many messages that are not known to be slow are read at a time; more wait for these. If the
 # event loop is held up, no more than these arrive meanwhile.
-FRESH_COUNT: Final = 8
+FRESH_COUNT: Final = 4
 # So many slow messages may go on when the memory is used up, the oldest: at least they complete.
 KEPT_COUNT: Final = 4
 _RETRY_SECONDS: Final = 1.0

@@ -21,6 +21,8 @@ _KEEPALIVE_SECONDS: Final = 60
 _HANDSHAKE_SECONDS: Final = 10
 # One core at three times its capacity accepts so many calls in a third of a second.
 MAX_PENDING_CALLS: Final = 256
+# A batch of 256 small images is not much larger.
+_UNREAD_BYTES: Final = 2**18
 _READ_CHUNK_BYTES: Final = 2**16
 _KEEPALIVE_TIMEOUT_SECONDS: Final = 20
 
@@ -78,9 +80,10 @@ def _options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
             "grpc.server_max_unrequested_time_in_server",
             max(1, math.ceil(2 * settings.max_wait_seconds)),
         ),
-        # Until a message is read, at most 64 KB of it are accepted. Probes of the bandwidth would
-        # raise that to megabytes; a message that is being read gets all the room that it needs.
+        # Until a message is read, so much of it is accepted. Probes of the bandwidth would raise
+        # that to megabytes. A message that is being read gets all the room that it needs.
         ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", _UNREAD_BYTES),
         # By default each connection may keep 4 MB ready.
         ("grpc.experimental.tcp_max_read_chunk_size", _READ_CHUNK_BYTES),
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_SECONDS * _MS_PER_SECOND),

@@ -51,7 +51,7 @@ class LiteRtEngine:
             self._interpreters = {
                 size: _interpreter(content, threads, size) for size in sorted(BATCH_SIZES)
             }
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, IndexError) as error:  # IndexError: it has no input
             raise ModelError("it is not a LiteRT model of (N, 28, 28, 1)") from error
         # Views of the tensors, because LiteRT's own accessors copy.
         self._inputs = {

@@ -3,11 +3,14 @@
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
 from digits_server.errors import ModelError
+
+from .files import read_file
 
 MANIFEST_FILE: Final = "manifest.json"
 MODEL_FILE: Final = "model.tflite"
@@ -16,6 +19,10 @@ MODEL_FILES: Final = {"float32": MODEL_FILE, "int8": "model.int8.tflite"}
 ACCURACY_METRICS: Final = {"float32": "mnist_test_accuracy", "int8": "int8_mnist_test_accuracy"}
 """The metric with each file's accuracy on MNIST's test set."""
 LABELS: Final = tuple("0123456789")
+# Far above what a network for digits needs: the shipped files take 2 kB, 0.5 MB and 0.1 MB.
+MAX_MANIFEST_BYTES: Final = 2**18
+MAX_FILE_BYTES: Final = 2**24
+MAX_FILE_COUNT: Final = 16
 
 
 @dataclass(frozen=True)
@@ -54,14 +61,18 @@ class Manifest:
         """Read and check a folder's manifest, and its files against their checksums.
 
         Raises:
-            ModelError: The manifest is missing, is not JSON, or has unknown or missing fields
-                or a value out of range; or a file is missing or altered.
+            ModelError: The folder is a link; or the manifest is missing, is not JSON, or has
+                unknown or missing fields or a value out of range; or a file is missing,
+                altered, or not a regular file of at most ``MAX_FILE_BYTES``.
         """
+        if folder.is_symlink():
+            raise ModelError(f"{folder} is a link; copy the folder in its place")
+        content = read_file(folder / MANIFEST_FILE, MAX_MANIFEST_BYTES)
         try:
-            values = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
+            values = json.loads(content)
             manifest = cls(**(values | {"labels": tuple(values["labels"])}))
             manifest._check_values(folder.name)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except Exception as error:  # JSON alone raises ValueError, RecursionError, MemoryError
             raise ModelError(
                 f"{folder / MANIFEST_FILE} is not a valid manifest: {error}"
             ) from error
@@ -73,12 +84,9 @@ class Manifest:
         """Return the content of one of the folder's files.
 
         Raises:
-            ModelError: The file is missing or altered.
+            ModelError: The file is missing, altered, too large, or not a regular file.
         """
-        try:
-            content = (folder / name).read_bytes()
-        except OSError as error:
-            raise ModelError(f"{folder / name} cannot be read: {error.strerror}") from error
+        content = read_file(folder / name, MAX_FILE_BYTES)
         if hashlib.sha256(content).hexdigest() != self.files[name]:
             raise ModelError(f"{folder / name} does not match the checksum in its manifest")
         return content
@@ -93,13 +101,18 @@ class Manifest:
             raise ValueError(f"version {self.version!r} does not match the folder {folder_name!r}")
         if self.labels != LABELS:
             raise ValueError(f"labels are {self.labels}, not the ten digits")
-        if not self.temperature > 0:
-            raise ValueError(f"temperature {self.temperature} is not above 0")
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError(f"temperature {self.temperature} is not a finite number above 0")
         if not 0 <= self.rejection_threshold <= 1:
             raise ValueError(f"rejection_threshold {self.rejection_threshold} is not in 0..1")
         for name in ("metrics", "files"):  # a list would fail only when it is used
             if not isinstance(getattr(self, name), dict):
                 raise TypeError(f"{name} is not an object")
+        if len(self.files) > MAX_FILE_COUNT:
+            raise ValueError(f"files has more than {MAX_FILE_COUNT} entries")
+        for name in self.files:
+            if not _is_file_name(name):
+                raise ValueError(f"{name!r} in files is not the name of a file in the folder")
         if MODEL_FILE not in self.files:
             raise ValueError(f"files has no {MODEL_FILE}")
         for precision, metric in ACCURACY_METRICS.items():
@@ -109,6 +122,11 @@ class Manifest:
                 raise ValueError(f"metrics has no {metric}")
             if not 0 <= self.metrics[metric] <= 1:
                 raise ValueError(f"{metric} is not in 0..1")
+
+
+def _is_file_name(name: str) -> bool:
+    """Return whether a name stands for a file directly in a folder, and can be printed."""
+    return name.isprintable() and "/" not in name and name not in ("", ".", "..")
 
 
 def sha256(path: Path) -> str:

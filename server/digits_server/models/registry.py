@@ -1,9 +1,11 @@
 """Finding model folders, and loading one only if it is complete and fit to serve."""
 
 import logging
+import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
@@ -24,6 +26,73 @@ SELF_TEST_PASS_COUNT: Final = 5
 _SELF_TEST_LIMITS: Final = ImageLimits(max_bytes=2**20, max_pixels=2**20)
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A version that has been read and checked against its checksums, but not run."""
+
+    path: Path
+    """The file of the model, for messages."""
+    manifest: Manifest
+    precision: str
+    """A key of ``MODEL_FILES``."""
+    content: bytes
+    """Content of the model's file. What is tested is what is served, even if the file changes."""
+
+    @classmethod
+    def read(cls, folder: Path, precision: str) -> Self:
+        """Read a folder: check its files and the frame recipe.
+
+        Args:
+            folder: Folder of one version.
+            precision: A key of ``MODEL_FILES``: which of the model's files to read.
+
+        Raises:
+            ModelError: The folder is incomplete, altered or too large, has no file for the
+                precision, or was made for another frame recipe.
+        """
+        manifest = Manifest.read(folder)
+        if manifest.frame_recipe != FRAME_RECIPE:
+            raise ModelError(
+                f"{folder} was trained with the frame recipe {manifest.frame_recipe!r}; "
+                f"this server uses {FRAME_RECIPE!r}"
+            )
+        file = MODEL_FILES[precision]
+        if file not in manifest.files:
+            raise ModelError(f"{folder} has no {file}, so it cannot be served in {precision}")
+        return cls(folder / file, manifest, precision, manifest.read_file(folder, file))
+
+    def load(self, cores: int) -> LoadedModel:
+        """Load the model: run every batch size once, and self-test.
+
+        Args:
+            cores: Number of threads that may call the model at the same time, each with an
+                engine.
+
+        Raises:
+            ModelError: The file is not a LiteRT model of the right shapes, or fails the
+                self-test.
+        """
+        start = time.perf_counter()
+        try:
+            engines = tested_engines(self.content, self.manifest.temperature, cores)
+        except ModelError as error:
+            raise self.error(str(error)) from error
+        logger.info(
+            "model %s (%s) loaded and self-tested in %.0f ms; first call of each batch size: %s",
+            self.manifest.version,
+            self.precision,
+            (time.perf_counter() - start) * 1000,
+            ", ".join(
+                f"{size}: {s * 1000:.1f} ms" for size, s in engines[0].warm_up_seconds.items()
+            ),
+        )
+        return LoadedModel(self.manifest, engines, self.precision)
+
+    def error(self, reason: str) -> ModelError:
+        """Return the error for a model that cannot be served."""
+        return ModelError(f"{self.path} cannot be served: {reason}")
+
+
 def versions(models_dir: Path) -> list[int]:
     """Return the versions in a models folder, highest first.
 
@@ -31,14 +100,15 @@ def versions(models_dir: Path) -> list[int]:
         ModelError: The folder cannot be read.
     """
     try:
-        names = [path.name for path in models_dir.iterdir() if path.is_dir()]
+        with os.scandir(models_dir) as entries:
+            names = [entry.name for entry in entries if _is_version(entry.name) and entry.is_dir()]
     except OSError as error:
         raise ModelError(f"{models_dir} cannot be read: {error.strerror}") from error
-    return sorted((int(name) for name in names if _is_version(name)), reverse=True)
+    return sorted(map(int, names), reverse=True)
 
 
 def load_folder(folder: Path, cores: int = 1, precision: str = "float32") -> LoadedModel:
-    """Load a model folder: check files and frame recipe, warm up every batch size, self-test.
+    """Load a model folder in this process, which a malformed model can end.
 
     Args:
         folder: Folder of one version.
@@ -46,35 +116,25 @@ def load_folder(folder: Path, cores: int = 1, precision: str = "float32") -> Loa
         precision: A key of ``MODEL_FILES``: which of the model's files to load.
 
     Raises:
-        ModelError: The folder is incomplete or altered, has no file for the precision, was made
-            for another frame recipe, is not a LiteRT model of the right shapes, or fails the
-            self-test.
+        ModelError: The folder cannot be served.
     """
-    manifest = Manifest.read(folder)
-    if manifest.frame_recipe != FRAME_RECIPE:
-        raise ModelError(
-            f"{folder} was trained with the frame recipe {manifest.frame_recipe!r}; "
-            f"this server uses {FRAME_RECIPE!r}"
-        )
-    file = MODEL_FILES[precision]
-    if file not in manifest.files:
-        raise ModelError(f"{folder} has no {file}, so it cannot be served in {precision}")
-    start = time.perf_counter()
-    # The bytes that are checked are the bytes that are loaded, even if the file changes meanwhile.
-    content = manifest.read_file(folder, file)
+    return Candidate.read(folder, precision).load(cores)
+
+
+def tested_engines(content: bytes, temperature: float, count: int) -> tuple[LiteRtEngine, ...]:
+    """Return engines of a model that passes the self-test.
+
+    Raises:
+        ModelError: The model cannot be run, or fails the self-test.
+    """
     try:
-        engines = tuple(LiteRtEngine(content, 1, manifest.temperature) for _ in range(cores))
+        engines = tuple(LiteRtEngine(content, 1, temperature) for _ in range(count))
         _self_test(engines[0])
-    except ModelError as error:
-        raise ModelError(f"{folder / file} cannot be served: {error}") from error
-    logger.info(
-        "model %s (%s) loaded and self-tested in %.0f ms; first call of each batch size: %s",
-        manifest.version,
-        precision,
-        (time.perf_counter() - start) * 1000,
-        ", ".join(f"{size}: {s * 1000:.1f} ms" for size, s in engines[0].warm_up_seconds.items()),
-    )
-    return LoadedModel(manifest, engines, precision)
+    except ModelError:
+        raise
+    except Exception as error:  # LiteRT raises RuntimeError, ValueError, MemoryError and others
+        raise ModelError(f"it cannot be run: {type(error).__name__}: {error}") from error
+    return engines
 
 
 def _self_test(engine: Engine) -> None:
@@ -83,7 +143,10 @@ def _self_test(engine: Engine) -> None:
         normalize(decode((SELF_TEST_IMAGES / f"{digit}.png").read_bytes(), _SELF_TEST_LIMITS))
         for digit in range(10)
     ]
-    digits = engine.predict(np.stack(frames))[:, :DIGIT_COUNT].argmax(axis=1)
+    probs = engine.predict(np.stack(frames))
+    if not ((probs >= 0).all() and np.allclose(probs.sum(axis=1), 1, atol=0.01)):
+        raise ModelError("its output is not ten or eleven probabilities")
+    digits = probs[:, :DIGIT_COUNT].argmax(axis=1)
     correct_count = int((digits == np.arange(10)).sum())
     if correct_count < SELF_TEST_PASS_COUNT:
         raise ModelError(f"it recognizes only {correct_count} of the 10 self-test images")

@@ -2,32 +2,45 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from digits_server.errors import ModelError
-from digits_server.ops.metrics import Metrics
 
 from .loaded import LoadedModel
-from .registry import load_folder, versions
+from .registry import Candidate, versions
+from .sandbox import run_in_sandbox
+
+if TYPE_CHECKING:
+    # Each child process imports this module, and prometheus_client takes 0.07 s.
+    from digits_server.ops.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-# Name, size and modification time of each file in a folder. A different signature means that the
-# folder has changed, for example because the rest of a copy has arrived.
-_Signature = tuple[tuple[str, int, int], ...]
+_MAX_REASON_LENGTH: Final = 500
+_MAX_LISTED: Final = 5
+_MAX_FOLDER_ENTRIES: Final = 64
+
+# Name, size, modification and change time of each file in a folder. A different signature means
+# that the folder has changed, for example because the rest of a copy has arrived.
+_Signature = tuple[tuple[str, int, int, int], ...]
 
 
 class ModelWatcher:
     """Keeps the best version in a models folder loaded.
 
     The best version is the highest that can be served, or the pinned one. A version is loaded,
-    warmed up and self-tested while the served one stays in use, and replaces it only if it is
-    good. A rejected version is not loaded again until its folder changes. If the folder of the
-    served version is removed, the best remaining version replaces it.
+    warmed up and self-tested while the served one stays in use, first in a child process and
+    then in this one, and replaces the served one only if it is good. A rejected version is not
+    loaded again until its folder changes. If the folder of the served version is removed, the
+    best remaining version replaces it.
 
-    Not thread-safe: call it from the event loop only. Models are loaded in a thread.
+    Not thread-safe: call it from the event loop only. Files are read and models are loaded in a
+    thread.
     """
 
     def __init__(
@@ -35,8 +48,10 @@ class ModelWatcher:
         models_dir: Path,
         pinned_version: int,
         cores: int,
-        metrics: Metrics,
+        metrics: "Metrics",
         precision: str = "float32",
+        *,
+        uses_sandbox: bool = True,
     ) -> None:
         """Create a watcher that has loaded nothing yet.
 
@@ -46,14 +61,16 @@ class ModelWatcher:
             cores: Number of threads that may call a model at the same time.
             metrics: Metrics in which loads and rejected versions are counted.
             precision: A key of ``MODEL_FILES``. A version without that file is rejected.
+            uses_sandbox: Whether a version is first loaded in a child process.
         """
         self._models_dir = models_dir
         self._pinned_version = pinned_version
         self._cores = cores
         self._metrics = metrics
         self._precision = precision
+        self._uses_sandbox = uses_sandbox
         self._served: LoadedModel | None = None
-        self._rejected: dict[int, tuple[_Signature, str]] = {}
+        self._rejected: dict[int, tuple[_Signature | None, str]] = {}
         self._check_lock = asyncio.Lock()
         self._last_problem = ""
 
@@ -85,8 +102,9 @@ class ModelWatcher:
         async with self._check_lock:
             if retry_rejected:
                 self._rejected.clear()
-            better = await asyncio.to_thread(self._load_better)
+            better = await self._load_better()
             self._metrics.rejected_models.set(len(self._rejected))
+            self._metrics.model_missing.set(bool(self._last_problem))
             if better is not None:
                 self._served = better
             return better
@@ -116,11 +134,9 @@ class ModelWatcher:
             except Exception:
                 logger.exception("checking %s for models failed", self._models_dir)
 
-    # The methods below run in a thread, one at a time.
-
-    def _load_better(self) -> LoadedModel | None:
+    async def _load_better(self) -> LoadedModel | None:
         try:
-            found = versions(self._models_dir)
+            found = await asyncio.to_thread(versions, self._models_dir)
         except ModelError as error:
             self._report_problem(str(error))
             return None
@@ -132,12 +148,13 @@ class ModelWatcher:
             if self._served is not None and self._served.manifest.version == str(version):
                 self._last_problem = ""
                 return None
-            model = self._load(version)
+            model = await self._load(version)
             if model is not None:
                 self._last_problem = ""
                 return model
         if self._rejected:
-            self._report_problem("; ".join(reason for _, reason in self._rejected.values()))
+            reasons = [reason for _, reason in self._rejected.values()]
+            self._report_problem("; ".join(reasons[:_MAX_LISTED]))
         elif not found:
             self._report_problem(
                 f"{self._models_dir} contains no models: "
@@ -146,21 +163,33 @@ class ModelWatcher:
         else:
             self._report_problem(
                 f"{self._models_dir} has no version {self._pinned_version}; "
-                f"it has {', '.join(map(str, found))}"
+                f"it has {', '.join(map(str, found[:_MAX_LISTED]))}"
             )
         return None
 
-    def _load(self, version: int) -> LoadedModel | None:
+    async def _load(self, version: int) -> LoadedModel | None:
         folder = self._models_dir / str(version)
-        signature = _signature(folder)
-        if version in self._rejected and self._rejected[version][0] == signature:
+        signature = await asyncio.to_thread(_signature, folder)
+        last_signature, last_reason = self._rejected.get(version, (None, ""))
+        if signature == last_signature:
             return None
         try:
-            model = load_folder(folder, self._cores, self._precision)
-        except ModelError as error:
-            self._rejected[version] = (signature, str(error))
+            if len(signature) > _MAX_FOLDER_ENTRIES:
+                raise ModelError(f"{folder} has more than {_MAX_FOLDER_ENTRIES} entries")
+            candidate = await asyncio.to_thread(Candidate.read, folder, self._precision)
+            if self._uses_sandbox:
+                await run_in_sandbox(candidate)
+            model = await asyncio.to_thread(candidate.load, self._cores)
+        except Exception as error:  # noqa: BLE001 - lower versions may be good
+            reason = str(error)[:_MAX_REASON_LENGTH]
+            if isinstance(error, ModelError):
+                self._rejected[version] = (signature, reason)
+            else:  # for example, no process can be started; the next check may succeed
+                reason = f"{folder} cannot be loaded now: {type(error).__name__}: {reason}"
+                self._rejected[version] = (None, reason)
             self._metrics.model_loads.labels("rejected").inc()
-            logger.warning("model %d is rejected: %s", version, error)
+            if reason != last_reason:
+                logger.warning("model %d is rejected: %s", version, reason)
             return None
         self._rejected.pop(version, None)
         self._metrics.model_loads.labels("loaded").inc()
@@ -178,8 +207,14 @@ class ModelWatcher:
 
 def _signature(folder: Path) -> _Signature:
     try:
-        files = sorted(folder.iterdir())
-        stats = [(file.name, file.stat()) for file in files]
+        with os.scandir(folder) as entries:
+            # One more than allowed, which is enough to reject the folder.
+            files = [
+                (entry.name, entry.stat(follow_symlinks=False))
+                for entry in itertools.islice(entries, _MAX_FOLDER_ENTRIES + 1)
+            ]
     except OSError:  # the folder is being removed or renamed
         return ()
-    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+    return tuple(
+        sorted((name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in files)
+    )

@@ -138,6 +138,11 @@ class Metrics:
             "Versions in the models folder that cannot be served.",
             registry=self.registry,
         )
+        self.model_missing = Gauge(
+            "digits_served_model_missing",
+            "1 while the models folder does not have the served version, else 0.",
+            registry=self.registry,
+        )
         self.ready = Gauge(
             "digits_ready", "1 while the server reports SERVING, else 0.", registry=self.registry
         )

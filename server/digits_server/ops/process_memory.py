@@ -7,10 +7,6 @@ from typing import Final
 
 _STATISTICS: Final = Path("/proc/self/statm")
 _RESIDENT: Final = 1
-# Buffers of messages are larger. glibc returns blocks of this size as soon as they are freed, and
-# by default lets its limit grow to 32 MB.
-_MMAP_THRESHOLD_BYTES: Final = 2**20
-_M_MMAP_THRESHOLD: Final = -3
 
 
 def resident_bytes() -> int:
@@ -20,13 +16,6 @@ def resident_bytes() -> int:
     except OSError:
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def return_large_blocks() -> None:
-    """Let the allocator return large blocks of memory at once, where it is glibc's."""
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
 
 
 def return_free_memory() -> None:

@@ -1,6 +1,8 @@
 import asyncio
 import dataclasses
 import json
+import math
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -173,6 +175,8 @@ def test_an_invalid_manifest_is_rejected(folder: Path) -> None:
         {"version": "8000"},
         {"labels": ("a", "b")},
         {"temperature": 0},
+        {"temperature": math.inf},
+        {"temperature": 10**400},
         {"rejection_threshold": 1.5},
         {"metrics": {}},
         {"metrics": ["mnist_test_accuracy"]},
@@ -190,6 +194,73 @@ def test_a_manifest_with_an_invalid_value_is_rejected(
     rewrite_manifest(folder, **changes)
     with pytest.raises(ModelError, match="is not a valid manifest"):
         models.load_folder(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["../4/model.tflite", "/etc/hostname", "..", ".", "", "a\0b", "a/b", "a\nb", "\ud800"]
+)
+def test_a_name_that_leads_out_of_the_folder_is_rejected(folder: Path, name: str) -> None:
+    rewrite_manifest_text(folder, lambda values: values["files"].update({name: "0" * 64}))
+    with pytest.raises(ModelError, match="is not the name of a file in the folder"):
+        models.load_folder(folder)
+
+
+def test_a_manifest_with_many_files_is_rejected(folder: Path) -> None:
+    names = {str(number): "0" * 64 for number in range(15)}
+    rewrite_manifest_text(folder, lambda values: values["files"].update(names))
+    with pytest.raises(ModelError, match="files has more than 16 entries"):
+        models.load_folder(folder)
+
+
+@pytest.mark.parametrize("depth", [500, 100_000])
+def test_a_deep_manifest_is_rejected(folder: Path, depth: int) -> None:
+    (folder / models.MANIFEST_FILE).write_text("[" * depth + "]" * depth)
+    with pytest.raises(ModelError, match="is not a valid manifest"):
+        models.load_folder(folder)
+
+
+@pytest.mark.parametrize("name", [models.MANIFEST_FILE, models.MODEL_FILE])
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("FIFO", "is not a regular file"),
+        ("folder", "cannot be read: Is a directory"),
+        ("link to a FIFO", "is a link"),
+        ("link out of the folder", "is a link"),
+        ("broken link", "is a link"),
+        ("huge file", "is larger than"),
+    ],
+)
+def test_only_regular_files_of_the_folder_are_read(
+    folder: Path, name: str, kind: str, reason: str
+) -> None:
+    path, moved, fifo = folder / name, folder.parent / "moved", folder.parent / "fifo"
+    path.replace(moved)
+    os.mkfifo(fifo)
+    match kind:
+        case "FIFO":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "link to a FIFO":
+            path.symlink_to(fifo)
+        case "link out of the folder":
+            path.symlink_to(moved)
+        case "broken link":
+            path.symlink_to("nowhere")
+        case "huge file":
+            with path.open("wb") as file:
+                file.truncate(2**40)  # takes no space
+    with pytest.raises(ModelError, match=f"{path} {reason}"):
+        models.load_folder(folder)
+
+
+def test_a_link_to_a_version_is_rejected(folder: Path) -> None:
+    link = folder.parent / "links" / folder.name
+    link.parent.mkdir()
+    link.symlink_to(folder)
+    with pytest.raises(ModelError, match=f"{link} is a link"):
+        models.load_folder(link)
 
 
 def test_a_model_for_another_frame_recipe_is_rejected(folder: Path) -> None:
@@ -215,6 +286,30 @@ def rewrite_manifest_text(folder: Path, change: Callable[[dict[str, Any]], objec
     values = json.loads((folder / models.MANIFEST_FILE).read_text())
     change(values)
     (folder / models.MANIFEST_FILE).write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize("value", [np.nan, -1, 0.5, 2])
+def test_a_model_whose_output_is_not_probabilities_is_rejected(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    def logits(_: LiteRtEngine, frames: np.ndarray) -> np.ndarray:
+        return np.full((len(frames), 10), value, np.float32)
+
+    monkeypatch.setattr(LiteRtEngine, "predict", logits)
+    with pytest.raises(ModelError, match="its output is not ten or eleven probabilities"):
+        models.load_folder(folder)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError, RecursionError, OverflowError])
+def test_an_error_of_the_first_call_is_a_rejection(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fail(*_: object) -> np.ndarray:
+        raise error("broken")
+
+    monkeypatch.setattr(LiteRtEngine, "predict", fail)
+    with pytest.raises(ModelError, match=f"it cannot be run: {error.__name__}: broken"):
+        models.load_folder(folder)
 
 
 def test_a_model_that_fails_the_self_test_is_rejected(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from digits_server import models
 from digits_server.errors import ModelError
 from digits_server.models import ModelWatcher
+from digits_server.models import watcher as watcher_module
 from digits_server.ops.metrics import Metrics
 from digits_server.settings import SHIPPED_MODELS
 
@@ -129,6 +131,64 @@ async def test_a_bad_version_is_skipped_at_the_start(
     assert "cannot be read" in watcher.rejected["6"]
 
 
+async def test_nothing_in_the_folder_hides_a_good_version(
+    watcher: ModelWatcher, add_model: AddModel, models_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_model(5)
+    for version in (6, 7, 8, 9):
+        add_model(version)
+    (models_dir / "6" / models.MODEL_FILE).unlink()
+    os.mkfifo(models_dir / "6" / models.MODEL_FILE)
+    (models_dir / "7" / models.MANIFEST_FILE).write_text("[" * 100_000)
+    (models_dir / "8").rename(models_dir / "moved")
+    (models_dir / "8").symlink_to(models_dir / "moved")
+    for number in range(100):
+        (models_dir / "9" / str(number)).touch()
+    os.mkfifo(models_dir / "10")
+    for _ in range(2):
+        model = await watcher.check()
+    assert model is None
+    assert watcher.rejected.keys() == {"6", "7", "8", "9"}
+    assert "is not a regular file" in watcher.rejected["6"]
+    assert "is not a valid manifest" in watcher.rejected["7"]
+    assert "is a link" in watcher.rejected["8"]
+    assert "has more than 64 entries" in watcher.rejected["9"]
+    assert len([record for record in caplog.records if "is rejected" in record.message]) == 4
+    for version in (6, 7, 9):
+        shutil.rmtree(models_dir / str(version))
+    (models_dir / "8").unlink()
+    assert await check(watcher) is None  # version 5 has been served from the first check
+
+
+async def test_a_version_that_cannot_be_loaded_now_is_loaded_later(
+    watcher: ModelWatcher,
+    add_model: AddModel,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail(_: object) -> None:
+        raise BlockingIOError("too many processes")
+
+    add_model(5)
+    await watcher.load_first()
+    add_model(6)
+    with monkeypatch.context() as context:
+        context.setattr(watcher_module, "run_in_sandbox", fail)
+        for _ in range(3):
+            assert await check(watcher) is None
+    assert "BlockingIOError: too many processes" in watcher.rejected["6"]
+    assert len([record for record in caplog.records if "is rejected" in record.message]) == 1
+    assert await check(watcher) == "6"
+
+
+async def test_a_long_reason_is_cut(watcher: ModelWatcher, add_model: AddModel) -> None:
+    add_model(5)
+    folder = add_model(6)
+    dataclasses.replace(models.Manifest.read(folder), frame_recipe="x" * 100_000).write(folder)
+    await watcher.load_first()
+    assert len(watcher.rejected["6"]) == 500
+
+
 async def test_a_version_without_a_file_for_the_precision_is_rejected(
     models_dir: Path, add_model: AddModel, metrics: Metrics
 ) -> None:
@@ -170,15 +230,31 @@ async def test_only_the_pinned_version_is_served(
     assert await check(watcher) is None
 
 
-async def test_a_removed_models_folder_is_logged_once_while_the_model_stays_served(
-    watcher: ModelWatcher, add_model: AddModel, models_dir: Path, caplog: pytest.LogCaptureFixture
+async def test_a_removed_models_folder_is_reported_while_the_model_stays_served(
+    watcher: ModelWatcher,
+    add_model: AddModel,
+    models_dir: Path,
+    metrics: Metrics,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    def missing() -> float | None:
+        return metrics.registry.get_sample_value("digits_served_model_missing")
+
     add_model(5)
     await watcher.load_first()
-    shutil.rmtree(models_dir)
+    assert missing() == 0
+    unmounted = f"{models_dir}-unmounted"
+    shutil.move(models_dir, unmounted)
     for _ in range(3):
         assert await check(watcher) is None
+        assert missing() == 1
     assert len([record for record in caplog.records if "from memory" in record.message]) == 1
+    shutil.move(unmounted, models_dir)
+    assert await check(watcher) is None
+    assert missing() == 0
+    shutil.rmtree(models_dir / "5")  # or an empty folder is left where the volume was
+    assert await check(watcher) is None
+    assert missing() == 1
 
 
 async def test_watching_loads_a_better_version_at_once_on_request(
