@@ -147,12 +147,64 @@ def test_an_image_installs_extras_that_exist(stage: str, argument: str) -> None:
     assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
 
 
-def test_the_base_image_is_an_argument_with_a_version() -> None:
+@pytest.mark.parametrize("stage", ["server", "batch"])
+def test_an_image_has_only_what_the_locks_pin(stage: str) -> None:
+    environment = image_environment("build")
+    assert environment["PIP_REQUIRE_HASHES"] == "1"
+    assert environment["PIP_ONLY_BINARY"] == ":all:"
+    assert {"build", f"{stage}-build", "wheel", "describe"} <= set(stages())
+    commands = [rest for name in stages() for kind, rest in stages()[name] if kind == "RUN"]
+    installs = [part for rest in commands for part in re.split("&&|;", rest) if " install " in part]
+    # The project's own wheel is the only package without a lock, and brings no others.
+    own = [command for command in installs if "PIP_REQUIRE_HASHES=0" in command]
+    assert all(re.search(r"--no-deps /wheels/\*\.whl$", command.strip()) for command in own)
+    locked = [command for command in installs if command not in own]
+    assert len(locked) == 4
+    assert all("--requirement" in one and "locks/" in one for one in locked)
+
+
+@pytest.mark.parametrize("stage", ["server", "batch"])
+def test_an_image_contains_its_sboms_and_licenses(stage: str) -> None:
+    assert ("RUN", "sh describe_image.sh /opt/digits /description") in stages()[
+        f"{stage}-description"
+    ]
+    folder = "/usr/share/doc/digits"
+    assert ("COPY", f"--from={stage}-description /description {folder}") in stages()[stage]
+    script = (ROOT / "server" / "describe_image.sh").read_text("utf-8")
+    documented = (ROOT / "docs" / "containers.md").read_text("utf-8")
+    for file in ("sbom-python.cdx.json", "sbom-debian"):
+        assert file in script
+        assert f"{folder}/{file}" in documented
+
+
+def test_the_base_image_is_an_argument_with_an_exact_version() -> None:
     assert next(instructions())[0] == "ARG"
-    assert re.fullmatch(r"BASE=python:3\.\d+-slim-\w+", next(instructions())[1])
+    name, _, base = next(instructions())[1].partition("=")
+    assert name == "BASE"
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base)
     assert [rest.split()[0] for name, rest in instructions() if name == "FROM"].count(
         "${BASE}"
     ) == 2
+    # Compose passes the variable BASE on, so a digest can be given there too.
+    assert all("BASE" in service["build"]["args"] for service in servers().values())
+    documented = (ROOT / "docs" / "containers.md").read_text("utf-8")
+    assert {base} == set(re.findall(r"python:[\d.]+-slim-\w+", documented))
+
+
+def test_every_image_in_documents_and_manifests_has_an_exact_version() -> None:
+    texts = [COMPOSE, DOCKERFILE, *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.y*ml")]
+    images = {
+        image
+        for path in texts
+        for image in re.findall(
+            r"(?:\bimage: |\bFROM (?=[a-z]))([^\s\\]+)", path.read_text("utf-8")
+        )
+        # Your own images have your own tags.
+        if not image.startswith("digits-")
+    }
+    assert len(images) >= 5
+    inexact = {image for image in images if not re.search(r":[a-z-]*v?\d+\.\d+\.\d+", image)}
+    assert not inexact
 
 
 def test_the_build_needs_no_buildkit() -> None:
