@@ -161,11 +161,11 @@ def test_make_installs_only_what_is_locked() -> None:
 def declared_licenses(package: importlib.metadata.Distribution) -> set[str]:
     """Return a package's licenses as pip-licenses reads them."""
     metadata = package.metadata
-    if expression := metadata.get("License-Expression"):
-        return {expression}
+    if expressions := metadata.get_all("License-Expression"):
+        return set(expressions)
     classifiers = [line for line in metadata.get_all("Classifier", []) if line[:7] == "License"]
     names = {line.rpartition(" :: ")[2] for line in classifiers} - {"OSI Approved"}
-    return names or {metadata.get("License") or "UNKNOWN"}
+    return names or set(metadata.get_all("License", ["UNKNOWN"]))
 
 
 def test_licenses_of_packages_in_the_images_are_accepted() -> None:
