@@ -158,6 +158,19 @@ def test_make_installs_only_what_is_locked() -> None:
     assert all(f"locks/{name}.txt" in text for name in set(locks))
 
 
+def test_workflows_use_actions_by_their_commit() -> None:
+    workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    uses = [
+        line.split("uses: ")[1]
+        for path in workflows
+        for line in path.read_text("utf-8").splitlines()
+        if "uses: " in line
+    ]
+    assert uses
+    # The commit, and its version as a comment.
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one) for one in uses)
+
+
 def declared_licenses(package: importlib.metadata.Distribution) -> set[str]:
     """Return a package's licenses as pip-licenses reads them."""
     metadata = package.metadata
