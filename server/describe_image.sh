@@ -11,7 +11,7 @@ PATH=/opt/describe/bin:$PATH
 mkdir -p "$folder/licenses"
 cp LICENSE "$folder"
 
-# Without pip-licenses' default, pip and setuptools would be left out.
+# --with-system: pip and setuptools count too, where they are installed.
 pip-licenses --python "$environment/bin/python3" --with-system --output-file "$folder/licenses.txt"
 cyclonedx-py environment --output-reproducible --pyproject pyproject.toml \
     --output-file "$folder/sbom-python.cdx.json" "$environment/bin/python3"
