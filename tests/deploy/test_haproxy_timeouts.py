@@ -170,8 +170,8 @@ def test_what_does_not_move_ends_and_a_drawing_goes_on(haproxy: str) -> None:
         small = frame(0, 0, 1, started + bytes(10))
         assert b"408 Request Time-out" in received(haproxy, CALL + small)
         large = frame(0, 0, 1, started) + frame(0, 0, 1, bytes(16_000)) * 3
-        # The client's or the server's timeout, by the version.
-        assert re.search(rb"408 Request|504 Gateway", received(haproxy, CALL + large))
+        reset = b"\0\0\x04" + bytes((3, 0)) + struct.pack(">I", 1)  # with a status before 2.9 only
+        assert reset in received(haproxy, CALL + large)
         drawn.put(pb.StreamingRecognizeRequest(sequence=2, image=pb.Image(encoded=SAMPLE)))
         assert next(responses).sequence == 2
         assert watched.is_active()
