@@ -1,5 +1,5 @@
 # On a fresh machine, `make demo` and `make test` are all that is needed.
-# The first target creates the virtual environment; a newer pyproject.toml updates it.
+# The first target creates the virtual environment; newer locks update it.
 
 # The first supported Python found; PYTHON=... names another.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -13,9 +13,12 @@ PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker
 TRITON_VENV := .venv-triton
 # Ray is large, and only one job needs it.
 RAY_VENV := .venv-ray
+# Locking needs no other package, so it also works when the other environments cannot be installed.
+LOCK_VENV := .venv-lock
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit test-deploy check format proto measure-recognition measure-window benchmarks container-test xvfb services clean
+.PHONY: help demo test unit test-deploy check format proto lock lock-check measure-recognition measure-window benchmarks container-test xvfb services clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -45,6 +48,12 @@ format: $(VENV)/.dev ## format the code and apply automatic fixes
 
 proto: $(VENV)/.dev ## generate the committed modules from the protos
 	$(BIN)/python -m scripts.gen_protos
+
+lock: $(LOCK_VENV)/.installed ## renew the locked versions of all dependencies, in locks/
+	$(LOCK_VENV)/bin/python -m scripts.lock --upgrade
+
+lock-check: $(LOCK_VENV)/.installed ## check that locks/ matches pyproject.toml, with the package index
+	$(LOCK_VENV)/bin/python -m scripts.lock --check
 
 measure-recognition: $(VENV)/.dev ## measure accuracy on every available set of images, through the server
 	$(BIN)/python -m benchmarks.end_to_end.recognition
@@ -77,30 +86,41 @@ command -v $(1) >/dev/null || if [ -n "$(2)" ] && [ "$$(id -u)" = 0 ] && command
 endef
 
 clean: ## remove everything that was built here, except trained models
-	rm -rf $(VENV) $(TRITON_VENV) $(RAY_VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(TRITON_VENV) $(RAY_VENV) $(LOCK_VENV) build dist .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is required; name one: make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
-$(VENV)/.server: $(VENV)/bin/python pyproject.toml
+# $(call locked,environment,names of locks): install exactly what they pin, verified by its hashes
+locked = $(1)/bin/python $(PIP_INSTALL) --require-hashes $(2:%=--requirement locks/%.txt)
+# $(call editable,environment): install this checkout; locks/build.txt has its build's packages
+editable = $(1)/bin/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+
+$(VENV)/.server: $(VENV)/bin/python pyproject.toml locks/build.txt locks/server.txt
 	@echo "Installing digits[server] into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server]'
+	@$(call locked,$(VENV),build server)
+	@$(call editable,$(VENV))
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml locks/build.txt locks/train.txt locks/dev.txt
 	@echo "Installing digits[train,dev] into $(VENV); TensorFlow takes a minute or two ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
+	@$(call locked,$(VENV),build train dev)
+	@$(call editable,$(VENV))
 	@touch $@
 
-$(TRITON_VENV)/.installed: | $(VENV)/bin/python
+$(LOCK_VENV)/.installed: locks/lock.txt | $(VENV)/bin/python
+	@$(BIN)/python -m venv $(LOCK_VENV)
+	@$(call locked,$(LOCK_VENV),lock)
+	@touch $@
+
+$(TRITON_VENV)/.installed: locks/triton.txt | $(VENV)/bin/python
 	@echo "Installing tritonclient into $(TRITON_VENV) ..."
-	@{ $(BIN)/python -m venv $(TRITON_VENV) && $(TRITON_VENV)/bin/python -m pip install --quiet \
-	--disable-pip-version-check 'tritonclient[grpc]>=2.60,<3' 'pillow>=11' && touch $@; } || \
+	@{ $(BIN)/python -m venv $(TRITON_VENV) && $(call locked,$(TRITON_VENV),triton) && touch $@; } || \
 	{ rm -rf $(TRITON_VENV); echo "tritonclient cannot be installed: its tests are skipped" >&2; }
 
-$(RAY_VENV)/.installed: | $(VENV)/bin/python
+$(RAY_VENV)/.installed: locks/build.txt locks/ray.txt | $(VENV)/bin/python
 	@echo "Installing digits[ray] into $(RAY_VENV), 0.9 GB ..."
-	@{ $(BIN)/python -m venv $(RAY_VENV) && $(RAY_VENV)/bin/python -m pip install --quiet \
-	--disable-pip-version-check --editable '.[ray]' && touch $@; } || \
+	@{ $(BIN)/python -m venv $(RAY_VENV) && $(call locked,$(RAY_VENV),build ray) && \
+	$(call editable,$(RAY_VENV)) && touch $@; } || \
 	{ rm -rf $(RAY_VENV); echo "Ray cannot be installed: its tests are skipped" >&2; }

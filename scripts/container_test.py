@@ -143,6 +143,25 @@ def check_confinement(engine: Engine) -> None:
         check(f"{path} is read-only", holds="Read-only" in done.stderr, details=done.stderr)
 
 
+def check_documents(engine: Engine) -> None:
+    """Check that the server's SBOMs and license texts cover the packages of the image."""
+    packages = output(*engine.in_server("cat", "/opt/digits/packages.txt")).splitlines()
+    documents = "/usr/share/doc/digits"
+    sboms = {
+        name: json.loads(output(*engine.in_server("cat", f"{documents}/sbom-{name}.cdx.json")))
+        for name in ("python", "debian")
+    }
+    root = sboms["python"]["metadata"]["component"]
+    listed = {(one["name"], one["version"]) for one in (root, *sboms["python"]["components"])}
+    installed = {tuple(line.split("==")) for line in packages}
+    check(f"the SBOM lists all {len(installed)} packages", holds=listed == installed)
+    debian = output(*engine.in_server("dpkg-query", "--show", "--showformat", "${Package}\\n"))
+    names = {one["name"] for one in sboms["debian"]["components"]}
+    check(f"and {len(debian.splitlines())} of Debian", holds=names >= set(debian.splitlines()))
+    texts = output(*engine.in_server("ls", f"{documents}/licenses")).splitlines()
+    check("each package has its license text", holds=len(texts) == len(installed))
+
+
 def check_samples(engine: Engine) -> None:
     """Classify the samples with the batch image, and check its rows."""
     done = run(*engine.batch())
@@ -167,6 +186,7 @@ def use_images(engine: Engine, build_options: list[str]) -> None:
         try:
             wait_for_health(engine, process, "SERVING")
             check_confinement(engine)
+            check_documents(engine)
             check_samples(engine)
             process.terminate()
             wait_for_health(engine, process, "NOT_SERVING")

@@ -126,7 +126,7 @@ class Settings:
         1024, _integer(1, 10**7), "N", "maximum images in flight; more are rejected"
     )
     max_queue_bytes: int = _setting(
-        96 * 2**20,
+        64 * 2**20,
         _integer(1, 2**40),
         "N",
         "maximum memory for messages and images in flight; more are rejected",

@@ -147,12 +147,58 @@ def test_an_image_installs_extras_that_exist(stage: str, argument: str) -> None:
     assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
 
 
-def test_the_base_image_is_an_argument_with_a_version() -> None:
+def test_the_images_have_only_what_the_locks_pin() -> None:
+    environment = image_environment("build")
+    assert environment["PIP_REQUIRE_HASHES"] == "1"
+    assert environment["PIP_ONLY_BINARY"] == ":all:"
+    commands = [part for name, rest in instructions() if name == "RUN" for part in rest.split("&&")]
+    installs = [command for command in commands if " install " in command]
+    # The project's own wheel has no lock, and brings no other package.
+    own = [command for command in installs if "PIP_REQUIRE_HASHES=0" in command]
+    assert len(own) == 2
+    assert all(command.strip().endswith("--no-deps /wheels/*.whl") for command in own)
+    locked = [command for command in installs if command not in own]
+    assert len(locked) == 4
+    assert all(re.search('--requirement "?locks/', command) for command in locked)
+
+
+@pytest.mark.parametrize("stage", ["server", "batch"])
+def test_an_image_contains_its_sboms_and_licenses(stage: str) -> None:
+    assert ("RUN", "sh describe_image.sh /opt/digits /description") in stages()[
+        f"{stage}-description"
+    ]
+    folder = "/usr/share/doc/digits"
+    assert ("COPY", f"--from={stage}-description /description {folder}") in stages()[stage]
+    script = (ROOT / "server" / "describe_image.sh").read_text("utf-8")
+    documented = (ROOT / "docs" / "containers.md").read_text("utf-8")
+    for file in ("sbom-python.cdx.json", "sbom-debian"):
+        assert file in script
+        assert f"{folder}/{file}" in documented
+
+
+def test_the_base_image_is_an_argument_with_an_exact_version() -> None:
     assert next(instructions())[0] == "ARG"
-    assert re.fullmatch(r"BASE=python:3\.\d+-slim-\w+", next(instructions())[1])
+    name, _, base = next(instructions())[1].partition("=")
+    assert name == "BASE"
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base)
     assert [rest.split()[0] for name, rest in instructions() if name == "FROM"].count(
         "${BASE}"
     ) == 2
+    # Compose passes the variable BASE on, so a digest can be given there too.
+    assert all("BASE" in service["build"]["args"] for service in servers().values())
+    documented = (ROOT / "docs" / "containers.md").read_text("utf-8")
+    assert {base} == set(re.findall(r"python:[\d.]+-slim-\w+", documented))
+
+
+def test_every_image_in_documents_and_manifests_has_an_exact_version() -> None:
+    texts = [COMPOSE, *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.y*ml")]
+    named = r"(?:^ +(?:- )?image: |printf 'FROM )([^\s\\]+)"
+    images = {image for path in texts for image in re.findall(named, path.read_text("utf-8"), re.M)}
+    # Your own images have your own tags.
+    images = {image for image in images if not image.startswith("digits-")}
+    assert len(images) == 5  # HAProxy, Prometheus, Grafana, Envoy, and one for models
+    inexact = {image for image in images if not re.search(r":[a-z-]*v?\d+\.\d+\.\d+", image)}
+    assert not inexact
 
 
 def test_the_build_needs_no_buildkit() -> None:
@@ -211,7 +257,12 @@ def test_the_build_context_contains_the_sources_of_the_wheel() -> None:
     assert all((ROOT / name).exists() for name in included)
     copies = [rest.split() for name, rest in instructions() if name == "COPY"]
     sources = {word for words in copies if "--from" not in words[0] for word in words[:-1]}
-    assert sources - {"."} <= set(included)
+    included_folders = tuple(f"{name}/" for name in included)
+    assert not [
+        source
+        for source in sources - {".", *included}
+        if not source.startswith(included_folders) or not (ROOT / source).exists()
+    ]
     assert {"clients", "protos", "server", "training"} <= set(included)
 
 

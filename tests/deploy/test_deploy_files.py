@@ -3,131 +3,43 @@
 tests/deploy/test_prometheus.py checks the files of Prometheus and Grafana with a real Prometheus.
 """
 
-import argparse
 import math
 import re
-import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import envoy  # type: ignore[import-untyped]
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
-import yaml
 
 from digits_client.addresses import to_target
 from digits_client.batch import options
 from digits_server.ops.health import LIVENESS, READINESS
 from digits_server.settings import Settings
+from tests.deploy.manifests import (
+    CLIENT,
+    DEPLOY,
+    FOLDERS,
+    KUBERNETES,
+    Manifest,
+    document,
+    documents,
+    every_pod,
+    find,
+    kserve_pod,
+    of_kind,
+    pods,
+    ports,
+    selects,
+    server_pods,
+    settings_of,
+    variables,
+)
 from tests.processes import ROOT
 
-DEPLOY = ROOT / "deploy"
-KUBERNETES = DEPLOY / "kubernetes"
-FOLDERS = {path.parent.name: path.parent for path in sorted(KUBERNETES.rglob("kustomization.yaml"))}
 # The oldest Kubernetes that has every field used, and the newest that kubernetes_validate knows.
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
-CLIENT = {"digits-client": "true"}
-
-Manifest = dict[str, Any]
-
-
-def documents(path: Path) -> list[Manifest]:
-    return list(yaml.safe_load_all(path.read_text("utf-8")))
-
-
-def document(path: Path) -> Manifest:
-    (only,) = documents(path)
-    return only
-
-
-@pytest.fixture(scope="module")
-def rendered() -> dict[str, list[Manifest]]:
-    """The manifests that kustomize makes from each folder."""
-    command = shutil.which("kubectl")
-    if command is None:
-        pytest.skip("kubectl is not installed, which renders the kustomizations")
-    manifests = {}
-    for name, folder in FOLDERS.items():
-        done = subprocess.run(
-            [command, "kustomize", folder], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        manifests[name] = list(yaml.safe_load_all(done.stdout))
-    return manifests
-
-
-def of_kind(manifests: list[Manifest], *kinds: str) -> list[Manifest]:
-    return [manifest for manifest in manifests if manifest["kind"] in kinds]
-
-
-def find(manifests: list[Manifest], kind: str, name: str) -> Manifest:
-    (only,) = (one for one in of_kind(manifests, kind) if one["metadata"]["name"] == name)
-    return only
-
-
-def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
-    """Return the pod template of each workload, by the workload's name."""
-    return {
-        workload["metadata"]["name"]: workload["spec"]["template"]
-        for workload in of_kind(manifests, "Deployment", "Job")
-    }
-
-
-def kserve_pod() -> Manifest:
-    """Return KServe's predictor as a pod, without the fields that only KServe knows."""
-    predictor = document(DEPLOY / "kserve" / "inferenceservice.yaml")["spec"]["predictor"]
-    return {
-        "metadata": {"name": "predictor"},
-        "spec": {k: v for k, v in predictor.items() if k not in ("minReplicas", "maxReplicas")},
-    }
-
-
-def every_pod(rendered: dict[str, list[Manifest]]) -> Iterator[Manifest]:
-    for manifests in rendered.values():
-        yield from pods(manifests).values()
-    yield kserve_pod()
-
-
-def server_pods(rendered: dict[str, list[Manifest]]) -> Iterator[Manifest]:
-    """Yield each pod that runs the server."""
-    for pod in every_pod(rendered):
-        if pod["spec"]["containers"][0]["image"].startswith("digits-server:"):
-            yield pod
-
-
-def variables(container: Manifest) -> dict[str, str]:
-    """Return the environment variables, with references to resources resolved."""
-    return {
-        entry["name"]: entry["value"]
-        if "value" in entry
-        else container["resources"]["requests"][
-            entry["valueFrom"]["resourceFieldRef"]["resource"].removeprefix("requests.")
-        ]
-        for entry in container.get("env", [])
-    }
-
-
-def settings_of(pod: Manifest) -> Settings:
-    """Return the settings that a server has with a pod's flags and environment."""
-    container = pod["spec"]["containers"][0]
-    parser = argparse.ArgumentParser(exit_on_error=False)
-    Settings.add_flags(parser)
-    return Settings.resolve(parser.parse_args(container.get("args", [])), variables(container))
-
-
-def ports(pod: Manifest) -> dict[str, int]:
-    return {
-        port["name"]: port["containerPort"]
-        for container in pod["spec"]["containers"]
-        for port in container.get("ports", [])
-    }
-
-
-def selects(selector: Mapping[str, str], pod: Manifest) -> bool:
-    return bool(selector) and selector.items() <= pod["metadata"]["labels"].items()
 
 
 # Kustomizations
@@ -136,7 +48,7 @@ def selects(selector: Mapping[str, str], pod: Manifest) -> bool:
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_kustomization_uses_every_file_in_its_folder(name: str) -> None:
     kustomization = document(FOLDERS[name] / "kustomization.yaml")
-    used = [file for file in kustomization["resources"] if file != "../../base"]
+    used = [file for file in kustomization["resources"] if not file.startswith("../")]
     used += [patch["path"] for patch in kustomization.get("patches", [])]
     used += [
         file for config in kustomization.get("configMapGenerator", []) for file in config["files"]
@@ -174,7 +86,8 @@ def test_the_predictor_of_kserve_is_a_valid_pod(version: str) -> None:
 def test_every_variable_is_a_setting_of_the_server(rendered: dict[str, list[Manifest]]) -> None:
     known = {f"DIGITS_{setting.name.upper()}" for setting in fields(Settings)}
     for pod in server_pods(rendered):
-        assert variables(pod["spec"]["containers"][0]).keys() <= known
+        names = variables(pod["spec"]["containers"][0]).keys()
+        assert {name for name in names if not name.startswith("OTEL_")} <= known
 
 
 def test_the_server_accepts_its_settings(rendered: dict[str, list[Manifest]]) -> None:
@@ -234,6 +147,51 @@ def test_the_certificate_is_read_from_the_secret(rendered: dict[str, list[Manife
     assert f"create secret tls {volume['secret']['secretName']} " in (
         ROOT / "docs" / "deployment.md"
     ).read_text("utf-8")
+
+
+def test_clients_need_a_certificate_and_a_token_of_the_secrets(
+    rendered: dict[str, list[Manifest]],
+) -> None:
+    pod = pods(rendered["mtls"])["digits-server"]
+    settings = settings_of(pod)
+    mounts = {one["name"]: one["mountPath"] for one in pod["spec"]["containers"][0]["volumeMounts"]}
+    secrets = {one["name"]: one["secret"]["secretName"] for one in pod["spec"]["volumes"]}
+    assert mounts.keys() == secrets.keys() == {"tls", "tokens"}
+    assert settings.tls_client_ca == Path(mounts["tls"], "ca.crt")
+    assert settings.tokens_file == Path(mounts["tokens"], "tokens")
+    text = (ROOT / "docs" / "deployment.md").read_text("utf-8")
+    assert f"create secret generic {secrets['tokens']} --from-file tokens" in text
+    assert f"create secret generic {secrets['tls']} --type kubernetes.io/tls " in text
+
+
+def test_cert_manager_issues_the_certificates_of_the_overlays(
+    rendered: dict[str, list[Manifest]],
+) -> None:
+    manifests = documents(KUBERNETES / "cert-manager" / "certificates.yaml")
+    (namespace,) = of_kind(rendered["base"], "Namespace")
+    assert {one["metadata"]["namespace"] for one in manifests} == {namespace["metadata"]["name"]}
+    issuers = {one["metadata"]["name"]: one["spec"] for one in of_kind(manifests, "Issuer")}
+    certificates = {
+        one["metadata"]["name"]: one["spec"] for one in of_kind(manifests, "Certificate")
+    }
+    server, client = certificates["digits-server"], certificates["digits-client"]
+    (volume,) = pods(rendered["tls"])["digits-server"]["spec"]["volumes"]
+    assert server["secretName"] == volume["secret"]["secretName"]
+    # The names by which clients reach the services.
+    services = {one["metadata"]["name"] for one in of_kind(rendered["base"], "Service")}
+    assert set(server["dnsNames"]) == {
+        f"{service}{suffix}"
+        for service in services
+        for suffix in ("", ".digits", ".digits.svc", ".digits.svc.cluster.local")
+    }
+    assert "server auth" in server["usages"]
+    assert "client auth" in client["usages"]
+    # The same authority, which is in the server's Secret as ca.crt.
+    assert server["issuerRef"] == client["issuerRef"]
+    authority = certificates[server["issuerRef"]["name"]]
+    assert authority["isCA"]
+    assert issuers[server["issuerRef"]["name"]] == {"ca": {"secretName": authority["secretName"]}}
+    assert issuers[authority["issuerRef"]["name"]] == {"selfSigned": {}}
 
 
 # Every pod
@@ -302,8 +260,6 @@ def test_a_selector_selects_the_pods_of_one_workload(
                 selector = spec["selector"]
             case "Deployment" | "PodDisruptionBudget":
                 selector = spec["selector"]["matchLabels"]
-            case "NetworkPolicy":
-                selector = spec["podSelector"]["matchLabels"]
             case _:
                 continue
         selected = [workload for workload, pod in templates.items() if selects(selector, pod)]
@@ -333,22 +289,6 @@ def test_the_headless_service_has_no_cluster_address(
 ) -> None:
     service = find(rendered["base"], "Service", "digits-server-headless")
     assert service["spec"]["clusterIP"] == "None"
-
-
-@pytest.mark.parametrize("name", ["base", "envoy"])
-def test_only_clients_reach_the_main_port(name: str, rendered: dict[str, list[Manifest]]) -> None:
-    for policy in of_kind(rendered[name], "NetworkPolicy"):
-        assert "Ingress" in policy["spec"]["policyTypes"]
-        pod_ports = ports(pods(rendered[name])[policy["metadata"]["name"]])
-        allowed = {
-            port["port"]: rule["from"]
-            for rule in policy["spec"]["ingress"]
-            for port in rule["ports"]
-        }
-        assert allowed.keys() == pod_ports.keys()
-        assert allowed["grpc"] == [
-            {"namespaceSelector": {}, "podSelector": {"matchLabels": CLIENT}}
-        ]
 
 
 def test_pods_that_call_the_server_have_the_client_label(
