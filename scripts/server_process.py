@@ -13,7 +13,7 @@ from typing import NamedTuple
 import psutil
 
 LOG_TAIL_LINES = 20
-MEMORY_INTERVAL_SECONDS = 0.005
+MEMORY_INTERVAL_SECONDS = 0.02
 MEGABYTE = 10**6
 
 
@@ -82,11 +82,11 @@ class PeakMemory:
         self._thread.start()
 
     def now_megabytes(self) -> float:
-        """Return the memory now, shared pages counted for each process."""
+        """Return the memory now. Pages that processes share count once."""
         sizes = []
         for process in (self._process, *self._process.children(recursive=True)):
             try:
-                sizes.append(process.memory_info().rss)
+                sizes.append(process.memory_full_info().pss)
             except psutil.Error:  # it has just ended
                 continue
         return sum(sizes) / MEGABYTE

@@ -134,7 +134,7 @@ class Settings:
     max_wait_seconds: float = _setting(
         1.0, _seconds, "S", "maximum expected wait; requests that would wait longer are rejected"
     )
-    max_streams: int = _setting(40, _integer(1, 10**6), "N", "maximum open streams of drawings")
+    max_streams: int = _setting(32, _integer(1, 10**6), "N", "maximum open streams of drawings")
     max_connections: int = _setting(1024, _integer(1, 10**6), "N", "maximum open connections")
     max_connection_calls: int = _setting(
         128, _integer(1, 10**6), "N", "maximum calls in flight per connection; others wait"
@@ -155,7 +155,7 @@ class Settings:
         4096 * 4096, _integer(1, MAX_IMAGE_PIXELS), "N", "maximum pixels of a decoded image"
     )
     max_decode_bytes: int = _setting(
-        112 * 2**20,
+        104 * 2**20,
         _integer(2**20, 2**40),
         "N",
         "maximum memory to decode one image that is not a small PNG or raw",

@@ -3,12 +3,10 @@
 import contextlib
 import functools
 import logging
-import random
-import re
 import time
 import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final
 
 import grpc
 
@@ -16,22 +14,16 @@ from digits_server.errors import InvalidArgumentError, OverloadedError, ServerEr
 from digits_server.inference.admission import Admission
 from digits_server.ops.metrics import CallMetrics
 
+from .abort import REQUEST_ID_KEY, abort, request_id_of
 from .arity import MethodHandler, behavior_of
 from .call import Context, remaining_seconds_of
 from .message_reader import MessageReader
 from .open_calls import OpenCalls
-from .status import DETAILS_KEY, INTERNAL_MESSAGE, to_status
+from .status import INTERNAL_MESSAGE
 
 logger = logging.getLogger(__name__)
 
-REQUEST_ID_KEY: Final = "x-request-id"
-# Defined by gRPC: a client with a retry policy waits this long before it retries.
-PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
-# A caller's id is logged unchanged, so it is restricted to what cannot break a log line.
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _CODE_NAMES: Final = {code.value[0]: code.name for code in grpc.StatusCode}
-
-Trailers: TypeAlias = tuple[tuple[str, str | bytes], ...]
 
 
 def wrap(
@@ -70,12 +62,15 @@ def wrap(
             content = await reader.read(context)
         except OverloadedError as error:
             calls.reject(error.code)
-            await _abort(context, error, _request_id(context))
+            await abort(context, error, request_id_of(context))
+        except grpc.aio.AbortError:
+            calls.reject(OverloadedError.code)
+            raise
         if content is grpc.aio.EOF:
             # The call was cancelled before its message arrived, or it has none: gRPC does not
             # distinguish these, so neither is counted.
             missing = InvalidArgumentError("request", "is missing")
-            await _abort(context, missing, _request_id(context))
+            await abort(context, missing, request_id_of(context))
         return content
 
     async def respond(_: object, context: Context) -> Any:
@@ -142,7 +137,7 @@ class _Call:
         self._method = method
         self._calls = calls
         self._context = context
-        self._id = _request_id(context)
+        self._id = request_id_of(context)
         self._start = time.perf_counter()
         calls.start()
         context.set_trailing_metadata(((REQUEST_ID_KEY, self._id),))
@@ -156,7 +151,7 @@ class _Call:
         if isinstance(error, ServerError) and error.code != "INTERNAL":
             self.end(error.code)
             _free_locals(error)
-            await _abort(self._context, error, self._id)
+            await abort(self._context, error, self._id)
         elif isinstance(error, grpc.aio.AbortError):  # the servicer aborted, as health does
             _free_locals(error)
             code: Any = self._context.code()  # a number in grpcio, whatever its types say
@@ -164,7 +159,7 @@ class _Call:
         elif isinstance(error, Exception):
             self.end("INTERNAL", error)
             _free_locals(error)
-            await _abort(self._context, ServerError(INTERNAL_MESSAGE), self._id)
+            await abort(self._context, ServerError(INTERNAL_MESSAGE), self._id)
         else:  # cancelled by the caller or the deadline, or the generator was closed
             has_expired = self._context.time_remaining() == 0
             self.end("DEADLINE_EXCEEDED" if has_expired else "CANCELLED")
@@ -199,20 +194,3 @@ def _free_locals(error: BaseException | None) -> None:
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
-
-
-async def _abort(context: Context, error: ServerError, request_id: str) -> NoReturn:
-    trailers: Trailers = (
-        (REQUEST_ID_KEY, request_id),
-        (DETAILS_KEY, to_status(error).SerializeToString()),
-    )
-    if isinstance(error, OverloadedError):
-        trailers += ((PUSHBACK_KEY, str(round(error.retry_after_seconds * 1000))),)
-    await context.abort(grpc.StatusCode[error.code], str(error), trailers)
-
-
-def _request_id(context: Context) -> str:
-    for key, value in context.invocation_metadata() or ():
-        if key == REQUEST_ID_KEY and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
-            return value
-    return f"{random.getrandbits(128):032x}"  # not a secret

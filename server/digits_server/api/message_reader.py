@@ -1,8 +1,8 @@
 """Reading the messages of calls, within a limit on the memory that they take together.
 
 gRPC reports neither the size of a message nor how much of it has arrived. Until a message is read,
-flow control keeps all but its first 256 KB at the caller. While messages are read, the memory of the
-process shows how much has arrived. Once it exceeds the limit, calls whose messages are slow to
+flow control keeps all but its first 256 KB at the caller. While messages are read, the memory of
+the process shows how much has arrived. Once it exceeds the limit, calls whose messages are slow to
 arrive are ended, which frees what they have sent.
 """
 
@@ -20,6 +20,7 @@ from digits_server.errors import OverloadedError
 from digits_server.ops.metrics import Metrics
 from digits_server.ops.process_memory import resident_bytes, return_free_memory
 
+from .abort import abort, request_id_of
 from .call import Context
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ SLOW_SECONDS: Final = 0.02
 FRESH_COUNT: Final = 4
 # So many slow messages may go on when the memory is used up, the oldest: at least they complete.
 KEPT_COUNT: Final = 4
+_REASON: Final = "the messages in flight take more memory than the server has for them"
 _RETRY_SECONDS: Final = 1.0
 _TRIM_SECONDS: Final = 0.1
 # Memory that stays in use for so long, while nothing slow is read, is not that of messages.
@@ -42,10 +44,11 @@ _MEGABYTE: Final = 10**6
 class _Reading:
     """A message that is being read."""
 
-    def __init__(self, timeout: asyncio.Timeout) -> None:
-        self.timeout = timeout
+    def __init__(self, context: Context) -> None:
+        self.context = context
         self.start = time.monotonic()
         self.is_slow = False
+        self.is_ended = False
 
 
 class MessageReader:
@@ -67,6 +70,7 @@ class MessageReader:
         # What is being read, oldest first.
         self._messages: dict[_Reading, None] = {}
         self._streams: dict[_Reading, None] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._rest_bytes = 0
         self._trimmed_at = 0.0
         self._within_limit_at = 0.0
@@ -75,30 +79,25 @@ class MessageReader:
         """Return the message of a call, or EOF.
 
         Raises:
-            OverloadedError: The messages of all calls take too much memory.
+            AbortError: The messages of all calls take too much memory, and this call was ended.
         """
         await self._fresh.acquire()
-        reading = None
+        reading = _Reading(context)
         try:
-            with self._among(self._messages) as reading:
-                return await self._read(context, reading)
+            return await self._read(reading, self._messages)
         finally:
-            if reading is None or not reading.is_slow:
+            if not reading.is_slow:
                 self._fresh.release()
 
     async def messages(self, context: Context) -> AsyncGenerator[Any, None]:
         """Yield the messages of a stream, between which any time may pass.
 
         Raises:
-            OverloadedError: The messages of all calls take too much memory.
+            AbortError: The messages of all calls take too much memory, and this call was ended.
         """
-        while True:
-            with self._among(self._streams) as reading:
-                content = await self._read(context, reading)
-            if content is grpc.aio.EOF:
-                return
+        while (content := await self._read(_Reading(context), self._streams)) is not grpc.aio.EOF:
             yield content
-            del content
+            del content  # or it would stay until the next one
 
     async def watch(self) -> None:
         """Enforce the limit until cancelled."""
@@ -123,24 +122,15 @@ class MessageReader:
                 megabytes = self._rest_bytes // _MEGABYTE
                 logger.warning("the memory without messages has grown to %d MB", megabytes)
 
-    @contextlib.contextmanager
-    def _among(self, readings: dict[_Reading, None]) -> Any:
-        reading = _Reading(asyncio.timeout(None))
+    async def _read(self, reading: _Reading, readings: dict[_Reading, None]) -> Any:
         readings[reading] = None
         try:
-            yield reading
+            content = await reading.context.read()
         finally:
             del readings[reading]
-
-    async def _read(self, context: Context, reading: _Reading) -> Any:
-        try:
-            async with reading.timeout:
-                return await context.read()
-        except TimeoutError:
-            raise OverloadedError(
-                "the messages in flight take more memory than the server has for them",
-                _RETRY_SECONDS,
-            ) from None
+        if reading.is_ended:
+            raise grpc.aio.AbortError
+        return content
 
     def _end_slow(self) -> bool:
         """End calls whose message is slow to arrive; return whether there are any.
@@ -150,6 +140,19 @@ class MessageReader:
         slow = [reading for reading in self._messages if reading.is_slow]
         ended = slow[KEPT_COUNT:] if slow else [*self._streams]
         for reading in ended:
-            self._ended.inc()
-            reading.timeout.reschedule(0)
+            if not reading.is_ended:
+                reading.is_ended = True
+                self._ended.inc()
+                task = asyncio.create_task(_end(reading.context))
+                self._ending.add(task)
+                task.add_done_callback(self._ending.discard)
         return bool(slow or ended)
+
+
+async def _end(context: Context) -> None:
+    """End a call while its message is read.
+
+    To cancel the reading instead would leak what has arrived, inside gRPC.
+    """
+    with contextlib.suppress(grpc.aio.AbortError, grpc.aio.UsageError):
+        await abort(context, OverloadedError(_REASON, _RETRY_SECONDS), request_id_of(context))

@@ -26,6 +26,31 @@ class AdmissionLimits:
     """Longest expected wait of the last image in flight."""
 
 
+class _Lane:
+    """Images that wait for the same resource, and how long each takes."""
+
+    def __init__(self) -> None:
+        self.image_count = 0
+        self._seconds_per_image = 0.0
+        self._measured_from = 0.0
+
+    def wait_seconds(self, image_count: int = 0) -> float:
+        """Return the expected time for the images in flight, and so many more."""
+        return (self.image_count + image_count) * self._seconds_per_image
+
+    def enter(self, image_count: int) -> None:
+        if not self.image_count:
+            self._measured_from = time.perf_counter()
+        self.image_count += image_count
+
+    def update_average(self, image_count: int) -> None:
+        now = time.perf_counter()
+        seconds_per_image = (now - self._measured_from) / image_count
+        self._measured_from = now
+        share = image_count / (image_count + _AVERAGED_IMAGES)
+        self._seconds_per_image += (seconds_per_image - self._seconds_per_image) * share
+
+
 class Admission:
     """Admits or rejects requests by the work already in flight.
 
@@ -36,30 +61,27 @@ class Admission:
     The number of images predicts the wait poorly, because a photo takes a hundred times as
     long as a 28x28 image. The class therefore tracks the average time per image, and rejects
     requests whose expected wait exceeds the limit or that would finish after their deadline.
+    Plain images do not wait for those that are decoded in other processes, so each kind has its
+    own count and average.
 
     Not thread-safe: call it from the event loop only.
     """
 
     def __init__(self, limits: AdmissionLimits, metrics: Metrics) -> None:
         self._limits = limits
-        self._image_count = 0
+        self._plain, self._decoded = _Lane(), _Lane()
         self._byte_count = 0
         self._stream_count = 0
-        self._seconds_per_image = 0.0
-        self._measured_from = 0.0
         self._rejected_requests = {
             limit: metrics.rejected_requests.labels(limit)
             for limit in ("images", "bytes", "wait", "deadline", "streams")
         }
-        metrics.images_in_flight.set_function(lambda: self._image_count)
-
-    @property
-    def expected_wait_seconds(self) -> float:
-        """Time that an image arriving now would wait for the images in flight."""
-        return self._image_count * self._seconds_per_image
+        metrics.images_in_flight.set_function(
+            lambda: self._plain.image_count + self._decoded.image_count
+        )
 
     def check(self, remaining_seconds: float = math.inf) -> None:
-        """Raise an error if even a single further image would be rejected.
+        """Raise an error if even a single further plain image would be rejected.
 
         Args:
             remaining_seconds: Time until the caller stops waiting.
@@ -67,11 +89,16 @@ class Admission:
         Raises:
             OverloadedError: The image would be rejected.
         """
-        self._check(1, 0, remaining_seconds)
+        self._check(self._plain, 1, 0, remaining_seconds)
 
     @contextmanager
     def admit(
-        self, image_count: int, byte_count: int, remaining_seconds: float = math.inf
+        self,
+        image_count: int,
+        byte_count: int,
+        remaining_seconds: float = math.inf,
+        *,
+        is_plain: bool = True,
     ) -> Iterator[None]:
         """Count a request as in flight for as long as the context lasts.
 
@@ -79,19 +106,21 @@ class Admission:
             image_count: Number of images in the request.
             byte_count: Their size.
             remaining_seconds: Time until the caller stops waiting.
+            is_plain: Whether the images are decoded in this process.
 
         Raises:
             OverloadedError: The request exceeds a limit, or could not be finished in time.
         """
-        self._check(image_count, byte_count, remaining_seconds)
-        if not self._image_count:
-            self._measured_from = time.perf_counter()
-        self._add(image_count, byte_count)
+        lane = self._plain if is_plain else self._decoded
+        self._check(lane, image_count, byte_count, remaining_seconds)
+        lane.enter(image_count)
+        self._byte_count += byte_count
         try:
             yield
-            self._update_average(image_count)
+            lane.update_average(image_count)
         finally:
-            self._add(-image_count, -byte_count)
+            lane.image_count -= image_count
+            self._byte_count -= byte_count
 
     @contextmanager
     def admit_stream(self) -> Iterator[None]:
@@ -101,59 +130,40 @@ class Admission:
             OverloadedError: Too many streams are open.
         """
         if self._stream_count >= self._limits.stream_count:
-            raise self._rejection("streams")
+            count, limit = self._stream_count, self._limits.stream_count
+            raise self._rejection("streams", f"{count} streams are open; the limit is {limit}", 0)
         self._stream_count += 1
         try:
             yield
         finally:
             self._stream_count -= 1
 
-    def _check(self, image_count: int, byte_count: int, remaining_seconds: float) -> None:
-        limit = self._exceeded_limit(image_count, byte_count, remaining_seconds)
-        if limit is not None:
-            raise self._rejection(limit, remaining_seconds)
+    def _check(
+        self, lane: _Lane, image_count: int, byte_count: int, remaining_seconds: float
+    ) -> None:
+        """Raise an error if a request would exceed a limit."""
+        if not lane.image_count:
+            return
+        limits, wait_seconds = self._limits, lane.wait_seconds()
+        wait = f"estimated wait of {round(wait_seconds, 2):g} s"
+        if lane.image_count + image_count > limits.image_count:
+            reason = f"{lane.image_count} images are in flight; the limit is {limits.image_count}"
+            raise self._rejection("images", reason, wait_seconds)
+        if self._byte_count + byte_count > limits.byte_count:
+            reason = (
+                f"{self._byte_count} bytes of images are in flight; "
+                f"the limit is {limits.byte_count}"
+            )
+            raise self._rejection("bytes", reason, wait_seconds)
+        if wait_seconds > limits.wait_seconds:
+            reason = f"{wait} exceeds the {limits.wait_seconds:g} s limit"
+            raise self._rejection("wait", reason, wait_seconds)
+        if lane.wait_seconds(image_count) > remaining_seconds:
+            left = f"{round(max(remaining_seconds, 0), 2):g} s away"
+            reason = f"{wait} leaves no time before the deadline, which is {left}"
+            raise self._rejection("deadline", reason, wait_seconds)
 
-    def _exceeded_limit(
-        self, image_count: int, byte_count: int, remaining_seconds: float
-    ) -> str | None:
-        if not self._image_count:
-            return None
-        if self._image_count + image_count > self._limits.image_count:
-            return "images"
-        if self._byte_count + byte_count > self._limits.byte_count:
-            return "bytes"
-        wait_seconds = self.expected_wait_seconds
-        if wait_seconds > self._limits.wait_seconds:
-            return "wait"
-        if wait_seconds + image_count * self._seconds_per_image > remaining_seconds:
-            return "deadline"
-        return None
-
-    def _rejection(self, limit: str, remaining_seconds: float = math.inf) -> OverloadedError:
+    def _rejection(self, limit: str, reason: str, wait_seconds: float) -> OverloadedError:
         """Return the error for a request that exceeds a limit, and count it."""
         self._rejected_requests[limit].inc()
-        wait_seconds = self.expected_wait_seconds
-        wait = f"estimated wait of {round(wait_seconds, 2):g} s"
-        reason = {
-            "images": f"{self._image_count} images are in flight; "
-            f"the limit is {self._limits.image_count}",
-            "bytes": f"{self._byte_count} bytes of images are in flight; "
-            f"the limit is {self._limits.byte_count}",
-            "streams": f"{self._stream_count} streams are open; "
-            f"the limit is {self._limits.stream_count}",
-            "wait": f"{wait} exceeds the {self._limits.wait_seconds:g} s limit",
-            "deadline": f"{wait} leaves no time before the deadline, "
-            f"which is {round(max(remaining_seconds, 0), 2):g} s away",
-        }[limit]
         return OverloadedError(reason, round(max(wait_seconds, MIN_RETRY_SECONDS), 2))
-
-    def _update_average(self, image_count: int) -> None:
-        now = time.perf_counter()
-        seconds_per_image = (now - self._measured_from) / image_count
-        self._measured_from = now
-        share = image_count / (image_count + _AVERAGED_IMAGES)
-        self._seconds_per_image += (seconds_per_image - self._seconds_per_image) * share
-
-    def _add(self, image_count: int, byte_count: int) -> None:
-        self._image_count += image_count
-        self._byte_count += byte_count

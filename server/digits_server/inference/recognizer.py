@@ -75,7 +75,9 @@ class Recognizer:
         """
         model, work = self.model, measure_work(images)
         remaining_seconds = deadline - asyncio.get_running_loop().time()
-        with self._admission.admit(len(images), work.byte_count, remaining_seconds):
+        with self._admission.admit(
+            len(images), work.byte_count, remaining_seconds, is_plain=work.is_plain
+        ):
             if isinstance(images, np.ndarray) or work.is_plain:
                 predictions = await self._batcher.predict(images, work, model, deadline)
             else:

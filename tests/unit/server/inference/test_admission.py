@@ -106,7 +106,6 @@ def test_a_request_is_rejected_when_the_expected_wait_exceeds_the_limit(
 ) -> None:
     admission = slow_admission(metrics, monkeypatch, wait_seconds=1.0)
     with admission.admit(9, 9):
-        assert admission.expected_wait_seconds == pytest.approx(0.9, rel=0.01)
         assert not is_full(admission)
         with admission.admit(2, 2):
             assert is_full(admission)
@@ -144,3 +143,15 @@ def test_a_request_is_rejected_when_it_would_finish_after_its_deadline(
         "digits_shed_requests_total", {"limit": "deadline"}
     )
     assert rejected == 2
+
+
+def test_plain_images_do_not_wait_for_images_that_are_decoded_elsewhere(
+    admission: Admission, metrics: Metrics
+) -> None:
+    with admission.admit(4, 10, is_plain=False):
+        assert not is_full(admission)
+        with pytest.raises(OverloadedError), admission.admit(1, 1, is_plain=False):
+            pass
+        with admission.admit(4, 10):
+            assert is_full(admission)
+            assert metrics.registry.get_sample_value("digits_images_in_hand") == 8
