@@ -229,8 +229,8 @@ def _zeros(byte_count: int) -> bytes:
 def _pngs() -> Iterator[tuple[str, bytes]]:
     small = struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0)
     pixels = _chunk(b"IDAT", zlib.compress(bytes(29 * 28)))
-    yield "png: 600,000 chunks", _png(small, _chunk(b"teXt", b"") * 600_000, pixels)
-    yield "png: 600,000 empty IDAT", _png(small, pixels, _chunk(b"IDAT", b"") * 600_000)
+    yield "png: 400,000 chunks", _png(small, _chunk(b"teXt", b"") * 400_000, pixels)
+    yield "png: 400,000 empty IDAT", _png(small, pixels, _chunk(b"IDAT", b"") * 400_000)
     yield "png: 16,000 chunks", _png(small, _chunk(b"teXt", b"") * 16_000, pixels)
     yield "png: text of 1 GB", _png(small, _chunk(b"zTXt", b"a\0\0" + _zeros(10**9)), pixels)
     yield (
@@ -388,11 +388,13 @@ def main() -> int:
         grpc.insecure_channel(server.address, [("grpc.max_send_message_length", -1)]) as channel,
     ):
         stub, memory = pb_grpc.RecognizerServiceStub(channel), PeakMemory(server.process)
-        cost_of(stub, memory, save(drawing(side=28), "JPEG"))
+        photo = save(drawing(side=28), "JPEG")
+        cost_of(stub, memory, photo)
         alone = SmallImages(server.address)
         time.sleep(10)
         alone_ms = alone.p99_ms()
         for name, content in contents.items():
+            cost_of(stub, memory, photo)  # a decoding process that the last bomb ended has started
             cost = cost_of(stub, memory, content)
             print(
                 f"{name:46} {len(content) / 1000:8,.1f} kB {cost.seconds * 1000:6,.0f} ms "

@@ -20,8 +20,8 @@ from .process import DecoderEndedError, DecoderProcess
 
 logger = logging.getLogger(__name__)
 
-# A photo of 16 megapixels takes a quarter of that.
-IMAGE_SECONDS: Final = 0.8
+# A photo of 16 megapixels takes a third of that.
+IMAGE_SECONDS: Final = 0.7
 # What one request has of a process before others have their turn.
 GROUP_SECONDS: Final = 0.05
 _GROUP_IMAGES: Final = 16

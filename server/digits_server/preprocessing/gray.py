@@ -91,6 +91,8 @@ def _compose_on_paper(image: Image.Image) -> _Pixels:
     ink_sum = opacity_sum = 0.0
     for rows, band in _bands(image):
         gray[rows], alpha[rows] = map(np.asarray, band.convert("RGBA").convert("LA").split())
+        if not alpha[rows].any():
+            continue
         ink, opacity = _ink(gray[rows], alpha[rows])
         ink_sum += float(ink.sum())
         opacity_sum += float(opacity.sum())
@@ -98,6 +100,8 @@ def _compose_on_paper(image: Image.Image) -> _Pixels:
     paper = np.float32(0 if ink_is_light else 255)
     for top in range(0, len(gray), _band_height(image)):
         rows = slice(top, top + _band_height(image))
+        if alpha[rows].min() == 255:  # opaque
+            continue
         ink, opacity = _ink(gray[rows], alpha[rows])
         gray[rows] = ink + paper * (1 - opacity) + 0.5
     return gray
