@@ -402,18 +402,18 @@ def main() -> int:
                 flush=True,
             )
             worst = Cost(max(worst.seconds, cost.seconds), max(worst.megabytes, cost.megabytes), "")
-        beside = SmallImages(server.address)
+        during = SmallImages(server.address)
         for content in contents.values():
             cost_of(stub, memory, content)
-        beside_ms = beside.p99_ms()
+        during_ms = during.p99_ms()
         memory.stop()
     print(f"{len(contents)} bombs: at most {worst.seconds:.2f} s and {worst.megabytes:.0f} MB")
     print(
-        f"small images: p99 {alone_ms:.1f} ms alone, {beside_ms:.1f} ms next to bombs, "
-        f"{len(beside.failures)} of {len(beside.latencies_ms)} failed"
+        f"small images: p99 {alone_ms:.1f} ms alone, {during_ms:.1f} ms next to bombs, "
+        f"{len(during.failures)} of {len(during.latencies_ms)} failed"
     )
     is_bounded = worst.seconds <= MAX_SECONDS and worst.megabytes <= MAX_MEGABYTES
-    return int(not is_bounded or bool(beside.failures))
+    return int(not is_bounded or bool(during.failures))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from .messages import (
     with_length,
 )
 
-# Photos leave the cores to the small images, which are answered in a millisecond.
+# Photos leave the cores to small images, which take a millisecond.
 _NICENESS: Final = 5
 _STATUS: Final = "/proc/self/status"
 
