@@ -67,7 +67,8 @@ def _with_segments(segments: bytes, side: int = 28) -> bytes:
     return jpeg[:2] + segments + jpeg[2:]
 
 
-def _repeated_scans(side: int, byte_count: int) -> bytes:
+def repeated_scans(side: int, byte_count: int) -> bytes:
+    """Return a progressive JPEG, the last scan of which is repeated for so many bytes."""
     jpeg = save(drawing(side=side), "JPEG", progressive=True)
     last = jpeg.rindex(b"\xff\xda")
     scan = jpeg[last:-2]
@@ -79,11 +80,11 @@ def _exif(entries: bytes, count: int, following: int = 0) -> bytes:
 
 
 def _jpegs() -> Iterator[tuple[str, bytes]]:
-    yield "jpeg: 128 kB of repeated scans", _repeated_scans(SIDE, 128_000)
-    yield "jpeg: 386 kB of repeated scans", _repeated_scans(SIDE, 386_000)
-    yield "jpeg: scans just below the limit", _repeated_scans(SIDE, 300)
-    yield "jpeg: scans of a small image", _repeated_scans(256, 2 * _MEGABYTE)
-    yield "jpeg: 60 scans of 4 megapixels", _repeated_scans(2048, 1500)
+    yield "jpeg: 128 kB of repeated scans", repeated_scans(SIDE, 128_000)
+    yield "jpeg: 386 kB of repeated scans", repeated_scans(SIDE, 386_000)
+    yield "jpeg: scans just below the limit", repeated_scans(SIDE, 300)
+    yield "jpeg: scans of a small image", repeated_scans(256, 2 * _MEGABYTE)
+    yield "jpeg: 60 scans of 4 megapixels", repeated_scans(2048, 1500)
     yield (
         "jpeg: 65,500 x 65,500",
         _with_segments(b"").replace(

@@ -20,6 +20,7 @@ from digits_server.decoders.process import DecoderEndedError
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.decode import ImageLimits
 from digits_server.preprocessing.framing import EncodedImage, RawImage, SourceImage, to_frames
+from scripts import bombs
 
 LIMITS = ImageLimits(max_bytes=2**24, max_pixels=2**24)
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are Linux's")
@@ -83,9 +84,9 @@ async def test_frames_and_errors_equal_those_made_in_this_process() -> None:
 
 
 async def test_an_image_that_takes_too_long_costs_its_process_and_nothing_else() -> None:
-    slow = encoded("JPEG", 4000)
+    slow = EncodedImage(bombs.repeated_scans(bombs.SIDE, 300))  # takes a multiple of the limit
     async with running(Pool()) as pool:
-        pool.limit_time(0.02)
+        pool.limit_time(0.08)
         found = await pool.to_frames([encoded("JPEG"), slow, encoded("GIF")])
         after = await pool.to_frames([encoded("BMP")])
 
