@@ -130,5 +130,5 @@ def _tiff_pages(encoded: bytes) -> Iterator[int]:
                     )
                 position += struct.calcsize(tag_format)
             (position,) = struct.unpack_from(offset_format, encoded, position)
-    except struct.error:  # truncated: for the decoder to report
+    except (struct.error, OverflowError):  # truncated, or beyond its end: the decoder reports it
         return

@@ -74,7 +74,14 @@ def test_a_tag_of_many_values_is_rejected_and_a_long_text_is_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "pages", [b"II*\0", b"MM\0*", b"II+\0\x08\0\0\0", b"II*\0\x08\0\0\0\xff\0"]
+    "pages",
+    [
+        b"II*\0",
+        b"MM\0*",
+        b"II+\0\x08\0\0\0",
+        b"II*\0\x08\0\0\0\xff\0",
+        b"II+\0\x08\0\0\0" + b"\xff" * 8,
+    ],
 )
 def test_a_truncated_tiff_is_left_to_the_decoder(pages: bytes) -> None:
     check_structure(pages)
