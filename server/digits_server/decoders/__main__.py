@@ -112,8 +112,8 @@ def _limit_memory(memory_bytes: int) -> None:
     with open(_STATUS) as file:  # noqa: PTH123
         now_bytes = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmData"))
     # Only the soft limit, so that a process that starts afresh can set its own.
-    limit = (now_bytes + memory_bytes, resource.RLIM_INFINITY)
-    resource.setrlimit(resource.RLIMIT_DATA, limit)
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (now_bytes + memory_bytes, hard_limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
