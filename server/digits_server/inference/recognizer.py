@@ -91,7 +91,13 @@ class Recognizer:
         self, images: Sequence[SourceImage], model: LoadedModel, deadline: float
     ) -> Predictions:
         """Recognize images that are decoded in another process."""
-        frames = await self._decoders.to_frames(images)
+        try:
+            frames = await self._decoders.to_frames(images)
+        except asyncio.CancelledError:
+            has_expired = asyncio.get_running_loop().time() >= deadline
+            reason = "expired" if has_expired else "cancelled"
+            self._metrics.dropped.labels(reason).inc(len(images))
+            raise
         if len(frames.pixels):
             work = measure_work(frames.pixels)
             predictions = await self._batcher.predict(frames.pixels, work, model, deadline)
