@@ -5,7 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from digits_server.preprocessing.framing import Frames, SourceImage
 from digits_server.preprocessing.normalize import FRAME_SIZE
 
 from .messages import DecoderSettings, Outcome
-from .process import DecoderEndedError, DecoderProcess
+from .process import Cause, DecoderEndedError, DecoderProcess
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,8 @@ class DecoderPool:
             limits.max_bytes, limits.max_pixels, memory_bytes, IMAGE_SECONDS, GROUP_SECONDS
         )
         self._count = count
-        self._metrics = metrics
+        self._framing_seconds = metrics.framing_seconds
+        self._ended = {cause: metrics.ended_decoders.labels(cause) for cause in get_args(Cause)}
         self._free = asyncio.Semaphore(count)  # first come, first served
         self._idle: list[DecoderProcess] = []
         self._decoding: set[asyncio.Task[list[Outcome]]] = set()
@@ -126,13 +127,13 @@ class DecoderPool:
                 outcomes = await process.decode(images)
             except DecoderEndedError as error:
                 logger.warning("%s", error)
-                self._metrics.ended_decoders.labels(error.cause).inc()
+                self._ended[error.cause].inc()
                 raise
             except BaseException:
                 await process.end()
                 raise
             self._idle.append(process)
-            self._metrics.framing_seconds.observe(time.perf_counter() - start)
+            self._framing_seconds.observe(time.perf_counter() - start)
             return outcomes
         finally:
             self._free.release()

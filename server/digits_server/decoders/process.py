@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from digits_server.preprocessing.framing import SourceImage
 
@@ -33,13 +33,21 @@ _HUNG_SECONDS: Final = 20.0
 _MAX_RESPONSE_BYTES: Final = 2**20
 
 
+Cause = Literal["time", "hung", "crashed"]
+
+
 class DecoderEndedError(Exception):
     """A decoding process ended before it responded."""
 
-    def __init__(self, cause: str) -> None:
-        """Describe how it ended: "time", "hung", or the name of a signal or a status."""
-        super().__init__(f"a decoding process ended: {cause}")
-        self.cause = cause
+    def __init__(self, cause: Cause, detail: str) -> None:
+        """Describe how it ended.
+
+        Args:
+            cause: It took too much CPU time, made no progress, or crashed.
+            detail: More about it, for the log.
+        """
+        super().__init__(f"a decoding process ended: {detail}")
+        self.cause: Cause = cause
 
 
 class DecoderProcess:
@@ -77,14 +85,14 @@ class DecoderProcess:
             return unpack_outcomes(content)
         except TimeoutError:
             await self.end()
-            raise DecoderEndedError("hung") from None
+            raise DecoderEndedError("hung", "it hung") from None
         except (OSError, EOFError):
             status = await self._process.wait()
             await self.end()
-            raise DecoderEndedError(_cause(status)) from None
+            raise _ended_error(status) from None
         except (ValueError, TypeError, LookupError):
             await self.end()
-            raise DecoderEndedError("invalid response") from None
+            raise DecoderEndedError("crashed", "its response was invalid") from None
 
     async def end(self) -> None:
         """End the process at once, and close its pipes."""
@@ -93,7 +101,8 @@ class DecoderProcess:
         await self._process.communicate()
 
 
-def _cause(status: int) -> str:
+def _ended_error(status: int) -> DecoderEndedError:
     if status == -getattr(signal, "SIGPROF", 0):
-        return "time"
-    return signal.Signals(-status).name if status < 0 else f"status {status}"
+        return DecoderEndedError("time", "an image took too much time")
+    detail = signal.Signals(-status).name if status < 0 else f"status {status}"
+    return DecoderEndedError("crashed", detail)

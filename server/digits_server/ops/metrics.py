@@ -107,8 +107,8 @@ class Metrics:
         )
         self.ended_decoders = Counter(
             "digits_ended_decoders",
-            "Decoding processes that ended with an image and were replaced, by cause: time, hung,"
-            " invalid response, or the name of a signal.",
+            "Decoding processes that ended with an image and were replaced, by cause: time, hung"
+            " or crashed.",
             ["cause"],
             registry=self.registry,
         )

@@ -114,7 +114,7 @@ async def test_a_process_that_dies_between_requests_is_replaced(number: signal.S
         found = await pool.to_frames([encoded("JPEG")])
 
     assert found.owners.tolist() == [0]
-    assert pool.ended(number.name) == 1
+    assert pool.ended("crashed") == 1
 
 
 async def test_a_process_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
