@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,6 +84,16 @@ def rejected_versions(admin_address: str | None) -> dict[str, str]:
         return dict(json.load(response)["rejected_versions"])
 
 
+def model_process(server: psutil.Process) -> psutil.Process:
+    """Wait for the process in which a server tries a model, and return it."""
+
+    def found() -> list[psutil.Process]:
+        return [child for child in server.children() if "digits_server.models" in child.cmdline()]
+
+    wait_until(found)
+    return found()[0]
+
+
 def test_a_server_serves_while_a_model_hangs_and_ends_without_waiting_for_it(
     hanging_environment: dict[str, str], models_dir: Path, hang: Path
 ) -> None:
@@ -93,8 +105,7 @@ def test_a_server_serves_while_a_model_hangs_and_ends_without_waiting_for_it(
         process = psutil.Process(server.process.pid)
         hang.touch()
         add_model(models_dir, 6)
-        wait_until(process.children)
-        [child] = process.children()
+        child = model_process(process)
         for digit, sample in enumerate(SAMPLES):
             assert client.recognize(sample).digit == digit
         assert client.model().version == "5"
@@ -103,36 +114,34 @@ def test_a_server_serves_while_a_model_hangs_and_ends_without_waiting_for_it(
         assert not child.is_running()
 
 
+@contextmanager
+def starting_server(
+    environment: dict[str, str], models_dir: Path
+) -> Iterator[tuple["subprocess.Popen[bytes]", psutil.Process]]:
+    """Start a server whose first model hangs; yield it and the process that tries the model."""
+    command = [sys.executable, "-m", "digits_server", "--port", "0", "--models-dir"]
+    with subprocess.Popen([*command, str(models_dir)], env=environment) as server:
+        try:
+            yield server, model_process(psutil.Process(server.pid))
+        finally:
+            server.kill()
+
+
 def test_a_server_whose_first_model_hangs_ends_without_waiting_for_it(
     hanging_environment: dict[str, str], models_dir: Path, hang: Path
 ) -> None:
     hang.touch()
-    with subprocess.Popen(
-        [sys.executable, "-m", "digits_server", "--port", "0", "--models-dir", str(models_dir)],
-        env=hanging_environment,
-    ) as server:
-        try:
-            process = psutil.Process(server.pid)
-            wait_until(process.children)
-            [child] = process.children()
-            server.send_signal(signal.SIGTERM)
-            assert server.wait(PATIENCE_SECONDS) == 0
-            assert not child.is_running()
-        finally:
-            server.kill()
+    with starting_server(hanging_environment, models_dir) as (server, child):
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(PATIENCE_SECONDS) == 0
+        assert not child.is_running()
 
 
 def test_a_child_process_does_not_outlive_a_killed_server(
     hanging_environment: dict[str, str], models_dir: Path, hang: Path
 ) -> None:
     hang.touch()
-    with subprocess.Popen(
-        [sys.executable, "-m", "digits_server", "--port", "0", "--models-dir", str(models_dir)],
-        env=hanging_environment,
-    ) as server:
-        process = psutil.Process(server.pid)
-        wait_until(process.children)
-        [child] = process.children()
+    with starting_server(hanging_environment, models_dir) as (server, child):
         server.kill()
     hang.unlink()
     wait_until(lambda: not child.is_running())

@@ -23,7 +23,7 @@ IN_PLACE_SECONDS: Final = 0.0005
 # Chunks for each core: one that it works on, and one to go on with while the event loop is busy.
 CHUNKS_PER_CORE: Final = 2
 # While a core is busy, less work than that waits for it instead of going to another, at most so
-# long: a chunk of small images takes less, a photo more.
+# long: a chunk of small images takes less, one of large images more.
 BUSY_WAIT_SECONDS: Final = 0.01
 # While so much more waits for each core, the event loop accepts no further calls, for at most so
 # long at a time.
