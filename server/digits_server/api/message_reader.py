@@ -71,6 +71,7 @@ class MessageReader:
         self._messages: dict[_Reading, None] = {}
         self._streams: dict[_Reading, None] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self._has_work = asyncio.Event()  # an idle server does not look at its memory
         self._rest_bytes = 0
         self._trimmed_at = 0.0
         self._within_limit_at = 0.0
@@ -103,6 +104,7 @@ class MessageReader:
         """Enforce the limit until cancelled."""
         self._rest_bytes = resident_bytes()
         while True:
+            await self._has_work.wait()
             await asyncio.sleep(CHECK_SECONDS)
             now = time.monotonic()
             for reading in self._messages:
@@ -115,6 +117,8 @@ class MessageReader:
                 gc.collect()  # gRPC leaves ended calls, with what they have sent, in cycles
                 await asyncio.to_thread(return_free_memory)
                 held_bytes = resident_bytes() - self._rest_bytes
+            if not (self._messages or self._streams) and held_bytes <= self._limit_bytes // 2:
+                self._has_work.clear()
             if held_bytes <= self._limit_bytes or self._end_slow():
                 self._within_limit_at = now
             elif now - self._within_limit_at > _REST_SECONDS:
@@ -124,6 +128,7 @@ class MessageReader:
 
     async def _read(self, reading: _Reading, readings: dict[_Reading, None]) -> Any:
         readings[reading] = None
+        self._has_work.set()
         try:
             content = await reading.context.read()
         finally:

@@ -42,14 +42,19 @@ class Memory:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.held_bytes = 0
+        self.look_count = 0
         self.was_returned = asyncio.Event()
-        monkeypatch.setattr(message_reader, "resident_bytes", lambda: 5000 + self.held_bytes)
+        monkeypatch.setattr(message_reader, "resident_bytes", self._resident_bytes)
         loop = asyncio.get_running_loop()
         monkeypatch.setattr(
             message_reader,
             "return_free_memory",
             lambda: loop.call_soon_threadsafe(self.was_returned.set),
         )
+
+    def _resident_bytes(self) -> int:
+        self.look_count += 1
+        return 5000 + self.held_bytes
 
 
 @pytest.fixture
@@ -81,10 +86,24 @@ def start(reader: MessageReader, count: int) -> tuple[list[Call], list["asyncio.
     return calls, [asyncio.create_task(reader.read(call)) for call in calls]  # type: ignore[arg-type]
 
 
-async def test_a_message_that_has_arrived_is_returned(reader: MessageReader) -> None:
+async def read_one(reader: MessageReader) -> Any:
     call = Call()
     call.arrived.put_nowait(b"message")
-    assert await reader.read(call) == b"message"  # type: ignore[arg-type]
+    return await reader.read(call)  # type: ignore[arg-type]
+
+
+async def test_a_message_that_has_arrived_is_returned(reader: MessageReader) -> None:
+    assert await read_one(reader) == b"message"
+
+
+async def test_an_idle_server_does_not_look_at_its_memory(
+    reader: MessageReader, memory: Memory
+) -> None:
+    await read_one(reader)
+    await asyncio.sleep(5 * message_reader.CHECK_SECONDS)
+    count = memory.look_count
+    await asyncio.sleep(5 * message_reader.CHECK_SECONDS)
+    assert memory.look_count == count
 
 
 async def test_messages_that_are_slow_do_not_keep_others_from_being_read(
@@ -157,6 +176,7 @@ async def test_free_memory_is_returned_before_the_limit_is_reached(
     reader: MessageReader, memory: Memory
 ) -> None:
     memory.held_bytes = LIMIT_BYTES // 2 + 1
+    await read_one(reader)
     await memory.was_returned.wait()
 
 
@@ -168,6 +188,7 @@ async def test_memory_that_stays_in_use_without_messages_counts_as_rest(
 ) -> None:
     monkeypatch.setattr(message_reader, "_REST_SECONDS", 0)
     memory.held_bytes = 10 * LIMIT_BYTES
+    await read_one(reader)
     while not caplog.records:  # noqa: ASYNC110 - no event tells
         await asyncio.sleep(0.01)
     assert "the memory without messages has grown" in caplog.text
