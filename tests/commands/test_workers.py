@@ -278,6 +278,8 @@ def test_sigterm_ends_a_server_whose_worker_hangs_while_it_starts(
         supervisor = psutil.Process(process.pid)
         wait_until(supervisor.children)
         [worker] = supervisor.children()
+        # Before, it is a copy of the supervisor, which waits for it to become another program.
+        wait_until(lambda: "digits_server.workers" in worker.cmdline())
         worker.suspend()
         supervisor.terminate()
         _, log = process.communicate(timeout=PATIENCE_SECONDS)
