@@ -15,18 +15,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .ink import find_ink
-from .recipe import BOX_SIZE, FRAME_RECIPE, FRAME_SIZE, are_frames, is_frame
-from .resize import Ink, resize_ink, shrink_to
-from .stroke_width import adjust_strokes
+from .readings import find_readings
+from .recipe import FRAME_RECIPE, FRAME_SIZE, are_frames, is_frame
 
 __all__ = ["FRAME_RECIPE", "FRAME_SIZE", "normalize", "normalize_batch"]
 
-# Larger images, such as photos, are scaled down to this side before the digit is searched.
-SEARCH_SIDE: Final = 320
-
 _FRAME_SHAPE: Final = (FRAME_SIZE, FRAME_SIZE)
-_PIXEL_CENTERS: Final = np.arange(FRAME_SIZE) + 0.5
 
 
 def normalize(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -83,34 +77,5 @@ def _to_float(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _make_frame(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
-    ink = find_ink(np.asarray(shrink_to(gray, SEARCH_SIDE), np.uint8))
-    if ink is None:
-        return np.zeros(_FRAME_SHAPE, np.float32)
-    return _center(_fit_to_box(adjust_strokes(ink)))
-
-
-def _fit_to_box(ink: Ink) -> Ink:
-    """Scale the ink to the size of the box and its darkest pixel to 1."""
-    fitted = resize_ink(ink, BOX_SIZE)
-    return np.asarray(np.minimum(fitted * np.float32(1.05 / fitted.max()), np.float32(1)))
-
-
-def _center(ink: Ink) -> NDArray[np.float32]:
-    """Place the ink in a frame with its center of mass in the middle."""
-    height, width = ink.shape
-    x, y = _center_of_mass(ink)
-    left = min(max(round(FRAME_SIZE / 2 - x), 0), FRAME_SIZE - width)
-    top = min(max(round(FRAME_SIZE / 2 - y), 0), FRAME_SIZE - height)
-    frame = np.zeros(_FRAME_SHAPE, np.float32)
-    frame[top : top + height, left : left + width] = ink
-    return frame
-
-
-def _center_of_mass(ink: Ink) -> tuple[float, float]:
-    """Return the x and y of the center of mass, in pixels from the top left corner."""
-    # cv2.moments would take an image two pixels wide for a list of points.
-    columns, rows = ink.sum(axis=0, dtype=np.float64), ink.sum(axis=1, dtype=np.float64)
-    total = columns.sum()
-    x = columns @ _PIXEL_CENTERS[: columns.size] / total
-    y = rows @ _PIXEL_CENTERS[: rows.size] / total
-    return float(x), float(y)
+    readings = find_readings(gray)
+    return readings[0].frame if readings else np.zeros(_FRAME_SHAPE, np.float32)

@@ -1,0 +1,141 @@
+"""Removing the lines of ruled or squared paper."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+
+# Smaller images have no room for ruling.
+_MIN_SIDE: Final = 64
+# The widest line, as a share of the image's longer side.
+MAX_RULE_SHARE: Final = 0.025
+# The share of the image's width or height that a line spans.
+RULE_SPAN: Final = 0.95
+# A frame fills so much of the rectangle around it if it is filled, and has so little ink. From its
+# outline inwards it is as thick as so much of it is ink.
+_FRAME_FILL: Final = 0.86
+_FRAME_INK: Final = 0.6
+_FRAME_COVERAGE: Final = 0.6
+# The ink in it is at least so large, as a share of the frame's shorter side.
+_MIN_INSIDE: Final = 0.25
+# The thickest underline, and its straight parts, as shares of its length.
+_MAX_LINE_SHARE: Final = 0.2
+_LINE_SPAN: Final = 0.35
+
+
+def may_have_ruling(mask: MatLike, shape: tuple[int, ...]) -> bool:
+    """Return whether any row or column has enough ink for a line from edge to edge.
+
+    Args:
+        mask: A region of the image, or all of it.
+        shape: (H, W) of the image.
+    """
+    height, width = shape
+    if max(height, width) < _MIN_SIDE:
+        return False
+    if max(mask.shape[1] / width, mask.shape[0] / height) < RULE_SPAN:
+        return False
+    across = cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() / width
+    down = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() / height
+    return bool(max(across, down) >= RULE_SPAN)
+
+
+def remove_ruling(mask: MatLike) -> MatLike:
+    """Remove the lines of ruled or squared paper: thin lines from edge to edge.
+
+    A single line may be a stroke and stays. Strokes that cross a removed line are closed again.
+    """
+    height, width = mask.shape
+    thickness = max(2, round(MAX_RULE_SHARE * max(height, width)))
+    across = np.ones((1, round(RULE_SPAN * width)), np.uint8)
+    down = np.ones((round(RULE_SPAN * height), 1), np.uint8)
+    lines = np.zeros_like(mask)
+    line_count = 0
+    for along, through in ((across, (thickness + 1, 1)), (down, (1, thickness + 1))):
+        long = cv2.morphologyEx(mask, cv2.MORPH_OPEN, along)
+        thin = cv2.subtract(
+            long, cv2.morphologyEx(long, cv2.MORPH_OPEN, np.ones(through, np.uint8))
+        )
+        profile = thin.max(axis=1 if along is across else 0).astype(np.int8)
+        line_count += int(np.count_nonzero(np.diff(profile, prepend=0) > 0))
+        lines = cv2.bitwise_or(lines, thin)
+    if line_count < 2:
+        return mask
+    rest = cv2.subtract(mask, lines)
+    bridge = np.ones((thickness + 2, thickness + 2), np.uint8)
+    crossings = cv2.bitwise_and(cv2.morphologyEx(rest, cv2.MORPH_CLOSE, bridge), lines)
+    return cv2.bitwise_or(rest, crossings)
+
+
+def inside_frame(mask: MatLike, box: tuple[int, ...]) -> MatLike | None:
+    """Return the ink inside a frame that it touches; None if the ink has no frame around it.
+
+    Args:
+        mask: Ink of one piece.
+        box: Left, top, width and height of the ink.
+    """
+    left, top, width, height = box
+    piece = mask[top : top + height, left : left + width]
+    outlines, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(outlines, key=len)
+    _, size, _ = cv2.minAreaRect(outline)
+    filled = np.zeros_like(piece)
+    cv2.drawContours(filled, [outline], -1, 1, cv2.FILLED)
+    area = cv2.countNonZero(filled)
+    if area < _FRAME_FILL * (size[0] + 1) * (size[1] + 1):
+        return None
+    if cv2.countNonZero(piece) > _FRAME_INK * area:
+        return None
+    depth = cv2.distanceTransform(cv2.copyMakeBorder(filled, 1, 1, 1, 1, 0), cv2.DIST_L2, 3)
+    rings = np.ceil(depth[1:-1, 1:-1]).astype(np.intp).ravel()
+    coverage = np.bincount(rings, piece.ravel()) / np.maximum(np.bincount(rings), 1)
+    thickness = 1 + int(np.argmax(coverage[1:] < _FRAME_COVERAGE))
+    inside = piece * (rings.reshape(piece.shape) > thickness)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
+    if count < 2 or max(stats[1:, 2].max(), stats[1:, 3].max()) < _MIN_INSIDE * min(width, height):
+        return None
+    rest = np.zeros_like(mask)
+    rest[top : top + height, left : left + width] = inside
+    return rest
+
+
+def without_underline(mask: MatLike, box: tuple[int, ...]) -> MatLike | None:
+    """Return the ink without a line below it that it touches; None if there is none.
+
+    The line is longer than the rest on both sides.
+
+    Args:
+        mask: Ink of one piece.
+        box: Left, top, width and height of the ink.
+    """
+    left, top, width, height = box
+    piece = mask[top : top + height, left : left + width]
+    along = np.ones((1, max(5, round(_LINE_SPAN * width))), np.uint8)
+    line = cv2.morphologyEx(piece, cv2.MORPH_OPEN, along)
+    line[: round(0.5 * height)] = 0
+    _, line_top, line_width, line_height = cv2.boundingRect(line)
+    if line_width < 0.9 * width or line_height > _MAX_LINE_SHARE * width:
+        return None
+    rest = cv2.subtract(piece, cv2.dilate(line, np.ones((3, 1), np.uint8)))
+    bridge = np.ones((line_height + 4, 3), np.uint8)
+    rest |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, bridge) & piece
+    rest = _largest(rest)
+    rest_left, _, rest_width, rest_height = cv2.boundingRect(rest)
+    margin = 0.04 * width
+    if rest_height < 0.4 * height or rest_left < margin or rest_left + rest_width > width - margin:
+        return None
+    whole = np.zeros_like(mask)
+    whole[top : top + height, left : left + width] = rest
+    return whole
+
+
+def _largest(mask: MatLike) -> MatLike:
+    """Return the largest component, and those that are not far smaller."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if count <= 2:
+        return mask
+    areas = stats[:, cv2.CC_STAT_AREA]
+    is_kept = areas >= 0.2 * areas[1:].max()
+    is_kept[0] = False
+    return np.asarray(is_kept[labels], np.uint8)

@@ -1,0 +1,243 @@
+"""Finding the pieces of an image that may be a digit, among specks, lines and frames.
+
+Masks here are uint8, 1 at ink and 0 elsewhere.
+"""
+
+import functools
+import math
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+
+from .ground import MIN_BLUR_SIDE, Contrast, top_and_median
+from .lines import inside_frame, may_have_ruling, remove_ruling, without_underline
+
+# Ink starts at this share of the full contrast: faint ruling is below it, soft edges above.
+INK_SHARE: Final = 0.32
+# The smallest piece, as a share of the image's longer side and in pixels.
+MIN_EXTENT_SHARE: Final = 0.012
+MIN_EXTENT_PIXELS: Final = 3
+# Grain and texture make many specks of a size. A digit among them has so many times their ink.
+_SPECK_COUNT: Final = 8
+_SPECK_FACTOR: Final = 6.0
+
+_LEVELS: Final = np.arange(256, dtype=np.float32)
+_SQUARE: Final = np.ones((3, 3), np.uint8)
+
+Flags = NDArray[np.bool_]
+
+
+MAIN, APART, INSIDE, UNLINED, STRUCTURE = range(5)
+PARTS: Final = ("", ", apart", ", inside a frame", ", without a line", ", a line or frame")
+"""Which part of the ink a piece is: the main one, or what remains without it, and so on."""
+
+
+class Piece(NamedTuple):
+    """Ink that may be a digit."""
+
+    part: int
+    """Index into ``PARTS``."""
+
+    ink: NDArray[np.float32]
+    """(h, w) from 0 for no ink to 1 for full ink, cropped to the ink."""
+    left: int
+    """First column in the image."""
+    top: int
+    """First row in the image."""
+
+    @property
+    def extent(self) -> int:
+        """The longer side, in pixels of the image."""
+        return max(self.ink.shape)
+
+
+def find_pieces(contrast: Contrast, min_contrast: float, max_count: int = 2) -> list[Piece]:
+    """Return the pieces of ink that may be a digit, the most likely first.
+
+    Args:
+        contrast: Contrast of the image.
+        min_contrast: The least contrast of ink where the ground has no grain, in levels.
+        max_count: Most pieces to return.
+    """
+    pixels, longer_side = contrast.pixels, max(contrast.shape)
+    # Where strokes are wider than a pixel, blurring averages the grain away.
+    smooth = cv2.GaussianBlur(pixels, (3, 3), 0) if longer_side > MIN_BLUR_SIDE else pixels
+    levels = _ink_levels(smooth, contrast, min_contrast)
+    if levels is None:
+        return []
+    full_ink, threshold = levels
+    mask = (smooth > np.uint8(threshold)).view(np.uint8)
+    if may_have_ruling(mask, contrast.shape):
+        mask = contrast.crop(remove_ruling(contrast.uncrop(mask)))
+    min_extent = max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * longer_side)
+    pieces = []
+    for part, piece_mask in _select(smooth, mask, contrast, max_count):
+        box = cv2.boundingRect(piece_mask)
+        if max(box[2:]) >= min_extent:
+            pieces.append(_cut_out(part, piece_mask, contrast, full_ink))
+            if part == MAIN:
+                cleaned = ((INSIDE, inside_frame), (UNLINED, without_underline))
+                for cleaned_part, clean in cleaned:
+                    rest = clean(piece_mask, box)
+                    if rest is not None and max(cv2.boundingRect(rest)[2:]) >= min_extent:
+                        pieces.append(_cut_out(cleaned_part, rest, contrast, full_ink))
+    return pieces
+
+
+def _ink_levels(
+    smooth: MatLike, contrast: Contrast, min_contrast: float
+) -> tuple[float, float] | None:
+    """Return the contrast of full ink and the contrast where ink starts, or None without ink."""
+    pixel_count, longer_side = math.prod(contrast.shape), max(contrast.shape)
+    # The very darkest pixels may be a speck. A digit has at least this many dark pixels.
+    dark_count = min(pixel_count, max(4, longer_side // 16))
+    full_ink, paper = top_and_median(smooth, pixel_count, dark_count)
+    least = max(min_contrast, paper + 2 * contrast.grain)
+    if full_ink < least:
+        return None
+    return float(full_ink), max(INK_SHARE * full_ink, least)
+
+
+def _cut_out(part: int, mask: MatLike, contrast: Contrast, full_ink: float) -> Piece:
+    left, top, width, height = cv2.boundingRect(mask)
+    box = np.s_[top : top + height, left : left + width]
+    # The soft edge of a stroke lies outside the mask. Below a tenth of full ink is paper.
+    with_edges = cv2.dilate(mask[box], _SQUARE)
+    ink = cv2.LUT(contrast.pixels[box] * with_edges, _ink_of_level(full_ink))
+    return Piece(part, np.asarray(ink, np.float32), contrast.left + left, contrast.top + top)
+
+
+@functools.cache  # full ink has at most 256 values
+def _ink_of_level(full_ink: float) -> NDArray[np.float32]:
+    """Return the ink, (256,) from 0 to 1, at pixels of each contrast."""
+    ink = _LEVELS * np.float32(1.25 / full_ink) - np.float32(0.125)
+    return np.asarray(np.clip(ink, 0, 1), np.float32)
+
+
+def _select(
+    smooth: MatLike, mask: MatLike, contrast: Contrast, max_count: int
+) -> list[tuple[int, MatLike]]:
+    """Return the part and the mask of the pieces that may be a digit."""
+    if _count_components(mask) <= 1:
+        return [(MAIN, mask)]
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    inked = np.flatnonzero(mask)
+    ink = np.bincount(labels.ravel()[inked], smooth.ravel()[inked], count)[1:].astype(np.float64)
+    components = _Components.measure(boxes[1:], ink, contrast)
+    return [
+        (part, np.concatenate(([False], belongs))[labels].astype(np.uint8))
+        for part, belongs in components.groups(max_count)
+    ]
+
+
+def _count_components(mask: MatLike) -> int:
+    """Count components by their outlines, in a tenth of the time that labeling takes."""
+    outlines, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
+        return 0
+    parents = hierarchy[0, :, 3]  # an outline with a parent is a hole
+    return int(np.count_nonzero(parents < 0))
+
+
+class _Components(NamedTuple):
+    """Measures of N components of a mask; each column is (N,)."""
+
+    left: NDArray[np.float64]
+    top: NDArray[np.float64]
+    right: NDArray[np.float64]
+    bottom: NDArray[np.float64]
+    ink: NDArray[np.float64]
+    """Total contrast."""
+    darkness: NDArray[np.float64]
+    """Mean contrast."""
+    extent: NDArray[np.float64]
+    """The longer side, in pixels."""
+    is_at_edge: Flags
+    """Whether it touches the edge of the image."""
+    is_structure: Flags
+    """Whether it looks like a line, a border of the image, or a frame around other components."""
+
+    @classmethod
+    def measure(cls, boxes: MatLike, ink: NDArray[np.float64], contrast: Contrast) -> "_Components":
+        """Measure components.
+
+        Args:
+            boxes: (N, 5) left, top, width, height and pixel count of each component.
+            ink: (N,) total contrast of each.
+            contrast: The contrast that they were found in.
+        """
+        left, top, width, height, pixels = boxes.T.astype(np.float64)
+        left, top = left + contrast.left, top + contrast.top
+        right, bottom = left + width, top + height
+        image_height, image_width = contrast.shape
+        side = max(contrast.shape)
+        extent = np.maximum(width, height)
+        edges = (
+            (left <= 0).astype(int)
+            + (top <= 0)
+            + (right >= image_width)
+            + (bottom >= image_height)
+        )
+        is_thin = np.minimum(width, height) <= max(2.0, 0.08 * side)
+        spans = (width >= 0.9 * image_width, height >= 0.9 * image_height)
+        is_line = is_thin & (((edges >= 1) & (extent >= 0.3 * side)) | spans[0] | spans[1])
+        is_border = (edges >= 3) | (spans[0] & spans[1])
+        is_frame = np.zeros(len(ink), bool)
+        for index in np.flatnonzero(pixels < 0.35 * width * height):
+            # A frame may be open at the top, like a box of a form.
+            is_inside = (
+                (left > left[index])
+                & (right < right[index])
+                & (bottom < bottom[index])
+                & (bottom > top[index])
+            )
+            is_frame[index] = bool((is_inside & (extent >= 0.25 * extent[index])).any())
+        return cls(
+            *(left, top, right, bottom, ink, ink / pixels, extent, edges > 0),
+            is_line | is_border | is_frame,
+        )
+
+    def groups(self, max_count: int) -> list[tuple[int, Flags]]:
+        """Return the part, and which components belong to it, (N,), of the most likely digits."""
+        # A component at the edge is the digit only if nothing else is, and so is structure.
+        weight = np.where(self.is_structure, 0.02, np.where(self.is_at_edge, 0.5, 1.0))
+        least = 0.0
+        if len(self.ink) > _SPECK_COUNT:
+            least = _SPECK_FACTOR * float(np.median(self.ink))
+        groups: list[tuple[int, Flags]] = []
+        is_used = np.zeros(len(self.ink), bool)
+        for main in np.argsort(-self.ink * weight, kind="stable").tolist():
+            if len(groups) == max_count:
+                break
+            if is_used[main] or self.ink[main] < least:
+                continue
+            belongs = self._around(main)
+            part = STRUCTURE if self.is_structure[main] else APART if groups else MAIN
+            groups.append((part, belongs))
+            is_used |= belongs
+        return groups
+
+    def _around(self, main: int) -> Flags:
+        """Return which components belong to the same digit as one of them."""
+        extent, ink = self.extent[main], self.ink[main]
+        gap = np.maximum(
+            np.maximum(self.left - self.right[main], self.left[main] - self.right),
+            np.maximum(self.top - self.bottom[main], self.top[main] - self.bottom),
+        )
+        is_near = (self.ink >= 0.025 * ink) & (gap <= 0.25 * extent)
+        is_large = (self.ink >= 0.25 * ink) & (gap <= 0.6 * extent)
+        # A shadow at the edge can be as large as a stroke, but is not as dark.
+        is_shadow = self.is_at_edge & (self.darkness < 0.7 * self.darkness[main])
+        belongs = (is_near | is_large) & ~self.is_structure & ~is_shadow & ~self._underlines(main)
+        belongs[main] = True
+        return belongs
+
+    def _underlines(self, main: int) -> Flags:
+        """Return which components are a flat line below one of them, of half its width or more."""
+        width, height = self.right - self.left, self.bottom - self.top
+        is_flat = (width >= 3 * height) & (width >= 0.5 * width[main])
+        is_low = height < 0.25 * height[main]
+        return is_flat & is_low & (self.top >= self.bottom[main] - 0.1 * height[main])

@@ -1,0 +1,139 @@
+"""The readings of an image: the plausible ways to tell ink from ground in it.
+
+On an even ground, the ink is what differs from it, and there is one reading, or two if some of
+the ink is apart. Elsewhere nobody knows which side is the ink, or whether a dark area is a desk, a
+shadow or a thick stroke. All ways are then tried, and the network decides which result is a digit.
+"""
+
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .frames import to_frame
+from .ground import Contrast, even_contrast, MIN_SEPARATION, histogram, local_contrast, separation
+from .pieces import MIN_EXTENT_PIXELS, PARTS, Piece, find_pieces
+from .recipe import is_frame
+from .resize import shrink_to
+from .sheets import find_sheets
+
+SOURCES: Final = (
+    "frame",
+    "ink on even ground",
+    "dark ink",
+    "light ink",
+    "ink on even sheet",
+    "dark ink on sheet",
+    "light ink on sheet",
+    "all that is dark",
+    "all that is light",
+)
+FRAME, EVEN, DARK, LIGHT, SHEET, SHEET_DARK, SHEET_LIGHT, ALL_DARK, ALL_LIGHT = range(9)
+READINGS: Final = tuple(source + part for source in SOURCES for part in PARTS)
+
+# Larger images, such as photos, are scaled down to this side before the ink is searched. What is
+# smaller than so much of it is then cut out of the image as it came.
+SEARCH_SIDE: Final = 320
+_SMALL_EXTENT: Final = 80
+_MARGIN_SHARE: Final = 0.6
+
+# The least contrast of ink, in levels, on an even ground and elsewhere.
+_MIN_EVEN_CONTRAST: Final = 4.0
+_MIN_LOCAL_CONTRAST: Final = 10.0
+_MIN_GLOBAL_CONTRAST: Final = 20.0
+
+
+class Reading(NamedTuple):
+    """One way to see ink in an image."""
+
+    kind: int
+    """Index into ``READINGS``."""
+    frame: NDArray[np.float32]
+    """(28, 28) in 0..1."""
+
+
+def find_readings(gray: NDArray[np.uint8]) -> list[Reading]:
+    """Return the readings of an image, the usual one first; none if the image is blank.
+
+    Args:
+        gray: (H, W) uint8, H and W at least 1.
+    """
+    if is_frame(gray):
+        return [Reading(FRAME * len(PARTS), gray.astype(np.float32) / np.float32(255))]
+    small = np.asarray(shrink_to(gray, SEARCH_SIDE), np.uint8)
+    contrast = even_contrast(small)
+    if contrast is not None:
+        return _read_pieces(gray, contrast, EVEN, _MIN_EVEN_CONTRAST)
+    readings = _read_both(gray, small, DARK)
+    for sheet in find_sheets(small):
+        contrast = even_contrast(sheet)
+        if contrast is not None:
+            readings += _read_pieces(sheet, contrast, SHEET, _MIN_EVEN_CONTRAST)
+        else:
+            readings += _read_both(sheet, sheet, SHEET_DARK)
+    readings += _read_all(small, ALL_DARK)
+    readings += _read_all(np.asarray(cv2.bitwise_not(small), np.uint8), ALL_LIGHT)
+    return readings
+
+
+def _read_both(gray, small, kind):
+    inverted = cv2.bitwise_not(small)
+    readings = _read_pieces(gray, local_contrast(small), kind, _MIN_LOCAL_CONTRAST)
+    readings += _read_pieces(gray, local_contrast(inverted), kind + 1, _MIN_LOCAL_CONTRAST)
+    return readings
+
+
+def _read_pieces(
+    gray: NDArray[np.uint8], contrast: Contrast, kind: int, min_contrast: float
+) -> list[Reading]:
+    """Return the readings of the main pieces of ink; the first has this kind, others the next."""
+    return [
+        Reading(
+            kind * len(PARTS) + piece.part,
+            to_frame(_look_closer(gray, contrast, piece, min_contrast)),
+        )
+        for piece in find_pieces(contrast, min_contrast)
+    ]
+
+
+def _look_closer(
+    gray: NDArray[np.uint8], contrast: Contrast, piece: Piece, min_contrast: float
+) -> NDArray[np.float32]:
+    """Return the ink of a piece, found again in the image before it was scaled down."""
+    scale = max(gray.shape) / max(contrast.shape)
+    if scale <= 1 or piece.extent > _SMALL_EXTENT or piece.part > 1:
+        return piece.ink
+    height, width = piece.ink.shape
+    margin = _MARGIN_SHARE * piece.extent + MIN_EXTENT_PIXELS
+    left, top = max(0, piece.left - margin) * scale, max(0, piece.top - margin) * scale
+    right = (piece.left + width + margin) * scale
+    bottom = (piece.top + height + margin) * scale
+    area = np.ascontiguousarray(gray[int(top) : int(bottom) + 1, int(left) : int(right) + 1])
+    area = np.asarray(shrink_to(area, SEARCH_SIDE), np.uint8)
+    closer = even_contrast(area)
+    if closer is None:
+        closer = local_contrast(area)
+    pieces = find_pieces(closer, min_contrast, max_count=1)
+    return pieces[0].ink if pieces else piece.ink
+
+
+def _read_all(gray: NDArray[np.uint8], kind: int) -> list[Reading]:
+    """Return the reading of all dark pixels as ink: of a digit that touches the image's edges."""
+    threshold, _ = cv2.threshold(gray, 0, 255, cv2.THRESH_OTSU)
+    counts = histogram(gray)
+    levels = np.arange(256) * counts
+    split = int(threshold) + 1
+    dark_count, light_count = counts[:split].sum(), counts[split:].sum()
+    if not dark_count or not light_count:
+        return []
+    ink_level = levels[:split].sum() / dark_count
+    paper_level = levels[split:].sum() / light_count
+    if paper_level - ink_level < _MIN_GLOBAL_CONTRAST:
+        return []
+    if separation(counts, threshold) < MIN_SEPARATION:
+        return []
+    share = (paper_level - np.arange(256)) / (paper_level - ink_level)
+    ink = cv2.LUT(gray, np.clip(1.25 * share - 0.125, 0, 1).astype(np.float32))
+    left, top, width, height = cv2.boundingRect((ink > 0.5).view(np.uint8))
+    return [Reading(kind * len(PARTS), to_frame(ink[top : top + height, left : left + width]))]

@@ -1,0 +1,82 @@
+"""Finding the sheet that a digit is written on: paper on a desk, or a page between bars."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+
+from .ground import MIN_SEPARATION, histogram, separation
+from .resize import shrink_to
+
+# Sheets are searched on a copy of at most this side.
+_SIDE: Final = 160
+# A sheet has at least and at most so much of the image. Its level fills so much of its outline,
+# which is convex; the rest is ink.
+_MIN_SHARE: Final = 0.08
+_MAX_SHARE: Final = 0.97
+_MIN_FILL: Final = 0.6
+# The outermost part of a sheet may be shadow or blurred, and is left out.
+_RIM_SHARE: Final = 0.02
+_MIN_SIDE: Final = 12
+
+
+def find_sheets(gray: MatLike) -> list[MatLike]:
+    """Return the largest light and the largest dark area as images of their own.
+
+    What lies outside the area's outline gets the level of the area.
+
+    Args:
+        gray: (H, W) uint8.
+
+    Returns:
+        None to two images, (h, w) uint8.
+    """
+    small = shrink_to(gray, _SIDE)
+    smooth = cv2.medianBlur(small, 3)
+    threshold, light = cv2.threshold(smooth, 0, 1, cv2.THRESH_OTSU)
+    if separation(histogram(smooth), threshold) < MIN_SEPARATION:
+        return []
+    scale = max(gray.shape) / max(small.shape)
+    outlines = (_outline_of_largest(mask, scale) for mask in (light, 1 - light))
+    return [
+        sheet
+        for outline in outlines
+        if outline is not None and (sheet := _cut_out(gray, outline)) is not None
+    ]
+
+
+def _outline_of_largest(mask: MatLike, scale: float) -> MatLike | None:
+    """Return the convex outline of the largest component, scaled, if it may be a sheet."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+    if count < 2:
+        return None
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    area = float(stats[largest, cv2.CC_STAT_AREA])
+    is_sheet = (labels == largest).view(np.uint8)
+    outlines, _ = cv2.findContours(is_sheet, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(max(outlines, key=len))
+    filled = np.zeros_like(is_sheet)
+    cv2.fillConvexPoly(filled, hull, 1)
+    hull_area = cv2.countNonZero(filled)
+    if not _MIN_SHARE * mask.size <= hull_area <= _MAX_SHARE * mask.size:
+        return None
+    if area < _MIN_FILL * hull_area:
+        return None
+    return (hull * scale + (scale - 1) / 2).round().astype(np.int32)
+
+
+def _cut_out(gray: MatLike, outline: MatLike) -> MatLike | None:
+    rim = max(1, round(_RIM_SHARE * max(gray.shape)))
+    inside = np.zeros(gray.shape, np.uint8)
+    cv2.fillConvexPoly(inside, outline, 255)
+    cv2.polylines(inside, [outline], True, 0, 2 * rim + 1)
+    # The image's own edge is no rim of the sheet.
+    left, top, width, height = cv2.boundingRect(inside)
+    if min(width, height) < _MIN_SIDE:
+        return None
+    box = np.s_[top : top + height, left : left + width]
+    sheet, mask = gray[box].copy(), inside[box]
+    level = int(np.median(sheet[mask > 0]))
+    sheet[mask == 0] = level
+    return sheet
