@@ -46,7 +46,7 @@ def draw_strokes(
     size = side * random.uniform(0.35, 0.9)
     if pen is None:
         pen = max(1.0, size * random.uniform(0.02, 0.16))
-    matrix = np.eye(2) if as_written else _random_affine(random)
+    matrix = np.eye(2) if as_written else random_affine(random)
     transformed = [stroke @ matrix.T for stroke in strokes]
     points = np.concatenate(transformed)
     low, extent = points.min(axis=0), np.ptp(points, axis=0)
@@ -69,7 +69,7 @@ def draw_strokes_as_written(strokes: Sequence[Points], random: np.random.Generat
     return draw_strokes(strokes, random, side=PLAIN_CANVAS_SIDE, pen=pen, as_written=True)
 
 
-def _random_affine(random: np.random.Generator) -> NDArray[np.float64]:
+def random_affine(random: np.random.Generator) -> NDArray[np.float64]:
     """Return a (2, 2) matrix that rotates, slants and stretches a little."""
     angle = np.deg2rad(random.uniform(-12, 12))
     slant = random.uniform(-0.25, 0.25)
@@ -91,7 +91,7 @@ def redraw_image(ink: Gray, random: np.random.Generator) -> Gray:
     side = int(random.choice(CANVAS_SIDES[3:]))
     size = side * random.uniform(0.4, 0.95)
     scale = size / max(ink.shape)
-    matrix = _random_affine(random) * scale
+    matrix = random_affine(random) * scale
     middle = np.array(ink.shape[::-1]) / 2
     shift = side / 2 + random.uniform(-1, 1, 2) * (side - size) / 2 - matrix @ middle
     affine = np.column_stack((matrix, shift))
