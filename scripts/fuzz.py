@@ -156,7 +156,7 @@ def fuzz_decoder(count: int, seed: int, out: Path) -> int:
         current_input.write_bytes(content)
         faulthandler.dump_traceback_later(MAX_SECONDS, exit=True)
         try:
-            frame = normalize(decode(content, limits))
+            frame = normalize(decode(content, limits).gray)
             is_frame = frame.shape == (28, 28) and frame.dtype == np.float32
             if is_frame and ((frame >= 0) & (frame <= 1)).all():
                 outcome = "frame"

@@ -76,7 +76,7 @@ def _predict_in_process(
 def _predict(engine: LiteRtEngine, paths: Sequence[Path]) -> None:
     for start in range(0, len(paths), CHUNK_SIZE):
         chunk = paths[start : start + CHUNK_SIZE]
-        grays = [decode(path.read_bytes(), LIMITS) for path in chunk]
+        grays = [decode(path.read_bytes(), LIMITS).gray for path in chunk]
         engine.predict(normalize_batch(grays))
 
 

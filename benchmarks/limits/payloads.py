@@ -53,7 +53,7 @@ def images(form: Form) -> tuple[pb.Image, ...]:
         case Form.PNG300:
             return tuple(image_kinds.drawn_digits(image_kinds.ImageKind.PNG300).values())
     files = sorted(SELF_TEST_IMAGES.glob("*.png"))
-    pixels = mnist_like(decode(file.read_bytes(), LIMITS) for file in files)
+    pixels = mnist_like(decode(file.read_bytes(), LIMITS).gray for file in files)
     if form is Form.PNG28:
         return tuple(pb.Image(encoded=_png(image)) for image in pixels)
     return tuple(
@@ -105,7 +105,7 @@ def batch(form: Form) -> list[pb.Image]:
 def gray(image: pb.Image) -> NDArray[np.uint8]:
     """Return the gray image, (H, W), as the server decodes it."""
     if image.encoded:
-        return decode(image.encoded, LIMITS)
+        return decode(image.encoded, LIMITS).gray
     return from_raw(image.raw.width, image.raw.height, image.raw.data, LIMITS)
 
 

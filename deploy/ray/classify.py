@@ -31,11 +31,9 @@ from typing import Any, Final
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import fsspec.core
-import numpy as np
 import ray
 import ray.data
 import ray.exceptions
-from numpy.typing import NDArray
 
 from digits_client.batch import parquet
 from digits_client.batch.columns import Columns
@@ -48,8 +46,8 @@ from digits_server import settings
 from digits_server.errors import InvalidArgumentError, ModelError
 from digits_server.models import LoadedModel, load_folder, versions
 from digits_server.models.predictions import NO_DIGIT, Predictions, Verdict
-from digits_server.preprocessing.decode import ImageLimits, decode
-from digits_server.preprocessing.normalize import normalize
+from digits_server.preprocessing.decode import ImageLimits
+from digits_server.preprocessing.framing import EncodedImage, Frames, to_frames
 
 EXIT_ALL_RECOGNIZED: Final = 0
 EXIT_SOME_FAILED: Final = 1
@@ -71,7 +69,9 @@ LOCAL_STORE_BYTES: Final = 200 * 2**20
 
 _COLUMNS: Final = Columns()
 
-Frame = NDArray[np.float32]
+# In the place of an image that cannot be read.
+_NO_FRAMES: Final = Frames.invalid(InvalidArgumentError("image", "cannot be read"))
+
 FoundImage = tuple[str, str | None]
 """The path of an image, and the reason why it cannot be read if that is already known."""
 
@@ -137,29 +137,30 @@ class Worker:
 
     def _recognize(self, images: Sequence[FoundImage]) -> Iterator[Row]:
         read = self._pool.map if self._pool else map
-        frames = list(read(self._frame, images))
-        valid = [frame for frame in frames if not isinstance(frame, DigitsError)]
-        predictions = self._model.predict(np.array(valid, np.float32).reshape(-1, 28, 28))
-        numbers = itertools.count()
-        for (path, _), frame in zip(images, frames, strict=True):
-            if isinstance(frame, DigitsError):
-                yield Row(path, error=str(frame))
+        found = list(read(self._frames, images))
+        predictions = self._model.predict(
+            Frames.concatenate(
+                [_NO_FRAMES if isinstance(each, DigitsError) else each for each in found]
+            )
+        )
+        for number, ((path, _), each) in enumerate(zip(images, found, strict=True)):
+            if isinstance(each, DigitsError):
+                yield Row(path, error=str(each))
             else:
-                yield row_of(path, predictions, next(numbers))
+                yield row_of(path, predictions, number)
 
-    def _frame(self, image: FoundImage) -> Frame | DigitsError:
-        """Return the frame of an image, or the error that its row shows."""
+    def _frames(self, image: FoundImage) -> Frames | DigitsError:
+        """Return the frames of an image, or the error that its row shows."""
         path, reason = image
         if reason is not None:
             return InvalidImageError(reason)
         try:
             location = path if is_url(path) else os.path.join(self._job.base_dir, path)  # noqa: PTH118
             content = item(location).read(self._job.limits.max_bytes)
-            return normalize(decode(content, self._job.limits))
+            frames = to_frames([EncodedImage(content)], self._job.limits)
+            return InvalidImageError(str(frames.errors[0])) if frames.errors else frames
         except InvalidImageError as error:
             return error
-        except InvalidArgumentError as error:
-            return InvalidImageError(str(error))
         except Exception:  # like the server: the other images go on, and the log has the cause
             logging.getLogger(__name__).exception("%s", path)
             return ServerFailureError("INTERNAL: internal error; the worker's log has it")

@@ -91,6 +91,9 @@ FIELDS = {
         "probabilities": (4, "FLOAT"),
         "model_version": (5, "STRING"),
         "frame": (6, "BYTES"),
+        "reason": (7, "ENUM"),
+        "reading": (8, "STRING"),
+        "unread_pages": (9, "UINT32"),
     },
     "RecognizeRequest": {"image": (1, "MESSAGE"), "include_frame": (2, "BOOL")},
     "RecognizeResponse": {"predictions": (1, "MESSAGE")},
@@ -160,6 +163,15 @@ def test_the_verdicts_keep_their_numbers() -> None:
         "VERDICT_DIGIT": 1,
         "VERDICT_NOT_A_DIGIT": 2,
         "VERDICT_BLANK": 3,
+    }
+
+
+def test_the_reasons_keep_their_numbers() -> None:
+    assert dict(pb.Reason.items()) == {
+        "REASON_UNSPECIFIED": 0,
+        "REASON_NO_DIGIT": 1,
+        "REASON_TOO_SMALL": 2,
+        "REASON_TOO_FAINT": 3,
     }
 
 

@@ -91,7 +91,7 @@ def wild_sets(data_dir: Path | None) -> list[EvalSet]:
     try:
         lines = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
         rows = [json.loads(line) for line in lines]
-        images = [decode((folder / row["file"]).read_bytes(), WILD_LIMITS) for row in rows]
+        images = [decode((folder / row["file"]).read_bytes(), WILD_LIMITS).gray for row in rows]
     except (OSError, ValueError, KeyError, InvalidArgumentError) as error:
         raise DatasetError(f"{folder} cannot be read as people's own images: {error}") from error
     labels = np.array([int(row["label"]) for row in rows], np.uint8)
@@ -114,7 +114,7 @@ def corrections_set(folder: Path) -> EvalSet:
     if not corrections:
         raise DatasetError(f"{folder} has no corrected drawings of digits-draw")
     try:
-        images = [decode(drawing.path.read_bytes(), WILD_LIMITS) for drawing in corrections]
+        images = [decode(drawing.path.read_bytes(), WILD_LIMITS).gray for drawing in corrections]
     except (OSError, InvalidArgumentError) as error:
         raise DatasetError(f"{folder} cannot be read as corrected drawings: {error}") from error
     labels = np.array([drawing.label for drawing in corrections], np.uint8)

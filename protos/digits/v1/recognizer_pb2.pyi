@@ -14,10 +14,21 @@ class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VERDICT_DIGIT: _ClassVar[Verdict]
     VERDICT_NOT_A_DIGIT: _ClassVar[Verdict]
     VERDICT_BLANK: _ClassVar[Verdict]
+
+class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REASON_UNSPECIFIED: _ClassVar[Reason]
+    REASON_NO_DIGIT: _ClassVar[Reason]
+    REASON_TOO_SMALL: _ClassVar[Reason]
+    REASON_TOO_FAINT: _ClassVar[Reason]
 VERDICT_UNSPECIFIED: Verdict
 VERDICT_DIGIT: Verdict
 VERDICT_NOT_A_DIGIT: Verdict
 VERDICT_BLANK: Verdict
+REASON_UNSPECIFIED: Reason
+REASON_NO_DIGIT: Reason
+REASON_TOO_SMALL: Reason
+REASON_TOO_FAINT: Reason
 
 class Image(_message.Message):
     __slots__ = ("encoded", "raw")
@@ -38,20 +49,26 @@ class RawImage(_message.Message):
     def __init__(self, width: _Optional[int] = ..., height: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class Prediction(_message.Message):
-    __slots__ = ("verdict", "digit", "confidence", "probabilities", "model_version", "frame")
+    __slots__ = ("verdict", "digit", "confidence", "probabilities", "model_version", "frame", "reason", "reading", "unread_pages")
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     DIGIT_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     FRAME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    READING_FIELD_NUMBER: _ClassVar[int]
+    UNREAD_PAGES_FIELD_NUMBER: _ClassVar[int]
     verdict: Verdict
     digit: int
     confidence: float
     probabilities: _containers.RepeatedScalarFieldContainer[float]
     model_version: str
     frame: bytes
-    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., digit: _Optional[int] = ..., confidence: _Optional[float] = ..., probabilities: _Optional[_Iterable[float]] = ..., model_version: _Optional[str] = ..., frame: _Optional[bytes] = ...) -> None: ...
+    reason: Reason
+    reading: str
+    unread_pages: int
+    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., digit: _Optional[int] = ..., confidence: _Optional[float] = ..., probabilities: _Optional[_Iterable[float]] = ..., model_version: _Optional[str] = ..., frame: _Optional[bytes] = ..., reason: _Optional[_Union[Reason, str]] = ..., reading: _Optional[str] = ..., unread_pages: _Optional[int] = ...) -> None: ...
 
 class RecognizeRequest(_message.Message):
     __slots__ = ("image", "include_frame")

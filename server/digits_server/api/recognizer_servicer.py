@@ -14,8 +14,9 @@ from digits_server.errors import InvalidArgumentError, ServerError
 from digits_server.inference.admission import Admission
 from digits_server.inference.recognizer import Recognizer
 from digits_server.models.manifest import ACCURACY_METRICS
-from digits_server.models.predictions import NO_DIGIT, Predictions, Verdict
-from digits_server.preprocessing.framing import EncodedImage, RawImage, SourceImage
+from digits_server.models.predictions import NO_DIGIT, NO_READING, Predictions, Verdict
+from digits_server.preprocessing.framing import READINGS, EncodedImage, RawImage, SourceImage
+from digits_server.preprocessing.reason import Reason
 
 from .call import Context, ServiceLimits, deadline_of
 from .latest_request import latest_requests
@@ -26,9 +27,14 @@ _VERDICTS: Final[dict[int, pb.Verdict]] = {
     Verdict.NOT_A_DIGIT: pb.VERDICT_NOT_A_DIGIT,
     Verdict.BLANK: pb.VERDICT_BLANK,
 }
+_REASONS: Final[dict[int, pb.Reason]] = {
+    Reason.NO_DIGIT: pb.REASON_NO_DIGIT,
+    Reason.TOO_SMALL: pb.REASON_TOO_SMALL,
+    Reason.TOO_FAINT: pb.REASON_TOO_FAINT,
+}
 
-_Row: TypeAlias = tuple[int, int, float, list[float], bytes]
-"""Verdict, digit, confidence, probabilities and frame of one image."""
+_Row: TypeAlias = tuple[int, int, float, list[float], int, int, int, bytes]
+"""Verdict, digit, confidence, probabilities, reason, reading, unread pages and frame."""
 
 
 class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
@@ -150,6 +156,9 @@ def _rows(predictions: Predictions, *, include_frame: bool) -> Iterator[_Row]:
         predictions.digits.tolist(),
         predictions.confidences.tolist(),
         predictions.probs.tolist(),
+        predictions.reasons.tolist(),
+        predictions.readings.tolist(),
+        predictions.unread_pages.tolist(),
         frames,
         strict=False,
     )
@@ -157,13 +166,18 @@ def _rows(predictions: Predictions, *, include_frame: bool) -> Iterator[_Row]:
 
 def _fill(message: pb.Prediction, row: _Row, model_version: str) -> None:
     # Field by field: keyword arguments take half as long again.
-    verdict, digit, confidence, probs, frame = row
+    verdict, digit, confidence, probs, reason, reading, unread_pages, frame = row
     message.verdict = _VERDICTS[verdict]
     if digit != NO_DIGIT:
         message.digit = digit
     message.confidence = confidence
-    if verdict != Verdict.BLANK:
+    if reading != NO_READING:
         message.probabilities.extend(probs)
+        message.reading = READINGS[reading]
+    if reason:
+        message.reason = _REASONS[reason]
+    if unread_pages:
+        message.unread_pages = unread_pages
     message.model_version = model_version
     message.frame = frame
 

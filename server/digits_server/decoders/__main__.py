@@ -15,19 +15,17 @@ from typing import BinaryIO, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from digits_server.errors import InvalidArgumentError
 from digits_server.ops.process_memory import return_free_memory
 from digits_server.preprocessing.decode import OR_MEMORY, ImageLimits
-from digits_server.preprocessing.framing import EncodedImage, SourceImage, to_frames
+from digits_server.preprocessing.framing import EncodedImage, Frames, SourceImage, to_frames
 
 from .messages import (
     LENGTH_BYTES,
     DecoderSettings,
-    Outcome,
-    pack_outcomes,
+    pack_frames,
     unpack_images,
     with_length,
 )
@@ -51,8 +49,8 @@ def main() -> None:
     decoder.decode([EncodedImage(_small_image())])  # loads what Pillow loads late
     _limit_memory(settings.memory_bytes)
     while content := _read(sys.stdin.buffer):
-        # No names: an outcome that is an error would keep its image alive, by its traceback.
-        content = pack_outcomes(decoder.decode(unpack_images(content)))
+        # No names: an error would keep its image alive, by its traceback.
+        content = pack_frames(decoder.decode(unpack_images(content)))
         responses.write(with_length(content))
         responses.flush()
         if decoder.has_failed:
@@ -66,33 +64,31 @@ class _Decoder:
         self._settings = settings
         self._limits = ImageLimits(settings.max_bytes, settings.max_pixels)
 
-    def decode(self, images: list[SourceImage]) -> list[Outcome]:
-        """Return the outcomes of the first images, as many as the time for a group allows."""
+    def decode(self, images: list[SourceImage]) -> Frames:
+        """Return the frames of the first images, as many as the time for a group allows."""
         start = time.process_time()
-        outcomes: list[Outcome] = []
+        done: list[Frames] = []
         for image in images:
-            if outcomes and time.process_time() - start > self._settings.group_seconds:
+            if done and time.process_time() - start > self._settings.group_seconds:
                 break
-            outcomes.append(self._decode_one(image))
+            done.append(self._decode_one(image))
         if time.process_time() - start > self._settings.group_seconds:
             return_free_memory()  # a large image has been decoded
-        return outcomes
+        return Frames.concatenate(done)
 
-    def _decode_one(self, image: SourceImage) -> Outcome:
+    def _decode_one(self, image: SourceImage) -> Frames:
         _set_timer(self._settings.image_seconds)
         try:
             frames = to_frames([image], self._limits)
-            if not frames.errors:
-                frame: NDArray[np.float32] = frames.pixels[0]
-                return frame
-            self.has_failed |= frames.errors[0].reason.endswith(OR_MEMORY)
-            return frames.errors[0]
+            self.has_failed |= any(
+                error.reason.endswith(OR_MEMORY) for error in frames.errors.values()
+            )
+            return frames
         except (MemoryError, cv2.error):
             self.has_failed = True
             megabytes = self._settings.memory_bytes // 2**20
-            return InvalidArgumentError(
-                "image", f"takes more than {megabytes} MB to decode; send it smaller"
-            )
+            reason = f"takes more than {megabytes} MB to decode; send it smaller"
+            return Frames.invalid(InvalidArgumentError("image", reason))
         finally:
             _set_timer(0)
 

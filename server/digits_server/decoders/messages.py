@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digits_server.errors import InvalidArgumentError
-from digits_server.preprocessing.framing import SourceImage
+from digits_server.preprocessing.framing import READINGS, Frames, SourceImage
 from digits_server.preprocessing.normalize import FRAME_SIZE
+from digits_server.preprocessing.reason import Reason
 
 LENGTH_BYTES: Final = 4
-
-Outcome = NDArray[np.float32] | InvalidArgumentError
-"""The (28, 28) frame of an image, or what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -56,29 +53,64 @@ def unpack_images(content: bytes) -> list[SourceImage]:
     return images
 
 
-def pack_outcomes(outcomes: Sequence[Outcome]) -> bytes:
+def pack_frames(frames: Frames) -> bytes:
     """Return the content of a response."""
-    errors = [
-        [outcome.field, outcome.reason] if isinstance(outcome, InvalidArgumentError) else None
-        for outcome in outcomes
-    ]
-    frames = [outcome.tobytes() for outcome in outcomes if isinstance(outcome, np.ndarray)]
-    return b"\n".join((json.dumps(errors).encode(), b"".join(frames)))
+    columns = {
+        "owners": frames.owners.tolist(),
+        "readings": frames.readings.tolist(),
+        "failures": frames.failures.tolist(),
+        "unread_pages": frames.unread_pages.tolist(),
+        "errors": [[index, error.field, error.reason] for index, error in frames.errors.items()],
+    }
+    return b"\n".join((json.dumps(columns).encode(), frames.pixels.tobytes()))
 
 
-def unpack_outcomes(content: bytes) -> list[Outcome]:
-    """Return the outcome of each image that was done, in order.
+def unpack_frames(content: bytes) -> Frames:
+    """Return the frames of the images that were done: at least one image.
 
     Raises:
-        ValueError: The response is not valid.
+        ValueError: The response is not valid. So are TypeError, LookupError and OverflowError.
     """
     header, _, pixels = content.partition(b"\n")
-    frames = np.frombuffer(pixels, np.float32).reshape(-1, FRAME_SIZE, FRAME_SIZE)
-    errors = json.loads(header)
-    if not isinstance(errors, list) or not errors or errors.count(None) != len(frames):
+    columns = json.loads(header)
+    frames = Frames(
+        np.frombuffer(pixels, np.float32).reshape(-1, FRAME_SIZE, FRAME_SIZE),
+        np.array(columns["owners"], np.intp),
+        np.array(columns["readings"], np.uint8),
+        np.array(columns["failures"], np.uint8),
+        np.array(columns["unread_pages"], np.uint32),
+        {
+            int(index): InvalidArgumentError(str(name), str(reason))
+            for index, name, reason in columns["errors"]
+        },
+    )
+    _check(frames)
+    return frames
+
+
+def _check(frames: Frames) -> None:
+    """Check what a process that is not trusted has sent.
+
+    Raises:
+        ValueError: The columns do not belong together, or have values that cannot be.
+    """
+    row_count, image_count = len(frames.pixels), len(frames)
+    has_shapes = (
+        frames.owners.shape == frames.readings.shape == (row_count,)
+        and frames.failures.shape == frames.unread_pages.shape == (image_count,)
+        and image_count > 0
+    )
+    if not has_shapes:
         raise ValueError("a response of the wrong shape")
-    remaining = iter(frames)
-    return [
-        next(remaining) if error is None else InvalidArgumentError(str(error[0]), str(error[1]))
-        for error in errors
-    ]
+    without_frames = {*frames.errors, *np.flatnonzero(frames.failures).tolist()}
+    is_valid = (
+        all(0 <= index < image_count for index in without_frames)
+        and np.isin(frames.failures, tuple(Reason)).all()
+        and (frames.readings < len(READINGS)).all()
+        and ((frames.owners >= 0) & (frames.owners < image_count)).all()
+        and (np.diff(frames.owners) >= 0).all()
+        and without_frames.isdisjoint(frames.owners.tolist())
+        and ((frames.pixels >= 0) & (frames.pixels <= 1)).all()  # and no NaN
+    )
+    if not is_valid:
+        raise ValueError("a response with invalid values")

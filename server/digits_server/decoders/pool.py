@@ -7,15 +7,12 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple, get_args
 
-import numpy as np
-
 from digits_server.errors import InvalidArgumentError
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.decode import ImageLimits
 from digits_server.preprocessing.framing import Frames, SourceImage
-from digits_server.preprocessing.normalize import FRAME_SIZE
 
-from .messages import DecoderSettings, Outcome
+from .messages import DecoderSettings
 from .process import Cause, DecoderEndedError, DecoderProcess
 
 logger = logging.getLogger(__name__)
@@ -66,7 +63,7 @@ class DecoderPool:
         self._ended = {cause: metrics.ended_decoders.labels(cause) for cause in get_args(Cause)}
         self._free = asyncio.Semaphore(count)  # first come, first served
         self._idle: list[DecoderProcess] = []
-        self._decoding: set[asyncio.Task[list[Outcome]]] = set()
+        self._decoding: set[asyncio.Task[Frames]] = set()
 
     async def start(self) -> None:
         """Start one process, so that the first image need not wait for it."""
@@ -83,21 +80,15 @@ class DecoderPool:
 
     async def to_frames(self, images: Sequence[SourceImage]) -> Frames:
         """Return the frames of a request's images. An invalid image has an error instead."""
-        outcomes: dict[int, Outcome] = {}
+        done: dict[int, Frames] = {}
         groups = deque(_groups(images))
         async with asyncio.TaskGroup() as lanes:
             for _ in range(min(self._count, len(groups))):
-                lanes.create_task(self._work_off(images, groups, outcomes))
-        ordered = sorted(outcomes.items())
-        frames = {index: found for index, found in ordered if isinstance(found, np.ndarray)}
-        pixels = np.zeros((len(frames), FRAME_SIZE, FRAME_SIZE), np.float32)
-        for row, frame in enumerate(frames.values()):
-            pixels[row] = frame
-        errors = {i: found for i, found in ordered if isinstance(found, InvalidArgumentError)}
-        return Frames(pixels, np.array([*frames], np.intp), errors)
+                lanes.create_task(self._work_off(images, groups, done))
+        return Frames.concatenate([done[index] for index in range(len(images))])
 
     async def _work_off(
-        self, images: Sequence[SourceImage], groups: deque[_Group], outcomes: dict[int, Outcome]
+        self, images: Sequence[SourceImage], groups: deque[_Group], done: dict[int, Frames]
     ) -> None:
         """Decode groups until none is left."""
         while groups:
@@ -105,13 +96,14 @@ class DecoderPool:
             try:
                 found = await self._decode([images[index] for index in group.indices])
             except DecoderEndedError as error:
-                groups.extend(_again(group, error, outcomes))
+                groups.extend(_again(group, error, done))
                 continue
-            outcomes.update(zip(group.indices, found, strict=False))
+            for position, index in enumerate(group.indices[: len(found)]):
+                done[index] = found[position : position + 1]
             if rest := group.indices[len(found) :]:
                 groups.append(_Group(rest, group.attempts))
 
-    async def _decode(self, images: Sequence[SourceImage]) -> list[Outcome]:
+    async def _decode(self, images: Sequence[SourceImage]) -> Frames:
         await self._free.acquire()
         # A caller that leaves must not leave a process behind in the middle of a request.
         task = asyncio.create_task(self._decode_in_process(images))
@@ -119,12 +111,12 @@ class DecoderPool:
         task.add_done_callback(self._decoding.discard)
         return await asyncio.shield(task)
 
-    async def _decode_in_process(self, images: Sequence[SourceImage]) -> list[Outcome]:
+    async def _decode_in_process(self, images: Sequence[SourceImage]) -> Frames:
         try:
             start = time.perf_counter()
             process = self._idle.pop() if self._idle else await DecoderProcess.start(self._settings)
             try:
-                outcomes = await process.decode(images)
+                frames = await process.decode(images)
             except DecoderEndedError as error:
                 logger.warning("%s", error)
                 self._ended[error.cause].inc()
@@ -134,7 +126,7 @@ class DecoderPool:
                 raise
             self._idle.append(process)
             self._framing_seconds.observe(time.perf_counter() - start)
-            return outcomes
+            return frames
         finally:
             self._free.release()
 
@@ -152,7 +144,7 @@ def _groups(images: Sequence[SourceImage]) -> list[_Group]:
     return groups
 
 
-def _again(group: _Group, error: DecoderEndedError, outcomes: dict[int, Outcome]) -> list[_Group]:
+def _again(group: _Group, error: DecoderEndedError, done: dict[int, Frames]) -> list[_Group]:
     """Return what to try again of a group with which a process ended: each image on its own.
 
     An image that has been alone, and is at fault, gets an error.
@@ -165,5 +157,5 @@ def _again(group: _Group, error: DecoderEndedError, outcomes: dict[int, Outcome]
         return [_Group(group.indices, group.attempts + 1)]
     else:
         reason = "cannot be decoded"
-    outcomes[group.indices[0]] = InvalidArgumentError("image", reason)
+    done[group.indices[0]] = Frames.invalid(InvalidArgumentError("image", reason))
     return []

@@ -10,14 +10,13 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Literal, Self
 
-from digits_server.preprocessing.framing import SourceImage
+from digits_server.preprocessing.framing import Frames, SourceImage
 
 from .messages import (
     LENGTH_BYTES,
     DecoderSettings,
-    Outcome,
     pack_images,
-    unpack_outcomes,
+    unpack_frames,
     with_length,
 )
 
@@ -30,7 +29,7 @@ _ENVIRONMENT: Final = {
 }
 # A process that makes no progress for so long is stopped or hangs. CPU time is limited far lower.
 _HUNG_SECONDS: Final = 20.0
-_MAX_RESPONSE_BYTES: Final = 2**20
+_MAX_RESPONSE_BYTES: Final = 2**22
 
 
 Cause = Literal["time", "hung", "crashed"]
@@ -68,8 +67,8 @@ class DecoderProcess:
         )
         return cls(process)
 
-    async def decode(self, images: Sequence[SourceImage]) -> list[Outcome]:
-        """Return the outcomes of the first images: at least one, if the process is well.
+    async def decode(self, images: Sequence[SourceImage]) -> Frames:
+        """Return the frames of the first images: of at least one, if the process is well.
 
         Raises:
             DecoderEndedError: The process ended, or was ended because it hung.
@@ -82,7 +81,7 @@ class DecoderProcess:
                 header = await self._process.stdout.readexactly(LENGTH_BYTES)
                 length = min(int.from_bytes(header, "big"), _MAX_RESPONSE_BYTES)
                 content = await self._process.stdout.readexactly(length)
-            return unpack_outcomes(content)
+            return unpack_frames(content)
         except TimeoutError:
             await self.end()
             raise DecoderEndedError("hung", "it hung") from None
@@ -90,7 +89,7 @@ class DecoderProcess:
             status = await self._process.wait()
             await self.end()
             raise _ended_error(status) from None
-        except (ValueError, TypeError, LookupError):
+        except (ValueError, TypeError, LookupError, OverflowError):
             await self.end()
             raise DecoderEndedError("crashed", "its response was invalid") from None
 

@@ -13,7 +13,7 @@ from digits_server.models import LoadedModel, Manifest
 from digits_server.models.predictions import Predictions, Verdict
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.decode import ImageLimits
-from digits_server.preprocessing.framing import Images, SourceImage, measure_work, to_frames
+from digits_server.preprocessing.framing import Frames, Images, SourceImage, measure_work, to_frames
 
 from .admission import Admission
 from .batcher import Batcher
@@ -78,32 +78,24 @@ class Recognizer:
         with self._admission.admit(
             len(images), work.byte_count, remaining_seconds, is_plain=work.is_plain
         ):
-            if isinstance(images, np.ndarray) or work.is_plain:
-                predictions = await self._batcher.predict(images, work, model, deadline)
-            else:
-                predictions = await self._decode_and_predict(images, model, deadline)
+            if not (work.is_plain or isinstance(images, np.ndarray | Frames)):
+                images = await self._decode(images, deadline)
+                work = measure_work(images)
+            predictions = await self._batcher.predict(images, work, model, deadline)
         for verdict, count in enumerate(np.bincount(predictions.verdicts).tolist()):
             if count:
                 self._verdicts[verdict].inc(count)
         return predictions
 
-    async def _decode_and_predict(
-        self, images: Sequence[SourceImage], model: LoadedModel, deadline: float
-    ) -> Predictions:
-        """Recognize images that are decoded in another process."""
+    async def _decode(self, images: Sequence[SourceImage], deadline: float) -> Frames:
+        """Return the frames of images that are decoded in another process."""
         try:
-            frames = await self._decoders.to_frames(images)
+            return await self._decoders.to_frames(images)
         except asyncio.CancelledError:
             has_expired = asyncio.get_running_loop().time() >= deadline
             reason = "expired" if has_expired else "cancelled"
             self._metrics.dropped.labels(reason).inc(len(images))
             raise
-        if len(frames.pixels):
-            work = measure_work(frames.pixels)
-            predictions = await self._batcher.predict(frames.pixels, work, model, deadline)
-        else:
-            predictions = model.predict(frames.pixels)
-        return predictions.spread(frames.owners, len(images), frames.errors)
 
     def stop(self) -> None:
         """Cancel the requests that still wait."""
@@ -114,7 +106,7 @@ class Recognizer:
         start = time.perf_counter()
         frames = to_frames(images, self._limits)
         framed = time.perf_counter()
-        predictions = model.predict(frames.pixels, core)
+        predictions = model.predict(frames, core)
         self._metrics.framing_seconds.observe(framed - start)
         self._metrics.model_seconds.observe(time.perf_counter() - framed)
-        return predictions.spread(frames.owners, len(images), frames.errors)
+        return predictions

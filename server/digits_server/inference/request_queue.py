@@ -7,8 +7,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from digits_server.errors import ExpiredError
 from digits_server.models import LoadedModel
 from digits_server.models.predictions import Predictions
@@ -25,7 +23,7 @@ class Request:
 
     def __init__(self, images: Images, work: Work, model: LoadedModel, deadline: float) -> None:
         self.images = images
-        self.kind = images.dtype if isinstance(images, np.ndarray) else None
+        self.kind = type(images)
         self.image_cost = work.cost / len(images)
         self.model = model
         self.deadline = deadline  # on the event loop's clock

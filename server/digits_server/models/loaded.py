@@ -1,9 +1,11 @@
-"""A loaded model: predictions for frames."""
+"""A loaded model: predictions for the images of frames."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from digits_server.preprocessing.framing import Frames
 
 from .engine import DIGIT_COUNT, Engine
 from .manifest import Manifest
@@ -25,27 +27,21 @@ class LoadedModel:
         """Duration of a call with one image."""
         return self.engines[0].image_seconds
 
-    def predict(self, frames: NDArray[np.float32], core: int = 0) -> Predictions:
-        """Return the predictions for any number of (N, 28, 28) frames.
-
-        Frames without ink are not passed to the network.
+    def predict(self, frames: Frames, core: int = 0) -> Predictions:
+        """Return the predictions for the images of any number of frames.
 
         Args:
-            frames: float32 in 0..1, as ``preprocessing.normalize`` makes them.
+            frames: The frames, as ``preprocessing.to_frames`` makes them.
             core: Index of the engine to use. No two threads may use one engine at a time.
         """
-        has_ink = np.asarray(frames.any(axis=(1, 2)))
-        if has_ink.all() and len(frames):
-            probs = self._probabilities(frames, core)
-        else:
-            probs = np.zeros((len(frames), DIGIT_COUNT), np.float32)
-            if has_ink.any():
-                probs[has_ink] = self._probabilities(frames[has_ink], core)[:, :DIGIT_COUNT]
+        probs = self._probabilities(frames.pixels, core)
         return to_predictions(
-            frames, has_ink, probs, self.manifest.rejection_threshold, self.manifest.version
+            frames, probs, self.manifest.rejection_threshold, self.manifest.version
         )
 
     def _probabilities(self, frames: NDArray[np.float32], core: int) -> NDArray[np.float32]:
+        if not len(frames):
+            return np.zeros((0, DIGIT_COUNT), np.float32)
         probs = self.engines[core].predict(frames)
         if len(probs) != len(frames):
             raise RuntimeError(f"the model returned {len(probs)} rows for {len(frames)} frames")

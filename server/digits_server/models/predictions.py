@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits_server.errors import InvalidArgumentError
+from digits_server.preprocessing.framing import Frames
+from digits_server.preprocessing.reason import Reason
 
 from .engine import DIGIT_COUNT
 
 # Value of the column ``digits`` where the verdict is not DIGIT.
 NO_DIGIT: Final = -1
-# In place of 0, the sum of the probabilities of a blank image, as a divisor.
+# Value of the column ``readings`` where no reading has a frame.
+NO_READING: Final = 255
+# In place of a sum of 0, as a divisor.
 _LEAST_SUM: Final = np.finfo(np.float64).tiny
 
 
@@ -28,6 +32,11 @@ class Verdict(enum.IntEnum):
     BLANK = 3
 
 
+# For a frame whose top digit is below the threshold, and for another. Faster than ``np.where``.
+_VERDICTS: Final = np.array([Verdict.NOT_A_DIGIT, Verdict.DIGIT], np.uint8)
+_REASONS: Final = np.array([Reason.NO_DIGIT, Reason.UNSPECIFIED], np.uint8)
+
+
 @dataclass(frozen=True, slots=True)
 class Predictions:
     """One model's predictions for N images; row i of every column is image i."""
@@ -39,9 +48,15 @@ class Predictions:
     confidences: NDArray[np.float32]
     """(N,) the largest of each row of ``probs``."""
     probs: NDArray[np.float32]
-    """(N, 10) the probability of each digit; rows sum to 1. All zeros for BLANK and INVALID."""
+    """(N, 10) the probability of each digit; rows sum to 1. All zeros without a frame."""
     frames: NDArray[np.float32]
-    """(N, 28, 28) in 0..1, what the network saw. All zeros for BLANK and INVALID."""
+    """(N, 28, 28) in 0..1, the frame that stands. All zeros without a frame."""
+    reasons: NDArray[np.uint8]
+    """(N,) values of ``Reason``; not 0 where the verdict is NOT_A_DIGIT."""
+    readings: NDArray[np.uint8]
+    """(N,) index into READINGS of the reading that stands; NO_READING without a frame."""
+    unread_pages: NDArray[np.uint32]
+    """(N,) further pages or frames of each file, which were not looked at."""
     model_version: str
     """The version of the model that made the predictions."""
     errors: Mapping[int, InvalidArgumentError] = field(default_factory=dict)
@@ -59,6 +74,9 @@ class Predictions:
             self.confidences[rows],
             self.probs[rows],
             self.frames[rows],
+            self.reasons[rows],
+            self.readings[rows],
+            self.unread_pages[rows],
             self.model_version,
             {row - start: error for row, error in self.errors.items() if start <= row < stop},
         )
@@ -79,65 +97,103 @@ class Predictions:
             np.concatenate([part.confidences for part in parts]),
             np.concatenate([part.probs for part in parts]),
             np.concatenate([part.frames for part in parts]),
+            np.concatenate([part.reasons for part in parts]),
+            np.concatenate([part.readings for part in parts]),
+            np.concatenate([part.unread_pages for part in parts]),
             parts[0].model_version,
             errors,
         )
 
-    def spread(
-        self, owners: NDArray[np.intp], count: int, errors: Mapping[int, InvalidArgumentError]
-    ) -> Self:
-        """Return one row for each of ``count`` images, given the image that owns each row.
 
-        Args:
-            owners: (N,) index of the image that each row belongs to; no image has two rows.
-            count: Number of images. Those that own no row become INVALID.
-            errors: What is wrong with each image that owns no row.
-        """
-        if len(self) == count:
-            return self
-        return type(self)(
-            _spread(self.verdicts, owners, count),
-            _spread(self.digits, owners, count, NO_DIGIT),
-            _spread(self.confidences, owners, count),
-            _spread(self.probs, owners, count),
-            _spread(self.frames, owners, count),
-            self.model_version,
-            errors,
-        )
+def choose(
+    owners: NDArray[np.intp],
+    readings: NDArray[np.uint8],
+    probs: NDArray[np.float32],
+    threshold: float,
+) -> NDArray[np.intp]:
+    """Choose the reading that stands for each image, where some image has several.
+
+    Args:
+        owners: (R,) index of the image that owns each row, in ascending order.
+        readings: (R,) index into READINGS of each row's reading.
+        probs: (R, 10) or (R, 11) the network's probabilities.
+        threshold: Minimum probability of the top digit for the verdict DIGIT.
+
+    Returns:
+        (M,) the row that stands for each of the M images that own any, in ascending order.
+    """
+    is_first = np.ones(len(owners), bool)
+    is_first[1:] = owners[1:] != owners[:-1]
+    return np.flatnonzero(is_first)
 
 
 def to_predictions(
-    frames: NDArray[np.float32],
-    has_ink: NDArray[np.bool_],
-    probs: NDArray[np.float32],
-    threshold: float,
-    version: str,
+    frames: Frames, probs: NDArray[np.float32], threshold: float, version: str
 ) -> Predictions:
-    """Return the predictions for frames, given the network's probabilities.
+    """Return the predictions for N images, given the network's probabilities for their frames.
 
     Args:
-        frames: (N, 28, 28) frames.
-        has_ink: (N,) False for a blank frame.
-        probs: (N, 10) or (N, 11) probabilities; zeros for a blank frame.
+        frames: The R frames of the images.
+        probs: (R, 10) or (R, 11) probabilities.
         threshold: Minimum probability of the top digit for the verdict DIGIT.
         version: The model's version.
     """
+    owners, readings, pixels = frames.owners, frames.readings, frames.pixels
+    if len(owners) > 1 and (owners[1:] == owners[:-1]).any():
+        rows = choose(owners, readings, probs, threshold)
+        owners, readings, pixels, probs = owners[rows], readings[rows], pixels[rows], probs[rows]
     digit_probs = probs[:, :DIGIT_COUNT].astype(np.float64)
+    highest = digit_probs.max(axis=1)
     sums = np.maximum(digit_probs.sum(axis=1, keepdims=True), _LEAST_SUM)
     # Conditional on the image being a digit: an eleventh class, "not a digit", takes no share.
     shares = (digit_probs / sums).astype(np.float32)
-    is_digit = has_ink & (digit_probs.max(axis=1) >= threshold)
-    verdicts = np.full(len(probs), Verdict.NOT_A_DIGIT, np.uint8)
-    verdicts[is_digit] = Verdict.DIGIT
-    verdicts[~has_ink] = Verdict.BLANK
+    is_digit = highest >= threshold
     digits = digit_probs.argmax(axis=1).astype(np.int8)
     digits[~is_digit] = NO_DIGIT
-    return Predictions(verdicts, digits, shares.max(axis=1), shares, frames, version)
+    predictions = Predictions(
+        _VERDICTS.take(is_digit),
+        digits,
+        shares.max(axis=1),
+        shares,
+        pixels,
+        _REASONS.take(is_digit),
+        readings,
+        frames.unread_pages,
+        version,
+        frames.errors,
+    )
+    return predictions if len(owners) == len(frames) else _spread(predictions, owners, frames)
 
 
-def _spread(
-    column: NDArray[Any], owners: NDArray[np.intp], count: int, fill: int = 0
-) -> NDArray[Any]:
-    spread = np.full((count, *column.shape[1:]), fill, column.dtype)
-    spread[owners] = column
-    return spread
+def _spread(predictions: Predictions, owners: NDArray[np.intp], frames: Frames) -> Predictions:
+    """Return one row for each image, given the predictions for those that own a frame.
+
+    Args:
+        predictions: M rows.
+        owners: (M,) index of the image that owns each row.
+        frames: The frames of the N images.
+    """
+    verdicts = np.full(len(frames), Verdict.BLANK, np.uint8)
+    verdicts[frames.failures > 0] = Verdict.NOT_A_DIGIT
+    verdicts[list(frames.errors)] = Verdict.INVALID
+    verdicts[owners] = predictions.verdicts
+    reasons = frames.failures.copy()
+    reasons[owners] = predictions.reasons
+
+    def spread(column: NDArray[Any], fill: int = 0) -> NDArray[Any]:
+        images = np.full((len(frames), *column.shape[1:]), fill, column.dtype)
+        images[owners] = column
+        return images
+
+    return Predictions(
+        verdicts,
+        spread(predictions.digits, NO_DIGIT),
+        spread(predictions.confidences),
+        spread(predictions.probs),
+        spread(predictions.frames),
+        reasons,
+        spread(predictions.readings, NO_READING),
+        predictions.unread_pages,
+        predictions.model_version,
+        predictions.errors,
+    )

@@ -140,7 +140,7 @@ def tested_engines(content: bytes, temperature: float, count: int) -> tuple[Lite
 def _self_test(engine: Engine) -> None:
     """Check that a model recognizes plain digits, to detect weights that are not a model's."""
     frames = [
-        normalize(decode((SELF_TEST_IMAGES / f"{digit}.png").read_bytes(), _SELF_TEST_LIMITS))
+        normalize(decode((SELF_TEST_IMAGES / f"{digit}.png").read_bytes(), _SELF_TEST_LIMITS).gray)
         for digit in range(10)
     ]
     probs = engine.predict(np.stack(frames))

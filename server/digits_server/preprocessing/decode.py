@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,14 +41,20 @@ class ImageLimits:
     """Width times height once decoded."""
 
 
-def decode(encoded: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
+class Decoded(NamedTuple):
+    """The content of an image file."""
+
+    gray: NDArray[np.uint8]
+    """(H, W) from 0 for black to 255 for white: the first page or frame."""
+    unread_pages: int
+    """Number of further pages or frames, which are not looked at."""
+
+
+def decode(encoded: bytes, limits: ImageLimits) -> Decoded:
     """Decode a PNG, JPEG, WebP, BMP, GIF (first frame) or TIFF (first page).
 
     EXIF orientation is applied, color becomes luminance, and 16 bits become 8. Transparent
     pixels become paper: white under dark ink, black under light ink.
-
-    Returns:
-        (H, W) uint8, from 0 for black to 255 for white.
 
     Raises:
         InvalidArgumentError: The image has another format, is truncated or empty, or exceeds
@@ -66,7 +72,7 @@ def decode(encoded: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
         _check_size(_ENCODED, *size, limits)
         pixels = decode_fast_png(encoded)
         if pixels is not None:
-            return pixels if pixels.ndim == 2 else to_gray(Image.fromarray(pixels))
+            return Decoded(pixels if pixels.ndim == 2 else to_gray(Image.fromarray(pixels)), 0)
     check_structure(encoded)
     pixel_count = webp_pixel_count(encoded) or 0
     if pixel_count * _WEBP_SHARE > limits.max_pixels:
@@ -80,7 +86,7 @@ def decode(encoded: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
             _check_size(_ENCODED, image.width, image.height, limits)
             pixel_count = image.width * image.height
             check_scans(encoded, pixel_count)
-            return to_gray(image)
+            return Decoded(to_gray(image), 0)
     except InvalidArgumentError:
         raise
     except UnidentifiedImageError:

@@ -1,16 +1,20 @@
 """From the images of a request to the frames that the network reads."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digits_server.errors import InvalidArgumentError
 
-from .decode import ImageLimits, decode, from_raw
+from .decode import Decoded, ImageLimits, decode, from_raw
 from .fast_png import fast_png_size
 from .normalize import FRAME_SIZE, normalize_batch
+
+# Names of the ways to tell ink from ground; ``Frames.readings`` has their indices.
+READINGS: Final = ("whole image",)
 
 # Decoding and normalizing so much takes as long as a network's call for one image, about a tenth
 # of a millisecond.
@@ -41,20 +45,81 @@ class RawImage(NamedTuple):
 SourceImage: TypeAlias = EncodedImage | RawImage | None
 """An image as the caller sent it, not checked yet; None if the caller left it out."""
 
-Images: TypeAlias = Sequence[SourceImage] | NDArray[Any]
-"""The images of a request: each as the caller sent it, one (N, H, W) uint8 tensor of gray images,
-or one (N, 28, 28) float32 array of frames."""
 
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The frames of N images: one for each reading of an image that found ink.
 
-class Frames(NamedTuple):
-    """The frames of a request's images."""
+    An image without a frame, an error and a failure is blank.
+    """
 
     pixels: NDArray[np.float32]
     """(R, 28, 28) in 0..1."""
     owners: NDArray[np.intp]
-    """(R,) the index of the image that each frame shows."""
-    errors: Mapping[int, InvalidArgumentError]
-    """What is wrong with each image that has no frame, by its index."""
+    """(R,) index of the image that each frame shows, in ascending order."""
+    readings: NDArray[np.uint8]
+    """(R,) index into READINGS of the reading that made each frame."""
+    failures: NDArray[np.uint8]
+    """(N,) ``Reason`` why an image has ink and yet no frame; 0 for every other image."""
+    unread_pages: NDArray[np.uint32]
+    """(N,) further pages or frames of each file, which were not looked at."""
+    errors: Mapping[int, InvalidArgumentError] = field(default_factory=dict)
+    """What is wrong with each invalid image, by its index."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.failures)
+
+    def __getitem__(self, images: slice) -> Self:
+        """Return a range of images, without copying frames. ``images`` has no step."""
+        start, stop, _ = images.indices(len(self))
+        first, last = self.owners.searchsorted((start, stop))
+        return type(self)(
+            self.pixels[first:last],
+            self.owners[first:last] - start,
+            self.readings[first:last],
+            self.failures[start:stop],
+            self.unread_pages[start:stop],
+            {index - start: error for index, error in self.errors.items() if start <= index < stop},
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """Return the frames of one or more parts together."""
+        if len(parts) == 1:
+            return parts[0]
+        starts = np.cumsum([0, *map(len, parts)]).tolist()
+        return cls(
+            np.concatenate([part.pixels for part in parts]),
+            np.concatenate(
+                [part.owners + start for part, start in zip(parts, starts, strict=False)]
+            ),
+            np.concatenate([part.readings for part in parts]),
+            np.concatenate([part.failures for part in parts]),
+            np.concatenate([part.unread_pages for part in parts]),
+            {
+                start + index: error
+                for part, start in zip(parts, starts, strict=False)
+                for index, error in part.errors.items()
+            },
+        )
+
+    @classmethod
+    def invalid(cls, error: InvalidArgumentError) -> Self:
+        """Return the frames of one invalid image: none."""
+        return cls(
+            np.zeros((0, FRAME_SIZE, FRAME_SIZE), np.float32),
+            np.zeros(0, np.intp),
+            np.zeros(0, np.uint8),
+            np.zeros(1, np.uint8),
+            np.zeros(1, np.uint32),
+            {0: error},
+        )
+
+
+Images: TypeAlias = Sequence[SourceImage] | NDArray[np.uint8] | Frames
+"""The images of a request: each as the caller sent it, one (N, H, W) uint8 tensor of gray images,
+or frames that another process has made."""
 
 
 class Work(NamedTuple):
@@ -69,22 +134,41 @@ class Work(NamedTuple):
 
 
 def to_frames(images: Images, limits: ImageLimits) -> Frames:
-    """Decode and normalize images. An invalid image has an error in place of a frame."""
+    """Decode images, and make the frames of their readings. An invalid image gets an error."""
+    if isinstance(images, Frames):
+        return images
     if isinstance(images, np.ndarray):
-        frames = images if images.dtype == np.float32 else normalize_batch(images)
-        return Frames(frames, np.arange(len(images)), {})
+        count = len(images)
+        return _keep_ink(normalize_batch(images), np.arange(count), np.zeros(count, np.uint32), {})
     is_frame_accepted = limits.max_pixels >= FRAME_SIZE * FRAME_SIZE
     if len(images) > 1 and is_frame_accepted and all(map(_is_frame_sized, images)):
         return to_frames(_to_tensor(images), limits)
     grays, owners, errors = [], [], {}
+    unread_pages = np.zeros(len(images), np.uint32)
     for index, image in enumerate(images):
         try:
-            grays.append(_decode(image, limits))
-            owners.append(index)
+            gray, unread_pages[index] = _decode(image, limits)
         except InvalidArgumentError as error:
             errors[index] = error
+        else:
+            grays.append(gray)
+            owners.append(index)
     pixels = normalize_batch(grays) if grays else np.zeros((0, FRAME_SIZE, FRAME_SIZE), np.float32)
-    return Frames(pixels, np.array(owners, np.intp), errors)
+    return _keep_ink(pixels, np.array(owners, np.intp), unread_pages, errors)
+
+
+def _keep_ink(
+    pixels: NDArray[np.float32],
+    owners: NDArray[np.intp],
+    unread_pages: NDArray[np.uint32],
+    errors: Mapping[int, InvalidArgumentError],
+) -> Frames:
+    """Return the frames that have ink, one reading of each image."""
+    has_ink = pixels.any(axis=(1, 2))
+    if not has_ink.all():
+        pixels, owners = pixels[has_ink], owners[has_ink]
+    readings, failures = np.zeros(len(owners), np.uint8), np.zeros(len(unread_pages), np.uint8)
+    return Frames(pixels, owners, readings, failures, unread_pages, errors)
 
 
 def _is_frame_sized(image: SourceImage) -> bool:
@@ -106,16 +190,19 @@ def join(parts: Sequence[Images]) -> Images:
     """Return the images of several requests together, which are of one kind."""
     if len(parts) == 1:
         return parts[0]
-    tensors = [part for part in parts if isinstance(part, np.ndarray)]
-    if tensors:
+    if tensors := [part for part in parts if isinstance(part, np.ndarray)]:
         return np.concatenate(tensors)
-    return [image for part in parts for image in part]
+    if frames := [part for part in parts if isinstance(part, Frames)]:
+        return Frames.concatenate(frames)
+    return [image for part in parts if not isinstance(part, Frames) for image in part]
 
 
 def measure_work(images: Images) -> Work:
     """Return how much work images are, without decoding them."""
     if isinstance(images, np.ndarray):
         return Work(images.nbytes, len(images), is_plain=True)
+    if isinstance(images, Frames):
+        return Work(images.pixels.nbytes, max(1, len(images.pixels)), is_plain=True)
     byte_count, cost, is_plain = 0, len(images), True
     for image in images:
         size = 0 if image is None else len(image[-1])
@@ -140,9 +227,9 @@ def _plain_pixel_count(image: SourceImage) -> int | None:
     return None if size is None else size[0] * size[1]
 
 
-def _decode(image: SourceImage, limits: ImageLimits) -> NDArray[np.uint8]:
+def _decode(image: SourceImage, limits: ImageLimits) -> Decoded:
     if isinstance(image, RawImage):
-        return from_raw(image.width, image.height, image.pixels, limits)
+        return Decoded(from_raw(image.width, image.height, image.pixels, limits), 0)
     if isinstance(image, EncodedImage):
         return decode(image.content, limits)
     raise InvalidArgumentError("image", "is unset; encoded or raw is required")

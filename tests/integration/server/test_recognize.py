@@ -34,6 +34,9 @@ async def test_the_prediction_has_the_digit_of_the_image(
     assert len(prediction.probabilities) == 10
     assert prediction.model_version == "7"
     assert prediction.frame == b""
+    assert prediction.reason == pb.REASON_UNSPECIFIED
+    assert prediction.reading == "whole image"
+    assert prediction.unread_pages == 0
 
 
 async def test_the_frame_is_returned_on_request(running_server: Any, image_of: ImageOf) -> None:
@@ -50,6 +53,8 @@ async def test_a_blank_image_has_a_verdict_and_is_not_an_error(running_server: A
     assert prediction.verdict == pb.VERDICT_BLANK
     assert not prediction.HasField("digit")
     assert not prediction.probabilities
+    assert prediction.reason == pb.REASON_UNSPECIFIED
+    assert prediction.reading == ""
     assert running_server.engine.calls == []
 
 
@@ -149,6 +154,7 @@ async def test_ink_below_the_rejection_threshold_is_not_a_digit(
         response = await started.stub.Recognize(pb.RecognizeRequest(image=image_of(4)))
     [prediction] = response.predictions
     assert prediction.verdict == pb.VERDICT_NOT_A_DIGIT
+    assert prediction.reason == pb.REASON_NO_DIGIT
     assert not prediction.HasField("digit")
     assert len(prediction.probabilities) == 10
 

@@ -19,7 +19,8 @@ from digits_server.app import running
 from digits_server.models import LoadedModel, load_folder, versions
 from digits_server.models.predictions import Predictions
 from digits_server.ops.metrics import Metrics
-from digits_server.preprocessing.normalize import normalize
+from digits_server.preprocessing.decode import ImageLimits
+from digits_server.preprocessing.framing import to_frames
 from digits_server.settings import SHIPPED_MODELS, Settings
 from digits_training.datasets import DatasetError, load_mnist
 from digits_training.eval_sets import EvalSet, available_sets
@@ -27,6 +28,7 @@ from digits_training.eval_sets import EvalSet, available_sets
 BATCH = 200
 # Every so many images are sent alone.
 ALONE = 50
+LIMITS = ImageLimits(max_bytes=2**24, max_pixels=2**24)
 
 Gray = NDArray[np.uint8]
 Row = tuple[int, int, bytes]
@@ -119,7 +121,9 @@ async def test_every_way_of_sending_leads_to_the_same_predictions(
     for eval_set in eval_sets:
         images = eval_set.images
         alone = [
-            row for gray in images for row in rows_of(model.predict(normalize(gray)[np.newaxis]))
+            row
+            for gray in images
+            for row in rows_of(model.predict(to_frames(gray[np.newaxis], LIMITS)))
         ]
         assert await in_batches(stub, map(raw, images)) == alone, eval_set.name
         assert await in_batches(stub, map(png, images)) == alone, eval_set.name

@@ -44,7 +44,7 @@ def remove_int8(folder: Path) -> None:
 def plain_digit(digit: int) -> np.ndarray:
     """Return the frame of a self-test image."""
     content = (SELF_TEST_IMAGES / f"{digit}.png").read_bytes()
-    return normalize(decode(content, ImageLimits(max_bytes=2**20, max_pixels=2**20)))
+    return normalize(decode(content, ImageLimits(max_bytes=2**20, max_pixels=2**20)).gray)
 
 
 def best(models_dir: Path, version: int = 0) -> models.LoadedModel:

@@ -38,7 +38,7 @@ def png_header(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
 def test_each_format_is_decoded_to_gray(image_format: str) -> None:
-    gray = decode(encode(sample(), image_format), LIMITS)
+    gray = decode(encode(sample(), image_format), LIMITS).gray
     assert gray.shape == (30, 40)
     assert gray.dtype == np.uint8
     assert gray[:, :18].max() < 20
@@ -49,7 +49,7 @@ def test_each_format_is_decoded_to_gray(image_format: str) -> None:
 def test_only_the_first_frame_or_page_is_decoded(image_format: str) -> None:
     blank = Image.new("L", (40, 30), 255)
     data = encode(sample(), image_format, save_all=True, append_images=[blank])
-    assert decode(data, LIMITS)[:, :18].max() < 20
+    assert decode(data, LIMITS).gray[:, :18].max() < 20
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "RGB", "CMYK", "I;16", "I"])
@@ -59,7 +59,7 @@ def test_each_mode_is_converted_to_gray(mode: str) -> None:
         image = image.convert("I") if mode == "I" else image
     else:
         image = sample().convert(mode)
-    gray = decode(encode(image, "TIFF"), LIMITS)
+    gray = decode(encode(image, "TIFF"), LIMITS).gray
     assert gray[:, :20].max() == 0
     assert gray[:, 20:].min() == 255
 
@@ -68,13 +68,13 @@ def test_each_mode_is_converted_to_gray(mode: str) -> None:
 def test_16_bits_are_scaled_by_their_full_range_in_either_byte_order(mode: str, dtype: str) -> None:
     dark = np.array([[0, 100, 255]]).astype(dtype)  # values that would also fit in 8 bits
     image = Image.frombytes(mode, (3, 1), dark.tobytes())
-    assert decode(encode(image, "TIFF"), LIMITS).tolist() == [[0, 0, 1]]
+    assert decode(encode(image, "TIFF"), LIMITS).gray.tolist() == [[0, 0, 1]]
 
 
 @pytest.mark.parametrize("white", [1.0, 255.0, 65_535.0])
 def test_floating_point_gray_is_scaled_by_the_range_it_uses(white: float) -> None:
     image = Image.fromarray(np.array([[0.0, white, np.nan, -white]], np.float32))
-    assert decode(encode(image, "TIFF"), LIMITS).tolist() == [[0, 255, 0, 0]]
+    assert decode(encode(image, "TIFF"), LIMITS).gray.tolist() == [[0, 255, 0, 0]]
 
 
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0)])
@@ -86,7 +86,7 @@ def test_transparent_pixels_become_paper_that_contrasts_with_the_ink(
     alpha.paste(255, (0, 0, 20, 30))
     image = Image.new("L", (40, 30), ink).convert(mode)
     image.putalpha(alpha)
-    gray = decode(encode(image, "PNG"), LIMITS)
+    gray = decode(encode(image, "PNG"), LIMITS).gray
     assert np.unique(gray[:, :20]) == [ink]
     assert np.unique(gray[:, 20:]) == [paper]
 
@@ -94,7 +94,7 @@ def test_transparent_pixels_become_paper_that_contrasts_with_the_ink(
 def test_a_palette_with_a_transparent_color_is_decoded() -> None:
     image = sample().convert("P")
     data = encode(image, "PNG", transparency=image.getpixel((30, 5)))
-    gray = decode(data, LIMITS)
+    gray = decode(data, LIMITS).gray
     assert gray[:, :20].max() == 0
     assert gray[:, 20:].min() == 255
 
@@ -102,7 +102,7 @@ def test_a_palette_with_a_transparent_color_is_decoded() -> None:
 def test_exif_orientation_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # rotate by 90 degrees clockwise
-    gray = decode(encode(sample(), "JPEG", exif=exif), LIMITS)
+    gray = decode(encode(sample(), "JPEG", exif=exif), LIMITS).gray
     assert gray.shape == (40, 30)
     assert gray[:18].max() < 20
 
@@ -150,7 +150,7 @@ def test_the_pixel_limit_applies_where_pillow_only_warns() -> None:
 
 
 def test_a_fully_transparent_image_becomes_blank_paper() -> None:
-    gray = decode(encode(Image.new("RGBA", (5, 4), (0, 0, 0, 0)), "PNG"), LIMITS)
+    gray = decode(encode(Image.new("RGBA", (5, 4), (0, 0, 0, 0)), "PNG"), LIMITS).gray
     assert np.unique(gray) == [255]
 
 

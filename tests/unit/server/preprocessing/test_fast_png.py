@@ -52,7 +52,7 @@ def random_image(mode: str, seed: int) -> Image.Image:
 def test_a_plain_gray_png_takes_the_fast_path_and_decodes_to_the_original_pixels() -> None:
     encoded = encode(GRAY)
     assert fast_png_size(encoded) == (28, 28)
-    np.testing.assert_array_equal(decode(encoded, LIMITS), np.asarray(GRAY))
+    np.testing.assert_array_equal(decode(encoded, LIMITS).gray, np.asarray(GRAY))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
@@ -60,7 +60,7 @@ def test_gray_pixels_stored_in_color_take_the_fast_path_and_stay_the_same(mode: 
     encoded = encode(GRAY.convert(mode))
     assert fast_png_size(encoded) == (28, 28)
     np.testing.assert_array_equal(decode_fast_png(encoded), np.asarray(GRAY))
-    np.testing.assert_array_equal(decode(encoded, LIMITS), np.asarray(GRAY))
+    np.testing.assert_array_equal(decode(encoded, LIMITS).gray, np.asarray(GRAY))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
@@ -74,11 +74,11 @@ def test_colors_become_the_luminance_that_pillow_computes(
     transparent.putpixel((5, 5), (0, 0, 0, 254))
     files = [encode(image) for image in (*images, almost_gray, transparent)]
     assert all(map(fast_png_size, files))
-    grays = [decode(encoded, LIMITS) for encoded in files]
+    grays = [decode(encoded, LIMITS).gray for encoded in files]
     monkeypatch.setattr("digits_server.preprocessing.decode.fast_png_size", lambda _: None)
     for encoded, gray in zip(files, grays, strict=True):
         assert gray.dtype == np.uint8
-        np.testing.assert_array_equal(gray, decode(encoded, LIMITS))
+        np.testing.assert_array_equal(gray, decode(encoded, LIMITS).gray)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_png_that_opencv_rejects_is_decoded_by_pillow(monkeypatch: pytest.Monk
         raise cv2.error("too wide")
 
     monkeypatch.setattr(cv2, "imdecode", reject)
-    np.testing.assert_array_equal(decode(encode(GRAY), LIMITS), np.asarray(GRAY))
+    np.testing.assert_array_equal(decode(encode(GRAY), LIMITS).gray, np.asarray(GRAY))
 
 
 Damage = Callable[[bytes, random.Random], bytes]

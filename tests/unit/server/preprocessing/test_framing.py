@@ -7,11 +7,15 @@ from PIL import Image
 from digits_server.preprocessing.decode import ImageLimits
 from digits_server.preprocessing.framing import (
     EncodedImage,
+    Frames,
     RawImage,
     SourceImage,
+    join,
     measure_work,
     to_frames,
 )
+
+LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2**20)
 
 
 def encoded(image_format: str, side: int) -> EncodedImage:
@@ -58,13 +62,48 @@ def test_other_formats_and_large_images_are_not_plain(image: SourceImage) -> Non
     assert not measure_work([RawImage(1, 1, b"0"), image]).is_plain
 
 
-def test_frames_remain_as_they_are() -> None:
-    frames = np.random.default_rng(1).random((3, 28, 28), np.float32)
+def mixed_frames() -> Frames:
+    """Return the frames of a digit, a blank image, an invalid one, and the digit again."""
+    ink = np.zeros((40, 40), np.uint8)
+    ink[10:30, 18:22] = 255
+    digit = RawImage(40, 40, ink.tobytes())
+    return to_frames([digit, RawImage(40, 40, bytes(1600)), None, digit], LIMITS)
 
-    found = to_frames(frames, ImageLimits(max_bytes=1, max_pixels=1))
 
-    assert found.pixels is frames
-    assert found.owners.tolist() == [0, 1, 2]
+def test_an_image_without_ink_has_no_frame() -> None:
+    frames = mixed_frames()
+    assert frames.owners.tolist() == [0, 3]
+    assert frames.readings.tolist() == [0, 0]
+    assert frames.failures.tolist() == [0, 0, 0, 0]
+    assert [*frames.errors] == [2]
+    assert len(frames) == 4
+    assert len(frames.pixels) == 2
+
+
+def test_a_tensor_without_ink_has_no_frames() -> None:
+    frames = to_frames(np.zeros((3, 28, 28), np.uint8), LIMITS)
+    assert len(frames.pixels) == 0
+    assert len(frames) == 3
+
+
+@pytest.mark.parametrize("cut", range(5))
+def test_frames_that_are_cut_and_joined_are_the_same(cut: int) -> None:
+    frames = mixed_frames()
+    parts = [frames[:cut], frames[cut:]]
+    assert [len(part) for part in parts] == [cut, 4 - cut]
+    joined = join(parts)
+    assert isinstance(joined, Frames)
+    np.testing.assert_array_equal(joined.pixels, frames.pixels)
+    for column in ("owners", "readings", "failures", "unread_pages"):
+        assert getattr(joined, column).tolist() == getattr(frames, column).tolist()
+    assert joined.errors == frames.errors
+
+
+def test_the_cost_of_frames_is_their_number_and_not_that_of_the_images() -> None:
+    frames = mixed_frames()
+    assert measure_work(frames) == (frames.pixels.nbytes, 2, True)
+    assert measure_work(frames[1:3]).cost == 1
+    assert to_frames(frames, LIMITS) is frames
 
 
 def test_the_work_of_a_tensor_is_that_of_its_images() -> None:

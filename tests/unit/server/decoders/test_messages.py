@@ -1,0 +1,87 @@
+"""What a decoding process sends, which is not trusted."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from digits_server.decoders.messages import pack_frames, unpack_frames
+from digits_server.errors import InvalidArgumentError
+from digits_server.preprocessing.framing import Frames
+from digits_server.preprocessing.reason import Reason
+
+FRAME = np.full((28, 28), 0.5, np.float32)
+INVALID = InvalidArgumentError("image", "is unset")
+
+
+def two_readings_and_more() -> Frames:
+    """Return an image with two frames, an invalid one, one that is too small, and a blank one."""
+    return Frames(
+        np.stack([FRAME, FRAME / 2]),
+        np.array([0, 0], np.intp),
+        np.array([0, 0], np.uint8),
+        np.array([0, 0, Reason.TOO_SMALL, 0], np.uint8),
+        np.array([2, 0, 0, 1], np.uint32),
+        {1: INVALID},
+    )
+
+
+def message(pixels: bytes = FRAME.tobytes(), **changes: Any) -> bytes:
+    """Return a response with one frame of one image, changed."""
+    columns = {"owners": [0], "readings": [0], "failures": [0], "unread_pages": [0], "errors": []}
+    return json.dumps(columns | changes).encode() + b"\n" + pixels
+
+
+def test_frames_arrive_as_they_were_sent() -> None:
+    sent = two_readings_and_more()
+    found = unpack_frames(pack_frames(sent))
+    for column in ("pixels", "owners", "readings", "failures", "unread_pages"):
+        np.testing.assert_array_equal(getattr(found, column), getattr(sent, column))
+        assert getattr(found, column).dtype == getattr(sent, column).dtype
+    assert {index: str(error) for index, error in found.errors.items()} == {1: str(INVALID)}
+
+
+def test_a_plain_response_is_valid() -> None:
+    assert len(unpack_frames(message())) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"null\n",
+        b"[]\n",
+        b"{}\n",
+        b"\xff\n",
+        message(b""),
+        message(FRAME.tobytes() * 2),
+        message(b"123"),
+        message((FRAME * 3).tobytes()),
+        message((FRAME * -1).tobytes()),
+        message((FRAME * np.nan).tobytes()),
+        message(owners=[1]),
+        message(owners=[-1]),
+        message(owners=["a"]),
+        message(owners=[[0]]),
+        message(owners=None),
+        message(FRAME.tobytes() * 2, owners=[1, 0], readings=[0, 0]),
+        message(readings=[200]),
+        message(readings=[256]),
+        message(readings=[0, 0]),
+        message(failures=[]),
+        message(failures=[2]),  # of an image that has a frame
+        message(b"", owners=[], readings=[], failures=[99]),
+        message(b"", owners=[], readings=[], failures=[], unread_pages=[]),
+        message(unread_pages=[0, 0]),
+        message(unread_pages=[-1]),
+        message(unread_pages=[2**32]),
+        message(errors=[[0, "image", "has a frame and an error"]]),
+        message(errors=[[7, "image", "is not there"]]),
+        message(errors=[[0]]),
+        message(errors=7),
+    ],
+)
+def test_an_invalid_response_is_rejected(content: bytes) -> None:
+    with pytest.raises((ValueError, TypeError, LookupError, OverflowError)):
+        unpack_frames(content)
