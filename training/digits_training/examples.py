@@ -13,15 +13,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.preprocessing.normalize import FRAME_SIZE, normalize
+from PIL import Image
 
-from . import canvases, scribbles, stroke_templates
+from digits_server.preprocessing.gray import to_gray
+from digits_server.preprocessing.normalize import FRAME_SIZE, normalize
+from digits_server.preprocessing.pieces import APART, PARTS, STRUCTURE
+from digits_server.preprocessing.readings import EVEN, find_readings
+
+from . import canvases, fragments, scribbles, stroke_templates
 from .pendigits import Recording
+from .scenes import draw_scene
 
 NOT_A_DIGIT: Final = 10
 """Label of images that are not a digit: the network's eleventh class."""
 
 Frames = NDArray[np.uint8]
+
+LabeledFrames = tuple[Frames, NDArray[np.uint8]]
+
+# Softened frames whose correlation is at least and at most so high show the same and something else.
+PHOTO_SHARE: Final = 0.4
+MIN_SIMILARITY: Final = 0.94
+MAX_DIFFERENT: Final = 0.85
 
 # Images per job. Each job has its own random generator, so the frames do not depend on the
 # number of processes.
@@ -98,10 +111,86 @@ def from_scribbles(count: int, seed: int) -> Examples:
     return _not_digits(_make_frames(_draw_scribble, [None] * count, seed))
 
 
+def from_joined(recordings: Sequence[Recording], count: int, seed: int) -> Examples:
+    """Draw two or three digits as one, which is not a digit, and normalize."""
+    random = np.random.default_rng(seed)
+    items = [
+        [recordings[index].strokes for index in random.integers(0, len(recordings), 2 + (n % 4 == 0))]
+        for n in range(count)
+    ]
+    return _not_digits(_make_frames(_draw_joined, items, seed))
+
+
+def from_fragments(recordings: Sequence[Recording], count: int, seed: int) -> Examples:
+    """Draw parts of digits, which are not digits, and normalize; bars are dropped."""
+    random = np.random.default_rng(seed)
+    cut = [recording for recording in recordings if recording.label in fragments.CUT_DIGITS]
+    items = [cut[index].strokes for index in random.integers(0, len(cut), count)]
+    frames = _make_frames(_draw_fragment, items, seed)
+    is_bar = np.array([_is_bar(frame / np.float32(255)) for frame in frames])
+    return _not_digits(frames[~is_bar])
+
+
 def from_letters(images: Frames, seed: int, *, copies: int = 1) -> Examples:
     """Redraw letters ``copies`` times, and normalize; blank frames are dropped."""
     items = [image for image in images for _ in range(copies)]
     return _not_digits(_make_frames(_redraw_image, items, seed))
+
+
+def from_scenes(
+    recordings: Sequence[Recording], kinds: Sequence[str], seed: int, *, copies: int = 1
+) -> Examples:
+    """Draw scenes, and make the frames of all their readings.
+
+    A reading that shows the digit as it was drawn gets the digit's label; one that shows something
+    else is not a digit. A reading that is neither is dropped.
+    """
+    items = [
+        (recording, kinds[number % len(kinds)])
+        for number, recording in enumerate(r for r in recordings for _ in range(copies))
+        if recording.label == 0 or kinds[number % len(kinds)] != "slashed"
+    ]
+    parts = _run_jobs(_read_scene, items, seed)
+    return Examples(
+        np.concatenate([frames for frames, _ in parts]),
+        np.concatenate([labels for _, labels in parts]),
+    )
+
+
+def _read_scene(item: tuple[Recording, str], random: np.random.Generator) -> LabeledFrames:
+    recording, kind = item
+    scene = draw_scene(kind, recording.strokes, random)
+    ideal = _soften(find_readings(scene.clean)[0].frame)
+    frames, labels = [], []
+    for reading in find_readings(_to_gray(scene.pixels)):
+        softened = _soften(reading.frame)
+        similarity = float((ideal * softened).sum())
+        source, part = divmod(reading.kind, len(PARTS))
+        if similarity >= MIN_SIMILARITY or (kind == "underlined" and source == EVEN and part != APART and part!=STRUCTURE):
+            label = recording.label
+        elif similarity < MAX_DIFFERENT and not _is_bar(reading.frame):
+            label = NOT_A_DIGIT
+        else:
+            continue
+        frames.append(np.asarray(np.rint(reading.frame * 255), np.uint8))
+        labels.append(label)
+    return np.array(frames, np.uint8).reshape(-1, FRAME_SIZE, FRAME_SIZE), np.array(labels, np.uint8)
+
+
+def _to_gray(pixels):
+    if pixels.ndim == 2 and pixels.dtype == np.uint8:
+        return pixels
+    return to_gray(Image.fromarray(pixels))
+
+
+def _soften(frame):
+    soft = cv2.GaussianBlur(frame, (0, 0), 1.2)
+    return soft / max(float(np.linalg.norm(soft)), 1e-6)
+
+
+def _is_bar(frame):
+    _, _, width, height = cv2.boundingRect((frame > 0.2).view(np.uint8))
+    return width < 0.35 * height
 
 
 def _labels(recordings: Sequence[Recording]) -> NDArray[np.uint8]:
@@ -121,11 +210,11 @@ MakeFrame = Callable[[Any, np.random.Generator], Frames]
 
 
 def _redraw_image(image: Frames, random: np.random.Generator) -> Frames:
-    return _frame(_maybe_photo(canvases.redraw_image(image, random), random))
+    return _frame_of_photo(canvases.redraw_image(image, random), random)
 
 
 def _draw_strokes(strokes: Sequence[canvases.Points], random: np.random.Generator) -> Frames:
-    return _frame(_maybe_photo(canvases.draw_strokes(strokes, random), random))
+    return _frame_of_photo(canvases.draw_strokes(strokes, random), random)
 
 
 def _draw_template(digit: int, random: np.random.Generator) -> Frames:
@@ -138,31 +227,53 @@ def _draw_strokes_as_written(
     return _frame(canvases.draw_strokes_as_written(strokes, random))
 
 
+def _draw_joined(digits: Sequence[Sequence[canvases.Points]], random: np.random.Generator) -> Frames:
+    return _draw_strokes(fragments.join(digits, random), random)
+
+
+def _draw_fragment(strokes: Sequence[canvases.Points], random: np.random.Generator) -> Frames:
+    parts = fragments.cut(strokes, random)
+    return _draw_strokes(parts, random) if parts else np.zeros((FRAME_SIZE, FRAME_SIZE), np.uint8)
+
+
 def _draw_scribble(_: None, random: np.random.Generator) -> Frames:
     return _draw_strokes(scribbles.scribble(random), random)
 
 
-def _maybe_photo(canvas: Frames, random: np.random.Generator) -> Frames:
-    return canvases.simulate_photo(canvas, random) if random.random() < 0.4 else canvas
+def _frame_of_photo(canvas: Frames, random: np.random.Generator) -> Frames:
+    """Return the frame of a canvas, or often of a simulated photo of it."""
+    frame = normalize(canvas)
+    if random.random() < PHOTO_SHARE:
+        photo = canvases.simulate_photo(canvas, random)
+        # Of the readings of a photo, the one that shows the same as the canvas does.
+        ideal = _soften(frame)
+        readings = [reading.frame for reading in find_readings(photo)]
+        similarities = [float((ideal * _soften(each)).sum()) for each in readings]
+        if max(similarities, default=0) >= MIN_SIMILARITY:
+            frame = readings[int(np.argmax(similarities))]
+    return np.asarray(np.rint(frame * 255), np.uint8)
 
 
 def _make_frames(make: MakeFrame, items: Sequence[Any], seed: int) -> Frames:
     """Return the frames of all items, made in as many processes as there are cores."""
+    parts = _run_jobs(make, items, seed)
+    return np.stack(parts) if parts else np.empty((0, FRAME_SIZE, FRAME_SIZE), np.uint8)
+
+
+def _run_jobs(make, items, seed):
     jobs = [
         (make, items[at : at + _JOB_SIZE], np.random.SeedSequence((seed, at)))
         for at in range(0, len(items), _JOB_SIZE)
     ]
-    if not jobs:
-        return np.empty((0, FRAME_SIZE, FRAME_SIZE), np.uint8)
-    if len(jobs) == 1:
-        return _run_job(jobs[0])
+    if len(jobs) <= 1:
+        return [result for job in jobs for result in _run_job(job)]
     # Spawned, because a fork of a process with TensorFlow's threads hangs.
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
-        return np.concatenate(list(processes.map(_run_job, jobs)))
+        return [result for results in processes.map(_run_job, jobs) for result in results]
 
 
 def _run_job(job: tuple[MakeFrame, Sequence[Any], np.random.SeedSequence]) -> Frames:
     make, items, seed = job
     cv2.setNumThreads(1)  # there is a process for each core already
     random = np.random.default_rng(seed)
-    return np.stack([make(item, random) for item in items])
+    return [make(item, random) for item in items]

@@ -15,7 +15,8 @@ from digits_server.inference.admission import Admission
 from digits_server.inference.recognizer import Recognizer
 from digits_server.models.manifest import ACCURACY_METRICS
 from digits_server.models.predictions import NO_DIGIT, NO_READING, Predictions, Verdict
-from digits_server.preprocessing.framing import READINGS, EncodedImage, RawImage, SourceImage
+from digits_server.preprocessing.framing import EncodedImage, RawImage, SourceImage
+from digits_server.preprocessing.readings import READINGS
 from digits_server.preprocessing.reason import Reason
 
 from .call import Context, ServiceLimits, deadline_of

@@ -14,8 +14,9 @@ from typing import Final
 import numpy as np
 
 from digits_server.errors import InvalidArgumentError
-from digits_server.preprocessing.framing import READINGS, Frames, SourceImage
-from digits_server.preprocessing.normalize import FRAME_SIZE
+from digits_server.preprocessing.framing import Frames, SourceImage
+from digits_server.preprocessing.readings import READINGS
+from digits_server.preprocessing.recipe import FRAME_SIZE
 from digits_server.preprocessing.reason import Reason
 
 LENGTH_BYTES: Final = 4

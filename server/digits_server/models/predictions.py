@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.framing import Frames
+from digits_server.preprocessing.readings import PENALTIES
 from digits_server.preprocessing.reason import Reason
 
 from .engine import DIGIT_COUNT
@@ -122,9 +123,14 @@ def choose(
     Returns:
         (M,) the row that stands for each of the M images that own any, in ascending order.
     """
-    is_first = np.ones(len(owners), bool)
-    is_first[1:] = owners[1:] != owners[:-1]
-    return np.flatnonzero(is_first)
+    highest = np.clip(probs[:, :DIGIT_COUNT].max(axis=1), 1e-6, 1 - 1e-6).astype(np.float64)
+    scores = np.log(highest / (1 - highest)) - PENALTIES[readings]
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    best = np.maximum.reduceat(scores, starts)
+    rows = np.flatnonzero(scores == np.repeat(best, np.diff(starts, append=len(owners))))
+    # The first of several that are as convincing.
+    _, first = np.unique(owners[rows], return_index=True)
+    return rows[first]
 
 
 def to_predictions(

@@ -11,10 +11,8 @@ from digits_server.errors import InvalidArgumentError
 
 from .decode import Decoded, ImageLimits, decode, from_raw
 from .fast_png import fast_png_size
-from .normalize import FRAME_SIZE, normalize_batch
-
-# Names of the ways to tell ink from ground; ``Frames.readings`` has their indices.
-READINGS: Final = ("whole image",)
+from .readings import Readings, find_all_readings
+from .recipe import FRAME_SIZE
 
 # Decoding and normalizing so much takes as long as a network's call for one image, about a tenth
 # of a millisecond.
@@ -138,8 +136,7 @@ def to_frames(images: Images, limits: ImageLimits) -> Frames:
     if isinstance(images, Frames):
         return images
     if isinstance(images, np.ndarray):
-        count = len(images)
-        return _keep_ink(normalize_batch(images), np.arange(count), np.zeros(count, np.uint32), {})
+        return _of_readings(find_all_readings(images), np.zeros(len(images), np.uint32), {})
     is_frame_accepted = limits.max_pixels >= FRAME_SIZE * FRAME_SIZE
     if len(images) > 1 and is_frame_accepted and all(map(_is_frame_sized, images)):
         return to_frames(_to_tensor(images), limits)
@@ -153,22 +150,18 @@ def to_frames(images: Images, limits: ImageLimits) -> Frames:
         else:
             grays.append(gray)
             owners.append(index)
-    pixels = normalize_batch(grays) if grays else np.zeros((0, FRAME_SIZE, FRAME_SIZE), np.float32)
-    return _keep_ink(pixels, np.array(owners, np.intp), unread_pages, errors)
+    frames, of_grays, kinds = find_all_readings(grays)
+    readings = Readings(frames, np.array(owners, np.intp)[of_grays], kinds)
+    return _of_readings(readings, unread_pages, errors)
 
 
-def _keep_ink(
-    pixels: NDArray[np.float32],
-    owners: NDArray[np.intp],
+def _of_readings(
+    readings: Readings,
     unread_pages: NDArray[np.uint32],
     errors: Mapping[int, InvalidArgumentError],
 ) -> Frames:
-    """Return the frames that have ink, one reading of each image."""
-    has_ink = pixels.any(axis=(1, 2))
-    if not has_ink.all():
-        pixels, owners = pixels[has_ink], owners[has_ink]
-    readings, failures = np.zeros(len(owners), np.uint8), np.zeros(len(unread_pages), np.uint8)
-    return Frames(pixels, owners, readings, failures, unread_pages, errors)
+    failures = np.zeros(len(unread_pages), np.uint8)
+    return Frames(*readings, failures, unread_pages, errors)
 
 
 def _is_frame_sized(image: SourceImage) -> bool:
