@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from digits_server.preprocessing.normalize import FRAME_SIZE, normalize
 
 from . import canvases, scribbles, stroke_templates
-from .pendigits import Recording
-
-NOT_A_DIGIT: Final = 10
-"""Label of images that are not a digit: the network's eleventh class."""
+from .recordings import NOT_A_DIGIT as NOT_A_DIGIT
+from .recordings import Recording
 
 Frames = NDArray[np.uint8]
 
