@@ -21,11 +21,9 @@ from digits_server.preprocessing.pieces import APART, PARTS, STRUCTURE
 from digits_server.preprocessing.readings import EVEN, find_readings
 
 from . import canvases, fragments, scribbles, stroke_templates
-from .pendigits import Recording
+from .recordings import NOT_A_DIGIT as NOT_A_DIGIT
+from .recordings import Recording
 from .scenes import draw_scene
-
-NOT_A_DIGIT: Final = 10
-"""Label of images that are not a digit: the network's eleventh class."""
 
 Frames = NDArray[np.uint8]
 

@@ -16,9 +16,11 @@ def test_writers_and_alphabets_are_held_out_completely(data_dir: Path) -> None:
     recordings = pendigits.load_pendigits(data_dir)
     writers = pendigits.VALIDATION_WRITERS | pendigits.TEST_WRITERS
     assert not pendigits.VALIDATION_WRITERS & pendigits.TEST_WRITERS
-    assert {recording.writer for recording in recordings} == {1, 2, 3, 5}
+    assert {recording.writer for recording in recordings} == {
+        f"pen-train-{number}" for number in (1, 2, 3, 5)
+    }
     held_out = pendigits.of_writers(recordings, writers)
-    assert {recording.writer for recording in held_out} == {3, 5}
+    assert {recording.writer for recording in held_out} == {"pen-train-3", "pen-train-5"}
     assert set(omniglot.load_omniglot(data_dir).training().alphabets) == {"Sanskrit"}
 
 

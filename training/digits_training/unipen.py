@@ -1,0 +1,80 @@
+"""Digits, letters and signs recorded as pen strokes by writers of many places.
+
+I. Guyon, L. Schomaker, R. Plamondon, M. Liberman and S. Janet, "UNIPEN project of on-line data
+exchange and recognizer benchmarks", ICPR 1994; train_r01_v07, categories 1a to 1d. The license
+file of the copy says CC BY 4.0, its older readme says research use.
+"""
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from .datasets import data_folder
+from .recordings import Recording, load_recordings
+
+UNIPEN_DIGITS_FILE: Final = "unipen-train-digits.jsonl.gz"
+UNIPEN_SIGNS_FILE: Final = "unipen-train-signs.jsonl.gz"
+
+Part = Literal["training", "validation", "test"]
+
+# About one percent of the digits that IBM collected lack a stroke, and all of them have few
+# points per stroke.
+_EXCLUDED_WRITERS: Final = "ibm-"
+
+# Characters whose usual handwriting passes for a digit. They were selected by eye from drawings
+# of every character, not by any network's predictions, and are used neither for training nor
+# for evaluation. A Q is a zero with a short slash, an ampersand an 8 with loose ends, a > a 7
+# that leans back; a ? is a 2 or a 7 where its dot is faint. Commas, brackets and full stops fill
+# their box as a bar does.
+DIGIT_LOOKALIKES: Final = {
+    0: "OoDQ",
+    1: "Il|/\\'`(),.",
+    2: "Zz?",
+    3: "}",
+    4: "y",
+    5: "Ss",
+    6: "bG",
+    7: ">",
+    8: "B&",
+    9: "gq",
+}
+
+
+def load_unipen_digits(data_dir: Path | None = None) -> list[Recording]:
+    """Load the digits, in the order of the file.
+
+    Raises:
+        DatasetError: The file is missing or is not this data set.
+    """
+    return _load(data_folder(data_dir) / UNIPEN_DIGITS_FILE)
+
+
+def load_unipen_signs(data_dir: Path | None = None) -> list[Recording]:
+    """Load the letters and signs that do not look like digits, in the order of the file.
+
+    Raises:
+        DatasetError: The file is missing or is not this data set.
+    """
+    lookalikes = "".join(DIGIT_LOOKALIKES.values())
+    signs = _load(data_folder(data_dir) / UNIPEN_SIGNS_FILE)
+    return [sign for sign in signs if sign.character not in lookalikes]
+
+
+def _load(path: Path) -> list[Recording]:
+    recordings = load_recordings(path)
+    return [each for each in recordings if not each.writer.startswith(_EXCLUDED_WRITERS)]
+
+
+def of_part(recordings: Sequence[Recording], part: Part) -> list[Recording]:
+    """Return the recordings by the writers of a part; digits and signs share their writers."""
+    return [recording for recording in recordings if part_of(recording.writer) == part]
+
+
+def part_of(writer: str) -> Part:
+    """Return the part that a writer belongs to: a tenth each are held out, by a hash of the name.
+
+    The hash was fixed before any training.
+    """
+    parts: dict[int, Part] = {0: "validation", 1: "test"}
+    return parts.get(zlib.crc32(writer.encode()) % 10, "training")
