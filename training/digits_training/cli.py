@@ -1,6 +1,8 @@
 """The command ``digits-train``: fit, calibrate, evaluate and export."""
 
 import argparse
+import dataclasses
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +13,8 @@ from .arguments import build_parser
 from .datasets import DatasetError, load_mnist
 from .errors import TrainingError
 from .network_path import SHIPPED_RUN
-from .settings import FitSettings
+from .run_folder import stored_settings
+from .settings import FitSettings, expand
 
 # Each command imports TensorFlow when it runs, because that takes seconds: --help and usage
 # errors do not wait for it. Its log is limited to errors.
@@ -33,23 +36,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fit(parsed: argparse.Namespace) -> None:
-    settings = FitSettings.for_network(
-        parsed.network,
-        epochs=parsed.epochs,
-        batch_size=parsed.batch_size,
-        learning_rate=parsed.learning_rate,
-        validation_count=parsed.validation_count,
-        patience=parsed.patience,
-        teacher_epochs=parsed.teacher_epochs,
-        epoch_count=parsed.epoch_count,
-        taught_count=parsed.taught_count,
-        drawings=str(parsed.drawings) if parsed.drawings else None,
-        start_from=parsed.start_from,
-        seed=parsed.seed,
-    )
+    options = {
+        **vars(parsed),
+        "drawings": str(parsed.drawings) if parsed.drawings else None,
+    }
+    names = {field.name for field in dataclasses.fields(FitSettings)} - {"network"}
+    changes = expand(parsed.network, parsed.preset, {name: options[name] for name in names})
+    # Options that are not given are those of the run in the folder.
+    settings = dataclasses.replace(stored_settings(parsed.run) or FitSettings(), **changes)  # type: ignore[arg-type]
     mnist = load_mnist(parsed.data_dir)
     from .fit import fit
 
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger(__package__).setLevel(logging.INFO)
     fit(settings, mnist, parsed.data_dir, parsed.run)
     print(f"Wrote the run to {parsed.run}.")
 

@@ -1,29 +1,31 @@
 """A training run, from images to a folder with the best weights and their record."""
 
-import dataclasses
-import sys
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import keras
 
 from . import examples, networks, record
-from .batches import SampledBatches, ShuffledBatches, distill, one_hot
+from .batches import SampledBatches, Sampler, ShuffledBatches, one_hot
 from .calibration import Calibration, fit_calibration
 from .datasets import Mnist
+from .distillation import make_pool
 from .errors import TrainingError
-from .examples import Examples
-from .keras_files import KERAS_FILE, load_network, predict
+from .keras_files import load_network, predict
 from .mixture import HeldOut, Mixture, build_held_out, build_mixture
+from .mixture_cache import load_mixture, save_mixture
 from .network_path import network_path
 from .plots import save_curves
+from .run_folder import RunFolder
 from .settings import FitSettings
+from .training_loop import Plan, train
+from .training_state import History
 
-TEACHER_FILE = "teacher.keras"
-TUTORIAL_FILE = "mnist.h5"
-HISTORY_FILE = "history.csv"
-CURVES_FILE = "curves.png"
+TUTORIAL_FILE: Final = "mnist.h5"
+HISTORY_FILE: Final = "history.csv"
+CURVES_FILE: Final = "curves.png"
 
 
 def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Path) -> None:
@@ -31,13 +33,18 @@ def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Pat
 
     The folder gets ``model.keras``, ``history.csv``, the training curves as ``curves.png``, and
     the record ``run.json``. The tutorial's network adds ``mnist.h5``. The compact network adds
-    ``calibration.json`` and, if it has a teacher, ``teacher.keras``; a teacher already in the
-    folder is reused. ``model.keras`` is written after each epoch that is the best so far.
+    ``calibration.json``, and ``teacher-N.keras`` and ``teacher-N.csv`` for each of its teachers.
+    A teacher that the folder already has is used as it is.
 
-    The loss on held-out examples selects the compact network's best epoch and stops its
-    training. Held-out accuracy does not, because it varies by a few images between epochs and
-    once selected an epoch halfway through. The tutorial's network validates on the test set,
-    as the tutorial does, so its last epoch is kept: the test set must not select anything.
+    A run that was stopped in any way goes on after its last finished epoch, or chunk of labeled
+    frames, when it is called again with the same settings. Until the end, what that needs is in
+    the sub-folder ``unfinished``.
+
+    The loss on held-out examples selects the best epoch of the compact network and its teachers
+    and stops their training. Held-out accuracy does not, because it varies by a few images
+    between epochs and once selected an epoch halfway through. The tutorial's network validates on
+    the test set, as the tutorial does, so its last epoch is kept: the test set must not select
+    anything.
 
     Args:
         settings: Settings of the run.
@@ -47,81 +54,134 @@ def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Pat
 
     Raises:
         DatasetError: The pen strokes, the letters or the drawings cannot be read.
-        TrainingError: ``settings.start_from`` is not a compact network.
+        TrainingError: ``settings.start_from`` is not a compact network, or the folder holds
+            another run or a finished one.
     """
-    run_dir.mkdir(parents=True, exist_ok=True)
-    keras.utils.set_random_seed(settings.seed)
-    start = time.monotonic()
-    if settings.network == "tutorial":
-        history = _fit_tutorial(settings, mnist, run_dir)
-    else:
-        drawings = Path(settings.drawings) if settings.drawings else None
-        mixture = build_mixture(mnist, data_dir, settings.validation_count, settings.seed, drawings)
-        history = _fit_compact(settings, mixture, run_dir)
-    save_curves(history, run_dir / CURVES_FILE)
-    losses, accuracies = history["val_loss"], history["val_accuracy"]
-    # Without held-out examples, the last epoch is kept.
-    best = losses.index(min(losses)) if settings.validation_count else -1
-    record.RunRecord(
-        command=record.command_line(),
-        commit=record.commit(),
-        data=record.checksums(settings, data_dir),
-        settings=dataclasses.asdict(settings),
-        versions=record.versions(),
-        epochs=len(accuracies),
-        seconds=round(time.monotonic() - start, 1),
-        validation_accuracy=accuracies[best],
-    ).save(run_dir)
+    with RunFolder(run_dir, settings, data_dir) as folder:
+        if settings.network == "tutorial":
+            history, plan = _fit_tutorial(settings, mnist, folder)
+        else:
+            mixture = _load_or_build_mixture(settings, mnist, data_dir, folder)
+            history, plan = _fit_compact(settings, mixture, folder)
+        save_curves(history, run_dir / CURVES_FILE)
+        accuracies = history["val_accuracy"]
+        folder.finish(len(accuracies), accuracies[plan.best_epoch(history)])
 
 
-History = dict[str, list[float]]
-
-
-def _fit_tutorial(settings: FitSettings, mnist: Mnist, run_dir: Path) -> History:
-    train = examples.from_images(mnist.x_train, mnist.y_train)
-    test = examples.from_images(mnist.x_test, mnist.y_test)
-    model = networks.tutorial(settings.learning_rate)
-    targets = one_hot(train.labels, networks.DIGIT_COUNT)
-    batches = ShuffledBatches(
-        train.frames, targets, len(targets), settings.batch_size, settings.seed
+def _plan(settings: FitSettings, name: str, epochs: int) -> Plan:
+    return Plan(
+        name=name,
+        epochs=epochs,
+        average_decay=settings.average_decay,
+        # Without held-out images, the last epoch is kept.
+        selects=settings.validation_count > 0,
+        patience=settings.patience,
     )
-    history = _train(model, batches, settings.epochs, test, [_history_logger(run_dir)])
-    model.save(run_dir / KERAS_FILE)
-    model.save(run_dir / TUTORIAL_FILE)
-    return history
 
 
-def _fit_compact(settings: FitSettings, mixture: Mixture, run_dir: Path) -> History:
-    validation = mixture.held_out.all()
-    batches: keras.utils.PyDataset = SampledBatches(
-        mixture.components, settings.epoch_count, settings.batch_size, settings.seed
+def _fit_tutorial(settings: FitSettings, mnist: Mnist, folder: RunFolder) -> tuple[History, Plan]:
+    learned = examples.from_images(mnist.x_train, mnist.y_train)
+    test = examples.from_images(mnist.x_test, mnist.y_test)
+    targets = one_hot(learned.labels, networks.DIGIT_COUNT)
+    make_batches = partial(
+        ShuffledBatches, learned.frames, targets, len(targets), settings.batch_size, settings.seed
+    )
+    plan = _plan(settings, "model", settings.epochs)
+    build = _seeded(partial(networks.tutorial, settings.learning_rate), settings.seed)
+    model, history = train(build, make_batches, test, plan, folder, HISTORY_FILE)
+    model.save(folder.path / TUTORIAL_FILE)
+    return history, plan
+
+
+def _load_or_build_mixture(
+    settings: FitSettings, mnist: Mnist, data_dir: Path | None, folder: RunFolder
+) -> Mixture:
+    file = folder.unfinished / "mixture.npz"
+    if file.is_file():
+        return load_mixture(file)
+    drawings = Path(settings.drawings) if settings.drawings else None
+    mixture = build_mixture(mnist, data_dir, settings.validation_count, settings.seed, drawings)
+    save_mixture(mixture, file)
+    folder.save_time()
+    return mixture
+
+
+def _fit_compact(
+    settings: FitSettings, mixture: Mixture, folder: RunFolder
+) -> tuple[History, Plan]:
+    sampler = Sampler(mixture.components, settings.seed)
+    make_batches = partial(
+        SampledBatches, sampler, settings.epoch_count, settings.batch_size, settings.seed
     )
     if settings.teacher_epochs:
-        teacher = _load_or_train_teacher(settings, batches, validation, run_dir)
-        frames, targets = distill(
-            teacher, mixture.components, settings.taught_count, settings.seed + 1
+        teachers = [
+            _load_or_train_teacher(settings, index, sampler, mixture, folder)
+            for index in range(settings.teachers)
+        ]
+        frames, targets = make_pool(
+            teachers,
+            sampler,
+            settings.taught_count,
+            settings.label_copies,
+            settings.seed + 1,
+            folder.unfinished,
         )
-        batches = ShuffledBatches(
-            frames, targets, settings.epoch_count, settings.batch_size, settings.seed
+        folder.save_time()
+        make_batches = partial(
+            ShuffledBatches,
+            frames,
+            targets,
+            settings.epoch_count,
+            settings.batch_size,
+            settings.seed,
         )
-    # Again, so that the initial weights do not depend on whether a teacher was trained.
-    keras.utils.set_random_seed(settings.seed)
-    model = networks.compact(settings.learning_rate, settings.epochs * len(batches))
-    if settings.start_from:
-        _copy_weights(model, network_path(settings.start_from))
-    callbacks = [
-        _history_logger(run_dir),
-        keras.callbacks.ModelCheckpoint(
-            str(run_dir / KERAS_FILE), monitor="val_loss", save_best_only=True
-        ),
-        keras.callbacks.EarlyStopping(
-            monitor="val_loss", patience=settings.patience, restore_best_weights=True
-        ),
-    ]
-    history = _train(model, batches, settings.epochs, validation, callbacks)
-    model.save(run_dir / KERAS_FILE)
-    _calibrate(model, mixture.held_out).save(run_dir)
-    return history
+    step_count = settings.epochs * len(make_batches(0))
+    source = load_network(network_path(settings.start_from)) if settings.start_from else None
+    build = _seeded(partial(_compact, settings, step_count, source), settings.seed)
+    plan = _plan(settings, "model", settings.epochs)
+    model, history = train(build, make_batches, mixture.held_out.all(), plan, folder, HISTORY_FILE)
+    _calibrate(model, mixture.held_out).save(folder.path)
+    return history, plan
+
+
+def _compact(settings: FitSettings, step_count: int, source: keras.Model | None) -> keras.Model:
+    model = networks.compact(settings.learning_rate, step_count)
+    if source is not None:
+        try:
+            model.set_weights(source.get_weights())
+        except ValueError as error:
+            raise TrainingError(f"{settings.start_from} is not a {model.name} network") from error
+    return model
+
+
+def _load_or_train_teacher(
+    settings: FitSettings, index: int, sampler: Sampler, mixture: Mixture, folder: RunFolder
+) -> keras.Model:
+    plan = _plan(settings, f"teacher-{index + 1}", settings.teacher_epochs)
+    file = folder.path / f"{plan.name}.keras"
+    if file.is_file() and not (folder.unfinished / f"{plan.name}.npz").is_file():
+        return load_network(file)
+    # Each has batches and initial weights of its own.
+    make_batches = partial(
+        SampledBatches, sampler, settings.epoch_count, settings.batch_size, settings.seed + index
+    )
+    step_count = settings.teacher_epochs * len(make_batches(0))
+    make = networks.TEACHERS[index % len(networks.TEACHERS)]
+    build = _seeded(partial(make, settings.learning_rate, step_count), settings.seed + index)
+    teacher, _ = train(
+        build, make_batches, mixture.held_out.all(), plan, folder, f"{plan.name}.csv"
+    )
+    return teacher
+
+
+def _seeded(build: Callable[[], keras.Model], seed: int) -> Callable[[], keras.Model]:
+    """Return ``build`` with the same initial weights each time it is called."""
+
+    def build_seeded() -> keras.Model:
+        keras.utils.set_random_seed(seed % 2**32)
+        return build()
+
+    return build_seeded
 
 
 def calibrate(run_dir: Path, mnist: Mnist, data_dir: Path | None) -> Calibration:
@@ -154,46 +214,3 @@ def _calibrate(model: keras.Model, held_out: HeldOut) -> Calibration:
         (predict(model, mnist.inputs()), mnist.labels),
         (predict(model, strokes.inputs()), strokes.labels),
     )
-
-
-def _load_or_train_teacher(
-    settings: FitSettings, batches: keras.utils.PyDataset, validation: Examples, run_dir: Path
-) -> keras.Model:
-    file = run_dir / TEACHER_FILE
-    if file.is_file():
-        return keras.models.load_model(file)
-    model = networks.teacher(settings.learning_rate, settings.teacher_epochs * len(batches))
-    _train(model, batches, settings.teacher_epochs, validation, [])
-    model.save(file)
-    return model
-
-
-def _copy_weights(model: keras.Model, source: Path) -> None:
-    try:
-        model.set_weights(load_network(source).get_weights())
-    except ValueError as error:
-        raise TrainingError(f"{source} is not a {model.name} network") from error
-
-
-def _train(
-    model: keras.Model,
-    batches: keras.utils.PyDataset,
-    epochs: int,
-    validation: Examples,
-    callbacks: list[keras.callbacks.Callback],
-) -> History:
-    class_count = model.output_shape[1]
-    history: Any = model.fit(
-        batches,
-        epochs=epochs,
-        validation_data=(validation.inputs(), one_hot(validation.labels, class_count)),
-        validation_batch_size=500,
-        callbacks=callbacks,
-        # A progress bar on a terminal, else one line per epoch.
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
-    return dict(history.history)
-
-
-def _history_logger(run_dir: Path) -> keras.callbacks.Callback:
-    return keras.callbacks.CSVLogger(str(run_dir / HISTORY_FILE))

@@ -1,5 +1,6 @@
 """The record of a training run: everything needed to repeat it."""
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
@@ -54,9 +55,9 @@ class RunRecord:
         path = run_dir / RECORD_FILE
         return cls(**json.loads(path.read_text())) if path.is_file() else None
 
-    def save(self, run_dir: Path) -> None:
-        """Write the record into a run's folder."""
-        (run_dir / RECORD_FILE).write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+    def save(self, file: Path) -> None:
+        """Write the record as JSON."""
+        file.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
 
 
 def checksums(settings: FitSettings, data_dir: Path | None) -> dict[str, str]:
@@ -93,6 +94,9 @@ def commit() -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries used for training."""
-    names = ("tensorflow-cpu", "keras", "numpy", "opencv-python-headless")
-    found = {name: importlib.metadata.version(name) for name in names}
-    return {"python": sys.version.split()[0], **found}
+    found = {"python": sys.version.split()[0]}
+    # TensorFlow is installed under either of two names; only the first uses a GPU.
+    for name in ("tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found

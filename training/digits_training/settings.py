@@ -1,9 +1,13 @@
 """Settings of a training run: one frozen record, saved next to the result."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Final, Literal, Self
+
+from .errors import TrainingError
 
 Network = Literal["tutorial", "compact"]
+Preset = Literal["standard", "long"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,7 @@ class FitSettings:
     """Network to train."""
 
     epochs: int = 36
-    """Maximum number of epochs, not counting the teacher's."""
+    """Maximum number of epochs, not counting the teachers'."""
 
     batch_size: int = 256
     """Images per step."""
@@ -22,14 +26,23 @@ class FitSettings:
     learning_rate: float = 3e-3
     """Learning rate; for ``compact`` its peak, from which it falls along a cosine."""
 
-    teacher_epochs: int = 18
-    """Epochs of the larger network that ``compact`` is distilled from; 0 for no teacher."""
+    teachers: int = 1
+    """Number of larger networks whose mean prediction ``compact`` is distilled from."""
+
+    teacher_epochs: int = 12
+    """Maximum number of epochs of each teacher; 0 for no teacher."""
+
+    label_copies: int = 1
+    """Versions of each image that the teachers predict: itself, and slightly moved copies."""
+
+    average_decay: float = 0.999
+    """Share of the running average of the weights that each step keeps; 0 for no average."""
 
     epoch_count: int = 100_000
     """Images per epoch, sampled from all components of the mixture in fixed shares."""
 
     taught_count: int = 600_000
-    """Number of different images that the teacher labels for ``compact``."""
+    """Number of different images that the teachers label for ``compact``."""
 
     validation_count: int = 5000
     """Images held out of MNIST's training set, to select the best epoch and to stop early."""
@@ -48,27 +61,57 @@ class FitSettings:
     """Seed of the split, the initial weights, the order of the images and the augmentation."""
 
     @classmethod
-    def for_network(cls, network: Network, **changes: object) -> Self:
-        """Return a network's defaults, replaced by every change that is not None."""
-        defaults = TUTORIAL if network == "tutorial" else COMPACT
-        if changes.get("start_from"):
-            defaults = defaults | FINE_TUNING
-        given = {name: value for name, value in changes.items() if value is not None}
-        return cls(**(defaults | given))  # type: ignore[arg-type]  # the keys are field names
+    def for_network(cls, network: Network, preset: Preset = "standard", **changes: object) -> Self:
+        """Return the defaults of a network, replaced by every change that is not None."""
+        return cls(**expand(network, preset, changes))  # type: ignore[arg-type]  # names of fields
 
 
-COMPACT: dict[str, object] = {"network": "compact"}
+def expand(
+    network: Network | None, preset: Preset | None, changes: Mapping[str, object]
+) -> dict[str, object]:
+    """Return the settings that options stand for.
+
+    These are those of the network and the preset, replaced by every change that is not None.
+
+    Raises:
+        TrainingError: The preset is not for the network.
+    """
+    settings: dict[str, object] = {"network": network} if network else {}
+    if network == "tutorial":
+        if preset == "long":
+            raise TrainingError("the preset 'long' is for the network 'compact'")
+        settings |= TUTORIAL
+    settings |= PRESETS[preset] if preset else {}
+    if changes.get("start_from"):
+        settings |= FINE_TUNING
+    return settings | {name: value for name, value in changes.items() if value is not None}
+
+
+# For up to 8 hours on 2 cores. The defaults take up to 90 minutes.
+LONG: Final[dict[str, object]] = {
+    "epochs": 100,
+    "teachers": 3,
+    "teacher_epochs": 24,
+    "taught_count": 1_000_000,
+    "label_copies": 3,
+    "patience": 40,
+}
+PRESETS: Final[dict[Preset, dict[str, object]]] = {"standard": {}, "long": LONG}
 
 # A trained network learns a little more, slowly so that it does not forget.
-FINE_TUNING: dict[str, object] = {"epochs": 2, "learning_rate": 1e-4, "teacher_epochs": 0}
+FINE_TUNING: Final[dict[str, object]] = {
+    "epochs": 2,
+    "learning_rate": 1e-4,
+    "teacher_epochs": 0,
+}
 
 # The tutorial as it was written, except for the learning rate: it used Keras' default for
 # Adadelta, which was 1.0 then and is 0.001 now. With 0.001, ten epochs are far too few.
-TUTORIAL: dict[str, object] = {
-    "network": "tutorial",
+TUTORIAL: Final[dict[str, object]] = {
     "epochs": 10,
     "batch_size": 128,
     "learning_rate": 1.0,
     "teacher_epochs": 0,
+    "average_decay": 0.0,
     "validation_count": 0,
 }

@@ -54,7 +54,7 @@ def compact_run(
 def test_a_run_writes_networks_history_curves_calibration_and_record(compact_run: Path) -> None:
     assert sorted(path.name for path in compact_run.iterdir()) == [
         *("calibration.json", "curves.png", "history.csv", "model.keras", "run.json"),
-        "teacher.keras",
+        *("teacher-1.csv", "teacher-1.keras"),
     ]
     with (compact_run / "history.csv").open() as file:
         history = list(csv.DictReader(file))
@@ -116,9 +116,11 @@ def test_a_folder_without_a_run_cannot_be_calibrated(sample_mnist: Mnist, tmp_pa
 def test_the_same_seed_gives_the_same_weights_and_an_existing_teacher_is_reused(
     compact_run: Path, sample_mnist: Mnist, data_dir: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "teacher.keras").write_bytes((compact_run / "teacher.keras").read_bytes())
+    (tmp_path / "teacher-1.keras").write_bytes((compact_run / "teacher-1.keras").read_bytes())
     fit(SHORT, sample_mnist, data_dir, tmp_path)
-    assert (tmp_path / "teacher.keras").read_bytes() == (compact_run / "teacher.keras").read_bytes()
+    assert (tmp_path / "teacher-1.keras").read_bytes() == (
+        compact_run / "teacher-1.keras"
+    ).read_bytes()
     first, second = load_network(compact_run), load_network(tmp_path)
     for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
         assert np.allclose(one, other, atol=1e-3)
@@ -129,7 +131,7 @@ def test_without_a_teacher_the_network_learns_from_the_labels(
     sample_mnist: Mnist, data_dir: Path, tmp_path: Path
 ) -> None:
     fit(dataclasses.replace(SHORTEST, teacher_epochs=0), sample_mnist, data_dir, tmp_path)
-    assert not (tmp_path / "teacher.keras").exists()
+    assert not (tmp_path / "teacher-1.keras").exists()
     assert (tmp_path / "model.keras").exists()
 
 
@@ -162,22 +164,29 @@ def test_a_run_of_the_tutorials_network_also_writes_the_tutorials_file(
 def test_each_epoch_continues_with_the_next_shuffled_examples() -> None:
     labels = np.arange(450, dtype=np.uint8) % 10
     frames = np.arange(450, dtype=np.uint16)[:, None, None].repeat(28, 1).repeat(28, 2)
-    batches = ShuffledBatches(frames, one_hot(labels), 200, 64, seed=1)  # type: ignore[arg-type]
 
-    def epoch() -> list[int]:
+    def epoch(number: int) -> list[int]:
+        batches = ShuffledBatches(
+            frames,  # type: ignore[arg-type]
+            one_hot(labels),
+            epoch_count=200,
+            batch_size=64,
+            seed=1,
+            epoch=number,
+        )
         seen: list[int] = []
         for index in range(len(batches)):
             inputs, targets = batches[index]
             numbers = np.rint(inputs[:, 0, 0, 0] * 255).astype(int)
             assert np.array_equal(targets.argmax(axis=1), labels[numbers])
             seen += numbers.tolist()
-        batches.on_epoch_end()
         return seen
 
-    first, second, third = epoch(), epoch(), epoch()
+    first, second, third, again = epoch(0), epoch(1), epoch(2), epoch(0)
     assert [len(seen) for seen in (first, second, third)] == [200, 200, 200]
     assert len({*first, *second}) == 400
     assert first != third
+    assert first == again
 
 
 def test_keras_has_the_expected_major_version() -> None:

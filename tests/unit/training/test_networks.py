@@ -32,7 +32,8 @@ def flop_count(model: keras.Model) -> int:
     [
         (networks.tutorial(1.0), 10),
         (networks.compact(0.001, 10), 11),
-        (networks.teacher(0.001, 10), 11),
+        (networks.plain_teacher(0.001, 10), 11),
+        (networks.residual_teacher(0.001, 10), 11),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
@@ -43,7 +44,7 @@ def test_a_network_maps_frames_to_probabilities(model: keras.Model, class_count:
     assert np.allclose(probs.sum(axis=1), 1)
 
 
-@pytest.mark.parametrize("make", [networks.compact, networks.teacher])
+@pytest.mark.parametrize("make", [networks.compact, *networks.TEACHERS])
 def test_the_docstring_states_the_cost_of_the_network(
     make: Callable[[float, int], keras.Model],
 ) -> None:
