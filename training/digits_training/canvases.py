@@ -20,6 +20,7 @@ Points = NDArray[np.floating[Any]]  # (N, 2), x and y
 
 CANVAS_SIDES: Final = (28, 32, 48, 64, 80, 100, 140, 200)
 PLAIN_CANVAS_SIDE: Final = 300
+THICK_SHARE: Final = 0.2
 
 
 def draw_strokes(
@@ -45,7 +46,8 @@ def draw_strokes(
     side = side or int(random.choice(CANVAS_SIDES))
     size = side * random.uniform(0.35, 0.9)
     if pen is None:
-        pen = max(1.0, size * random.uniform(0.02, 0.16))
+        is_thick = random.random() < THICK_SHARE
+        pen = max(1.0, size * (random.uniform(0.16, 0.3) if is_thick else random.uniform(0.02, 0.16)))
     matrix = np.eye(2) if as_written else random_affine(random)
     transformed = [stroke @ matrix.T for stroke in strokes]
     points = np.concatenate(transformed)
@@ -61,11 +63,11 @@ def draw_strokes(
 
 
 def draw_strokes_as_written(strokes: Sequence[Points], random: np.random.Generator) -> Gray:
-    """Draw strokes as written, with a pen of 8 to 24 pixels on a canvas of 300 pixels.
+    """Draw strokes as written, with a pen of 8 to 28 pixels on a canvas of 300 pixels.
 
     Validation and test use these drawings.
     """
-    pen = random.uniform(8, 24)
+    pen = random.uniform(8, 28)
     return draw_strokes(strokes, random, side=PLAIN_CANVAS_SIDE, pen=pen, as_written=True)
 
 

@@ -30,6 +30,7 @@ Frames = NDArray[np.uint8]
 LabeledFrames = tuple[Frames, NDArray[np.uint8]]
 
 # Softened frames whose correlation is at least and at most so high show the same and something else.
+SLASHED_SHARE: Final = 0.3
 PHOTO_SHARE: Final = 0.4
 MIN_SIMILARITY: Final = 0.94
 MAX_DIFFERENT: Final = 0.85
@@ -143,16 +144,26 @@ def from_scenes(
     A reading that shows the digit as it was drawn gets the digit's label; one that shows something
     else is not a digit. A reading that is neither is dropped.
     """
+    random = np.random.default_rng(seed)
+    others = [kind for kind in kinds if kind != "slashed"]
     items = [
-        (recording, kinds[number % len(kinds)])
-        for number, recording in enumerate(r for r in recordings for _ in range(copies))
-        if recording.label == 0 or kinds[number % len(kinds)] != "slashed"
+        (recording, _choose_kind(recording, others, random))
+        for recording in recordings
+        for _ in range(copies)
     ]
     parts = _run_jobs(_read_scene, items, seed)
+    if not parts:
+        return Examples(np.empty((0, FRAME_SIZE, FRAME_SIZE), np.uint8), np.empty(0, np.uint8))
     return Examples(
         np.concatenate([frames for frames, _ in parts]),
         np.concatenate([labels for _, labels in parts]),
     )
+
+
+def _choose_kind(recording: Recording, kinds: Sequence[str], random: np.random.Generator) -> str:
+    if recording.label == 0 and random.random() < SLASHED_SHARE:
+        return "slashed"
+    return str(random.choice(kinds))
 
 
 def _read_scene(item: tuple[Recording, str], random: np.random.Generator) -> LabeledFrames:

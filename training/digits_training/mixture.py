@@ -7,16 +7,25 @@ from typing import Final
 
 import numpy as np
 
-from . import examples, omniglot, pendigits
+from . import examples, omniglot, pendigits, unipen
 from .batches import Component
 from .datasets import Mnist, data_folder
 from .eval_sets import corrections_set
-from .examples import Examples
+from .examples import NOT_A_DIGIT, Examples
+from .recordings import Recording
+from .scenes import SCENE_KINDS
 
 STROKE_COPIES: Final = 8
+UNIPEN_COPIES: Final = 6
+SCENE_COPIES: Final = 3
+SIGN_COPIES: Final = 4
 LETTER_COPIES: Final = 5
 SCRIBBLE_COUNT: Final = 8000
+JOINED_COUNT: Final = 8000
+FRAGMENT_COUNT: Final = 6000
 TEMPLATE_COUNT: Final = 12_000
+# The kinds of scenes that are hardest to read are drawn more often.
+TRAINING_SCENES: Final = (*SCENE_KINDS, "underlined", "underlined", "hollow", "hollow", "thick", "broken")
 # Weights of a user's corrected drawings: small for each one, and limited for all of them, so
 # that the network does not forget other people's handwriting.
 SHARE_PER_DRAWING: Final = 0.002
@@ -33,14 +42,17 @@ class HeldOut:
     """Images of MNIST's training set."""
 
     strokes: Examples
-    """Drawings by writers held out of training."""
+    """Digits by writers held out of training, drawn with a pen on a canvas."""
+
+    scenes: Examples
+    """Readings of scenes with digits by the same writers: of the digit, and of something else."""
 
     letters: Examples
-    """Letters of an alphabet held out of training."""
+    """Letters of an alphabet, and letters and signs by writers held out of training."""
 
     def all(self) -> Examples:
         """Return all of them as one."""
-        return examples.concatenate([self.mnist, self.strokes, self.letters])
+        return examples.concatenate([self.mnist, self.strokes, self.scenes, self.letters])
 
 
 @dataclass(frozen=True)
@@ -73,22 +85,28 @@ def build_mixture(
     Raises:
         DatasetError: The pen strokes, the letters or the drawings cannot be read.
     """
-    recordings, letters = _recordings(data_dir), _letters(data_dir)
-    held_out_writers = pendigits.VALIDATION_WRITERS | pendigits.TEST_WRITERS
-    train_recordings = [each for each in recordings if each.writer not in held_out_writers]
+    letters = _letters(data_dir)
+    pen, unipen_digits = _pendigits("training", data_dir), _unipen("digits", "training", data_dir)
+    signs = _unipen("signs", "training", data_dir)
+    digits = pen + unipen_digits
     images, _ = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
-    not_digits = examples.concatenate(
-        [
-            examples.from_letters(letters.training().images, seed, copies=LETTER_COPIES),
-            examples.from_scribbles(SCRIBBLE_COUNT, seed),
-        ]
-    )
+    scenes = examples.from_scenes(digits, TRAINING_SCENES, seed, copies=SCENE_COPIES)
+    shows_digit = scenes.labels != NOT_A_DIGIT
     components = [
-        Component(examples.from_images(images.frames, images.labels), 0.48),
-        Component(examples.from_redrawn_images(images.frames, images.labels, seed), 0.16),
-        Component(examples.from_recordings(train_recordings, seed, copies=STROKE_COPIES), 0.22),
-        Component(examples.from_templates(TEMPLATE_COUNT, seed), 0.05),
-        Component(not_digits, 0.09),
+        Component(examples.from_images(images.frames, images.labels), 0.40),
+        Component(examples.from_redrawn_images(images.frames, images.labels, seed), 0.10),
+        Component(examples.from_recordings(pen, seed, copies=STROKE_COPIES), 0.10),
+        Component(examples.from_recordings(unipen_digits, seed, copies=UNIPEN_COPIES), 0.12),
+        Component(examples.from_templates(TEMPLATE_COUNT, seed), 0.03),
+        Component(scenes.take(np.flatnonzero(shows_digit)), 0.10),
+        Component(scenes.take(np.flatnonzero(~shows_digit)), 0.04),
+        Component(
+            examples.from_letters(letters.training().images, seed, copies=LETTER_COPIES), 0.03
+        ),
+        Component(examples.from_recordings(signs, seed, copies=SIGN_COPIES), 0.06),
+        Component(examples.from_scribbles(SCRIBBLE_COUNT, seed), 0.015),
+        Component(examples.from_joined(digits, JOINED_COUNT, seed), 0.01),
+        Component(examples.from_fragments(digits, FRAGMENT_COUNT, seed), 0.005),
     ]
     if drawings is not None:
         corrected = corrections_set(drawings)
@@ -100,7 +118,7 @@ def build_mixture(
     total = sum(component.share for component in present)
     return Mixture(
         components=[Component(each.examples, each.share / total) for each in present],
-        held_out=_build_held_out(mnist, recordings, letters, validation_count, seed),
+        held_out=build_held_out(mnist, data_dir, validation_count, seed),
     )
 
 
@@ -112,30 +130,40 @@ def build_held_out(
     Raises:
         DatasetError: The pen strokes or the letters cannot be read.
     """
-    recordings, letters = _recordings(data_dir), _letters(data_dir)
-    return _build_held_out(mnist, recordings, letters, validation_count, seed)
-
-
-def _build_held_out(
-    mnist: Mnist,
-    recordings: list[pendigits.Recording],
-    letters: omniglot.Letters,
-    validation_count: int,
-    seed: int,
-) -> HeldOut:
     _, images = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
-    writers = pendigits.of_writers(recordings, pendigits.VALIDATION_WRITERS)
+    digits = _pendigits("validation", data_dir) + _unipen("digits", "validation", data_dir)
+    signs = _unipen("signs", "validation", data_dir)
+    letters = _letters(data_dir).select(omniglot.VALIDATION_ALPHABETS)
     return HeldOut(
         mnist=examples.from_images(images.frames, images.labels),
-        strokes=examples.from_recordings_as_written(writers, seed),
-        letters=examples.from_letters(letters.select(omniglot.VALIDATION_ALPHABETS).images, seed),
+        strokes=examples.from_recordings_as_written(digits, seed),
+        scenes=examples.from_scenes(digits, SCENE_KINDS, seed),
+        letters=examples.concatenate(
+            [
+                examples.from_letters(letters.images, seed),
+                examples.from_recordings_as_written(signs, seed),
+            ]
+        ),
     )
 
 
-def _recordings(data_dir: Path | None) -> list[pendigits.Recording]:
-    if _exists(pendigits.PENDIGITS_FILE, data_dir):
-        return pendigits.load_pendigits(data_dir)
-    return []
+def _pendigits(part: unipen.Part, data_dir: Path | None) -> list[Recording]:
+    if not _exists(pendigits.PENDIGITS_FILE, data_dir):
+        return []
+    recordings = pendigits.load_pendigits(data_dir)
+    held_out = pendigits.VALIDATION_WRITERS | pendigits.TEST_WRITERS
+    writers = {each.writer for each in recordings} - held_out
+    if part != "training":
+        writers = pendigits.VALIDATION_WRITERS if part == "validation" else pendigits.TEST_WRITERS
+    return pendigits.of_writers(recordings, writers)
+
+
+def _unipen(name: str, part: unipen.Part, data_dir: Path | None) -> list[Recording]:
+    file, load = {
+        "digits": (unipen.UNIPEN_DIGITS_FILE, unipen.load_unipen_digits),
+        "signs": (unipen.UNIPEN_SIGNS_FILE, unipen.load_unipen_signs),
+    }[name]
+    return unipen.of_part(load(data_dir), part) if _exists(file, data_dir) else []
 
 
 def _letters(data_dir: Path | None) -> omniglot.Letters:

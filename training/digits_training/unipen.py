@@ -24,19 +24,16 @@ _EXCLUDED_WRITERS: Final = "ibm-"
 
 # Characters whose usual handwriting passes for a digit. They were selected by eye from drawings
 # of every character, not by any network's predictions, and are used neither for training nor
-# for evaluation. A Q is a zero with a short slash, an ampersand an 8 with loose ends, a > a 7
-# that leans back; a ? is a 2 or a 7 where its dot is faint. Commas, brackets and full stops fill
-# their box as a bar does.
+# for evaluation. A Q is a zero with a short slash. Commas, brackets and full stops fill their box
+# as a bar does.
 DIGIT_LOOKALIKES: Final = {
-    0: "OoDQ",
+    0: "OoQ",
     1: "Il|/\\'`(),.",
-    2: "Zz?",
+    2: "Zz",
     3: "}",
-    4: "y",
     5: "Ss",
     6: "bG",
-    7: ">",
-    8: "B&",
+    8: "B",
     9: "gq",
 }
 

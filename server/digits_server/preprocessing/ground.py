@@ -16,7 +16,7 @@ EVEN_EDGE_SHARE: Final = 0.98
 EVEN_SHARE: Final = 0.7
 # Elsewhere, the paper around each pixel is the lightest within this share of the shorter side. No
 # stroke is as wide. It is searched on a copy of at most so many pixels per side.
-REACH_SHARE: Final = 0.5
+REACH_SHARE: Final = 0.3
 PAPER_SIDE: Final = 160
 # Smaller images have strokes of a pixel or two, which a blur would wash out.
 MIN_BLUR_SIDE: Final = 48
