@@ -10,9 +10,10 @@ from PIL import Image, UnidentifiedImageError
 
 from digits_server.errors import InvalidArgumentError
 
+from .deep import reduce_color_png
 from .fast_png import decode_fast_png, fast_png_size
 from .gray import to_gray
-from .structure import check_scans, check_structure, webp_pixel_count
+from .structure import check_scans, check_structure, count_further_pages, webp_pixel_count
 
 # Pillow knows many more formats. They stay disabled, because each is more code that parses
 # untrusted bytes.
@@ -53,8 +54,7 @@ class Decoded(NamedTuple):
 def decode(encoded: bytes, limits: ImageLimits) -> Decoded:
     """Decode a PNG, JPEG, WebP, BMP, GIF (first frame) or TIFF (first page).
 
-    EXIF orientation is applied, color becomes luminance, and 16 bits become 8. Transparent
-    pixels become paper: white under dark ink, black under light ink.
+    The pixels become gray, upright, as ``to_gray`` describes it.
 
     Raises:
         InvalidArgumentError: The image has another format, is truncated or empty, or exceeds
@@ -86,7 +86,8 @@ def decode(encoded: bytes, limits: ImageLimits) -> Decoded:
             _check_size(_ENCODED, image.width, image.height, limits)
             pixel_count = image.width * image.height
             check_scans(encoded, pixel_count)
-            return Decoded(to_gray(image), 0)
+            gray = to_gray(reduce_color_png(encoded, image))
+            return Decoded(gray, count_further_pages(encoded))
     except InvalidArgumentError:
         raise
     except UnidentifiedImageError:

@@ -70,10 +70,10 @@ def decode_fast_png(encoded: bytes) -> NDArray[np.uint8] | None:
         return None
     if pixels is None:
         return None
-    return np.asarray(pixels if pixels.ndim == 2 else _gray_or_rgb(pixels), np.uint8)
+    return np.asarray(pixels if pixels.ndim == 2 else gray_or_rgb(pixels), np.uint8)
 
 
-def _gray_or_rgb(pixels: MatLike) -> MatLike:
+def gray_or_rgb(pixels: MatLike) -> MatLike:
     """Return BGR or BGRA pixels as gray where that loses nothing, else as RGB or RGBA."""
     if pixels.shape[2] == 3:
         from_gray, to_rgb = cv2.COLOR_GRAY2BGR, cv2.COLOR_BGR2RGB

@@ -19,6 +19,8 @@ MAX_SCANNED_PIXELS: Final = 2**28
 # A PNG of 16 MB in parts of 4 KB has 4,096 chunks. The frames of a WebP are chunks too.
 MAX_CHUNKS: Final = 16_384
 MAX_TIFF_PAGES: Final = 256
+# A GIF of 64 MB in blocks of 255 bytes has so many. Frames that come after them are not counted.
+MAX_GIF_BLOCKS: Final = 2**18
 MAX_TIFF_TAGS: Final = 1024
 # An image of 4096 x 4096 pixels in tiles of 16 x 16 has so many.
 MAX_TIFF_VALUES: Final = 65_536
@@ -27,6 +29,8 @@ _ENCODED: Final = "image.encoded"
 _SCAN: Final = b"\xff\xda"
 _JPEG: Final = b"\xff\xd8"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
+_GIF_IMAGE: Final = b"\x2c"
+_GIF_PARTS: Final = (_GIF_IMAGE, b"\x21")
 # Types of tag values that are read as a whole, not one by one: bytes, text and unknown bytes.
 _TIFF_TEXTS: Final = frozenset({1, 2, 6, 7})
 
@@ -58,6 +62,30 @@ def check_scans(encoded: bytes, pixel_count: int) -> None:
     count = encoded.count(_SCAN)
     if count > 1 and count * pixel_count > MAX_SCANNED_PIXELS:
         raise InvalidArgumentError(_ENCODED, f"has {count} scans, too many for its size")
+
+
+def count_further_pages(encoded: bytes) -> int:
+    """Return the number of pages of a TIFF, or frames of a GIF, WebP or PNG, after the first.
+
+    The parts of the file are counted, whatever it says of their number. The file has passed
+    ``check_structure``, which bounds the work.
+    """
+    if encoded.startswith(_PNG):
+        names = [encoded[at + 4 : at + 8] for at in _png_chunks(encoded)]
+        if b"acTL" not in names:
+            return 0
+        # An image that comes before the first frame is not one of the animation.
+        is_apart = b"fcTL" not in names[: names.index(b"IDAT")] if b"IDAT" in names else False
+        return max(0, names.count(b"fcTL") - (not is_apart))
+    if encoded.startswith(b"RIFF"):
+        frames = sum(encoded[at : at + 4] == b"ANMF" for at in _riff_chunks(encoded))
+    elif encoded.startswith((b"II", b"MM")):
+        frames = sum(1 for _ in itertools.islice(_tiff_pages(encoded), MAX_TIFF_PAGES))
+    elif encoded.startswith(b"GIF8"):
+        frames = sum(1 for _ in _gif_frames(encoded))
+    else:
+        return 0
+    return max(0, frames - 1)
 
 
 def webp_pixel_count(encoded: bytes) -> int | None:
@@ -103,6 +131,33 @@ def _riff_chunks(encoded: bytes) -> Iterator[int]:
         yield position
         length = int.from_bytes(encoded[position + 4 : position + 8], "little")
         position += 8 + length + length % 2
+
+
+def _gif_frames(encoded: bytes) -> Iterator[int]:
+    """Yield the position of each image of a GIF, up to the first thing that is neither.
+
+    "Graphics Interchange Format, Version 89a" (CompuServe, 1990).
+    """
+    position, blocks = 13 + _color_table_bytes(encoded, 10), 0
+    while blocks < MAX_GIF_BLOCKS and encoded[position : position + 1] in _GIF_PARTS:
+        if encoded[position : position + 1] == _GIF_IMAGE:
+            yield position
+            position += 11 + _color_table_bytes(encoded, position + 9)
+        else:
+            position += 2
+        while position < len(encoded) and encoded[position]:  # blocks, each after its length
+            position += 1 + encoded[position]
+            blocks += 1
+            if blocks >= MAX_GIF_BLOCKS:
+                return
+        position += 1
+        blocks += 1
+
+
+def _color_table_bytes(encoded: bytes, flags_position: int) -> int:
+    """Return the size of the color table of a GIF or of one of its images."""
+    flags = int.from_bytes(encoded[flags_position : flags_position + 1])
+    return 3 << (1 + (flags & 7)) if flags & 0x80 else 0
 
 
 def _tiff_pages(encoded: bytes) -> Iterator[int]:

@@ -64,19 +64,6 @@ def test_each_mode_is_converted_to_gray(mode: str) -> None:
     assert gray[:, 20:].min() == 255
 
 
-@pytest.mark.parametrize(("mode", "dtype"), [("I;16", "<u2"), ("I;16B", ">u2")])
-def test_16_bits_are_scaled_by_their_full_range_in_either_byte_order(mode: str, dtype: str) -> None:
-    dark = np.array([[0, 100, 255]]).astype(dtype)  # values that would also fit in 8 bits
-    image = Image.frombytes(mode, (3, 1), dark.tobytes())
-    assert decode(encode(image, "TIFF"), LIMITS).gray.tolist() == [[0, 0, 1]]
-
-
-@pytest.mark.parametrize("white", [1.0, 255.0, 65_535.0])
-def test_floating_point_gray_is_scaled_by_the_range_it_uses(white: float) -> None:
-    image = Image.fromarray(np.array([[0.0, white, np.nan, -white]], np.float32))
-    assert decode(encode(image, "TIFF"), LIMITS).gray.tolist() == [[0, 255, 0, 0]]
-
-
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0)])
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
 def test_transparent_pixels_become_paper_that_contrasts_with_the_ink(
