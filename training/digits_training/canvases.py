@@ -61,11 +61,11 @@ def draw_strokes(
 
 
 def draw_strokes_as_written(strokes: Sequence[Points], random: np.random.Generator) -> Gray:
-    """Draw strokes as written, with a pen of 8 to 24 pixels on a canvas of 300 pixels.
+    """Draw strokes as written, with a pen of 8 to 28 pixels on a canvas of 300 pixels.
 
     Validation and test use these drawings.
     """
-    pen = random.uniform(8, 24)
+    pen = random.uniform(8, 28)
     return draw_strokes(strokes, random, side=PLAIN_CANVAS_SIDE, pen=pen, as_written=True)
 
 
