@@ -3,42 +3,42 @@
     make measure-recognition
 
 Each available set of images is written as a folder of files and classified by ``digits-batch``
-with a private server; the metrics come from the rows of its output. The blank images are made here.
+with a private server; the metrics come from the rows of its output.
 """
 
+import io
 import json
 import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from digits_client.cli.embedded import embedded_server
 from digits_training.datasets import load_mnist
-from digits_training.eval_sets import EvalSet, Gray, available_sets
+from digits_training.drawn_sets import blank_set
+from digits_training.eval_set import EvalSet
+from digits_training.eval_sets import available_sets
 
 
-def blank_images() -> list[Gray]:
-    """Return images without ink: canvases of each level, and paper with grain and uneven light."""
-    random = np.random.default_rng(7)
-    pages = [np.full((side, side), level, np.uint8) for side in (28, 300) for level in range(256)]
-    for side in (64, 300, 600):
-        slope = np.linspace(-1, 1, side)
-        for _ in range(100):
-            page = random.uniform(60, 235) + random.normal(0, random.uniform(0, 10), (side, side))
-            page += random.uniform(-30, 30) * slope + random.uniform(-30, 30) * slope[:, None]
-            pages.append(np.clip(page, 0, 255).astype(np.uint8))
-    return pages
+def image_files(eval_set: EvalSet) -> Iterator[bytes]:
+    """Yield the files of a set, or its images as PNG files."""
+    yield from eval_set.files
+    if not eval_set.files:
+        for image in eval_set.images:
+            file = io.BytesIO()
+            Image.fromarray(image).save(file, "PNG", compress_level=1)
+            yield file.getvalue()
 
 
-def classify(images: list[Gray], address: str, folder: Path) -> list[dict[str, object]]:
-    """Write images as PNG files and return the row of ``digits-batch`` for each."""
+def classify(eval_set: EvalSet, address: str, folder: Path) -> list[dict[str, object]]:
+    """Write the images of a set as files and return the row of ``digits-batch`` for each."""
     folder.mkdir()
-    for number, image in enumerate(images):
-        Image.fromarray(image).save(folder / f"{number:05}.png", compress_level=1)
+    for number, content in enumerate(image_files(eval_set)):
+        (folder / f"{number:05}.image").write_bytes(content)
     output = folder.with_suffix(".jsonl")
     command = [
         *(sys.executable, "-m", "digits_client.batch.cli", str(folder), "--server", address),
@@ -67,9 +67,9 @@ def main() -> None:
     print("| images | count | right | not a digit |\n|---|---|---|---|")
     with embedded_server() as address, tempfile.TemporaryDirectory() as folder:
         for eval_set in sets:
-            rows = classify(eval_set.images, address, Path(folder) / eval_set.name)
+            rows = classify(eval_set, address, Path(folder) / eval_set.name)
             print(table_line(eval_set, rows))
-        rows = classify(blank_images(), address, Path(folder) / "blank")
+        rows = classify(blank_set(), address, Path(folder) / "blank")
         blank = sum(row["verdict"] == "blank" for row in rows)
         print(f"| Blank images | {len(rows):,} | {blank / len(rows):.2%} blank | |")
     for note in notes:

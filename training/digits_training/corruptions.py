@@ -14,7 +14,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from .canvases import PLAIN_CANVAS_SIDE
-from .eval_sets import Gray
+from .eval_set import Gray
 
 # A smaller image is enlarged to this share of the canvas: MNIST's 28 pixels become 280.
 ENLARGED_SHARE: Final = 14 / 15

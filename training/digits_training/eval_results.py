@@ -17,7 +17,7 @@ from .calibration import (
     conditional_digit_probs,
     top_digit_probability,
 )
-from .eval_sets import EvalSet, Gray
+from .eval_set import EvalSet, Gray
 
 Predict = Callable[[NDArray[np.float32]], Probs]
 """Maps (N, 28, 28) frames in 0..1 to (N, K) probabilities, where K is 10 or 11."""

@@ -4,49 +4,18 @@ They are not trained on, except for a user's corrected drawings (``fit --drawing
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digits_client.draw.corrections import Corrections
 from digits_server.errors import InvalidArgumentError
-from digits_server.preprocessing.decode import ImageLimits, decode
 
-from . import canvases, omniglot, pendigits
+from . import drawn_sets, omniglot
 from .datasets import DatasetError, Mnist, data_folder
-from .examples import NOT_A_DIGIT
-
-Gray = NDArray[np.uint8]
-Labels = NDArray[np.uint8]
-
-SEED: Final = 20
-WILD_LIMITS: Final = ImageLimits(max_bytes=2**25, max_pixels=2**26)
-
-
-@dataclass(frozen=True)
-class EvalSet:
-    """Images with their labels."""
-
-    name: str
-    """Identifier: ``mnist``, ``strokes``, ``letters``, ``wild``, ``wild-photo`` ..."""
-
-    title: str
-    """Name in tables and reports."""
-
-    images: list[Gray]
-    """Images, each (H, W) uint8, of any size."""
-
-    labels: Labels
-    """(N,), 0..9, or NOT_A_DIGIT."""
-
-    @property
-    def has_digits(self) -> bool:
-        """True if the set has digits, False if it has only other images."""
-        return bool((self.labels != NOT_A_DIGIT).any())
+from .eval_set import EvalSet
+from .recordings import NOT_A_DIGIT
 
 
 def mnist_set(mnist: Mnist) -> EvalSet:
@@ -54,26 +23,15 @@ def mnist_set(mnist: Mnist) -> EvalSet:
     return EvalSet("mnist", "MNIST test set", list(mnist.x_test), mnist.y_test)
 
 
-def stroke_set(data_dir: Path | None) -> EvalSet:
-    """Return drawings by the test writers, with pens of 8 to 24 px on canvases of 300 px.
-
-    Raises:
-        DatasetError: The pen strokes are missing or cannot be read.
-    """
-    recordings = pendigits.of_writers(pendigits.load_pendigits(data_dir), pendigits.TEST_WRITERS)
-    random = np.random.default_rng(SEED)
-    images = [canvases.draw_strokes_as_written(each.strokes, random) for each in recordings]
-    labels = np.array([recording.label for recording in recordings], np.uint8)
-    return EvalSet("strokes", "Pen strokes of unseen writers", images, labels)
-
-
-def letter_set(data_dir: Path | None) -> EvalSet:
-    """Return letters of the test alphabets.
+def letter_set(
+    data_dir: Path | None, alphabets: frozenset[str] = omniglot.TEST_ALPHABETS
+) -> EvalSet:
+    """Return letters of alphabets that are held out, by default those of the test.
 
     Raises:
         DatasetError: The letters are missing or cannot be read.
     """
-    letters = omniglot.load_omniglot(data_dir).select(omniglot.TEST_ALPHABETS)
+    letters = omniglot.load_omniglot(data_dir).select(alphabets)
     labels = np.full(len(letters.images), NOT_A_DIGIT, np.uint8)
     return EvalSet("letters", "Letters of unseen alphabets", list(letters.images), labels)
 
@@ -91,16 +49,16 @@ def wild_sets(data_dir: Path | None) -> list[EvalSet]:
     try:
         lines = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
         rows = [json.loads(line) for line in lines]
-        images = [decode((folder / row["file"]).read_bytes(), WILD_LIMITS).gray for row in rows]
+        files = [(folder / row["file"]).read_bytes() for row in rows]
+        labels = np.array([int(row["label"]) for row in rows], np.uint8)
+        everything = EvalSet.of_files("wild", "People's own images", files, labels)
     except (OSError, ValueError, KeyError, InvalidArgumentError) as error:
         raise DatasetError(f"{folder} cannot be read as people's own images: {error}") from error
-    labels = np.array([int(row["label"]) for row in rows], np.uint8)
     kinds = np.array([row["kind"] for row in rows])
-    sets = [EvalSet("wild", "People's own images", images, labels)]
+    sets = [everything]
     for kind in sorted(set(kinds.tolist())):
         indices = np.flatnonzero(kinds == kind)
-        part = [images[index] for index in indices]
-        sets.append(EvalSet(f"wild-{kind}", f"... of which {kind}", part, labels[indices]))
+        sets.append(everything.take(f"wild-{kind}", f"... of which {kind}", indices))
     return sets
 
 
@@ -114,21 +72,46 @@ def corrections_set(folder: Path) -> EvalSet:
     if not corrections:
         raise DatasetError(f"{folder} has no corrected drawings of digits-draw")
     try:
-        images = [decode(drawing.path.read_bytes(), WILD_LIMITS).gray for drawing in corrections]
+        files = [drawing.path.read_bytes() for drawing in corrections]
+        labels = np.array([drawing.label for drawing in corrections], np.uint8)
+        return EvalSet.of_files("drawings", "Corrected drawings", files, labels)
     except (OSError, InvalidArgumentError) as error:
         raise DatasetError(f"{folder} cannot be read as corrected drawings: {error}") from error
-    labels = np.array([drawing.label for drawing in corrections], np.uint8)
-    return EvalSet("drawings", "Corrected drawings", images, labels)
 
 
 def available_sets(mnist: Mnist, data_dir: Path | None) -> tuple[list[EvalSet], list[str]]:
-    """Return the sets whose data is available, and a note about each that is skipped."""
-    loaders: list[Callable[[], list[EvalSet]]] = [
-        lambda: [stroke_set(data_dir)],
-        lambda: wild_sets(data_dir),
-        lambda: [letter_set(data_dir)],
-    ]
-    sets, notes = [mnist_set(mnist)], []
+    """Return the test sets whose data is available, and a note about each that is skipped."""
+    sets, notes = _load(
+        [
+            lambda: [drawn_sets.pendigits_set(data_dir)],
+            lambda: [drawn_sets.unipen_set(data_dir)],
+            lambda: wild_sets(data_dir),
+            lambda: [letter_set(data_dir)],
+            lambda: drawn_sets.sign_sets(data_dir),
+            lambda: drawn_sets.scene_sets(data_dir),
+        ]
+    )
+    return [mnist_set(mnist), *sets], notes
+
+
+def validation_sets(data_dir: Path | None) -> tuple[list[EvalSet], list[str]]:
+    """Return the same kinds of sets, by the writers that are held out for validation.
+
+    Whatever is chosen by results is chosen by these.
+    """
+    return _load(
+        [
+            lambda: [drawn_sets.pendigits_set(data_dir, "validation")],
+            lambda: [drawn_sets.unipen_set(data_dir, "validation")],
+            lambda: [letter_set(data_dir, omniglot.VALIDATION_ALPHABETS)],
+            lambda: drawn_sets.sign_sets(data_dir, "validation"),
+            lambda: drawn_sets.scene_sets(data_dir, "validation"),
+        ]
+    )
+
+
+def _load(loaders: Sequence[Callable[[], list[EvalSet]]]) -> tuple[list[EvalSet], list[str]]:
+    sets, notes = [], []
     for load in loaders:
         try:
             sets += load()

@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from PIL import Image
+from PIL import Image, ImageOps
 
 from .eval_results import EvalResults
-from .eval_sets import Gray
+from .eval_set import EvalSet
 from .robustness import CorruptionResult
 
 THUMBNAIL_SIDE: Final = 84
@@ -65,10 +65,19 @@ def robustness_chart(results: Sequence[CorruptionResult], baseline: float, lowes
     return _svg(figure)
 
 
-def thumbnail(gray: Gray, name: str) -> str:
+def picture(eval_set: EvalSet, index: int) -> Image.Image:
+    """Return an image of a set in its own colors, where browsers can show them."""
+    if eval_set.files:
+        with Image.open(io.BytesIO(eval_set.files[index])) as image:
+            if not image.mode.startswith(("I", "F")):
+                return ImageOps.exif_transpose(image.convert("RGBA"))
+    return Image.fromarray(eval_set.images[index])
+
+
+def thumbnail(image: Image.Image, name: str) -> str:
     """Return an ``img`` element of at most 84x84 pixels; a smaller image shows its pixels."""
-    is_small = max(gray.shape) < THUMBNAIL_SIDE
-    small = Image.fromarray(gray)
+    is_small = max(image.size) < THUMBNAIL_SIDE
+    small = image.copy()
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     file = io.BytesIO()
     small.save(file, "PNG", optimize=True)

@@ -13,14 +13,24 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from PIL import Image
 
 from .calibration import conditional_digit_probs, top_digit_probability
 from .eval_results import EvalResults
-from .evaluation_pictures import ACCENT, LINE, reliability_chart, robustness_chart, thumbnail
+from .evaluation_pictures import (
+    ACCENT,
+    LINE,
+    picture,
+    reliability_chart,
+    robustness_chart,
+    thumbnail,
+)
 from .metrics import Metrics
 from .robustness import CorruptionResult
 
 MISTAKE_COUNT: Final = 40
+EXAMPLE_COUNT: Final = 12
+"""Number of scenes of each kind that are shown whether they are read right or not."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,7 @@ def page(report: Report) -> str:
     parts.append(_reliability(report.results))
     if report.robustness:
         parts.append(_robustness(report.robustness))
+    parts.append(_scenes(report.results))
     parts += [_mistakes(results) for results in report.results]
     facts = [(escape(name), escape(value)) for name, value in report.provenance.items()]
     parts += ["<h2>Provenance</h2>", _table("facts", [], facts)]
@@ -156,6 +167,25 @@ def _robustness(results: Sequence[CorruptionResult]) -> str:
     )
 
 
+def _scenes(results: Iterable[EvalResults]) -> str:
+    """Return examples of each kind of scene with their predictions."""
+    kinds = [each for each in results if each.eval_set.name.startswith("scenes-")]
+    if not kinds:
+        return ""
+    parts = []
+    for each in kinds:
+        count = min(EXAMPLE_COUNT, len(each.labels))
+        examples = "".join(_example(each, index) for index in range(count))
+        title = escape(each.eval_set.title.partition(": ")[2])
+        parts.append(
+            f'<h3>{title}: {each.accuracy:.1%} right</h3><div class="mistakes">{examples}</div>'
+        )
+    return (
+        "<h2>Scenes</h2><p>The first images of each kind. The image is on the left, the network's "
+        f"frame of it on the right.</p>{''.join(parts)}"
+    )
+
+
 def _mistakes(results: EvalResults) -> str:
     """Return the most confident mistakes: image, frame and prediction."""
     eval_set = results.eval_set
@@ -173,7 +203,7 @@ def _mistakes(results: EvalResults) -> str:
         summary = f"{misread:,} read as a digit"
     if len(mistakes) > MISTAKE_COUNT:
         summary += f"; the {MISTAKE_COUNT} most confident ones"
-    pictures = "".join(_mistake(results, index) for index in mistakes[:MISTAKE_COUNT].tolist())
+    pictures = "".join(_example(results, index) for index in mistakes[:MISTAKE_COUNT].tolist())
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes):,} mistakes"
     return (
         f"{heading}{count}</h2><p>{summary}. The image is on the left, the network's frame of it "
@@ -181,7 +211,7 @@ def _mistakes(results: EvalResults) -> str:
     )
 
 
-def _mistake(results: EvalResults, index: int) -> str:
+def _example(results: EvalResults, index: int) -> str:
     label = str(results.labels[index]) if results.eval_set.has_digits else "not a digit"
     digit, confidence = results.digits[index], f"{results.confidence[index]:.1%}"
     if results.is_blank[index]:
@@ -192,8 +222,8 @@ def _mistake(results: EvalResults, index: int) -> str:
         prediction = str(digit)
     frame = np.asarray(np.rint(results.frames[index] * 255), np.uint8)
     caption = f"{label} → <b>{prediction}</b> · {confidence}"
-    image = thumbnail(results.eval_set.images[index], "image")
-    pair = f"<span>{image}</span><span>{thumbnail(frame, 'frame')}</span>"
+    image = thumbnail(picture(results.eval_set, index), "image")
+    pair = f"<span>{image}</span><span>{thumbnail(Image.fromarray(frame), 'frame')}</span>"
     return f'<figure><div class="pair">{pair}</div><figcaption>{caption}</figcaption></figure>'
 
 

@@ -94,7 +94,7 @@ def from_recordings(recordings: Sequence[Recording], seed: int, *, copies: int =
 
 
 def from_recordings_as_written(recordings: Sequence[Recording], seed: int) -> Examples:
-    """Draw pen strokes as the test set does, with pens of 8 to 24 px on 300 px, and normalize."""
+    """Draw pen strokes as the test set does, with pens of 8 to 28 px on 300 px, and normalize."""
     items = [recording.strokes for recording in recordings]
     return Examples(_make_frames(_draw_strokes_as_written, items, seed), _labels(recordings))
 

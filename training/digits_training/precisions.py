@@ -9,7 +9,7 @@ from digits_server.models.engine import LiteRtEngine
 from .calibration import Calibration
 from .errors import TrainingError
 from .eval_results import EvalResults, evaluate_set
-from .eval_sets import EvalSet
+from .eval_set import EvalSet
 
 MAX_INT8_LOSS: Final = 0.0005
 """Maximum share of MNIST's test images whose verdict is right only in float32."""

@@ -8,7 +8,7 @@ import numpy as np
 from .calibration import Calibration, Labels
 from .corruptions import CORRUPTIONS, on_canvas
 from .eval_results import Predict, evaluate_set
-from .eval_sets import EvalSet, Gray
+from .eval_set import EvalSet, Gray
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from digits_server.preprocessing.decode import ImageLimits
 from digits_server.preprocessing.framing import to_frames
 from digits_server.settings import SHIPPED_MODELS, Settings
 from digits_training.datasets import DatasetError, load_mnist
-from digits_training.eval_sets import EvalSet, available_sets
+from digits_training.eval_set import EvalSet
+from digits_training.eval_sets import available_sets
 
 BATCH = 200
 # Every so many images are sent alone.

@@ -14,7 +14,7 @@ from PIL import Image
 
 from digits_training.corruptions import CORRUPTIONS
 from digits_training.eval_results import EvalResults
-from digits_training.eval_sets import EvalSet
+from digits_training.eval_set import EvalSet
 from digits_training.evaluation_report import MISTAKE_COUNT, Report, page, write_report
 from digits_training.robustness import CorruptionResult
 
@@ -64,6 +64,17 @@ def make_results(
     return EvalResults(eval_set, frames, probs, threshold=0.5)
 
 
+def replace_images(results: EvalResults) -> EvalResults:
+    """Return results whose images are color files."""
+    files = []
+    for _ in results.labels:
+        file = io.BytesIO()
+        Image.new("RGB", (40, 40), (200, 30, 30)).save(file, "PNG")
+        files.append(file.getvalue())
+    eval_set = replace(results.eval_set, title="Scenes: desk", files=files)
+    return replace(results, eval_set=eval_set)
+
+
 @pytest.fixture(scope="module")
 def report() -> Report:
     robustness = [CorruptionResult("none", "", 0.0, 1.0, 0.99)]
@@ -78,6 +89,7 @@ def report() -> Report:
         results=[
             make_results("mnist", [3, 4, 5, 6], [3, 9, 6, 6], [0.99, 0.8, 0.95, 0.3]),
             make_results("strokes", [1, 2], [1, 2], [0.99, 0.98], side=300),
+            replace_images(make_results("scenes-desk", [7, 5], [7, 6], [0.9, 0.6], side=40)),
             make_results("letters", [10, 10, 10], [2, 7, 7], [0.6, 0.9, 0.2], side=56),
         ],
         letters_auroc=0.98765,
@@ -199,3 +211,14 @@ def test_a_report_omits_what_was_not_measured(report: Report, count: int) -> Non
 
 def test_equal_reports_give_equal_pages(report: Report, source: str) -> None:
     assert page(report) == source
+
+
+def test_scenes_are_shown_in_color_with_what_was_read(source: str) -> None:
+    section = source.partition("<h2>Scenes</h2>")[2].partition("<h2")[0]
+    parsed = Page(section)
+    assert "desk: 50.0% right" in parsed.text
+    assert "7 → 7" in parsed.text
+    assert "5 → 6" in parsed.text
+    shown = str(parsed.attributes("img")[0]["src"])
+    with Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2]))) as image:
+        assert image.convert("RGB").getpixel((5, 5)) == (200, 30, 30)

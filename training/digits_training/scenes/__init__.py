@@ -17,7 +17,15 @@ from .files import encode_pixels
 from .hand import Hand
 from .pages import Drawn, Pixels
 
-__all__ = ("BLANK_KINDS", "SCENE_KINDS", "Scene", "draw_blank", "draw_scene", "encode")
+__all__ = (
+    "BLANK_KINDS",
+    "SCENE_KINDS",
+    "Scene",
+    "draw_blank",
+    "draw_scene",
+    "encode",
+    "encode_pixels",
+)
 
 Write = Callable[[Sequence[Points], np.random.Generator], Hand]
 Draw = Callable[[Hand, np.random.Generator], Drawn]
@@ -52,11 +60,6 @@ _PAGES: Final[dict[str, Callable[[np.random.Generator], NDArray[np.uint8]]]] = {
     "squared": blanks.draw_squared,
     "specks": blanks.draw_specks,
 }
-
-# Kinds that come from cameras and scanners, whose files are often JPEG.
-_PHOTO_KINDS: Final = frozenset(
-    {"plain", "cell", "desk", "letterbox", "shadow", "underlined", "small", "grain", "ruled"}
-)
 
 SCENE_KINDS: Final = tuple(_KINDS)
 BLANK_KINDS: Final = (*_PAGES, *_EMPTY_KINDS)
@@ -108,4 +111,4 @@ def draw_blank(kind: str, random: np.random.Generator) -> Pixels:
 
 def encode(scene: Scene, random: np.random.Generator) -> bytes:
     """Return a scene as an image file: PNG, for some kinds also TIFF or JPEG."""
-    return encode_pixels(scene.pixels, random, photo=scene.kind in _PHOTO_KINDS)
+    return encode_pixels(scene.kind, scene.pixels, random)

@@ -1,0 +1,62 @@
+"""A set of images for evaluation, before normalization."""
+
+from dataclasses import dataclass, field, replace
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits_server.preprocessing.decode import ImageLimits, decode
+
+from .recordings import NOT_A_DIGIT
+
+Gray = NDArray[np.uint8]
+Labels = NDArray[np.uint8]
+
+LIMITS: Final = ImageLimits(max_bytes=2**25, max_pixels=2**26)
+"""Limits on the size of an image file."""
+
+
+@dataclass(frozen=True)
+class EvalSet:
+    """Images with their labels."""
+
+    name: str
+    """Identifier: ``mnist``, ``strokes``, ``scenes-border``, ``wild``, ``wild-photo`` ..."""
+
+    title: str
+    """Name in tables and reports."""
+
+    images: list[Gray]
+    """Images, each (H, W) uint8, of any size."""
+
+    labels: Labels
+    """(N,), 0..9, or NOT_A_DIGIT."""
+
+    files: list[bytes] = field(default_factory=list)
+    """The files that the images were decoded from; empty for images that were never files."""
+
+    @classmethod
+    def of_files(cls, name: str, title: str, files: list[bytes], labels: Labels) -> Self:
+        """Decode image files as the server does.
+
+        Raises:
+            InvalidArgumentError: A file cannot be decoded.
+        """
+        return cls(name, title, [decode(file, LIMITS).gray for file in files], labels, files)
+
+    def take(self, name: str, title: str, indices: NDArray[np.intp]) -> Self:
+        """Return the images at the given indices, under another name."""
+        return replace(
+            self,
+            name=name,
+            title=title,
+            images=[self.images[index] for index in indices],
+            labels=self.labels[indices],
+            files=[self.files[index] for index in indices] if self.files else [],
+        )
+
+    @property
+    def has_digits(self) -> bool:
+        """True if the set has digits, False if it has only other images."""
+        return bool((self.labels != NOT_A_DIGIT).any())
