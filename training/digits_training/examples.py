@@ -169,9 +169,9 @@ def _choose_kind(recording: Recording, kinds: Sequence[str], random: np.random.G
 def _read_scene(item: tuple[Recording, str], random: np.random.Generator) -> LabeledFrames:
     recording, kind = item
     scene = draw_scene(kind, recording.strokes, random)
-    ideal = _soften(find_readings(scene.clean)[0].frame)
+    ideal = _soften(normalize(scene.clean))
     frames, labels = [], []
-    for reading in find_readings(_to_gray(scene.pixels)):
+    for reading in find_readings(_to_gray(scene.pixels))[0]:
         softened = _soften(reading.frame)
         similarity = float((ideal * softened).sum())
         source, part = divmod(reading.kind, len(PARTS))
@@ -256,7 +256,7 @@ def _frame_of_photo(canvas: Frames, random: np.random.Generator) -> Frames:
         photo = canvases.simulate_photo(canvas, random)
         # Of the readings of a photo, the one that shows the same as the canvas does.
         ideal = _soften(frame)
-        readings = [reading.frame for reading in find_readings(photo)]
+        readings = [reading.frame for reading in find_readings(photo)[0]]
         similarities = [float((ideal * _soften(each)).sum()) for each in readings]
         if max(similarities, default=0) >= MIN_SIMILARITY:
             frame = readings[int(np.argmax(similarities))]

@@ -11,7 +11,7 @@ from digits_server.errors import InvalidArgumentError
 
 from .decode import Decoded, ImageLimits, decode, from_raw
 from .fast_png import fast_png_size
-from .readings import Readings, find_all_readings
+from .readings import find_all_readings
 from .recipe import FRAME_SIZE
 
 # Decoding and normalizing so much takes as long as a network's call for one image, about a tenth
@@ -136,7 +136,7 @@ def to_frames(images: Images, limits: ImageLimits) -> Frames:
     if isinstance(images, Frames):
         return images
     if isinstance(images, np.ndarray):
-        return _of_readings(find_all_readings(images), np.zeros(len(images), np.uint32), {})
+        return Frames(*find_all_readings(images), np.zeros(len(images), np.uint32))
     is_frame_accepted = limits.max_pixels >= FRAME_SIZE * FRAME_SIZE
     if len(images) > 1 and is_frame_accepted and all(map(_is_frame_sized, images)):
         return to_frames(_to_tensor(images), limits)
@@ -150,18 +150,12 @@ def to_frames(images: Images, limits: ImageLimits) -> Frames:
         else:
             grays.append(gray)
             owners.append(index)
-    frames, of_grays, kinds = find_all_readings(grays)
-    readings = Readings(frames, np.array(owners, np.intp)[of_grays], kinds)
-    return _of_readings(readings, unread_pages, errors)
-
-
-def _of_readings(
-    readings: Readings,
-    unread_pages: NDArray[np.uint32],
-    errors: Mapping[int, InvalidArgumentError],
-) -> Frames:
-    failures = np.zeros(len(unread_pages), np.uint8)
-    return Frames(*readings, failures, unread_pages, errors)
+    found = find_all_readings(grays)
+    indices = np.array(owners, np.intp)
+    failures = np.zeros(len(images), np.uint8)
+    failures[indices] = found.failures
+    owners_of_rows = indices[found.owners]
+    return Frames(found.frames, owners_of_rows, found.kinds, failures, unread_pages, errors)
 
 
 def _is_frame_sized(image: SourceImage) -> bool:

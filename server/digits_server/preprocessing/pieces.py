@@ -13,6 +13,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from .ground import MIN_BLUR_SIDE, Contrast, top_and_median
+from .reason import Reason
 from .lines import inside_frame, may_have_ruling, remove_ruling, without_underline
 
 # Ink starts at this share of the full contrast: faint ruling is below it, soft edges above.
@@ -23,6 +24,10 @@ MIN_EXTENT_PIXELS: Final = 3
 # Grain and texture make many specks of a size. A digit among them has so many times their ink.
 _SPECK_COUNT: Final = 8
 _SPECK_FACTOR: Final = 6.0
+
+# In levels, what a screen shows of ink too faint to read; and what stands out of grain.
+_LEAST_VISIBLE: Final = 2.0
+GRAIN_SIGMAS: Final = 6.0
 
 _LEVELS: Final = np.arange(256, dtype=np.float32)
 _SQUARE: Final = np.ones((3, 3), np.uint8)
@@ -85,6 +90,25 @@ def find_pieces(contrast: Contrast, min_contrast: float, max_count: int = 2) -> 
                     if rest is not None and max(cv2.boundingRect(rest)[2:]) >= min_extent:
                         pieces.append(_cut_out(cleaned_part, rest, contrast, full_ink))
     return pieces
+
+
+def why_unread(contrast: Contrast, min_contrast: float) -> Reason:
+    """Return why an image has no piece: its ink is too faint or too small, or it has none.
+
+    Args:
+        contrast: Contrast of the image.
+        min_contrast: As for ``find_pieces``.
+    """
+    highest = float(contrast.pixels.max()) if contrast.pixels.size else 0.0
+    if highest < max(_LEAST_VISIBLE, GRAIN_SIGMAS * contrast.grain):
+        return Reason.UNSPECIFIED
+    mask = (contrast.pixels > highest / 2).view(np.uint8)
+    extent = max(cv2.boundingRect(mask)[2:])
+    if highest < min_contrast:
+        is_large = extent >= MIN_EXTENT_SHARE * max(contrast.shape)
+        return Reason.TOO_FAINT if is_large else Reason.UNSPECIFIED
+    # One speck may be a digit; several are dust.
+    return Reason.TOO_SMALL if _count_components(mask) == 1 else Reason.UNSPECIFIED
 
 
 def _ink_levels(

@@ -5,7 +5,7 @@ the ink is apart. Elsewhere nobody knows which side is the ink, or whether a dar
 shadow or a thick stroke. All ways are then tried, and the network decides which result is a digit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import cv2
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from .frames import to_frame
 from .ground import Contrast, even_contrast, MIN_SEPARATION, histogram, local_contrast, separation
-from .pieces import MIN_EXTENT_PIXELS, PARTS, Piece, find_pieces
+from .pieces import MIN_EXTENT_PIXELS, PARTS, Piece, find_pieces, why_unread
+from .reason import Reason
 from .recipe import FRAME_SIZE, are_frames, is_frame
 from .resize import shrink_to
 from .sheets import find_sheets
@@ -71,16 +72,18 @@ class Readings(NamedTuple):
     """(R,) index of the image that each frame shows, in ascending order."""
     kinds: NDArray[np.uint8]
     """(R,) index into ``READINGS``."""
+    failures: NDArray[np.uint8]
+    """(N,) ``Reason`` why an image has ink and yet no reading; 0 for every other image."""
 
 
-def find_readings(gray: NDArray[np.uint8]) -> list[Reading]:
-    """Return the readings of an image, the usual one first; none if the image is blank.
+def find_readings(gray: NDArray[np.uint8]) -> tuple[list[Reading], Reason]:
+    """Return the readings of an image, the usual one first; without any, why there is none.
 
     Args:
         gray: (H, W) uint8, H and W at least 1.
     """
     if is_frame(gray):
-        return [Reading(AS_IT_IS, _to_float(gray))]
+        return [Reading(AS_IT_IS, _to_float(gray))], Reason.UNSPECIFIED
     return _search(gray)
 
 
@@ -92,40 +95,55 @@ def find_all_readings(grays: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) ->
     """
     if len(grays) > 1 and all(gray.shape == _FRAME_SHAPE for gray in grays):
         return _read_frame_sized(np.asarray(grays))
-    return _join(dict(enumerate(map(find_readings, grays))))
+    return _join([find_readings(gray) for gray in grays])
 
 
 def _read_frame_sized(grays: NDArray[np.uint8]) -> Readings:
     """Return the readings of (N, 28, 28) images, of which most already are frames."""
     are_read = are_frames(grays)
     owners = np.flatnonzero(are_read)
-    frames = Readings(_to_float(grays[owners]), owners, np.full(len(owners), AS_IT_IS, np.uint8))
+    kinds, failures = np.full(len(owners), AS_IT_IS, np.uint8), np.zeros(len(grays), np.uint8)
+    frames = Readings(_to_float(grays[owners]), owners, kinds, failures)
     if len(owners) == len(grays):
         return frames
-    others = _join({index: _search(grays[index]) for index in np.flatnonzero(~are_read).tolist()})
-    order = np.argsort(np.concatenate((frames.owners, others.owners)), kind="stable")
-    return Readings(*(np.concatenate(parts)[order] for parts in zip(frames, others, strict=True)))
+    indices = np.flatnonzero(~are_read)
+    others = _join([_search(grays[index]) for index in indices.tolist()])
+    failures[indices] = others.failures
+    order = np.argsort(np.concatenate((owners, indices[others.owners])), kind="stable")
+    return Readings(
+        np.concatenate((frames.frames, others.frames))[order],
+        np.concatenate((owners, indices[others.owners]))[order],
+        np.concatenate((kinds, others.kinds))[order],
+        failures,
+    )
 
 
-def _join(readings: Mapping[int, Sequence[Reading]]) -> Readings:
-    """Return the readings of images, given by their indices."""
-    rows = [(index, reading) for index, found in readings.items() for reading in found]
+def _join(found: Sequence[tuple[Sequence[Reading], Reason]]) -> Readings:
+    """Return the readings of images as columns."""
+    rows = [(index, reading) for index, (readings, _) in enumerate(found) for reading in readings]
     frames = np.empty((len(rows), *_FRAME_SHAPE), np.float32)
     for frame, (_, reading) in zip(frames, rows, strict=True):
         frame[:] = reading.frame
     owners = np.array([index for index, _ in rows], np.intp)
-    return Readings(frames, owners, np.array([reading.kind for _, reading in rows], np.uint8))
+    kinds = np.array([reading.kind for _, reading in rows], np.uint8)
+    return Readings(frames, owners, kinds, np.array([failure for _, failure in found], np.uint8))
 
 
 def _to_float(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     return gray.astype(np.float32) / np.float32(255)
 
 
-def _search(gray: NDArray[np.uint8]) -> list[Reading]:
+def _search(gray: NDArray[np.uint8]) -> tuple[list[Reading], Reason]:
     small = np.asarray(shrink_to(gray, SEARCH_SIDE), np.uint8)
     contrast = even_contrast(small)
-    if contrast is not None:
-        return _read_pieces(gray, contrast, EVEN, _MIN_EVEN_CONTRAST)
+    if contrast is None:
+        return _search_uneven(gray, small), Reason.UNSPECIFIED
+    readings = _read_pieces(gray, contrast, EVEN, _MIN_EVEN_CONTRAST)
+    failure = Reason.UNSPECIFIED if readings else why_unread(contrast, _MIN_EVEN_CONTRAST)
+    return readings, failure
+
+
+def _search_uneven(gray: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[Reading]:
     readings = _read_both(gray, small, DARK)
     for sheet in find_sheets(small):
         contrast = even_contrast(sheet)
