@@ -1,5 +1,6 @@
 """Measuring how far each pixel differs from its ground, which may be even or not."""
 
+import math
 from typing import Final, NamedTuple
 
 import cv2
@@ -9,11 +10,12 @@ from numpy.typing import NDArray
 
 from .resize import shrink_to
 
-# The ground is even where so much of the image's edge, and so much of the image, is within so many
-# levels of the edge's median, as on a canvas or a cleaned scan.
+# The ground is even where so much of the image's edge is within so many levels of its median, as on a
+# canvas or a cleaned scan.
 EVEN_LEVELS: Final = 8
 EVEN_EDGE_SHARE: Final = 0.98
-EVEN_SHARE: Final = 0.7
+# Ink is at most so much of an image. Other large areas may be a sheet.
+MAX_INK_SHARE: Final = 0.3
 # Elsewhere, the paper around each pixel is the lightest within this share of the shorter side. No
 # stroke is as wide. It is searched on a copy of at most so many pixels per side.
 REACH_SHARE: Final = 0.3
@@ -50,6 +52,13 @@ class Contrast(NamedTuple):
     shape: tuple[int, ...]
     """(H, W) of the image."""
 
+    def has_large_areas(self) -> bool:
+        """Return whether there is more contrast than ink has."""
+        most_ink = MAX_INK_SHARE * math.prod(self.shape)
+        return self.pixels.size > most_ink and (
+            np.count_nonzero(self.pixels > EVEN_LEVELS) > most_ink
+        )
+
     def uncrop(self, region: MatLike) -> MatLike:
         """Return an image of the full size that is 0 outside the region."""
         if region.shape == self.shape:
@@ -80,9 +89,6 @@ def even_contrast(gray: MatLike) -> Contrast | None:
     difference = cv2.absdiff(gray, np.full_like(gray, ground))
     left, top, right, bottom = _box_with_margin(difference)
     region, difference = gray[top:bottom, left:right], difference[top:bottom, left:right]
-    most_ink = (1 - EVEN_SHARE) * gray.size
-    if region.size > most_ink and np.count_nonzero(difference > EVEN_LEVELS) > most_ink:
-        return None
     lowest, highest, _, _ = cv2.minMaxLoc(region)
     if lowest >= ground or highest <= ground:  # no grain, so no histogram, which is slow
         return Contrast(difference, 0.0, left, top, gray.shape)

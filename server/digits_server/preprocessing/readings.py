@@ -139,6 +139,8 @@ def _search(gray: NDArray[np.uint8]) -> tuple[list[Reading], Reason]:
     if contrast is None:
         return _search_uneven(gray, small), Reason.UNSPECIFIED
     readings = _read_pieces(gray, contrast, EVEN, _MIN_EVEN_CONTRAST)
+    if contrast.has_large_areas():
+        readings += _search_uneven(gray, small)
     failure = Reason.UNSPECIFIED if readings else why_unread(contrast, _MIN_EVEN_CONTRAST)
     return readings, failure
 
