@@ -8,8 +8,6 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from .resize import shrink_to
-
 # The ground is even where so much of the image's edge is within so many levels of its median, as on a
 # canvas or a cleaned scan.
 EVEN_LEVELS: Final = 8
@@ -17,9 +15,8 @@ EVEN_EDGE_SHARE: Final = 0.98
 # Ink is at most so much of an image. Other large areas may be a sheet.
 MAX_INK_SHARE: Final = 0.3
 # Elsewhere, the paper around each pixel is the lightest within this share of the shorter side. No
-# stroke is as wide. It is searched on a copy of at most so many pixels per side.
+# stroke is as wide.
 REACH_SHARE: Final = 0.3
-PAPER_SIDE: Final = 160
 # Smaller images have strokes of a pixel or two, which a blur would wash out.
 MIN_BLUR_SIDE: Final = 48
 # Darker paper than that is taken for so dark, since its grain would look like ink.
@@ -115,17 +112,12 @@ def local_contrast(gray: MatLike) -> Contrast:
     Args:
         gray: (H, W) uint8.
     """
-    height, width = gray.shape
-    small = shrink_to(gray, PAPER_SIDE)
-    reach = max(3, int(REACH_SHARE * min(small.shape)) | 1)
-    is_soft = min(small.shape) >= MIN_BLUR_SIDE
-    slope = _measure_slope(small)
-    level = (cv2.medianBlur(small, 3) if is_soft else small) - slope
+    reach = max(3, int(REACH_SHARE * min(gray.shape)) | 1)
+    slope = _measure_slope(gray)
+    smooth = cv2.medianBlur(gray, 3) if min(gray.shape) >= MIN_BLUR_SIDE else gray
+    level = smooth.astype(np.int16) - slope
     level = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
-    if is_soft:
-        level = cv2.blur(level, (5, 5))
-    light = cv2.resize(level + slope, (width, height), interpolation=cv2.INTER_LINEAR)
-    paper = np.clip(light, 0, 255).astype(np.uint8)
+    paper = np.clip(level + slope, 0, 255).astype(np.uint8)
     darker = cv2.subtract(paper, gray)
     share = cv2.divide(darker, cv2.max(paper, np.full_like(paper, _DARKEST_PAPER)), scale=255)
     grain = _measure_grain(gray) * 255 / max(_DARKEST_PAPER, float(paper.mean()))
@@ -135,7 +127,7 @@ def local_contrast(gray: MatLike) -> Contrast:
 
 
 def _measure_slope(gray: MatLike) -> MatLike:
-    """Return the evenly rising part of an image's light, (h, w) float32, with the mean 0.
+    """Return the evenly rising part of an image's light, (h, w) int16, with the mean 0.
 
     Without it, the lightest level within reach of the darkest corner would be too light.
     """
@@ -146,7 +138,7 @@ def _measure_slope(gray: MatLike) -> MatLike:
     rise_x = float(np.median(levels[:, right:] - levels[:, : width - right])) / max(1, right)
     rise_y = float(np.median(levels[down:] - levels[: height - down])) / max(1, down)
     x, y = np.arange(width) - (width - 1) / 2, np.arange(height) - (height - 1) / 2
-    return np.asarray(rise_x * x + rise_y * y[:, np.newaxis], np.float32)
+    return np.asarray(rise_x * x + rise_y * y[:, np.newaxis], np.int16)
 
 
 def _measure_grain(gray: MatLike) -> float:

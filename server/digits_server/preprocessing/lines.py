@@ -12,10 +12,10 @@ _MIN_SIDE: Final = 64
 MAX_RULE_SHARE: Final = 0.025
 # The share of the image's width or height that a line spans.
 RULE_SPAN: Final = 0.95
-# A frame fills so much of the rectangle around it if it is filled, and has so little ink. From its
-# outline inwards it is as thick as so much of it is ink.
+# A frame fills so much of the rectangle around it if it is filled, and encloses so much of its box.
+# From its outline inwards it is as thick as so much of it is ink.
 _FRAME_FILL: Final = 0.86
-_FRAME_INK: Final = 0.6
+_MIN_HOLE: Final = 0.2
 _FRAME_COVERAGE: Final = 0.6
 # The ink in it is at least so large, as a share of the frame's shorter side.
 _MIN_INSIDE: Final = 0.25
@@ -68,15 +68,17 @@ def remove_ruling(mask: MatLike) -> MatLike:
     return cv2.bitwise_or(rest, crossings)
 
 
-def inside_frame(mask: MatLike, box: tuple[int, ...]) -> MatLike | None:
+def inside_frame(mask: MatLike) -> MatLike | None:
     """Return the ink inside a frame that it touches; None if the ink has no frame around it.
 
     Args:
         mask: Ink of one piece.
-        box: Left, top, width and height of the ink.
     """
-    left, top, width, height = box
-    piece = mask[top : top + height, left : left + width]
+    left, top, width, height = cv2.boundingRect(mask)
+    box = np.s_[top : top + height, left : left + width]
+    piece = mask[box]
+    if not _has_wide_hole(piece):
+        return None
     outlines, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = max(outlines, key=len)
     _, size, _ = cv2.minAreaRect(outline)
@@ -85,39 +87,51 @@ def inside_frame(mask: MatLike, box: tuple[int, ...]) -> MatLike | None:
     area = cv2.countNonZero(filled)
     if area < _FRAME_FILL * (size[0] + 1) * (size[1] + 1):
         return None
-    if cv2.countNonZero(piece) > _FRAME_INK * area:
-        return None
     depth = cv2.distanceTransform(cv2.copyMakeBorder(filled, 1, 1, 1, 1, 0), cv2.DIST_L2, 3)
     rings = np.ceil(depth[1:-1, 1:-1]).astype(np.intp).ravel()
     coverage = np.bincount(rings, piece.ravel()) / np.maximum(np.bincount(rings), 1)
     thickness = 1 + int(np.argmax(coverage[1:] < _FRAME_COVERAGE))
     inside = piece * (rings.reshape(piece.shape) > thickness)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
-    if count < 2 or max(stats[1:, 2].max(), stats[1:, 3].max()) < _MIN_INSIDE * min(width, height):
+    if max(cv2.boundingRect(inside)[2:]) < _MIN_INSIDE * min(width, height):
         return None
     rest = np.zeros_like(mask)
-    rest[top : top + height, left : left + width] = inside
+    rest[box] = inside
     return rest
 
 
-def without_underline(mask: MatLike, box: tuple[int, ...]) -> MatLike | None:
+def _has_wide_hole(piece: MatLike) -> bool:
+    """Return whether the largest area that the ink encloses is most of its box."""
+    height, width = piece.shape
+    outlines, hierarchy = cv2.findContours(piece, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    holes = (
+        outline for outline, links in zip(outlines, hierarchy[0], strict=True) if links[3] >= 0
+    )
+    area = max(map(cv2.contourArea, holes), default=0.0)
+    # A digit in the frame takes a part of it, and may divide it.
+    return area >= _MIN_HOLE * width * height
+
+
+def without_underline(mask: MatLike) -> MatLike | None:
     """Return the ink without a line below it that it touches; None if there is none.
 
     The line is longer than the rest on both sides.
 
     Args:
         mask: Ink of one piece.
-        box: Left, top, width and height of the ink.
     """
-    left, top, width, height = box
-    piece = mask[top : top + height, left : left + width]
-    along = np.ones((1, max(5, round(_LINE_SPAN * width))), np.uint8)
-    line = cv2.morphologyEx(piece, cv2.MORPH_OPEN, along)
-    line[: round(0.5 * height)] = 0
-    _, line_top, line_width, line_height = cv2.boundingRect(line)
+    left, top, width, height = cv2.boundingRect(mask)
+    box = np.s_[top : top + height, left : left + width]
+    piece = mask[box]
+    length = max(5, round(_LINE_SPAN * width))
+    low = piece[height // 2 :]
+    if cv2.reduce(low, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() < length:
+        return None
+    line = cv2.morphologyEx(low, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    _, _, line_width, line_height = cv2.boundingRect(line)
     if line_width < 0.9 * width or line_height > _MAX_LINE_SHARE * width:
         return None
-    rest = cv2.subtract(piece, cv2.dilate(line, np.ones((3, 1), np.uint8)))
+    rest = piece.copy()
+    rest[height // 2 :] -= cv2.dilate(line, np.ones((3, 1), np.uint8)) & low
     bridge = np.ones((line_height + 4, 3), np.uint8)
     rest |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, bridge) & piece
     rest = _largest(rest)
@@ -126,7 +140,7 @@ def without_underline(mask: MatLike, box: tuple[int, ...]) -> MatLike | None:
     if rest_height < 0.4 * height or rest_left < margin or rest_left + rest_width > width - margin:
         return None
     whole = np.zeros_like(mask)
-    whole[top : top + height, left : left + width] = rest
+    whole[box] = rest
     return whole
 
 

@@ -78,18 +78,17 @@ def find_pieces(contrast: Contrast, min_contrast: float, max_count: int = 2) -> 
     if may_have_ruling(mask, contrast.shape):
         mask = contrast.crop(remove_ruling(contrast.uncrop(mask)))
     min_extent = max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * longer_side)
-    pieces = []
-    for part, piece_mask in _select(smooth, mask, contrast, max_count):
-        box = cv2.boundingRect(piece_mask)
-        if max(box[2:]) >= min_extent:
-            pieces.append(_cut_out(part, piece_mask, contrast, full_ink))
-            if part == MAIN:
-                cleaned = ((INSIDE, inside_frame), (UNLINED, without_underline))
-                for cleaned_part, clean in cleaned:
-                    rest = clean(piece_mask, box)
-                    if rest is not None and max(cv2.boundingRect(rest)[2:]) >= min_extent:
-                        pieces.append(_cut_out(cleaned_part, rest, contrast, full_ink))
-    return pieces
+    pieces = _select(smooth, mask, contrast, max_count)
+    return [
+        _cut_out(part, piece_mask, contrast, min(full_ink, _level_of(smooth, piece_mask)))
+        for part, piece_mask in pieces
+        if max(cv2.boundingRect(piece_mask)[2:]) >= min_extent
+    ]
+
+
+def _level_of(smooth: MatLike, mask: MatLike) -> float:
+    """Return the contrast of full ink in a piece, which may be fainter than another."""
+    return float(np.quantile(smooth[mask > 0], 0.9, method="higher"))
 
 
 def why_unread(contrast: Contrast, min_contrast: float) -> Reason:
@@ -145,16 +144,26 @@ def _select(
     smooth: MatLike, mask: MatLike, contrast: Contrast, max_count: int
 ) -> list[tuple[int, MatLike]]:
     """Return the part and the mask of the pieces that may be a digit."""
-    if _count_components(mask) <= 1:
-        return [(MAIN, mask)]
+    component_count = _count_components(mask)
+    if component_count <= 1:
+        return [(MAIN, mask), *_without_lines(mask)] if component_count else []
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     inked = np.flatnonzero(mask)
     ink = np.bincount(labels.ravel()[inked], smooth.ravel()[inked], count)[1:].astype(np.float64)
     components = _Components.measure(boxes[1:], ink, contrast)
-    return [
-        (part, np.concatenate(([False], belongs))[labels].astype(np.uint8))
-        for part, belongs in components.groups(max_count)
-    ]
+    pieces: list[tuple[int, MatLike]] = []
+    for part, belongs in components.groups(max_count):
+        piece_mask = np.concatenate(([False], belongs))[labels].astype(np.uint8)
+        pieces.append((part, piece_mask))
+        if part == MAIN:
+            pieces += _without_lines(piece_mask)
+    return pieces
+
+
+def _without_lines(mask: MatLike) -> list[tuple[int, MatLike]]:
+    """Return what remains of a piece without a frame or a line that its ink touches."""
+    parts = ((INSIDE, inside_frame(mask)), (UNLINED, without_underline(mask)))
+    return [(part, rest) for part, rest in parts if rest is not None]
 
 
 def _count_components(mask: MatLike) -> int:

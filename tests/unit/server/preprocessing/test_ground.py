@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 
-from digits_server.preprocessing.contrast import (
+from digits_server.preprocessing.ground import (
+    MIN_SEPARATION,
+    even_contrast,
     histogram,
-    measure_contrast,
+    local_contrast,
     quantile,
+    separation,
     top_and_median,
 )
 
@@ -26,7 +29,8 @@ def test_contrast_without_grain_is_the_distance_to_the_ground_in_either_directio
     for lowest, highest in ((0, ground), (ground, 255)):
         page = np.full((70, 90), ground, np.uint8)
         page[20:50, 30:40] = rng.integers(lowest, highest + 1, (30, 10))
-        contrast = measure_contrast(page)
+        contrast = even_contrast(page)
+        assert contrast is not None
         assert contrast.grain == 0
         expected = np.abs(page.astype(int) - ground)
         np.testing.assert_array_equal(contrast.uncrop(contrast.pixels), expected)
@@ -40,7 +44,8 @@ def test_grain_is_measured_on_the_side_without_ink(ink_is_light: bool) -> None:
     page[30:70, 40:50] = 20
     if ink_is_light:
         page = 240 - page
-    contrast = measure_contrast(page.astype(np.uint8))
+    contrast = even_contrast(page.astype(np.uint8))
+    assert contrast is not None
     assert 2 <= contrast.grain <= 6
     expected = np.maximum(0, page - 120 if ink_is_light else 120 - page)
     np.testing.assert_array_equal(contrast.uncrop(contrast.pixels), expected)
@@ -58,3 +63,43 @@ def test_levels_of_a_region_are_those_of_the_whole_image() -> None:
         counts = histogram(image)
         expected = quantile(counts, 1 - top_count / image.size), quantile(counts, 0.5)
         assert top_and_median(region, image.size, top_count) == expected
+
+
+def test_a_ground_whose_edge_differs_is_not_even() -> None:
+    page = np.full((100, 100), 200, np.uint8)
+    page[:, -1] = 0
+    assert even_contrast(page) is None
+
+
+def test_half_the_light_gives_dark_ink_the_same_local_contrast() -> None:
+    page = np.full((120, 200), 240, np.uint8)
+    page[50:60, 20:180] = 40
+    page[:, 100:] //= 2
+    contrast = local_contrast(page).pixels
+    ink = contrast[52:58]
+    assert abs(int(np.median(ink[:, 30:90])) - int(np.median(ink[:, 110:170]))) <= 3
+    assert int(contrast[:40].max()) <= 3
+
+
+def test_a_large_dark_area_has_no_local_contrast() -> None:
+    page = np.full((150, 150), 40, np.uint8)
+    page[:, 60:] = 220
+    assert int(local_contrast(page).pixels[20:130, 5:50].max()) <= 3
+
+
+def test_an_even_slope_of_light_has_no_local_contrast() -> None:
+    slope = np.linspace(-40, 40, 200)
+    page = np.rint(150 + slope + slope[:, np.newaxis]).astype(np.uint8)
+    assert int(local_contrast(page).pixels.max()) <= 3
+
+
+def test_two_levels_are_told_from_grain_and_from_a_slope() -> None:
+    rng = np.random.default_rng(6)
+    two = np.where(np.arange(4096) < 2000, 60, 200) + rng.normal(0, 8, 4096)
+    grain, slope = rng.normal(128, 20, 4096), np.linspace(60, 200, 4096)
+    shares = [
+        separation(histogram(levels.astype(np.uint8).reshape(64, 64)), 128)
+        for levels in (two, grain, slope)
+    ]
+    assert shares[0] > 0.95
+    assert max(shares[1:]) < MIN_SEPARATION
