@@ -140,7 +140,7 @@ def wear(image: Levels, pen: float, contrast: float, random: np.random.Generator
     shape = (image.shape[0], image.shape[1])
     if random.random() < 0.4:
         image = np.asarray(
-            cv2.GaussianBlur(image, (0, 0), random.uniform(0.25, 0.3 + 0.22 * pen)), np.float32
+            cv2.GaussianBlur(image, (0, 0), random.uniform(0.25, 0.3 + 0.18 * pen)), np.float32
         )
     if random.random() < 0.35:
         image = image * slope(shape, random, 0.3)

@@ -30,8 +30,8 @@ def draw_deep(hand: Hand, random: np.random.Generator) -> Drawn:
     share = np.clip(image / 255, 0, 1)
     if random.random() < 0.25:
         share = 1 - share
-    if random.random() < 0.65:
-        low, high = 0.0, 2.0 ** random.choice((10, 12, 14)) - 1
+    if random.random() < 0.75:
+        low, high = 0.0, 2.0 ** random.choice((10, 12, 14), p=(0.4, 0.4, 0.2)) - 1
     else:
         extent = np.exp(random.uniform(np.log(400), np.log(30_000)))
         low = random.uniform(0, 65_535 - extent)
@@ -116,7 +116,7 @@ def _shadow(shape: Shape, random: np.random.Generator) -> Levels:
         radius = random.uniform(1, 3)
         away = np.array((np.sin(angle), np.cos(angle))) * (offset + radius)
         distance = radius - np.hypot(rows - away[0], columns - away[1])
-    softness = 0.004 if random.random() < 0.35 else random.uniform(0.02, 0.35)
+    softness = 0.003 if random.random() < 0.5 else random.uniform(0.01, 0.25)
     return np.asarray(1 / (1 + np.exp(-np.clip(distance / softness, -30, 30))), np.float32)
 
 
