@@ -14,6 +14,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from PIL import Image
 
@@ -22,6 +23,9 @@ from digits_training.datasets import load_mnist
 from digits_training.drawn_sets import blank_set
 from digits_training.eval_set import EvalSet
 from digits_training.eval_sets import available_sets
+
+SUCCESS_OR_FAILED_IMAGES: Final = (0, 1)
+"""Exit codes of ``digits-batch`` after which each image has a row."""
 
 
 def image_files(eval_set: EvalSet) -> Iterator[bytes]:
@@ -44,7 +48,9 @@ def classify(eval_set: EvalSet, address: str, folder: Path) -> list[dict[str, ob
         *(sys.executable, "-m", "digits_client.batch.cli", str(folder), "--server", address),
         *("--format", "jsonl", "--output", str(output)),
     ]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    if done.returncode not in SUCCESS_OR_FAILED_IMAGES:
+        raise SystemExit(done.stderr)
     return [json.loads(line) for line in output.read_text().splitlines()]
 
 

@@ -80,14 +80,12 @@ class Hand:
             coverage = coverage * _patches(coverage.shape, self.unevenness, self.seed)
         return Ink(coverage, coverage, line if self.outlines else max(pens))
 
-    def loops(self, pen: float) -> int:
-        """Return the number of loops that stay open with a pen, given as for ``pens``."""
-        hand = replace(self, pens=(pen,) * len(self.strokes), oversampling=1)
-        coverage = np.pad(hand.write(96, 96).coverage, 1)
-        _, levels = cv2.findContours(
-            (coverage > 0.5).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
-        )
-        return int((levels[0, :, 3] >= 0).sum())
+    def open_share(self, pen: float) -> float:
+        """Return the share of ground in the digit's convex hull with a pen as in ``pens``."""
+        drawn = replace(self, pens=(pen,) * len(self.strokes), oversampling=1)
+        ink = (drawn.write(96, 96).coverage > 0.5).astype(np.uint8)
+        hull = cv2.convexHull(cv2.findNonZero(ink))
+        return 1 - float(ink.sum()) / max(1.0, cv2.contourArea(hull))
 
     def _draw(self, pens: Sequence[float], scale: float, margin: float) -> NDArray[np.uint8]:
         """Return the strokes with a margin, 255 on 0, enlarged by the oversampling."""

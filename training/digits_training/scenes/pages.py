@@ -71,20 +71,15 @@ def draw_underlined(hand: Hand, random: np.random.Generator) -> Drawn:
     height, width = shape
     room = Box(1, 1, max(16, round(height * 0.85)), width - 2)
     ink, tones = lay(hand, shape, random, room, (0.45, 0.9)), random_tones(random)
-    rows, columns = (
-        np.flatnonzero(ink.coverage.any(axis=1)),
-        np.flatnonzero(ink.coverage.any(axis=0)),
-    )
+    rows, columns = (np.flatnonzero(ink.coverage.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         rows, columns = np.array((height // 2,)), np.array((width // 3, 2 * width // 3))
-    line = max(1.0, ink.pen * random.uniform(0.4, 1.1))
+    line = max(1.0, min(ink.pen * random.uniform(0.4, 1.1), 0.08 * len(rows)))
     room_below = max(0.0, height - rows[-1] - line - 1)
-    gap = random.choice(
-        (
-            min(room_below, random.uniform(1.5, 2) + 0.25 * len(rows) * random.random()),
-            random.uniform(-0.8, 0.5) * line,
-        )
-    )
+    if random.random() < 0.5:
+        gap = min(room_below, random.uniform(1.5, 2) + 0.25 * len(rows) * random.random())
+    else:
+        gap = random.uniform(-0.8, 0.5) * line
     y = rows[-1] + gap + line / 2
     middle, half = columns.mean(), (columns[-1] - columns[0]) / 2 * random.uniform(0.8, 2)
     ends = np.array([middle - half, middle + half]) + random.normal(0, 0.05, 2) * half
@@ -96,9 +91,8 @@ def draw_underlined(hand: Hand, random: np.random.Generator) -> Drawn:
         level = y + number * line * random.uniform(2, 3)
         draw_line(coverage, (ends[0], level - tilt * half), (ends[1], level + tilt * half), line)
     image = blend(tones.ground, tones.ink, coverage)
-    return to_bytes(wear(image, ink.pen, tones.contrast, random), random), Ink(
-        coverage, ink.digit, ink.pen
-    )
+    pixels = to_bytes(wear(image, ink.pen, tones.contrast, random), random)
+    return pixels, ink._replace(coverage=coverage)
 
 
 def draw_line(

@@ -126,6 +126,12 @@ def slope(shape: Shape, random: np.random.Generator, strength: float) -> Levels:
     return np.asarray(1 + down * rows[:, None] + right * columns, np.float32)
 
 
+def soften(image: Levels, pen: float, random: np.random.Generator) -> Levels:
+    """Return the image out of focus, by at most a fifth of the pen's width in pixels."""
+    sigma = random.uniform(0.25, 0.3 + 0.18 * pen)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
+
+
 def wear(image: Levels, pen: float, contrast: float, random: np.random.Generator) -> Levels:
     """Return the image as a camera or a scanner reproduces it, or unchanged in half of all cases.
 
@@ -139,9 +145,7 @@ def wear(image: Levels, pen: float, contrast: float, random: np.random.Generator
         return image
     shape = (image.shape[0], image.shape[1])
     if random.random() < 0.4:
-        image = np.asarray(
-            cv2.GaussianBlur(image, (0, 0), random.uniform(0.25, 0.3 + 0.22 * pen)), np.float32
-        )
+        image = soften(image, pen, random)
     if random.random() < 0.35:
         image = image * slope(shape, random, 0.3)
     if random.random() < 0.5:

@@ -1,6 +1,7 @@
 """Ink and ground other than black on white: deep files, color, faint ink, shadows."""
 
-import cv2
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,11 +16,12 @@ from .paper import (
     random_shape,
     random_tones,
     slope,
+    soften,
     to_bytes,
     wear,
 )
 
-_LUMINANCE = np.array((0.299, 0.587, 0.114))
+_LUMINANCE: Final = np.array((0.299, 0.587, 0.114))
 
 
 def draw_deep(hand: Hand, random: np.random.Generator) -> Drawn:
@@ -30,8 +32,8 @@ def draw_deep(hand: Hand, random: np.random.Generator) -> Drawn:
     share = np.clip(image / 255, 0, 1)
     if random.random() < 0.25:
         share = 1 - share
-    if random.random() < 0.65:
-        low, high = 0.0, 2.0 ** random.choice((10, 12, 14)) - 1
+    if random.random() < 0.75:
+        low, high = 0.0, 2.0 ** random.choice((10, 12, 14), p=(0.4, 0.4, 0.2)) - 1
     else:
         extent = np.exp(random.uniform(np.log(400), np.log(30_000)))
         low = random.uniform(0, 65_535 - extent)
@@ -46,9 +48,7 @@ def draw_color(hand: Hand, random: np.random.Generator) -> Drawn:
     ground, color = _equal_colors(random)
     image = blend(ground, color, ink.coverage[..., None])  # type: ignore[arg-type]
     if random.random() < 0.3:
-        image = np.asarray(
-            cv2.GaussianBlur(image, (0, 0), random.uniform(0.25, 0.3 + 0.2 * ink.pen)), np.float32
-        )
+        image = soften(image, ink.pen, random)
     if random.random() < 0.35:
         noise = random.standard_normal(image.shape, dtype=np.float32)
         image = image + noise * random.uniform(1, 0.06 * np.abs(ground - color).max())
@@ -83,9 +83,7 @@ def draw_faint(hand: Hand, random: np.random.Generator) -> Drawn:
         coverage = coverage * np.clip(1 + 0.3 * grain(shape, random), 0.3, 1.2)
     image = blend(ground, ground + light * contrast, coverage)
     if random.random() < 0.3:
-        image = np.asarray(
-            cv2.GaussianBlur(image, (0, 0), random.uniform(0.25, 0.3 + 0.15 * ink.pen)), np.float32
-        )
+        image = soften(image, ink.pen, random)
     if random.random() < 0.2:
         image = image + (slope(shape, random, 0.6) - 1) * contrast
     if random.random() < 0.6:
@@ -116,7 +114,7 @@ def _shadow(shape: Shape, random: np.random.Generator) -> Levels:
         radius = random.uniform(1, 3)
         away = np.array((np.sin(angle), np.cos(angle))) * (offset + radius)
         distance = radius - np.hypot(rows - away[0], columns - away[1])
-    softness = 0.004 if random.random() < 0.35 else random.uniform(0.02, 0.35)
+    softness = 0.003 if random.random() < 0.5 else random.uniform(0.01, 0.25)
     return np.asarray(1 / (1 + np.exp(-np.clip(distance / softness, -30, 30))), np.float32)
 
 

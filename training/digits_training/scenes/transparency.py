@@ -23,6 +23,8 @@ def draw_alpha(hand: Hand, random: np.random.Generator) -> Drawn:
             rim = max(1, round(0.03 * min(shape)))
             inner = _rounded(shape, Box(rim, rim, height - 2 * rim, width - 2 * rim), radius)
             alpha = np.asarray(cv2.GaussianBlur(inner, (0, 0), rim / 2), np.float32)
+        # Ink in a round corner would be lost.
+        box = Box.inside(shape, round(0.3 * radius + 0.06 * min(shape)))
     elif way == "sheet":
         top, left = (int(side * random.uniform(0.03, 0.2)) for side in shape)
         bottom, right = (int(side * random.uniform(0.03, 0.2)) for side in shape)

@@ -12,8 +12,9 @@ from .hand import Hand
 
 # Distance of the points along a stroke that is cut, as a share of the digit's longer side.
 _STEP: Final = 0.01
-# A pen that fills no loop that people leave open.
-_THIN_PEN: Final = 0.08
+# A pen that leaves open what people leave open, and those that may not.
+_THIN_PEN: Final = 0.06
+_LEAST_THICK_PEN: Final = 0.13
 _THICK_PEN: Final = 0.16
 
 
@@ -47,13 +48,14 @@ def write_slashed(strokes: Sequence[Points], random: np.random.Generator) -> Han
         reach = random.choice(
             (random.uniform(0.5, 0.7), random.uniform(0.7, 1), random.uniform(1, 1.35))
         )
-        direction = np.array((random.choice((1, 1, -1)), -random.uniform(0.75, 1.1)))
+        direction = np.array((random.choice((1, -1), p=(0.8, 0.2)), -random.uniform(0.75, 1.1)))
     end = half * direction * reach
     bend = np.array((end[1], -end[0])) * random.normal(0, 0.05)
     t = np.linspace(-1, 1, 12)[:, None]
     slash = middle + t * end + (1 - t**2) * bend
     strokes_with_slash = _normalize([*zero, slash])
-    pen = min(_usual_pen(random), _THICK_PEN)
+    # A slash fills a zero that is narrow or written with a thick pen.
+    pen = min(_usual_pen(random), 0.22 * 2 * float(half.min()))
     hand = _with_pen(strokes_with_slash, pen, random)
     thinner = (*hand.pens[:-1], hand.pens[-1] * random.uniform(0.7, 1))
     return replace(hand, pens=thinner, least=22)
@@ -108,12 +110,15 @@ def _normalize(strokes: Sequence[Points]) -> list[Points]:
 
 
 def _with_pen(strokes: Sequence[Points], pen: float, random: np.random.Generator) -> Hand:
-    """Return a digit by a pen, which is thinner where a thick one would fill its loops."""
+    """Return a digit by a pen, which is thinner where a thick one would fill the digit."""
     hand = Hand(tuple(strokes), (pen,) * len(strokes), int(random.choice((1, 2, 4))))
-    if pen > _THICK_PEN:
-        loops = hand.loops(_THIN_PEN)
-        while pen > _THICK_PEN and hand.loops(pen) < loops:
-            pen = max(_THICK_PEN, 0.85 * pen)
+    if pen > _LEAST_THICK_PEN:
+        open_share = hand.open_share(_THIN_PEN)
+        # A straight one is open nowhere, and readable with any pen.
+        while open_share > 0.3 and pen > _LEAST_THICK_PEN:
+            if hand.open_share(pen) > 0.3 * open_share:
+                break
+            pen *= 0.9
     return replace(hand, pens=(pen,) * len(strokes))
 
 
