@@ -47,7 +47,9 @@ def draw_strokes(
     size = side * random.uniform(0.35, 0.9)
     if pen is None:
         is_thick = random.random() < THICK_SHARE
-        pen = max(1.0, size * (random.uniform(0.16, 0.3) if is_thick else random.uniform(0.02, 0.16)))
+        pen = max(
+            1.0, size * (random.uniform(0.16, 0.3) if is_thick else random.uniform(0.02, 0.16))
+        )
     matrix = np.eye(2) if as_written else random_affine(random)
     transformed = [stroke @ matrix.T for stroke in strokes]
     points = np.concatenate(transformed)

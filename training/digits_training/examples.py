@@ -12,7 +12,6 @@ from typing import Any, Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from PIL import Image
 
 from digits_server.preprocessing.gray import to_gray
@@ -21,9 +20,9 @@ from digits_server.preprocessing.pieces import APART, PARTS, STRUCTURE
 from digits_server.preprocessing.readings import EVEN, find_readings
 
 from . import canvases, fragments, scribbles, stroke_templates
+from .recordings import NO_WRITING, Recording
 from .recordings import NOT_A_DIGIT as NOT_A_DIGIT
-from .recordings import Recording
-from .scenes import draw_scene
+from .scenes import BLANK_KINDS, draw_blank, draw_scene
 
 Frames = NDArray[np.uint8]
 
@@ -53,6 +52,10 @@ class Examples:
     def take(self, indices: NDArray[np.intp]) -> "Examples":
         """Return the examples at the given indices."""
         return Examples(self.frames[indices], self.labels[indices])
+
+    def with_labels(self, *labels: int) -> "Examples":
+        """Return the examples that have one of the labels."""
+        return self.take(np.flatnonzero(np.isin(self.labels, labels)))
 
     def split(self, count: int, seed: int) -> tuple["Examples", "Examples"]:
         """Split off ``count`` random examples; return the others first."""
@@ -114,7 +117,10 @@ def from_joined(recordings: Sequence[Recording], count: int, seed: int) -> Examp
     """Draw two or three digits as one, which is not a digit, and normalize."""
     random = np.random.default_rng(seed)
     items = [
-        [recordings[index].strokes for index in random.integers(0, len(recordings), 2 + (n % 4 == 0))]
+        [
+            recordings[index].strokes
+            for index in random.integers(0, len(recordings), 2 + (n % 4 == 0))
+        ]
         for n in range(count)
     ]
     return _not_digits(_make_frames(_draw_joined, items, seed))
@@ -141,8 +147,8 @@ def from_scenes(
 ) -> Examples:
     """Draw scenes, and make the frames of all their readings.
 
-    A reading that shows the digit as it was drawn gets the digit's label; one that shows something
-    else is not a digit. A reading that is neither is dropped.
+    A reading that shows the character as it was drawn gets its label; one that shows something else
+    gets NO_WRITING. A reading that is neither is dropped.
     """
     random = np.random.default_rng(seed)
     others = [kind for kind in kinds if kind != "slashed"]
@@ -160,6 +166,19 @@ def from_scenes(
     )
 
 
+def from_blanks(count: int, seed: int) -> Examples:
+    """Draw images without writing, and make the frames of all their readings."""
+    items = [BLANK_KINDS[number % len(BLANK_KINDS)] for number in range(count)]
+    frames = np.concatenate(_run_jobs(_read_blank, items, seed))
+    return Examples(frames, np.full(len(frames), NO_WRITING, np.uint8))
+
+
+def _read_blank(kind: str, random: np.random.Generator) -> Frames:
+    readings, _ = find_readings(_to_gray(draw_blank(kind, random)))
+    frames = [np.rint(reading.frame * 255) for reading in readings]
+    return np.array(frames, np.uint8).reshape(-1, FRAME_SIZE, FRAME_SIZE)
+
+
 def _choose_kind(recording: Recording, kinds: Sequence[str], random: np.random.Generator) -> str:
     if recording.label == 0 and random.random() < SLASHED_SHARE:
         return "slashed"
@@ -175,15 +194,19 @@ def _read_scene(item: tuple[Recording, str], random: np.random.Generator) -> Lab
         softened = _soften(reading.frame)
         similarity = float((ideal * softened).sum())
         source, part = divmod(reading.kind, len(PARTS))
-        if similarity >= MIN_SIMILARITY or (kind == "underlined" and source == EVEN and part != APART and part!=STRUCTURE):
+        if similarity >= MIN_SIMILARITY or (
+            kind == "underlined" and source == EVEN and part != APART and part != STRUCTURE
+        ):
             label = recording.label
-        elif similarity < MAX_DIFFERENT and not _is_bar(reading.frame):
-            label = NOT_A_DIGIT
+        elif similarity < MAX_DIFFERENT:
+            label = NO_WRITING
         else:
             continue
         frames.append(np.asarray(np.rint(reading.frame * 255), np.uint8))
         labels.append(label)
-    return np.array(frames, np.uint8).reshape(-1, FRAME_SIZE, FRAME_SIZE), np.array(labels, np.uint8)
+    return np.array(frames, np.uint8).reshape(-1, FRAME_SIZE, FRAME_SIZE), np.array(
+        labels, np.uint8
+    )
 
 
 def _to_gray(pixels):
@@ -236,7 +259,9 @@ def _draw_strokes_as_written(
     return _frame(canvases.draw_strokes_as_written(strokes, random))
 
 
-def _draw_joined(digits: Sequence[Sequence[canvases.Points]], random: np.random.Generator) -> Frames:
+def _draw_joined(
+    digits: Sequence[Sequence[canvases.Points]], random: np.random.Generator
+) -> Frames:
     return _draw_strokes(fragments.join(digits, random), random)
 
 

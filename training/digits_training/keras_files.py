@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from digits_server.models.engine import CLASS_COUNTS
 from digits_server.preprocessing.normalize import FRAME_SIZE
 
-from . import networks
 from .errors import TrainingError
 
 KERAS_FILE = "model.keras"
@@ -20,7 +20,7 @@ PREDICT_BATCH_SIZE = 500
 
 
 def load_network(path: Path) -> keras.Model:
-    """Load a Keras network that maps (N, 28, 28, 1) frames to (N, 10) or (N, 11) probabilities.
+    """Load a Keras network that maps (N, 28, 28, 1) frames to (N, 10) to (N, 12) probabilities.
 
     Args:
         path: The folder of a run, or any ``.keras`` or ``.h5`` file.
@@ -37,14 +37,11 @@ def load_network(path: Path) -> keras.Model:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise TrainingError(f"{file} is not a Keras model: {error}") from error
     takes_frames = model.input_shape == (None, FRAME_SIZE, FRAME_SIZE, 1)
-    returns_digits = model.output_shape in (
-        (None, networks.DIGIT_COUNT),
-        (None, networks.CLASS_COUNT),
-    )
+    returns_digits = model.output_shape in {(None, count) for count in CLASS_COUNTS}
     if not (takes_frames and returns_digits):
         raise TrainingError(
             f"{file} maps {model.input_shape} to {model.output_shape}, "
-            "not 28x28x1 frames to 10 or 11 classes"
+            "not 28x28x1 frames to 10 to 12 classes"
         )
     return model
 

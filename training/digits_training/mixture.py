@@ -12,7 +12,7 @@ from .batches import Component
 from .datasets import Mnist, data_folder
 from .eval_sets import corrections_set
 from .examples import NOT_A_DIGIT, Examples
-from .recordings import Recording
+from .recordings import NO_WRITING, Recording
 from .scenes import SCENE_KINDS
 
 STROKE_COPIES: Final = 8
@@ -24,8 +24,17 @@ SCRIBBLE_COUNT: Final = 8000
 JOINED_COUNT: Final = 8000
 FRAGMENT_COUNT: Final = 6000
 TEMPLATE_COUNT: Final = 12_000
+BLANK_COUNT: Final = 8000
 # The kinds of scenes that are hardest to read are drawn more often.
-TRAINING_SCENES: Final = (*SCENE_KINDS, "underlined", "underlined", "hollow", "hollow", "thick", "broken")
+TRAINING_SCENES: Final = (
+    *SCENE_KINDS,
+    "underlined",
+    "underlined",
+    "hollow",
+    "hollow",
+    "thick",
+    "broken",
+)
 # Weights of a user's corrected drawings: small for each one, and limited for all of them, so
 # that the network does not forget other people's handwriting.
 SHARE_PER_DRAWING: Final = 0.002
@@ -91,15 +100,18 @@ def build_mixture(
     digits = pen + unipen_digits
     images, _ = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
     scenes = examples.from_scenes(digits, TRAINING_SCENES, seed, copies=SCENE_COPIES)
-    shows_digit = scenes.labels != NOT_A_DIGIT
+    sign_scenes = examples.from_scenes(signs, TRAINING_SCENES, seed)
+    no_writing = examples.concatenate([scenes, sign_scenes]).with_labels(NO_WRITING)
     components = [
         Component(examples.from_images(images.frames, images.labels), 0.40),
         Component(examples.from_redrawn_images(images.frames, images.labels, seed), 0.10),
         Component(examples.from_recordings(pen, seed, copies=STROKE_COPIES), 0.10),
         Component(examples.from_recordings(unipen_digits, seed, copies=UNIPEN_COPIES), 0.12),
         Component(examples.from_templates(TEMPLATE_COUNT, seed), 0.03),
-        Component(scenes.take(np.flatnonzero(shows_digit)), 0.10),
-        Component(scenes.take(np.flatnonzero(~shows_digit)), 0.04),
+        Component(scenes.with_labels(*range(10)), 0.10),
+        Component(sign_scenes.with_labels(NOT_A_DIGIT), 0.02),
+        Component(no_writing, 0.05),
+        Component(examples.from_blanks(BLANK_COUNT, seed), 0.02),
         Component(
             examples.from_letters(letters.training().images, seed, copies=LETTER_COPIES), 0.03
         ),

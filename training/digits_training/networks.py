@@ -1,7 +1,8 @@
 """The networks: the tutorial's, for comparison, the shipped compact one, and its teachers.
 
 All of them take (N, 28, 28, 1) float32 frames in 0..1. The tutorial's network returns (N, 10)
-probabilities. The others return (N, 11), where the last class is "not a digit".
+probabilities. The others return (N, 12), where the last two classes are "not a digit" and
+"no writing".
 """
 
 from typing import Final
@@ -12,7 +13,7 @@ from keras import layers
 from digits_server.preprocessing.normalize import FRAME_SIZE
 
 DIGIT_COUNT = 10
-CLASS_COUNT = 11
+CLASS_COUNT = 12
 
 
 def tutorial(learning_rate: float) -> keras.Model:

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from .datasets import DatasetError
 
 NOT_A_DIGIT: Final = 10
-"""Label of what is not a digit: the network's eleventh class."""
+"""Label of ink that is not a digit: the network's eleventh class."""
+
+NO_WRITING: Final = 11
+"""Label of what is not even ink, or is ink that was cut out wrongly: the twelfth class."""
 
 _DIGITS: Final = "0123456789"
 

@@ -16,8 +16,8 @@ import numpy as np
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.framing import Frames, SourceImage
 from digits_server.preprocessing.readings import READINGS
-from digits_server.preprocessing.recipe import FRAME_SIZE
 from digits_server.preprocessing.reason import Reason
+from digits_server.preprocessing.recipe import FRAME_SIZE
 
 LENGTH_BYTES: Final = 4
 

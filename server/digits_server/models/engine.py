@@ -14,6 +14,11 @@ from digits_server.preprocessing.normalize import FRAME_SIZE
 # thread, and each size takes memory.
 BATCH_SIZES: Final = (4, 1)
 DIGIT_COUNT: Final = 10
+NOT_A_DIGIT: Final = 10
+"""Index of the class "not a digit", if a model has it: writing that is not a digit."""
+NO_WRITING: Final = 11
+"""Index of the class "no writing", if a model has it: ground, a line, or ink cut out wrongly."""
+CLASS_COUNTS: Final = (10, 11, 12)
 
 
 class Engine(Protocol):
@@ -23,9 +28,9 @@ class Engine(Protocol):
     """Duration of a call with one image."""
 
     def predict(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (N, 10) or (N, 11) probabilities for (N, 28, 28) frames.
+        """Return (N, 10) to (N, 12) probabilities for (N, 28, 28) frames.
 
-        The first ten are the digits; an eleventh, if any, is "not a digit".
+        The first ten are the digits. The others, if any, are "not a digit" and "no writing".
         """
 
 
@@ -38,7 +43,7 @@ class LiteRtEngine:
         Args:
             content: Content of a ``.tflite`` file, so that later changes of the file have no
                 effect. The model's input is (N, 28, 28, 1) float32 frames in 0..1, its output
-                (N, 10) or (N, 11) float32 probabilities.
+                (N, 10) to (N, 12) float32 probabilities.
             threads: Number of threads that one call may use.
             temperature: Divisor of the logits; above 1, predictions are less confident.
                 C. Guo et al., "On Calibration of Modern Neural Networks" (2017).
@@ -71,12 +76,12 @@ class LiteRtEngine:
     def _warm_up(self, size: int) -> float:
         start = time.perf_counter()
         probs = self.predict(_blank_frames(size))
-        if probs.shape not in ((size, DIGIT_COUNT), (size, DIGIT_COUNT + 1)):
-            raise ModelError("its output is not ten or eleven probabilities")
+        if probs.shape not in {(size, count) for count in CLASS_COUNTS}:
+            raise ModelError("its output is not ten to twelve probabilities")
         return time.perf_counter() - start
 
     def predict(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (N, 10) or (N, 11) calibrated probabilities for (N, 28, 28) frames in 0..1."""
+        """Return (N, 10) to (N, 12) calibrated probabilities for (N, 28, 28) frames in 0..1."""
         batches = []
         start = 0
         for size in BATCH_SIZES:

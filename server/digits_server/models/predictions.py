@@ -117,7 +117,7 @@ def choose(
     Args:
         owners: (R,) index of the image that owns each row, in ascending order.
         readings: (R,) index into READINGS of each row's reading.
-        probs: (R, 10) or (R, 11) the network's probabilities.
+        probs: (R, 10) to (R, 12) the network's probabilities.
         threshold: Minimum probability of the top digit for the verdict DIGIT.
 
     Returns:
@@ -140,7 +140,7 @@ def to_predictions(
 
     Args:
         frames: The R frames of the images.
-        probs: (R, 10) or (R, 11) probabilities.
+        probs: (R, 10) to (R, 12) probabilities.
         threshold: Minimum probability of the top digit for the verdict DIGIT.
         version: The model's version.
     """

@@ -145,7 +145,7 @@ def _self_test(engine: Engine) -> None:
     ]
     probs = engine.predict(np.stack(frames))
     if not ((probs >= 0).all() and np.allclose(probs.sum(axis=1), 1, atol=0.01)):
-        raise ModelError("its output is not ten or eleven probabilities")
+        raise ModelError("its output is not ten to twelve probabilities")
     digits = probs[:, :DIGIT_COUNT].argmax(axis=1)
     correct_count = int((digits == np.arange(10)).sum())
     if correct_count < SELF_TEST_PASS_COUNT:

@@ -13,8 +13,8 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from .ground import MIN_BLUR_SIDE, Contrast, top_and_median
-from .reason import Reason
 from .lines import inside_frame, may_have_ruling, remove_ruling, without_underline
+from .reason import Reason
 
 # Ink starts at this share of the full contrast: faint ruling is below it, soft edges above.
 INK_SHARE: Final = 0.32
@@ -24,6 +24,7 @@ MIN_EXTENT_PIXELS: Final = 3
 # Grain and texture make many specks of a size. A digit among them has so many times their ink.
 _SPECK_COUNT: Final = 8
 _SPECK_FACTOR: Final = 6.0
+_LEAST_INK: Final = 0.3
 
 # In levels, what a screen shows of ink too faint to read; and what stands out of grain.
 _LEAST_VISIBLE: Final = 2.0
@@ -78,12 +79,13 @@ def find_pieces(contrast: Contrast, min_contrast: float, max_count: int = 2) -> 
     if may_have_ruling(mask, contrast.shape):
         mask = contrast.crop(remove_ruling(contrast.uncrop(mask)))
     min_extent = max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * longer_side)
-    pieces = _select(smooth, mask, contrast, max_count)
-    return [
+    pieces = [
         _cut_out(part, piece_mask, contrast, min(full_ink, _level_of(smooth, piece_mask)))
-        for part, piece_mask in pieces
+        for part, piece_mask in _select(smooth, mask, contrast, max_count)
         if max(cv2.boundingRect(piece_mask)[2:]) >= min_extent
     ]
+    # Nothing is left of what only closed the gaps that ruling left.
+    return [piece for piece in pieces if piece.ink.max() > _LEAST_INK]
 
 
 def _level_of(smooth: MatLike, mask: MatLike) -> float:
@@ -209,10 +211,7 @@ class _Components(NamedTuple):
         side = max(contrast.shape)
         extent = np.maximum(width, height)
         edges = (
-            (left <= 0).astype(int)
-            + (top <= 0)
-            + (right >= image_width)
-            + (bottom >= image_height)
+            (left <= 0).astype(int) + (top <= 0) + (right >= image_width) + (bottom >= image_height)
         )
         is_thin = np.minimum(width, height) <= max(2.0, 0.08 * side)
         spans = (width >= 0.9 * image_width, height >= 0.9 * image_height)

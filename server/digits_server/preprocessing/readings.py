@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .frames import to_frame
-from .ground import Contrast, even_contrast, MIN_SEPARATION, histogram, local_contrast, separation
+from .ground import MIN_SEPARATION, Contrast, even_contrast, histogram, local_contrast, separation
 from .pieces import MIN_EXTENT_PIXELS, PARTS, Piece, find_pieces, why_unread
 from .reason import Reason
 from .recipe import FRAME_SIZE, are_frames, is_frame
