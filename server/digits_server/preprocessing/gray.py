@@ -17,7 +17,7 @@ from .deep import range_in_use, reduce_to_8_bits
 from .transparency import flatten, paper_color
 
 # Colors and paper are looked at in a sample of the pixels, of at most this side.
-_SAMPLE_SIDE: Final = 128
+_SAMPLE_SIDE: Final = 64
 # Gray has more levels, and its sample shows the very lightest and darkest.
 _DEEP_SAMPLE_SIDE: Final = 1024
 _GRAY_MODES: Final = ("1", "L")
@@ -63,18 +63,24 @@ def _converter(image: Image.Image) -> Callable[[Image.Image], _Pixels]:
         return lambda band: reduce_to_8_bits(np.asarray(band), black, white)
     if image.mode == "LAB":
         return lambda band: np.asarray(band.getchannel("L"))
-    if not image.has_transparency_data and image.mode in _GRAY_MODES:
+    is_transparent = image.has_transparency_data and not _is_opaque(image)
+    if not is_transparent and image.mode in _GRAY_MODES:
         return lambda band: np.asarray(band.convert("L"))
     sample = _sample(image, _SAMPLE_SIDE)
     to_rgb = _to_rgb
-    if image.has_transparency_data:
+    if is_transparent:
         to_rgb = functools.partial(flatten, paper=paper_color(sample.convert("RGBA")))
     axis = find_color_axis(to_rgb(sample))
     if axis is not None:
         return lambda band: project(to_rgb(band), axis)
-    if image.has_transparency_data:
+    if is_transparent:
         return lambda band: np.asarray(to_rgb(band).convert("L"))
     return lambda band: np.asarray(band.convert("L"))
+
+
+def _is_opaque(image: Image.Image) -> bool:
+    """Return whether an image has no transparent pixel, though it could have."""
+    return image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -40,7 +40,8 @@ def paper_color(sample: Image.Image) -> tuple[int, ...]:
     if not is_opaque.any():
         return _WHITE
     opaque_colors = colors[is_opaque]
-    ground = np.median(opaque_colors, axis=0)
+    # The median, of whole numbers, which sort in a fraction of the time that np.median takes.
+    ground = np.sort(opaque_colors.T)[:, len(opaque_colors) // 2].astype(np.int16)
     is_ink = np.abs(opaque_colors - ground).max(axis=1) > _INK_LEVELS
     if is_ink.mean() > _INK_SHARE:
         _, _, width, height = cv2.boundingRect(is_opaque.view(np.uint8))
@@ -48,7 +49,7 @@ def paper_color(sample: Image.Image) -> tuple[int, ...]:
     else:
         is_card = is_opaque.mean() >= _BLANK_CARD_SHARE and not _has_holes(is_opaque)
     if is_card:
-        return tuple(ground.astype(int).tolist())
+        return tuple(ground.tolist())
     is_light = np.asarray(Image.fromarray(opaque_colors[np.newaxis]).convert("L")).mean() > 127
     return _BLACK if is_light else _WHITE
 
