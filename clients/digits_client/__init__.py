@@ -21,7 +21,7 @@ from .errors import (
     UnavailableError,
 )
 from .images import ImageLike
-from .results import FileResult, Limits, Model, Prediction, StreamResult, Verdict
+from .results import FileResult, Limits, Model, Prediction, Reason, StreamResult, Verdict
 
 __all__ = [
     "AccessError",
@@ -37,6 +37,7 @@ __all__ = [
     "Model",
     "OverloadedError",
     "Prediction",
+    "Reason",
     "ServerFailureError",
     "StreamResult",
     "UnavailableError",

@@ -24,6 +24,22 @@ class Verdict(enum.Enum):
     BLANK = "blank"
 
 
+class Reason(enum.Enum):
+    """Why an image is not classified as a digit."""
+
+    NO_DIGIT = "no_digit"
+    """The ink does not look like a digit."""
+    TOO_SMALL = "too_small"
+    """The ink is too small to read."""
+    TOO_FAINT = "too_faint"
+    """The ink is too faint to read."""
+
+
+_REASONS = {
+    pb.REASON_NO_DIGIT: Reason.NO_DIGIT,
+    pb.REASON_TOO_SMALL: Reason.TOO_SMALL,
+    pb.REASON_TOO_FAINT: Reason.TOO_FAINT,
+}
 _VERDICTS = {
     pb.VERDICT_DIGIT: Verdict.DIGIT,
     pb.VERDICT_NOT_A_DIGIT: Verdict.NOT_A_DIGIT,
@@ -39,13 +55,20 @@ class Prediction:
     digit: int | None
     """0 to 9 with the verdict DIGIT, else None."""
     confidence: float
-    """The confidence of the model, 0 to 1; 0 for a blank image."""
+    """The confidence of the model, 0 to 1; 0 without probabilities."""
     probabilities: tuple[float, ...]
-    """The probabilities of the digits 0 to 9, which sum to 1; empty for a blank image."""
+    """The probabilities of the digits 0 to 9, which sum to 1. Empty for a blank image, and for ink
+    that is too small or too faint to read."""
     model_version: str
     """The version of the model that made the prediction."""
     frame: "NDArray[np.uint8] | None" = None
     """The frame, (28, 28): 0 without ink, 255 with full ink. None unless requested."""
+    reason: Reason | None = None
+    """The reason with the verdict NOT_A_DIGIT, if the server reports one that is known here."""
+    reading: str = ""
+    """The name of the reading of the image that was taken, for debugging; the names may change."""
+    unread_pages: int = 0
+    """The number of further pages or frames of the file, which were not looked at."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +141,11 @@ def to_verdict(message: pb.Prediction) -> Verdict:
     return verdict
 
 
+def to_reason(message: pb.Prediction) -> Reason | None:
+    """Return the reason of a prediction; None without one, and for one of a later version."""
+    return _REASONS.get(message.reason)
+
+
 def to_prediction(message: pb.Prediction) -> Prediction:
     """Return a message as a value.
 
@@ -132,6 +160,9 @@ def to_prediction(message: pb.Prediction) -> Prediction:
         probabilities=tuple(message.probabilities),
         model_version=message.model_version,
         frame=_to_frame(message.frame) if message.frame else None,
+        reason=to_reason(message),
+        reading=message.reading,
+        unread_pages=message.unread_pages,
     )
 
 

@@ -48,6 +48,7 @@ from digits_server.models import LoadedModel, load_folder, versions
 from digits_server.models.predictions import NO_DIGIT, Predictions, Verdict
 from digits_server.preprocessing.decode import ImageLimits
 from digits_server.preprocessing.framing import EncodedImage, Frames, to_frames
+from digits_server.preprocessing.reason import Reason
 
 EXIT_ALL_RECOGNIZED: Final = 0
 EXIT_SOME_FAILED: Final = 1
@@ -168,13 +169,15 @@ class Worker:
 
 def row_of(path: str, predictions: Predictions, number: int) -> Row:
     """Return the row of a recognized image, the one of a number among the predictions."""
-    digit = int(predictions.digits[number])
+    digit, reason = int(predictions.digits[number]), Reason(predictions.reasons[number])
     return Row(
         path,
         Verdict(predictions.verdicts[number]).name.lower(),
         None if digit == NO_DIGIT else digit,
         round(float(predictions.confidences[number]), DECIMALS),
         predictions.model_version,
+        reason=reason.name.lower() if reason else None,
+        unread_pages=int(predictions.unread_pages[number]),
     )
 
 

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 if TYPE_CHECKING:
     from tests.processes import Run, ServerProcess
 
 BATCH = "digits_client.batch.cli"
-COLUMNS = ["path", "verdict", "digit", "confidence", "model_version", "error"]
+COLUMNS = [
+    *("path", "verdict", "digit", "confidence", "model_version", "error"),
+    *("reason", "unread_pages"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +58,22 @@ def test_a_folder_of_good_images_exits_0(run: "Run") -> None:
     done = run(BATCH, "samples/3")
     assert done.returncode == 0
     header, *lines = done.stdout.splitlines()
-    assert header.split() == ["path", "verdict", "digit", "confidence", "model", "error"]
+    assert header.split() == [
+        *("path", "verdict", "digit", "confidence", "model", "reason", "unread", "error"),
+    ]
     assert [line.split()[1:3] for line in lines] == [["digit", "3"]] * 5
+
+
+def test_further_pages_of_a_file_are_counted_in_its_row_and_in_the_summary(
+    run: "Run", tmp_path: Path
+) -> None:
+    with Image.open("samples/3/thin.png") as page:
+        page.save(tmp_path / "scan.tif", save_all=True, append_images=[page.copy()] * 2)
+        page.save(tmp_path / "page.tif")
+    done = run(BATCH, str(tmp_path), "--format", "csv")
+    assert done.returncode == 0
+    assert [row["unread_pages"] for row in rows_of(done.stdout)] == ["0", "2"]
+    assert done.stderr.endswith("2 digits; 1 has further pages, which were not read\n")
 
 
 def test_json_lines_are_written_to_the_output_file(

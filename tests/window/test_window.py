@@ -160,6 +160,15 @@ def test_a_picture_can_be_pasted_from_the_clipboard(
     window.wait_until_shown("0")
 
 
+def test_opening_a_file_of_several_pages_names_those_that_were_not_read(
+    window: Any, tmp_path: Path
+) -> None:
+    pages = [Image.new("L", (50, 50), 255) for _ in range(3)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    window.files.open(str(tmp_path / "scan.tif"))
+    assert window.status.notice_text == "2 further pages were not read."
+
+
 def test_opening_a_file_that_is_not_a_picture_shows_a_notice(window: Any, tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("not a picture")

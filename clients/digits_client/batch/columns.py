@@ -10,7 +10,10 @@ from .rows import DECIMALS, Row
 Value = str | int | float | None
 
 # The first fields of a row, in order.
-COLUMNS: Final = ("path", "verdict", "digit", "confidence", "model_version", "error")
+COLUMNS: Final = (
+    *("path", "verdict", "digit", "confidence", "model_version", "error"),
+    *("reason", "unread_pages"),
+)
 DIGITS: Final = range(10)
 
 
@@ -65,12 +68,18 @@ def parse_row(values: Mapping[str, Any]) -> Row:
         return Row(
             path=fixed["path"],
             verdict=fixed["verdict"] or None,
-            digit=None if fixed["digit"] in (None, "") else int(fixed["digit"]),
+            digit=_to_int(fixed["digit"]),
             confidence=None if fixed["confidence"] in (None, "") else float(fixed["confidence"]),
             model_version=fixed["model_version"] or None,
             error=fixed["error"] or None,
+            reason=fixed["reason"] or None,
+            unread_pages=_to_int(fixed["unread_pages"]),
         )
     except KeyError as error:
         raise ValueError(f"the column {error} is missing") from error
     except TypeError as error:
         raise ValueError(f"a value has the wrong type: {error}") from error
+
+
+def _to_int(value: Any) -> int | None:
+    return None if value in (None, "") else int(value)

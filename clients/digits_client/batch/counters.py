@@ -22,6 +22,7 @@ class Counters:
         self._started_at = time.monotonic()
         self._counts: Counter[str] = Counter()
         self._resumed_count = 0
+        self._unread_count = 0
 
     def restart_clock(self) -> None:
         """Measure the time from now."""
@@ -36,6 +37,7 @@ class Counters:
         """
         self._counts[row.verdict or ERROR] += 1
         self._resumed_count += is_resumed
+        self._unread_count += bool(row.unread_pages)
 
     @property
     def count(self) -> int:
@@ -63,7 +65,11 @@ class Counters:
         ]
         resumed = f", {self._resumed_count:,} from an earlier run" if self._resumed_count else ""
         rate = f"{self.images_per_second:,.0f} per second"
+        unread = ""
+        if self._unread_count:
+            verb = "has" if self._unread_count == 1 else "have"
+            unread = f"; {self._unread_count:,} {verb} further pages, which were not read"
         return (
             f"{self.count:,} images in {self.seconds:.1f} s ({rate}){resumed}: "
-            f"{', '.join(counts) or 'none'}"
+            f"{', '.join(counts) or 'none'}{unread}"
         )

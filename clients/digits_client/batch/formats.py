@@ -164,7 +164,8 @@ class _TableWriter:
             return
         self._path_width = max(len("path"), *(len(row.path) for row in self._held))
         titles = map(_title, self._columns.names[len(COLUMNS) :])
-        self._print_cells(["path", "verdict", "digit", "confidence", "model", "error", *titles])
+        fixed = ("path", "verdict", "digit", "confidence", "model", "error", "reason", "unread")
+        self._print_cells([*fixed, *titles])
         for row in self._held:
             self._print(row)
         self._held = None
@@ -179,17 +180,19 @@ class _TableWriter:
                 "" if row.confidence is None else f"{row.confidence:.1%}",
                 row.model_version or "",
                 row.error or "",
+                row.reason or "",
+                str(row.unread_pages or ""),
                 *map(_cell, extras),
             ]
         )
 
     def _print_cells(self, cells: list[str]) -> None:
-        path, verdict, digit, confidence, model, error, *extras = cells
+        path, verdict, digit, confidence, model, error, reason, unread_pages, *extras = cells
         # The error comes last because it may be long.
         extra_text = "".join(f"  {cell:>6}" for cell in extras)
         line = (
             f"{path:<{self._path_width}}  {verdict:<11}  {digit:>5}  {confidence:>10}"
-            f"  {model:>5}{extra_text}  {error}"
+            f"  {model:>5}  {reason:<9}  {unread_pages:>6}{extra_text}  {error}"
         )
         self._out.write(line.rstrip() + "\n")
 

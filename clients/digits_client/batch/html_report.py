@@ -27,6 +27,9 @@ _VERDICTS: Final = {
     "failed": "failed",
 }
 
+# Of images that the network has not seen; the others are simply not a digit.
+_REASONS: Final = {"too_small": "too small to read", "too_faint": "too faint to read"}
+
 
 def write(path: Path, report: ReportData, counters: Counters, limit_bytes: int) -> None:
     """Write the page, which gets its name once it is complete.
@@ -124,8 +127,11 @@ class _SheetRenderer:
             caption += f" {row.confidence:.1%}"
         if image.label is not None:
             caption += f", <span class='label'>labeled {image.label}</span>"
-        if row.error:
-            caption += f": {_text(row.error)}"
+        if details := row.error or _REASONS.get(row.reason or ""):
+            caption += f": {_text(details)}"
+        if row.unread_pages:
+            pages = "page" if row.unread_pages == 1 else "pages"
+            caption += f", {row.unread_pages:,} further {pages} not read"
         return (
             f'<figure title="{_text(row.path)}"><a href="{_text(self._link(image.location))}">'
             f"{self._thumbnail(image.location)}</a>"

@@ -30,7 +30,11 @@ def convert(part: Path, path: Path, columns: Columns) -> None:
     import pyarrow  # imported late: it takes a second, and only this format needs it
     from pyarrow import parquet
 
-    types = {"digit": pyarrow.int8(), "confidence": pyarrow.float32()}
+    types = {
+        "digit": pyarrow.int8(),
+        "confidence": pyarrow.float32(),
+        "unread_pages": pyarrow.uint32(),
+    }
     types |= {f"p{digit}": pyarrow.float32() for digit in DIGITS}
     for rank in range(1, columns.top_count + 1):
         types |= {f"top_{rank}": pyarrow.int8(), f"top_{rank}_probability": pyarrow.float32()}

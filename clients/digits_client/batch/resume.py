@@ -25,15 +25,16 @@ def truncate_partial_record(part: Path, row_format: LineFormat, columns: Columns
     with part.open("rb") as file:
         try:
             for record, values in records(row_format, file):
-                if values:
-                    parse_row(values)
                 names = tuple(values) or tuple(
                     record.decode("utf-8", "replace").rstrip().split(",")
                 )
                 if names != columns.names:
                     raise UnusableFileError(
-                        f"{part} has other columns: use the same options as the interrupted run"
+                        f"{part} has other columns: use the same options and the same version "
+                        "as the interrupted run"
                     )
+                if values:
+                    parse_row(values)
                 whole_bytes += len(record)
         except ValueError as error:
             raise UnusableFileError(

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple, Self
 
 from digits_client.bulk.sender import BatchResult
 from digits_client.errors import DigitsError
-from digits_client.results import prediction_or_error, to_verdict
+from digits_client.results import prediction_or_error, to_reason, to_verdict
 
 DECIMALS: Final = 4
 
@@ -24,6 +24,10 @@ class Row(NamedTuple):
     """0 to 1, rounded to DECIMALS places; None with an error."""
     model_version: str | None = None
     error: str | None = None
+    reason: str | None = None
+    """A value of ``Reason`` with the verdict ``not_a_digit``, else None."""
+    unread_pages: int | None = None
+    """Further pages or frames of the file, which were not looked at; None with an error."""
     probabilities: tuple[float, ...] = ()
     """Probabilities of 0 to 9; rounded in output, where they are optional, and never read back."""
 
@@ -42,6 +46,7 @@ class Row(NamedTuple):
         found = prediction_or_error(result)
         if isinstance(found, DigitsError):
             return cls(path, error=str(found))
+        reason = to_reason(found)
         return cls(
             path,
             to_verdict(found).value,
@@ -49,5 +54,7 @@ class Row(NamedTuple):
             round(found.confidence, DECIMALS),
             found.model_version,
             None,
+            None if reason is None else reason.value,
+            found.unread_pages,
             tuple(found.probabilities) if has_probabilities else (),
         )

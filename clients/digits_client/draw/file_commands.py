@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tkinter import filedialog
 
-from PIL import Image
-
 from digits_client.atomic_file import atomic_write
 
 from . import pictures
 from .drawing import Drawing
 from .status_bar import StatusBar
+from .view_model import unread_pages
 
 
 class FileCommands:
@@ -76,9 +75,11 @@ class FileCommands:
                 self._drawing.image().save(file, "PNG")
             self._status.notice(f"Saved as {path}.")
 
-    def _show(self, picture: Image.Image) -> None:
-        self._drawing.show_picture(picture)
+    def _show(self, picture: pictures.Picture) -> None:
+        self._drawing.show_picture(picture.image)
         self._on_picture()
+        if picture.unread_pages:
+            self._status.notice(unread_pages(picture.unread_pages))
 
 
 @contextlib.contextmanager

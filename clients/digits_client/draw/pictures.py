@@ -6,6 +6,7 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, ImageGrab, ImageOps, UnidentifiedImageError
 
@@ -16,17 +17,28 @@ class PictureError(Exception):
     """No picture could be loaded; ``str(error)`` is a sentence that can be shown to the user."""
 
 
-def from_file(path: str | os.PathLike[str]) -> Image.Image:
-    """Return the picture in a file, upright.
+class Picture(NamedTuple):
+    """A picture to show."""
+
+    image: Image.Image
+    """The picture upright, completely read, and in a mode that PNG can store."""
+    unread_pages: int = 0
+    """The number of further pages or frames of the file, which are not shown."""
+
+
+def from_file(path: str | os.PathLike[str]) -> Picture:
+    """Return the picture in a file, the first of several.
 
     Raises:
         PictureError: The file cannot be read, or is not a picture.
     """
     with _picture_errors(Path(path).name):
-        return _prepare(Image.open(io.BytesIO(Path(path).read_bytes())))
+        picture = Image.open(io.BytesIO(Path(path).read_bytes()))
+        image = _prepare(picture)
+        return Picture(image, getattr(picture, "n_frames", 1) - 1)
 
 
-def from_clipboard() -> Image.Image:
+def from_clipboard() -> Picture:
     """Return the picture in the clipboard, or the picture in the first file named there.
 
     Raises:
@@ -35,7 +47,7 @@ def from_clipboard() -> Image.Image:
     with _picture_errors("The clipboard content"):
         content = _clipboard_content()
         if isinstance(content, Image.Image):
-            return _prepare(content)
+            return Picture(_prepare(content))
     if content:
         return from_file(content[0])
     raise PictureError("There is no picture in the clipboard.")

@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
-from digits_client.results import Prediction, Verdict
+from digits_client.results import Prediction, Reason, Verdict
 
 from .events import Connected, Connecting, Disconnected
 
@@ -45,6 +45,10 @@ _NO_BARS: Final = (0.0,) * 10
 NO_PREDICTION: Final = PredictionView("", "draw a digit", Tone.PLAIN, _NO_BARS)
 NOT_REQUESTED: Final = PredictionView("", "press Recognize", Tone.PLAIN, _NO_BARS)
 NO_SERVER: Final = PredictionView("", "no server", Tone.BAD, _NO_BARS)
+_CAPTIONS: Final[dict[Reason | None, str]] = {
+    Reason.TOO_SMALL: "too small to read",
+    Reason.TOO_FAINT: "too faint to read",
+}
 
 
 def prediction_view(prediction: Prediction) -> PredictionView:
@@ -53,7 +57,8 @@ def prediction_view(prediction: Prediction) -> PredictionView:
         case Verdict.BLANK:
             return PredictionView("", "blank", Tone.PLAIN, _NO_BARS)
         case Verdict.NOT_A_DIGIT:
-            return PredictionView("?", "not a digit", Tone.UNSURE, prediction.probabilities)
+            caption = _CAPTIONS.get(prediction.reason, "not a digit")
+            return PredictionView("?", caption, Tone.UNSURE, prediction.probabilities or _NO_BARS)
         case Verdict.DIGIT:
             caption, tone = f"{percent(prediction.confidence)} sure", Tone.GOOD
             if prediction.confidence < UNSURE_BELOW:
@@ -80,6 +85,11 @@ def percent(share: float) -> str:
     if share >= 0.995:
         return f"{share * 100:.1f}%"
     return f"{share * 100:.0f}%"
+
+
+def unread_pages(count: int) -> str:
+    """Return the notice about further pages of a file."""
+    return f"{count} further {'page was' if count == 1 else 'pages were'} not read."
 
 
 def milliseconds(seconds: float) -> str:

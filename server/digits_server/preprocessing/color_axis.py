@@ -32,11 +32,9 @@ def find_color_axis(sample: Image.Image) -> NDArray[np.float32] | None:
         (1, 4) float32: the factors of red, green and blue, and what is added.
     """
     # OpenCV's functions, because the library behind NumPy's keeps 30 MB once it has been used.
-    covariance, _ = cv2.calcCovarMatrix(
-        np.asarray(sample, np.float32).reshape(-1, 3),
-        np.empty(0),
-        cv2.COVAR_NORMAL | cv2.COVAR_ROWS | cv2.COVAR_SCALE,
-    )
+    colors = np.asarray(sample, np.float32).reshape(-1, 3)
+    mean = np.array([cv2.mean(np.asarray(sample))[:3]], np.float32)
+    covariance = cv2.mulTransposed(colors, aTa=True, delta=mean, scale=1 / len(colors))
     _, variances, axes = cv2.eigen(covariance)  # in descending order; an axis is a row
     axis = axes[0]
     length = np.abs(axis).sum()

@@ -17,9 +17,13 @@ _WHITES: Final = (1.0, 255.0, 1023.0, 4095.0, 16_383.0, 65_535.0)
 # So many pixels may be brighter or darker than the range: hot and dead pixels of a sensor.
 _PIXELS_PER_OUTLIER: Final = 10_000
 # A range narrower than this share of white is stretched, because what is in it would be faint at
-# 8 bits. Less than one level of 8 bits is grain.
+# 8 bits. Less than one level of 8 bits is grain, and so is what is within 10 standard deviations
+# of the differences between neighbors.
 _NARROW_SHARE: Final = 1 / 8
 _GRAIN_SHARE: Final = 1 / 256
+_GRAIN_SIGMAS: Final = 10.0
+# The median difference of two numbers of a normal distribution, in its standard deviations.
+_MEDIAN_DIFFERENCE: Final = 0.954
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES: Final = (2, 4, 6)  # RGB, gray with alpha, RGBA
 # Larger ones take too much memory, and keep their upper 8 bits.
@@ -39,11 +43,15 @@ def range_in_use(sample: NDArray[Any]) -> tuple[float, float]:
     """
     values = _to_float(sample).ravel()
     count = values.size // _PIXELS_PER_OUTLIER
-    values.partition((count, values.size - 1 - count))
-    lowest, highest = float(values[count]), float(values[-1 - count])
+    ordered = np.partition(values, (count, values.size - 1 - count))
+    lowest, highest = float(ordered[count]), float(ordered[-1 - count])
     white = next((level for level in _WHITES if highest <= level), highest)
-    if lowest < 0 or _GRAIN_SHARE <= (highest - lowest) / white < _NARROW_SHARE:
+    if lowest < 0:
         return lowest, max(highest, lowest + 1)
+    if _GRAIN_SHARE <= (highest - lowest) / white < _NARROW_SHARE:
+        grain = float(np.median(np.abs(np.diff(values)))) / _MEDIAN_DIFFERENCE
+        if highest - lowest > _GRAIN_SIGMAS * grain:
+            return lowest, highest
     return 0.0, white
 
 

@@ -4,7 +4,6 @@ Pillow holds a color image in four bytes per pixel, and floating-point values ta
 Bands keep what is added to it small: an image of 16 megapixels takes less than 100 MB.
 """
 
-import functools
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -14,10 +13,10 @@ from PIL import ExifTags, Image
 
 from .color_axis import find_color_axis, project
 from .deep import range_in_use, reduce_to_8_bits
-from .transparency import flatten, paper_color
+from .transparency import find_paper, flatten
 
 # Colors and paper are looked at in a sample of the pixels, of at most this side.
-_SAMPLE_SIDE: Final = 128
+_SAMPLE_SIDE: Final = 64
 # Gray has more levels, and its sample shows the very lightest and darkest.
 _DEEP_SAMPLE_SIDE: Final = 1024
 _GRAY_MODES: Final = ("1", "L")
@@ -51,34 +50,37 @@ def to_gray(image: Image.Image) -> _Pixels:
     convert = _converter(image)
     gray = np.empty((image.height, image.width), np.uint8)
     for rows, band in _bands(image):
-        gray[rows] = convert(band)
+        gray[rows] = convert(rows, band)
     upright = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     return gray if upright is None else np.ascontiguousarray(upright(gray))
 
 
-def _converter(image: Image.Image) -> Callable[[Image.Image], _Pixels]:
-    """Return the function that converts each band of an image to gray."""
+def _converter(image: Image.Image) -> Callable[[slice, Image.Image], _Pixels]:
+    """Return the function that converts each band of an image, given its rows, to gray."""
     if image.mode.startswith(("I", "F")):
         black, white = range_in_use(np.asarray(_sample(image, _DEEP_SAMPLE_SIDE)))
-        return lambda band: reduce_to_8_bits(np.asarray(band), black, white)
+        return lambda _, band: reduce_to_8_bits(np.asarray(band), black, white)
     if image.mode == "LAB":
-        return lambda band: np.asarray(band.getchannel("L"))
-    if not image.has_transparency_data and image.mode in _GRAY_MODES:
-        return lambda band: np.asarray(band.convert("L"))
+        return lambda _, band: np.asarray(band.getchannel("L"))
     sample = _sample(image, _SAMPLE_SIDE)
-    to_rgb = _to_rgb
-    if image.has_transparency_data:
-        to_rgb = functools.partial(flatten, paper=paper_color(sample.convert("RGBA")))
-    axis = find_color_axis(to_rgb(sample))
-    if axis is not None:
-        return lambda band: project(to_rgb(band), axis)
-    if image.has_transparency_data:
-        return lambda band: np.asarray(to_rgb(band).convert("L"))
-    return lambda band: np.asarray(band.convert("L"))
+    if image.has_transparency_data and not _is_opaque(image):
+        paper, height = find_paper(sample.convert("RGBA")), image.height
+        axis = find_color_axis(flatten(sample, paper, 0, 1))
+
+        def convert(rows: slice, band: Image.Image) -> _Pixels:
+            rgb = flatten(band, paper, rows.start / height, rows.stop / height)
+            return np.asarray(rgb.convert("L")) if axis is None else project(rgb, axis)
+
+        return convert
+    axis = None if image.mode in _GRAY_MODES else find_color_axis(sample.convert("RGB"))
+    if axis is None:
+        return lambda _, band: np.asarray(band.convert("L"))
+    return lambda _, band: project(band.convert("RGB"), axis)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    return image.convert("RGB")
+def _is_opaque(image: Image.Image) -> bool:
+    """Return whether an image has no transparent pixel, though it could have."""
+    return image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255)
 
 
 def _sample(image: Image.Image, max_side: int) -> Image.Image:

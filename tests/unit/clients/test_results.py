@@ -5,7 +5,14 @@ import pytest
 from google.rpc import status_pb2
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_client import InvalidImageError, Prediction, ServerFailureError, Verdict, results
+from digits_client import (
+    InvalidImageError,
+    Prediction,
+    Reason,
+    ServerFailureError,
+    Verdict,
+    results,
+)
 
 
 def test_a_prediction_has_all_fields_of_the_message() -> None:
@@ -17,9 +24,38 @@ def test_a_prediction_has_all_fields_of_the_message() -> None:
             confidence=1.0,
             probabilities=probabilities,
             model_version="12",
+            reading="whole image",
+            unread_pages=2,
         )
     )
-    assert prediction == Prediction(Verdict.DIGIT, 7, 1.0, tuple(probabilities), "12", None)
+    assert prediction == Prediction(
+        *(Verdict.DIGIT, 7, 1.0, tuple(probabilities), "12"),
+        frame=None,
+        reason=None,
+        reading="whole image",
+        unread_pages=2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (pb.REASON_UNSPECIFIED, None),
+        (pb.REASON_NO_DIGIT, Reason.NO_DIGIT),
+        (pb.REASON_TOO_SMALL, Reason.TOO_SMALL),
+        (pb.REASON_TOO_FAINT, Reason.TOO_FAINT),
+        (99, None),
+    ],
+)
+def test_a_reason_is_known_or_none(sent: pb.Reason, reason: Reason | None) -> None:
+    # As a newer server would write it: protobuf's own setter rejects unknown values here.
+    message = pb.Prediction.FromString(bytes([8, pb.VERDICT_NOT_A_DIGIT, 56, sent]))
+    assert results.to_prediction(message).reason is reason
+
+
+def test_a_server_without_the_newer_fields_is_understood() -> None:
+    prediction = results.to_prediction(pb.Prediction(verdict=pb.VERDICT_NOT_A_DIGIT))
+    assert (prediction.reason, prediction.reading, prediction.unread_pages) == (None, "", 0)
 
 
 def test_the_digit_0_is_a_digit() -> None:

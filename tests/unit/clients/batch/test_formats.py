@@ -17,9 +17,10 @@ from digits_client.batch.formats import LineFormat, records, writer
 from digits_client.batch.path_text import from_utf8
 from digits_client.batch.rows import Row
 
-SEVEN = Row("7.png", "digit", 7, 0.9877, "3")
-ZERO = Row("0.png", "digit", 0, 1.0, "3")
-BLANK = Row("b.png", "blank", None, 0.0, "3")
+SEVEN = Row("7.png", "digit", 7, 0.9877, "3", unread_pages=0)
+ZERO = Row("0.png", "digit", 0, 1.0, "3", unread_pages=2)
+BLANK = Row("b.png", "blank", None, 0.0, "3", unread_pages=0)
+SMALL = Row("s.png", "not_a_digit", None, 0.0, "3", reason="too_small", unread_pages=0)
 BROKEN = Row("x", error='is "broken", badly')
 
 AWKWARD = [
@@ -60,12 +61,22 @@ def test_a_row_has_a_prediction_or_an_error() -> None:
             )
         ]
     )
-    assert Row.of("a", predicted) == Row("a", "digit", 1, 0.9988, "3", None, tuple(shares))
+    assert Row.of("a", predicted) == Row(
+        "a", "digit", 1, 0.9988, "3", unread_pages=0, probabilities=tuple(shares)
+    )
     assert Row.of("a", predicted, has_probabilities=False).probabilities == ()
     blank = pb.RecognizeResult(
         predictions=[pb.Prediction(verdict=pb.VERDICT_BLANK, model_version="3")]
     )
-    assert Row.of("a", blank) == Row("a", "blank", None, 0.0, "3")
+    assert Row.of("a", blank) == Row("a", "blank", None, 0.0, "3", unread_pages=0)
+    small = pb.RecognizeResult(
+        predictions=[
+            pb.Prediction(
+                verdict=pb.VERDICT_NOT_A_DIGIT, reason=pb.REASON_TOO_SMALL, unread_pages=4
+            )
+        ]
+    )
+    assert Row.of("a", small)[6:8] == ("too_small", 4)
     failed = pb.RecognizeResult(error=status_pb2.Status(code=3, message="is truncated"))
     assert Row.of("a", failed) == Row("a", error="is truncated")
     assert Row.of("a", InvalidImageError("no")) == Row("a", error="no")
@@ -83,18 +94,22 @@ def test_the_columns_are_a_contract() -> None:
     assert (
         COLUMNS
         == Columns().names
-        == ("path", "verdict", "digit", "confidence", "model_version", "error")
+        == (
+            *("path", "verdict", "digit", "confidence", "model_version", "error"),
+            *("reason", "unread_pages"),
+        )
     )
 
 
 def test_csv_has_a_header_and_a_row_for_each_image() -> None:
-    rows = (SEVEN, ZERO, BLANK, BROKEN)
+    rows = (SEVEN, ZERO, BLANK, SMALL, BROKEN)
     assert write("csv", *rows) == (
-        "path,verdict,digit,confidence,model_version,error\n"
-        "7.png,digit,7,0.9877,3,\n"
-        "0.png,digit,0,1.0,3,\n"
-        "b.png,blank,,0.0,3,\n"
-        'x,,,,,"is ""broken"", badly"\n'
+        "path,verdict,digit,confidence,model_version,error,reason,unread_pages\n"
+        "7.png,digit,7,0.9877,3,,,0\n"
+        "0.png,digit,0,1.0,3,,,2\n"
+        "b.png,blank,,0.0,3,,,0\n"
+        "s.png,not_a_digit,,0.0,3,,too_small,0\n"
+        'x,,,,,"is ""broken"", badly",,\n'
     )
 
 
@@ -112,6 +127,8 @@ def test_json_lines_have_every_column_with_null_for_missing_values() -> None:
             "confidence": 0.9877,
             "model_version": "3",
             "error": None,
+            "reason": None,
+            "unread_pages": 0,
         },
         dict.fromkeys(COLUMNS) | {"path": "x", "error": 'is "broken", badly'},
     ]
@@ -119,11 +136,13 @@ def test_json_lines_have_every_column_with_null_for_missing_values() -> None:
 
 
 def test_a_table_has_a_header_and_a_line_for_each_image() -> None:
-    lines = write("table", SEVEN, BLANK._replace(path="long/b.png"), BROKEN)
+    lines = write("table", SEVEN, ZERO, BLANK._replace(path="long/b.png"), SMALL, BROKEN)
     assert [line.split() for line in lines.splitlines()] == [
-        ["path", "verdict", "digit", "confidence", "model", "error"],
+        ["path", "verdict", "digit", "confidence", "model", "reason", "unread", "error"],
         ["7.png", "digit", "7", "98.8%", "3"],
+        ["0.png", "digit", "0", "100.0%", "3", "2"],
         ["long/b.png", "blank", "0.0%", "3"],
+        ["s.png", "not_a_digit", "0.0%", "3", "too_small"],
         ["x", "error", "is", '"broken",', "badly"],
     ]
 
@@ -175,7 +194,7 @@ def test_no_cell_of_csv_is_a_formula_and_its_path_is_that_of_the_same_file(path:
     _, *rows = csv.reader(io.StringIO(out, newline=""))
     assert [row[0] for row in rows] == [f"./{path}"] * 2
     assert os.path.normpath(rows[0][0]) == path
-    assert rows[1][-1] == "'=HYPERLINK(1)"
+    assert rows[1][COLUMNS.index("error")] == "'=HYPERLINK(1)"
     assert json.loads(write("jsonl", SEVEN._replace(path="=1.png")))["path"] == "=1.png"
 
 
@@ -194,7 +213,7 @@ WIDE = Columns(top_count=2, has_probabilities=True)
 
 
 def test_optional_columns_follow_the_fixed_ones() -> None:
-    unsure = Row("a", "not_a_digit", None, 0.9, "3", None, SHARES)
+    unsure = Row("a", "not_a_digit", None, 0.9, "3", probabilities=SHARES)
     [line] = write("jsonl", unsure, columns=WIDE).splitlines()
     values = json.loads(line)
     assert list(values) == [*COLUMNS, *TOP, *(f"p{digit}" for digit in range(10))]
@@ -207,7 +226,7 @@ def test_optional_columns_follow_the_fixed_ones() -> None:
 
 def test_probabilities_are_rounded_and_ranked_after_that() -> None:
     shares = (0.00004, 0.49998, 0.50001, *[0.0] * 7)
-    row = Row("a", "digit", 2, 0.5, "3", None, shares)
+    row = Row("a", "digit", 2, 0.5, "3", probabilities=shares)
     [line] = write("jsonl", row, columns=WIDE).splitlines()
     values = json.loads(line)
     assert [values[name] for name in TOP] == [1, 0.5, 2, 0.5]
@@ -231,18 +250,20 @@ def test_a_table_shows_the_most_probable_digits_too() -> None:
         "digit",
         "confidence",
         "model",
+        "reason",
+        "unread",
         "top",
         "1",
         "top",
         "2",
         "error",
     ]
-    assert line.split() == ["0.png", "digit", "0", "100.0%", "3", "3", "90.0%", "4", "4.0%"]
+    assert line.split() == ["0.png", "digit", "0", "100.0%", "3", "2", "3", "90.0%", "4", "4.0%"]
 
 
 @pytest.mark.parametrize("row_format", ["csv", "jsonl"])
 def test_rows_are_read_back_unchanged(row_format: LineFormat) -> None:
-    rows = [SEVEN, ZERO, BLANK, BROKEN, *(SEVEN._replace(path=path) for path in AWKWARD)]
+    rows = [SEVEN, ZERO, BLANK, SMALL, BROKEN, *(SEVEN._replace(path=path) for path in AWKWARD)]
     content = write(row_format, *rows, columns=WIDE).encode("utf-8", "surrogateescape")
     found = list(records(row_format, io.BytesIO(content)))
     assert b"".join(record for record, _ in found) == content

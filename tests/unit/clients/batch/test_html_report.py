@@ -186,3 +186,11 @@ def test_other_content_has_no_thumbnail(content: bytes) -> None:
 
 def test_an_image_with_too_many_pixels_is_not_decoded() -> None:
     assert thumbnail(encode(Image.new("1", (10_000, 6_000)), "PNG")) is None
+
+
+def test_the_reason_and_the_pages_that_were_not_read_are_shown(image: str, tmp_path: Path) -> None:
+    small = Row(image, "not_a_digit", None, 0.0, "4", reason="too_small", unread_pages=2)
+    other = Row(image, "not_a_digit", None, 0.9, "4", reason="no_digit", unread_pages=1)
+    page = write(tmp_path / "report.html", small, other)
+    assert "not a digit: too small to read, 2 further pages not read" in page.text
+    assert "not a digit, 1 further page not read" in page.text

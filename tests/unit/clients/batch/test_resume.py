@@ -135,6 +135,8 @@ def test_parquet_can_be_resumed_and_has_every_row_once(tmp_path: Path) -> None:
         "confidence": 0.5,
         "model_version": "3",
         "error": None,
+        "reason": None,
+        "unread_pages": None,
     }
     assert [file.name for file in tmp_path.iterdir()] == ["rows.parquet"]
 
@@ -245,3 +247,27 @@ def test_a_run_that_fails_before_its_first_row_leaves_no_file(tmp_path: Path) ->
 
 def test_resuming_without_an_earlier_run_starts_one(tmp_path: Path) -> None:
     assert complete(tmp_path / "rows", "csv", ROWS) == []
+
+
+@pytest.mark.parametrize(
+    ("row_format", "content"),
+    [
+        ("csv", b"path,verdict,digit,confidence,model_version,error\na.png,digit,7,0.9,3,\n"),
+        (
+            "jsonl",
+            b'{"path": "a.png", "verdict": "digit", "digit": 7, "confidence": 0.9, '
+            b'"model_version": "3", "error": null}\n',
+        ),
+    ],
+)
+def test_the_rows_of_an_older_version_are_rejected_and_kept(
+    row_format: Format, content: bytes, tmp_path: Path
+) -> None:
+    part = tmp_path / "rows.part"
+    part.write_bytes(content)
+    with (
+        Output(row_format, Columns(), tmp_path / "rows") as output,
+        pytest.raises(UnusableFileError, match=r"has other columns: .* the same version"),
+    ):
+        output.open(resumes=True)
+    assert part.read_bytes() == content

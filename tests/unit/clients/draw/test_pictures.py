@@ -38,7 +38,7 @@ def test_a_photo_is_rotated_by_its_exif_orientation(tmp_path: Path, orientation:
     (stored if turned is None else stored.transpose(turned)).save(
         tmp_path / "a.jpg", exif=exif, quality=100
     )
-    picture = pictures.from_file(tmp_path / "a.jpg")
+    picture = pictures.from_file(tmp_path / "a.jpg").image
     assert picture.size == (30, 20)
     assert np.abs(np.asarray(picture, np.int16) - upright).max() < 16
     assert picture.getexif().get(ORIENTATION, 1) == 1  # or a viewer would rotate it again
@@ -53,7 +53,7 @@ def test_a_photo_with_damaged_exif_data_is_shown_or_reported_as_damaged(
     file = tmp_path / "a.jpg"
     Image.new("L", (30, 20)).save(file, exif=b"Exif\0\0" + exif)
     try:
-        assert pictures.from_file(file).size in ((20, 30), (30, 20))
+        assert pictures.from_file(file).image.size in ((20, 30), (30, 20))
     except PictureError as error:
         assert str(error) == "a.jpg is damaged."  # noqa: PT017 - either outcome is right
 
@@ -62,7 +62,7 @@ def test_a_photo_with_damaged_exif_data_is_shown_or_reported_as_damaged(
 def test_a_picture_of_any_mode_can_be_sent_and_shown(tmp_path: Path, mode: str) -> None:
     file = tmp_path / "a.tiff"
     Image.new(mode, (8, 6)).save(file)
-    picture = pictures.from_file(file)
+    picture = pictures.from_file(file).image
     picture.save(tmp_path / "b.png")
     assert pictures.viewable(picture).mode in ("L", "RGB", "RGBA")
 
@@ -82,7 +82,7 @@ def test_16_bit_gray_of_either_byte_order_keeps_its_shades(tmp_path: Path, order
     file.write_bytes(_tiff(deep.astype(f"{order}u2").tobytes(), (8, 6), order))
     with Image.open(file) as image:
         assert image.mode == mode
-    shown = np.asarray(pictures.viewable(pictures.from_file(file)).convert("L"), np.int16)
+    shown = np.asarray(pictures.viewable(pictures.from_file(file).image).convert("L"), np.int16)
     assert np.abs(shown - deep / 257).max() <= 1
 
 
@@ -99,7 +99,7 @@ def _tiff(content: bytes, size: tuple[int, int], order: str) -> bytes:
 
 def test_a_cmyk_picture_keeps_its_colors(tmp_path: Path) -> None:
     Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "a.tiff")
-    picture = pictures.from_file(tmp_path / "a.tiff")
+    picture = pictures.from_file(tmp_path / "a.tiff").image
     assert (picture.mode, picture.getpixel((4, 4))) == ("RGB", (255, 0, 0))
 
 
@@ -109,7 +109,7 @@ def test_transparent_palette_entries_stay_transparent(tmp_path: Path, name: str)
     picture.putpalette([255, 0, 0, 0, 0, 255])
     picture.putpixel((3, 1), 1)
     picture.save(tmp_path / name, transparency=0)
-    read = pictures.from_file(tmp_path / name)
+    read = pictures.from_file(tmp_path / name).image
     sent = io.BytesIO()
     read.save(sent, "PNG")
     for seen in (pictures.viewable(read), Image.open(sent).convert("RGBA")):
@@ -131,7 +131,7 @@ def test_a_picture_with_too_many_pixels_is_not_opened(
 def test_a_picture_outlives_its_file(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     Image.new("L", (4, 4), 7).save(file)
-    picture = pictures.from_file(file)
+    picture = pictures.from_file(file).image
     file.unlink()
     assert picture.getextrema() == (7, 7)
 
@@ -155,10 +155,10 @@ def test_the_clipboard_gives_its_picture_or_its_first_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ImageGrab, "grabclipboard", lambda: Image.new("RGB", (3, 4)))
-    assert pictures.from_clipboard().size == (3, 4)
+    assert pictures.from_clipboard().image.size == (3, 4)
     Image.new("L", (5, 6)).save(tmp_path / "a.png")
     monkeypatch.setattr(ImageGrab, "grabclipboard", lambda: [str(tmp_path / "a.png")])
-    assert pictures.from_clipboard().size == (5, 6)
+    assert pictures.from_clipboard().image.size == (5, 6)
     monkeypatch.setattr(ImageGrab, "grabclipboard", lambda: None)
     with pytest.raises(PictureError, match="no picture in the clipboard"):
         pictures.from_clipboard()
@@ -228,3 +228,12 @@ def test_without_a_display_reading_the_clipboard_raises_an_error(
     monkeypatch.setenv("PATH", "")
     with pytest.raises(PictureError, match="install wl-clipboard"):
         pictures.from_clipboard()
+
+
+@pytest.mark.parametrize(("name", "count"), [("a.tiff", 3), ("a.gif", 2), ("a.png", 1)])
+def test_the_further_pages_of_a_file_are_counted(tmp_path: Path, name: str, count: int) -> None:
+    pages = [Image.new("L", (8, 6), 50 * number) for number in range(count)]
+    pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:])
+    picture = pictures.from_file(tmp_path / name)
+    assert picture.unread_pages == count - 1
+    assert picture.image.convert("L").getextrema() == (0, 0)

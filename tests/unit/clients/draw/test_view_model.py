@@ -7,7 +7,7 @@ import pytest
 from digits_client.draw import view_model
 from digits_client.draw.events import Connected, Connecting, Disconnected
 from digits_client.draw.view_model import Tone
-from digits_client.results import Limits, Model, Prediction, Verdict
+from digits_client.results import Limits, Model, Prediction, Reason, Verdict
 
 
 def probabilities(**by_digit: float) -> tuple[float, ...]:
@@ -107,3 +107,27 @@ def test_each_state_of_the_connection_has_a_status() -> None:
 )
 def test_a_wait_of_less_than_a_second_is_shown_without_a_number(seconds: float, retry: str) -> None:
     assert view_model.status(Disconnected("Lost.", seconds)).text == f"Lost. {retry}"
+
+
+@pytest.mark.parametrize(
+    ("reason", "caption"),
+    [
+        (None, "not a digit"),
+        (Reason.NO_DIGIT, "not a digit"),
+        (Reason.TOO_SMALL, "too small to read"),
+        (Reason.TOO_FAINT, "too faint to read"),
+    ],
+)
+def test_ink_that_is_not_read_has_a_caption_and_ten_bars(
+    reason: Reason | None, caption: str
+) -> None:
+    view = view_model.prediction_view(
+        Prediction(Verdict.NOT_A_DIGIT, None, 0.0, (), "3", reason=reason)
+    )
+    assert (view.headline, view.caption) == ("?", caption)
+    assert view.bars == (0.0,) * 10
+
+
+def test_further_pages_are_told_in_a_sentence() -> None:
+    assert view_model.unread_pages(1) == "1 further page was not read."
+    assert view_model.unread_pages(2) == "2 further pages were not read."

@@ -20,6 +20,7 @@ from digits_server.decoders.process import DecoderEndedError
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.decode import ImageLimits
 from digits_server.preprocessing.framing import EncodedImage, RawImage, SourceImage, to_frames
+from digits_server.settings import Settings
 from scripts import bombs
 
 LIMITS = ImageLimits(max_bytes=2**24, max_pixels=2**24)
@@ -104,6 +105,37 @@ async def test_an_image_that_takes_too_much_memory_has_an_error() -> None:
 
     assert found.owners.tolist() == [1]
     assert str(found.errors[0]).startswith("image takes more than 16 MB")
+
+
+def large_colored(image_format: str) -> EncodedImage:
+    """Return an image of 16 megapixels: red on green, with transparent corners in a PNG."""
+    image = Image.new("RGB", (4096, 4096), (60, 150, 60))
+    image.paste((200, 60, 50), (1500, 500, 2000, 3500))
+    if image_format == "PNG":
+        image.putalpha(Image.new("L", image.size, 255))
+        image.paste((0, 0, 0, 0), (0, 0, 400, 400))
+    content = io.BytesIO()
+    image.save(content, image_format, compress_level=1)
+    return EncodedImage(content.getvalue())
+
+
+def large_deep() -> EncodedImage:
+    """Return a TIFF of 16 megapixels of 12 bits."""
+    pixels = np.full((4096, 4096), 4095, np.uint16)
+    pixels[500:3500, 1500:2000] = 0
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "TIFF", compression="tiff_lzw")
+    return EncodedImage(content.getvalue())
+
+
+async def test_large_images_that_are_not_plain_gray_fit_into_the_default_memory() -> None:
+    images = [large_colored("JPEG"), large_colored("PNG"), large_deep()]
+    async with running(Pool(memory_bytes=Settings().max_decode_bytes)) as pool:
+        pool.limit_time(30)  # not what is tested here
+        found = await pool.to_frames(images)
+
+    assert not found.errors
+    assert found.owners.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])

@@ -63,6 +63,15 @@ def test_a_card_without_ink_is_plain() -> None:
     assert np.ptp(gray(card((240, 240, 240), None))) <= 1
 
 
+def test_the_corners_of_a_card_follow_its_light() -> None:
+    image = card((255, 255, 255), None)
+    light = np.linspace(1, 0.6, 200)[np.newaxis, :, np.newaxis]
+    lit = Image.fromarray((np.asarray(image.convert("RGB")) * light).astype(np.uint8))
+    lit.putalpha(image.getchannel("A"))
+    pixels = gray(lit).astype(int)
+    assert np.abs(pixels - pixels[100]).max() <= 3  # each row is like the middle one
+
+
 def test_a_stroke_at_the_transparent_edge_stays_visible() -> None:
     image = card((255, 255, 255), (0, 0, 0))
     ImageDraw.Draw(image).rectangle((0, 95, 199, 105), fill=(0, 0, 0, 255))

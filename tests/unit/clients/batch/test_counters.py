@@ -1,0 +1,22 @@
+"""The last line of a run."""
+
+from digits_client.batch.counters import Counters
+from digits_client.batch.rows import Row
+
+
+def summary(*rows: Row) -> str:
+    counters = Counters()
+    for row in rows:
+        counters.add(row)
+    return str(counters).partition(": ")[2]
+
+
+def test_the_summary_counts_the_files_with_further_pages() -> None:
+    one = Row("a.tif", "digit", 7, 0.9, "4", unread_pages=5)
+    none = Row("a.png", "blank", None, 0.0, "4", unread_pages=0)
+    assert summary(none, none) == "2 blank"
+    assert summary(one) == "1 digits; 1 has further pages, which were not read"
+    assert (
+        summary(one, one, none, Row("x", error="is empty"))
+        == "2 digits, 1 blank, 1 failed; 2 have further pages, which were not read"
+    )
