@@ -53,7 +53,7 @@ class ShuffledBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has
         count = min(epoch_count, len(frames))
         shuffle, part = divmod(epoch, len(frames) // count)
         order = np.random.default_rng((seed, shuffle)).permutation(len(frames))
-        self._indices = order[part * count : (part + 1) * count]
+        self._indices = order[part * count : (part + 1) * count].copy()  # not all of them
 
     def __len__(self) -> int:
         return math.ceil(len(self._indices) / self._batch_size)

@@ -5,7 +5,7 @@ G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network" (
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -53,24 +53,37 @@ def make_pool(
         seed: Seed of the frames and of the moves.
         folder: Existing folder of the chunks.
     """
-    chunks = []
+    frames = np.empty((count, FRAME_SIZE, FRAME_SIZE), np.uint8)
+    targets = np.empty((count, CLASS_COUNT), np.float32)
     mover = Augmenter(seed, FRAME_SIZE, COPY)
     for start in range(0, count, CHUNK_SIZE):
         file = folder / f"pool-{start}.npz"
+        end = min(start + CHUNK_SIZE, count)
         if not file.is_file():
             random = np.random.default_rng((seed, start))
-            sampled, labels = sampler.sample(min(CHUNK_SIZE, count - start), random)
-            # The teachers see the same bytes as the student.
-            frames = np.asarray(np.rint(sampled * 255), np.uint8)
-            probs = _mean_probs(teachers, frames, mover, copies, random)
-            targets = LABEL_WEIGHT * one_hot(labels) + (1 - LABEL_WEIGHT) * _soften(probs)
-            save_arrays(file, {"frames": frames, "targets": targets})
+            save_arrays(file, _make_chunk(teachers, sampler, end - start, mover, copies, random))
         with np.load(file) as saved:
-            chunks.append((saved["frames"], saved["targets"]))
-    return (
-        np.concatenate([frames for frames, _ in chunks]),
-        np.concatenate([targets for _, targets in chunks]),
-    )
+            frames[start:end] = saved["frames"]
+            targets[start:end] = saved["targets"]
+    return frames, targets
+
+
+def _make_chunk(
+    teachers: Sequence[keras.Model],
+    sampler: Sampler,
+    count: int,
+    mover: Augmenter,
+    copies: int,
+    random: np.random.Generator,
+) -> dict[str, NDArray[Any]]:
+    sampled, labels = sampler.sample(count, random)
+    # The teachers see the same bytes as the student.
+    frames = np.asarray(np.rint(sampled * 255), np.uint8)
+    soft = _soften(_mean_probs(teachers, frames, mover, copies, random))
+    return {
+        "frames": frames,
+        "targets": LABEL_WEIGHT * one_hot(labels) + (1 - LABEL_WEIGHT) * soft,
+    }
 
 
 def _mean_probs(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digits_training import cli
+from digits_training import cli, networks
 from digits_training.datasets import Mnist
 from digits_training.errors import TrainingError
 from digits_training.fit import fit
@@ -67,8 +67,13 @@ def kill_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, bool]]]
 @pytest.mark.training_run
 @pytest.mark.usefixtures("eager_tensorflow")
 def test_a_run_that_is_killed_at_many_moments_gives_the_network_of_one_that_is_not(
-    sample_mnist: Mnist, data_dir: Path, tmp_path: Path, kill_at: list[tuple[str, bool]]
+    sample_mnist: Mnist,
+    data_dir: Path,
+    tmp_path: Path,
+    kill_at: list[tuple[str, bool]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(networks, "TEACHERS", (networks.compact,))  # the smallest
     fit(SETTINGS, sample_mnist, data_dir, tmp_path / "whole")
     kill_at += [
         ("unfinished/mixture.npz", False),
