@@ -13,7 +13,7 @@ from digits_server.preprocessing.framing import Frames
 from digits_server.preprocessing.readings import PENALTIES
 from digits_server.preprocessing.reason import Reason
 
-from .engine import DIGIT_COUNT
+from .engine import DIGIT_COUNT, NO_WRITING, NOT_A_DIGIT
 
 # Value of the column ``digits`` where the verdict is not DIGIT.
 NO_DIGIT: Final = -1
@@ -32,6 +32,9 @@ class Verdict(enum.IntEnum):
     NOT_A_DIGIT = 2
     BLANK = 3
 
+
+# Scores are logits, which are finite between these.
+_LEAST_PROB: Final = np.float32(1e-6)
 
 # For a frame whose top digit is below the threshold, and for another. Faster than ``np.where``.
 _VERDICTS: Final = np.array([Verdict.NOT_A_DIGIT, Verdict.DIGIT], np.uint8)
@@ -112,7 +115,9 @@ def choose(
     probs: NDArray[np.float32],
     threshold: float,
 ) -> NDArray[np.intp]:
-    """Choose the reading that stands for each image, where some image has several.
+    """Choose the reading that stands for each image: the most convincing one.
+
+    An image is left out, as blank, if no reading shows a digit and the model finds writing in none.
 
     Args:
         owners: (R,) index of the image that owns each row, in ascending order.
@@ -121,16 +126,24 @@ def choose(
         threshold: Minimum probability of the top digit for the verdict DIGIT.
 
     Returns:
-        (M,) the row that stands for each of the M images that own any, in ascending order.
+        (M,) the row that stands for each of the M images that have writing, in ascending order.
     """
-    highest = np.clip(probs[:, :DIGIT_COUNT].max(axis=1), 1e-6, 1 - 1e-6).astype(np.float64)
-    scores = np.log(highest / (1 - highest)) - PENALTIES[readings]
+    highest = probs[:, :DIGIT_COUNT].max(axis=1)
+    has_writing = highest >= threshold
+    if probs.shape[1] > NO_WRITING:
+        has_writing |= probs[:, NOT_A_DIGIT] >= probs[:, NO_WRITING]
+    else:
+        has_writing[:] = True
     starts = np.flatnonzero(np.diff(owners, prepend=-1))
-    best = np.maximum.reduceat(scores, starts)
-    rows = np.flatnonzero(scores == np.repeat(best, np.diff(starts, append=len(owners))))
+    if len(starts) == len(owners):
+        return np.flatnonzero(has_writing)
+    clipped = np.clip(highest, _LEAST_PROB, 1 - _LEAST_PROB)
+    scores = np.log(clipped / (1 - clipped)) - PENALTIES[readings]
+    best = np.repeat(np.maximum.reduceat(scores, starts), np.diff(starts, append=len(owners)))
     # The first of several that are as convincing.
+    rows = np.flatnonzero(scores == best)
     _, first = np.unique(owners[rows], return_index=True)
-    return rows[first]
+    return rows[first][np.logical_or.reduceat(has_writing, starts)]
 
 
 def to_predictions(
@@ -145,13 +158,16 @@ def to_predictions(
         version: The model's version.
     """
     owners, readings, pixels = frames.owners, frames.readings, frames.pixels
-    if len(owners) > 1 and (owners[1:] == owners[:-1]).any():
+    if len(owners):
         rows = choose(owners, readings, probs, threshold)
-        owners, readings, pixels, probs = owners[rows], readings[rows], pixels[rows], probs[rows]
+        if len(rows) < len(owners):
+            owners, readings, pixels, probs = (
+                column[rows] for column in (owners, readings, pixels, probs)
+            )
     digit_probs = probs[:, :DIGIT_COUNT].astype(np.float64)
     highest = digit_probs.max(axis=1)
     sums = np.maximum(digit_probs.sum(axis=1, keepdims=True), _LEAST_SUM)
-    # Conditional on the image being a digit: an eleventh class, "not a digit", takes no share.
+    # Conditional on the image being a digit: the other classes take no share.
     shares = (digit_probs / sums).astype(np.float32)
     is_digit = highest >= threshold
     digits = digit_probs.argmax(axis=1).astype(np.int8)

@@ -129,9 +129,13 @@ def local_contrast(gray: MatLike) -> Contrast:
 def _measure_slope(gray: MatLike) -> MatLike:
     """Return the evenly rising part of an image's light, (h, w) int16, with the mean 0.
 
-    Without it, the lightest level within reach of the darkest corner would be too light.
+    Without it, the lightest level within reach of the darkest corner would be too light. Two areas
+    of one level each, as at the edge of a shadow, have no slope.
     """
     height, width = gray.shape
+    threshold, _ = cv2.threshold(gray, 0, 255, cv2.THRESH_OTSU)
+    if separation(histogram(gray), threshold) >= MIN_SEPARATION:
+        return np.zeros(gray.shape, np.int16)
     levels = gray.astype(np.float32)
     right, down = width // 2, height // 2
     # Most pairs of pixels, half the image apart, are both ground.

@@ -104,12 +104,13 @@ def why_unread(contrast: Contrast, min_contrast: float) -> Reason:
     if highest < max(_LEAST_VISIBLE, GRAIN_SIGMAS * contrast.grain):
         return Reason.UNSPECIFIED
     mask = (contrast.pixels > highest / 2).view(np.uint8)
-    extent = max(cv2.boundingRect(mask)[2:])
+    count, _, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    extent = int(boxes[1:, 2:4].max())
+    is_large = extent >= max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * max(contrast.shape))
     if highest < min_contrast:
-        is_large = extent >= MIN_EXTENT_SHARE * max(contrast.shape)
         return Reason.TOO_FAINT if is_large else Reason.UNSPECIFIED
     # One speck may be a digit; several are dust.
-    return Reason.TOO_SMALL if _count_components(mask) == 1 else Reason.UNSPECIFIED
+    return Reason.TOO_SMALL if count == 2 and not is_large else Reason.UNSPECIFIED
 
 
 def _ink_levels(

@@ -49,7 +49,7 @@ def test_bytes_that_are_not_a_model_are_rejected(content: bytes) -> None:
 def test_a_model_with_wrong_shapes_is_rejected() -> None:
     engine = LiteRtEngine(linear_model(side=28, classes=10), threads=1)
     assert engine.predict(np.zeros((3, 28, 28), np.float32)).shape == (3, 10)
-    with pytest.raises(ModelError, match="output is not ten or eleven probabilities"):
+    with pytest.raises(ModelError, match="output is not ten to twelve probabilities"):
         LiteRtEngine(linear_model(side=28, classes=9), threads=1)
     with pytest.raises(ModelError, match="is not a LiteRT model of"):
         LiteRtEngine(linear_model(side=32, classes=10), threads=1)

@@ -296,7 +296,7 @@ def test_a_model_whose_output_is_not_probabilities_is_rejected(
         return np.full((len(frames), 10), value, np.float32)
 
     monkeypatch.setattr(LiteRtEngine, "predict", logits)
-    with pytest.raises(ModelError, match="its output is not ten or eleven probabilities"):
+    with pytest.raises(ModelError, match="its output is not ten to twelve probabilities"):
         models.load_folder(folder)
 
 

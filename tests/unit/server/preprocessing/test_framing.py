@@ -14,7 +14,9 @@ from digits_server.preprocessing.framing import (
     measure_work,
     to_frames,
 )
+from digits_server.preprocessing.readings import READINGS
 
+EVEN_MAIN = READINGS.index("ink on even ground")
 LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2**20)
 
 
@@ -73,7 +75,7 @@ def mixed_frames() -> Frames:
 def test_an_image_without_ink_has_no_frame() -> None:
     frames = mixed_frames()
     assert frames.owners.tolist() == [0, 3]
-    assert frames.readings.tolist() == [0, 0]
+    assert frames.readings.tolist() == [EVEN_MAIN] * 2
     assert frames.failures.tolist() == [0, 0, 0, 0]
     assert [*frames.errors] == [2]
     assert len(frames) == 4
