@@ -108,7 +108,8 @@ def why_unread(contrast: Contrast, min_contrast: float) -> Reason:
     extent = int(boxes[1:, 2:4].max())
     is_large = extent >= max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * max(contrast.shape))
     if highest < min_contrast:
-        return Reason.TOO_FAINT if is_large else Reason.UNSPECIFIED
+        is_ink = is_large and count <= _SPECK_COUNT
+        return Reason.TOO_FAINT if is_ink else Reason.UNSPECIFIED
     # One speck may be a digit; several are dust.
     return Reason.TOO_SMALL if count == 2 and not is_large else Reason.UNSPECIFIED
 
