@@ -54,7 +54,7 @@ def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Pat
 
     Raises:
         DatasetError: The pen strokes, the letters or the drawings cannot be read.
-        TrainingError: ``settings.start_from`` is not a compact network, or the folder holds
+        TrainingError: ``settings.start_from`` is not a network of 11 classes, or the folder holds
             another run or a finished one.
     """
     with RunFolder(run_dir, settings, data_dir) as folder:
@@ -136,22 +136,24 @@ def _fit_compact(
             settings.seed,
         )
     step_count = settings.epochs * len(make_batches(0))
-    source = load_network(network_path(settings.start_from)) if settings.start_from else None
-    build = _seeded(partial(_compact, settings, step_count, source), settings.seed)
+    build = _seeded(partial(_compact, settings, step_count), settings.seed)
     plan = _plan(settings, "model", settings.epochs)
     model, history = train(build, make_batches, mixture.held_out.all(), plan, folder, HISTORY_FILE)
     _calibrate(model, mixture.held_out).save(folder.path)
     return history, plan
 
 
-def _compact(settings: FitSettings, step_count: int, source: keras.Model | None) -> keras.Model:
-    model = networks.compact(settings.learning_rate, step_count)
-    if source is not None:
-        try:
-            model.set_weights(source.get_weights())
-        except ValueError as error:
-            raise TrainingError(f"{settings.start_from} is not a {model.name} network") from error
-    return model
+def _compact(settings: FitSettings, step_count: int) -> keras.Model:
+    if not settings.start_from:
+        return networks.compact(settings.learning_rate, step_count)
+    source = load_network(network_path(settings.start_from))
+    class_count = source.output_shape[1]
+    if class_count != networks.CLASS_COUNT:
+        raise TrainingError(
+            f"{settings.start_from} has {class_count} classes; a network to start from has "
+            f"{networks.CLASS_COUNT}"
+        )
+    return networks.copy(source, settings.learning_rate, step_count)
 
 
 def _load_or_train_teacher(
