@@ -54,15 +54,17 @@ def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Pat
 
     Raises:
         DatasetError: The pen strokes, the letters or the drawings cannot be read.
-        TrainingError: ``settings.start_from`` is not a compact network, or the folder holds
+        TrainingError: ``settings.start_from`` is not a network of 11 classes, or the folder holds
             another run or a finished one.
     """
     with RunFolder(run_dir, settings, data_dir) as folder:
         if settings.network == "tutorial":
             history, plan = _fit_tutorial(settings, mnist, folder)
         else:
+            # First, because a wrong one should not be found out after minutes of work.
+            source = _load_source(settings) if settings.start_from else None
             mixture = _load_or_build_mixture(settings, mnist, data_dir, folder)
-            history, plan = _fit_compact(settings, mixture, folder)
+            history, plan = _fit_compact(settings, mixture, source, folder)
         save_curves(history, run_dir / CURVES_FILE)
         accuracies = history["val_accuracy"]
         folder.finish(len(accuracies), accuracies[plan.best_epoch(history)])
@@ -107,7 +109,7 @@ def _load_or_build_mixture(
 
 
 def _fit_compact(
-    settings: FitSettings, mixture: Mixture, folder: RunFolder
+    settings: FitSettings, mixture: Mixture, source: keras.Model | None, folder: RunFolder
 ) -> tuple[History, Plan]:
     sampler = Sampler(mixture.components, settings.seed)
     make_batches = partial(
@@ -136,22 +138,23 @@ def _fit_compact(
             settings.seed,
         )
     step_count = settings.epochs * len(make_batches(0))
-    source = load_network(network_path(settings.start_from)) if settings.start_from else None
-    build = _seeded(partial(_compact, settings, step_count, source), settings.seed)
+    make = partial(networks.copy, source) if source else networks.compact
+    build = _seeded(partial(make, settings.learning_rate, step_count), settings.seed)
     plan = _plan(settings, "model", settings.epochs)
     model, history = train(build, make_batches, mixture.held_out.all(), plan, folder, HISTORY_FILE)
     _calibrate(model, mixture.held_out).save(folder.path)
     return history, plan
 
 
-def _compact(settings: FitSettings, step_count: int, source: keras.Model | None) -> keras.Model:
-    model = networks.compact(settings.learning_rate, step_count)
-    if source is not None:
-        try:
-            model.set_weights(source.get_weights())
-        except ValueError as error:
-            raise TrainingError(f"{settings.start_from} is not a {model.name} network") from error
-    return model
+def _load_source(settings: FitSettings) -> keras.Model:
+    source = load_network(network_path(settings.start_from))
+    class_count = source.output_shape[1]
+    if class_count != networks.CLASS_COUNT:
+        raise TrainingError(
+            f"{settings.start_from} has {class_count} classes; a network to start from has "
+            f"{networks.CLASS_COUNT}"
+        )
+    return source
 
 
 def _load_or_train_teacher(

@@ -128,9 +128,21 @@ def _classifier(
     x = layers.DepthwiseConv2D(5, depthwise_initializer=keras.initializers.Constant(1 / 25))(x)
     x = layers.Flatten()(x)
     x = layers.Dropout(0.1)(x)
-    # Probabilities need float32, also where the rest computes in bfloat16.
-    outputs = layers.Dense(CLASS_COUNT, activation="softmax", dtype="float32")(x)
+    outputs = layers.Dense(CLASS_COUNT, activation="softmax")(x)
     model = keras.Model(inputs, outputs, name=name)
+    _compile(model, learning_rate, step_count)
+    return model
+
+
+def copy(source: keras.Model, learning_rate: float, step_count: int) -> keras.Model:
+    """Return a copy of a network with 11 classes, compiled as ``compact`` is."""
+    model = keras.models.clone_model(source)
+    model.set_weights(source.get_weights())
+    _compile(model, learning_rate, step_count)
+    return model
+
+
+def _compile(model: keras.Model, learning_rate: float, step_count: int) -> None:
     rate = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=learning_rate / 10,
         warmup_target=learning_rate,
@@ -139,4 +151,3 @@ def _classifier(
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4)
     model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
-    return model

@@ -140,6 +140,10 @@ class RunFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # A run that failed before it saved anything, such as one with a wrong option, leaves
+        # nothing that would refuse the corrected one.
+        if self.unfinished.is_dir() and not any(self.unfinished.glob("*.npz")):
+            shutil.rmtree(self.unfinished)
         self._lock.close()
 
     def save_time(self) -> None:

@@ -11,7 +11,6 @@ import keras
 from .averaging import WeightAverage
 from .batches import MakeBatches, one_hot
 from .examples import Examples
-from .processor import mixed_precision
 from .run_folder import RunFolder, replace_file
 from .training_state import History, TrainingState, save_history
 
@@ -66,7 +65,7 @@ def train(
     are the best so far, the averaged weights as ``<name>.keras``.
 
     Args:
-        build: Returns the compiled network with its initial weights, the same at each call.
+        build: Returns the compiled network with its initial weights.
         make_batches: Returns the batches of an epoch.
         validation: Examples that the averaged weights are measured on.
         plan: Plan of the training.
@@ -74,10 +73,9 @@ def train(
         history_name: Name of the CSV file.
 
     Returns:
-        The network with the weights that are kept, computing in float32, and the history.
+        The network with the weights that are kept, and the history.
     """
-    with mixed_precision():
-        model = build()
+    model = build()
     average = WeightAverage(build(), plan.average_decay)
     average.network.set_weights(model.get_weights())
     state = TrainingState(model, average)

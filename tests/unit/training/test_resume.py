@@ -14,7 +14,7 @@ from digits_training.errors import TrainingError
 from digits_training.fit import fit
 from digits_training.keras_files import load_network
 from digits_training.record import RunRecord
-from digits_training.run_folder import RunFolder, stored_settings
+from digits_training.run_folder import RunFolder, save_arrays, stored_settings
 from digits_training.settings import LONG, FitSettings
 
 pytestmark = [
@@ -76,12 +76,9 @@ def test_a_run_that_is_killed_at_many_moments_gives_the_network_of_one_that_is_n
     monkeypatch.setattr(networks, "TEACHERS", (networks.compact,))  # the smallest
     fit(SETTINGS, sample_mnist, data_dir, tmp_path / "whole")
     kill_at += [
-        ("unfinished/mixture.npz", False),
         ("unfinished/mixture.npz", True),
         ("unfinished/teacher-1.npz", True),
-        ("unfinished/teacher-1.npz", False),
         ("killed/teacher-1.keras", False),
-        ("killed/teacher-2.csv", True),
         ("killed/teacher-2.keras", True),
         ("unfinished/pool-0.npz", False),
         ("unfinished/model.npz", True),
@@ -109,17 +106,31 @@ def test_a_run_that_is_killed_at_many_moments_gives_the_network_of_one_that_is_n
     assert run.epochs == 3
 
 
-def test_other_settings_are_refused_with_their_names(tmp_path: Path) -> None:
-    with RunFolder(tmp_path, FitSettings(), tmp_path):
+def save_something(folder: RunFolder) -> None:
+    save_arrays(folder.unfinished / "some.npz", {"array": np.zeros(3)})
+
+
+def test_a_run_with_a_wrong_option_can_be_called_again_with_the_right_one(
+    sample_mnist: Mnist, tmp_path: Path
+) -> None:
+    wrong = dataclasses.replace(FitSettings(), start_from=str(tmp_path / "missing.keras"))
+    with pytest.raises(TrainingError, match=r"missing\.keras does not exist"):
+        fit(wrong, sample_mnist, tmp_path, tmp_path / "run")
+    with RunFolder(tmp_path / "run", FitSettings(), tmp_path):
         pass
+
+
+def test_other_settings_are_refused_with_their_names(tmp_path: Path) -> None:
+    with RunFolder(tmp_path, FitSettings(), tmp_path) as folder:
+        save_something(folder)
     other = dataclasses.replace(FitSettings(), epochs=7, seed=3)
     with pytest.raises(TrainingError, match=r"other settings \(epochs 36, not 7; seed 1, not 3\)"):
         RunFolder(tmp_path, other, tmp_path)
 
 
 def test_changed_data_sets_are_refused(data_dir: Path, tmp_path: Path) -> None:
-    with RunFolder(tmp_path, FitSettings(), data_dir):
-        pass
+    with RunFolder(tmp_path, FitSettings(), data_dir) as folder:
+        save_something(folder)
     with pytest.raises(TrainingError, match="the data sets have changed"):
         RunFolder(tmp_path, FitSettings(), tmp_path)
 
@@ -147,6 +158,7 @@ def test_the_duration_of_a_resumed_run_is_that_of_its_parts(
     monkeypatch.setattr("digits_training.run_folder.time.monotonic", lambda: now)
     with RunFolder(tmp_path, FitSettings(), tmp_path) as folder:
         now += 5
+        save_something(folder)
         folder.save_time()
         now += 1000  # lost, because nothing was saved after it
     with RunFolder(tmp_path, FitSettings(), tmp_path) as folder:
@@ -162,8 +174,8 @@ def test_options_that_are_not_given_are_those_of_the_run_in_the_folder(
 ) -> None:
     long = FitSettings.for_network("compact", "long", seed=5)
     assert long == dataclasses.replace(FitSettings(), seed=5, **LONG)  # type: ignore[arg-type]
-    with RunFolder(tmp_path, long, tmp_path):
-        pass
+    with RunFolder(tmp_path, long, tmp_path) as folder:
+        save_something(folder)
     assert stored_settings(tmp_path) == long
     resumed: list[FitSettings] = []
     monkeypatch.setattr(cli, "load_mnist", lambda _: sample_mnist)
@@ -178,6 +190,7 @@ def test_a_run_of_another_version_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with RunFolder(tmp_path, FitSettings(), tmp_path) as folder:
+        save_something(folder)
         record = folder.unfinished / "run.json"
     record.write_text(record.read_text().replace('"epochs": 36', '"passes": 36'))
     assert cli.main(["fit", "--run", str(tmp_path)]) == 1

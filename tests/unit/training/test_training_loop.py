@@ -6,13 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from digits_training import networks, processor
 from digits_training.averaging import WeightAverage
 from digits_training.batches import Component
 from digits_training.examples import Examples
 from digits_training.mixture import HeldOut, Mixture
 from digits_training.mixture_cache import load_mixture, save_mixture
-from digits_training.processor import has_bfloat16_units, mixed_precision
 from digits_training.training_loop import Plan
 
 pytestmark = pytest.mark.filterwarnings(
@@ -82,26 +80,3 @@ def test_a_mixture_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
         assert np.array_equal(before.examples.labels, after.examples.labels)
     assert np.array_equal(loaded.held_out.all().frames, mixture.held_out.all().frames)
     assert len(loaded.held_out.strokes.labels) == 0
-
-
-@pytest.mark.parametrize(
-    ("flags", "policy"), [("avx512_bf16 amx_bf16", "mixed_bfloat16"), ("avx2 fma", "float32")]
-)
-def test_networks_compute_in_bfloat16_where_the_processor_is_fast_at_it(
-    flags: str, policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "cpuinfo").write_text(f"flags\t\t: fpu {flags} sse\n")
-    monkeypatch.setattr(processor, "_CPU_INFO", tmp_path / "cpuinfo")
-    with mixed_precision():
-        model = networks.compact(0.001, 10)
-    assert model.layers[1].dtype_policy.name == policy
-    assert model.layers[-1].dtype_policy.name == "float32"
-    assert {weight.dtype for weight in model.weights} == {"float32"}
-    assert networks.compact(0.001, 10).layers[1].dtype_policy.name == "float32"
-
-
-def test_without_a_list_of_the_processors_features_it_is_not_asked_for_bfloat16(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processor, "_CPU_INFO", tmp_path / "missing")
-    assert not has_bfloat16_units()
