@@ -29,7 +29,7 @@ Frames = NDArray[np.uint8]
 LabeledFrames = tuple[Frames, NDArray[np.uint8]]
 
 # Softened frames whose correlation is at least and at most so high show the same and something else.
-SLASHED_SHARE: Final = 0.3
+SLASHED_SHARE: Final = 0.5
 PHOTO_SHARE: Final = 0.4
 MIN_SIMILARITY: Final = 0.94
 MAX_DIFFERENT: Final = 0.85

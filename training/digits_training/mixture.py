@@ -17,7 +17,7 @@ from .scenes import SCENE_KINDS
 
 STROKE_COPIES: Final = 8
 UNIPEN_COPIES: Final = 6
-SCENE_COPIES: Final = 3
+SCENE_COPIES: Final = 5
 SIGN_COPIES: Final = 4
 LETTER_COPIES: Final = 5
 SCRIBBLE_COUNT: Final = 8000
@@ -103,22 +103,22 @@ def build_mixture(
     sign_scenes = examples.from_scenes(signs, TRAINING_SCENES, seed)
     no_writing = examples.concatenate([scenes, sign_scenes]).with_labels(NO_WRITING)
     components = [
-        Component(examples.from_images(images.frames, images.labels), 0.40),
-        Component(examples.from_redrawn_images(images.frames, images.labels, seed), 0.10),
-        Component(examples.from_recordings(pen, seed, copies=STROKE_COPIES), 0.10),
+        Component(examples.from_images(images.frames, images.labels), 0.36),
+        Component(examples.from_redrawn_images(images.frames, images.labels, seed), 0.09),
+        Component(examples.from_recordings(pen, seed, copies=STROKE_COPIES), 0.09),
         Component(examples.from_recordings(unipen_digits, seed, copies=UNIPEN_COPIES), 0.12),
-        Component(examples.from_templates(TEMPLATE_COUNT, seed), 0.03),
-        Component(scenes.with_labels(*range(10)), 0.10),
+        Component(examples.from_templates(TEMPLATE_COUNT, seed), 0.025),
+        Component(scenes.with_labels(*range(10)), 0.16),
         Component(sign_scenes.with_labels(NOT_A_DIGIT), 0.02),
-        Component(no_writing, 0.05),
+        Component(no_writing, 0.045),
         Component(examples.from_blanks(BLANK_COUNT, seed), 0.02),
         Component(
-            examples.from_letters(letters.training().images, seed, copies=LETTER_COPIES), 0.03
+            examples.from_letters(letters.training().images, seed, copies=LETTER_COPIES), 0.025
         ),
-        Component(examples.from_recordings(signs, seed, copies=SIGN_COPIES), 0.06),
-        Component(examples.from_scribbles(SCRIBBLE_COUNT, seed), 0.015),
+        Component(examples.from_recordings(signs, seed, copies=SIGN_COPIES), 0.055),
+        Component(examples.from_scribbles(SCRIBBLE_COUNT, seed), 0.012),
         Component(examples.from_joined(digits, JOINED_COUNT, seed), 0.01),
-        Component(examples.from_fragments(digits, FRAGMENT_COUNT, seed), 0.005),
+        Component(examples.from_fragments(digits, FRAGMENT_COUNT, seed), 0.004),
     ]
     if drawings is not None:
         corrected = corrections_set(drawings)
