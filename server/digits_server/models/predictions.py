@@ -161,9 +161,8 @@ def to_predictions(
     if len(owners):
         rows = choose(owners, readings, probs, threshold)
         if len(rows) < len(owners):
-            owners, readings, pixels, probs = (
-                column[rows] for column in (owners, readings, pixels, probs)
-            )
+            owners, readings = owners[rows], readings[rows]
+            pixels, probs = pixels[rows], probs[rows]
     digit_probs = probs[:, :DIGIT_COUNT].astype(np.float64)
     highest = digit_probs.max(axis=1)
     sums = np.maximum(digit_probs.sum(axis=1, keepdims=True), _LEAST_SUM)

@@ -8,8 +8,8 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-# The ground is even where so much of the image's edge is within so many levels of its median, as on a
-# canvas or a cleaned scan.
+# The ground is even where so much of the image's edge is within so many levels of its median, as on
+# a canvas or a cleaned scan.
 EVEN_LEVELS: Final = 8
 EVEN_EDGE_SHARE: Final = 0.98
 # Ink is at most so much of an image. Other large areas may be a sheet.
@@ -21,8 +21,8 @@ REACH_SHARE: Final = 0.3
 MIN_BLUR_SIDE: Final = 48
 # Darker paper than that is taken for so dark, since its grain would look like ink.
 _DARKEST_PAPER: Final = 32
-# In grain, the lightest level around a pixel is lighter than the paper: by so many levels and standard
-# deviations of the grain at most. More is ink.
+# In grain, the lightest level around a pixel is lighter than the paper: by so many levels and
+# standard deviations of the grain at most. More is ink.
 _MAX_OFFSET: Final = 8
 _MAX_OFFSET_SIGMAS: Final = 4
 
@@ -52,9 +52,9 @@ class Contrast(NamedTuple):
     def has_large_areas(self) -> bool:
         """Return whether there is more contrast than ink has."""
         most_ink = MAX_INK_SHARE * math.prod(self.shape)
-        return self.pixels.size > most_ink and (
-            np.count_nonzero(self.pixels > EVEN_LEVELS) > most_ink
-        )
+        if self.pixels.size <= most_ink:
+            return False
+        return bool(np.count_nonzero(self.pixels > EVEN_LEVELS) > most_ink)
 
     def uncrop(self, region: MatLike) -> MatLike:
         """Return an image of the full size that is 0 outside the region."""
@@ -115,7 +115,7 @@ def local_contrast(gray: MatLike) -> Contrast:
     reach = max(3, int(REACH_SHARE * min(gray.shape)) | 1)
     slope = _measure_slope(gray)
     smooth = cv2.medianBlur(gray, 3) if min(gray.shape) >= MIN_BLUR_SIDE else gray
-    level = smooth.astype(np.int16) - slope
+    level: MatLike = smooth.astype(np.int16) - slope
     level = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     paper = np.clip(level + slope, 0, 255).astype(np.uint8)
     darker = cv2.subtract(paper, gray)

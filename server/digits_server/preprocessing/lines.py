@@ -108,7 +108,7 @@ def _has_wide_hole(piece: MatLike) -> bool:
     )
     area = max(map(cv2.contourArea, holes), default=0.0)
     # A digit in the frame takes a part of it, and may divide it.
-    return area >= _MIN_HOLE * width * height
+    return bool(area >= _MIN_HOLE * width * height)
 
 
 def without_underline(mask: MatLike) -> MatLike | None:
@@ -131,10 +131,11 @@ def without_underline(mask: MatLike) -> MatLike | None:
     if line_width < 0.9 * width or line_height > _MAX_LINE_SHARE * width:
         return None
     rest = piece.copy()
-    rest[height // 2 :] -= cv2.dilate(line, np.ones((3, 1), np.uint8)) & low
+    wide_line = cv2.dilate(line, np.ones((3, 1), np.uint8))
+    rest[height // 2 :] = cv2.subtract(low, wide_line)
     bridge = np.ones((line_height + 4, 3), np.uint8)
-    rest |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, bridge) & piece
-    rest = _largest(rest)
+    closed = cv2.bitwise_and(cv2.morphologyEx(rest, cv2.MORPH_CLOSE, bridge), piece)
+    rest = _largest(cv2.bitwise_or(rest, closed))
     rest_left, _, rest_width, rest_height = cv2.boundingRect(rest)
     margin = 0.04 * width
     if rest_height < 0.4 * height or rest_left < margin or rest_left + rest_width > width - margin:

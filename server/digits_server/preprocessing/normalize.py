@@ -25,7 +25,7 @@ def normalize(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     Returns:
         (28, 28) float32 in 0..1, with ink at 1 on a ground of 0. All zeros for a blank image.
     """
-    return normalize_batch([gray])[0]
+    return np.asarray(normalize_batch([gray])[0])
 
 
 def normalize_batch(

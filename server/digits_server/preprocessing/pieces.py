@@ -57,7 +57,7 @@ class Piece(NamedTuple):
     @property
     def extent(self) -> int:
         """The longer side, in pixels of the image."""
-        return max(self.ink.shape)
+        return int(max(self.ink.shape))
 
 
 def find_pieces(contrast: Contrast, min_contrast: float, max_count: int = 2) -> list[Piece]:
@@ -75,7 +75,7 @@ def find_pieces(contrast: Contrast, min_contrast: float, max_count: int = 2) -> 
     if levels is None:
         return []
     full_ink, threshold = levels
-    mask = (smooth > np.uint8(threshold)).view(np.uint8)
+    mask: MatLike = (smooth > np.uint8(threshold)).view(np.uint8)
     if may_have_ruling(mask, contrast.shape):
         mask = contrast.crop(remove_ruling(contrast.uncrop(mask)))
     min_extent = max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * longer_side)
@@ -267,11 +267,12 @@ class _Components(NamedTuple):
         is_shadow = self.is_at_edge & (self.darkness < 0.7 * self.darkness[main])
         belongs = (is_near | is_large) & ~self.is_structure & ~is_shadow & ~self._underlines(main)
         belongs[main] = True
-        return belongs
+        return np.asarray(belongs)
 
     def _underlines(self, main: int) -> Flags:
         """Return which components are a flat line below one of them, of half its width or more."""
         width, height = self.right - self.left, self.bottom - self.top
         is_flat = (width >= 3 * height) & (width >= 0.5 * width[main])
         is_low = height < 0.25 * height[main]
-        return is_flat & is_low & (self.top >= self.bottom[main] - 0.1 * height[main])
+        is_below = self.top >= self.bottom[main] - 0.1 * height[main]
+        return np.asarray(is_flat & is_low & is_below)

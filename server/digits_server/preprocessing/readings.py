@@ -158,7 +158,8 @@ def _search_uneven(gray: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[Re
     return readings
 
 
-def _read_both(gray, small, kind):
+def _read_both(gray: NDArray[np.uint8], small: NDArray[np.uint8], kind: int) -> list[Reading]:
+    """Return the readings of the dark ink, of this kind, and of the light ink, of the next."""
     inverted = cv2.bitwise_not(small)
     readings = _read_pieces(gray, local_contrast(small), kind, _MIN_LOCAL_CONTRAST)
     readings += _read_pieces(gray, local_contrast(inverted), kind + 1, _MIN_LOCAL_CONTRAST)

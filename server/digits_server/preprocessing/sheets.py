@@ -5,6 +5,7 @@ from typing import Final
 import cv2
 import numpy as np
 from cv2.typing import MatLike
+from numpy.typing import NDArray
 
 from .ground import MIN_SEPARATION, histogram, separation
 from .resize import shrink_to
@@ -21,7 +22,7 @@ _RIM_SHARE: Final = 0.02
 _MIN_SIDE: Final = 12
 
 
-def find_sheets(gray: MatLike) -> list[MatLike]:
+def find_sheets(gray: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     """Return the largest light and the largest dark area as images of their own.
 
     What lies outside the area's outline gets the level of the area.
@@ -63,10 +64,10 @@ def _outline_of_largest(mask: MatLike, scale: float) -> MatLike | None:
         return None
     if area < _MIN_FILL * hull_area:
         return None
-    return (hull * scale + (scale - 1) / 2).round().astype(np.int32)
+    return np.asarray((hull * scale + (scale - 1) / 2).round(), np.int32)
 
 
-def _cut_out(gray: MatLike, outline: MatLike) -> MatLike | None:
+def _cut_out(gray: NDArray[np.uint8], outline: MatLike) -> NDArray[np.uint8] | None:
     rim = max(1, round(_RIM_SHARE * max(gray.shape)))
     inside = np.zeros(gray.shape, np.uint8)
     cv2.fillConvexPoly(inside, outline, 255)

@@ -158,9 +158,7 @@ def test_searching_only_pixels_unlike_the_ground_gives_the_result_of_searching_a
 
 
 def bordered(width: int, level: int) -> Gray:
-    return np.asarray(
-        cv2.copyMakeBorder(seven(), *[width] * 4, cv2.BORDER_CONSTANT, value=level), np.uint8
-    )
+    return np.pad(seven(), width, constant_values=level)
 
 
 def in_a_cell() -> Gray:
