@@ -26,8 +26,8 @@ _DARKEST_PAPER: Final = 32
 _MAX_OFFSET: Final = 8
 _MAX_OFFSET_SIGMAS: Final = 4
 
-# Dark and light areas are two, and not one with grain or in uneven light, if they explain so much of
-# the variance.
+# Dark and light areas are two, and not one with grain or in uneven light, if they explain so much
+# of the variance.
 MIN_SEPARATION: Final = 0.8
 
 # Pixels kept around the region that is searched: the reach of the blur plus one.

@@ -40,6 +40,9 @@ MAIN, APART, INSIDE, UNLINED, STRUCTURE = range(5)
 PARTS: Final = ("", ", apart", ", inside a frame", ", without a line", ", a line or frame")
 """Which part of the ink a piece is: the main one, or what remains without it, and so on."""
 
+MAX_PIECES: Final = 4
+"""Most pieces of ``find_pieces``: the main one, twice more without lines, and one apart."""
+
 
 class Piece(NamedTuple):
     """Ink that may be a digit."""
@@ -66,7 +69,7 @@ def find_pieces(contrast: Contrast, min_contrast: float, max_count: int = 2) -> 
     Args:
         contrast: Contrast of the image.
         min_contrast: The least contrast of ink where the ground has no grain, in levels.
-        max_count: Most pieces to return.
+        max_count: Most pieces of separate ink; the main one is also returned without lines.
     """
     pixels, longer_side = contrast.pixels, max(contrast.shape)
     # Where strokes are wider than a pixel, blurring averages the grain away.

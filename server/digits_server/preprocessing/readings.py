@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .frames import to_frame
 from .ground import MIN_SEPARATION, Contrast, even_contrast, histogram, local_contrast, separation
-from .pieces import MIN_EXTENT_PIXELS, PARTS, Piece, find_pieces, why_unread
+from .pieces import MAX_PIECES, MIN_EXTENT_PIXELS, PARTS, Piece, find_pieces, why_unread
 from .reason import Reason
 from .recipe import FRAME_SIZE, are_frames, is_frame
 from .resize import shrink_to
@@ -34,6 +34,10 @@ SOURCES: Final = (
 AS_IT_IS, EVEN, DARK, LIGHT, SHEET, SHEET_DARK, SHEET_LIGHT, ALL_DARK, ALL_LIGHT = range(9)
 READINGS: Final = tuple(source + part for source in SOURCES for part in PARTS)
 """The kinds of reading: of each source, each part of the ink."""
+
+MAX_READINGS: Final = 7 * MAX_PIECES + 2
+"""Most readings of an image: of the pieces on an even ground, of the dark and the light ones in the
+image and on two sheets, of all that is dark and all that is light."""
 
 # How much less likely each kind is to be right than the usual one, as a difference of logits.
 _SOURCE_PENALTIES: Final = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 2.0)

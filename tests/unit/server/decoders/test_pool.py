@@ -16,10 +16,18 @@ from PIL import Image
 from digits_server.decoders import DecoderPool
 from digits_server.decoders import pool as pool_module
 from digits_server.decoders import process as process_module
+from digits_server.decoders.messages import pack_frames
 from digits_server.decoders.process import DecoderEndedError
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.decode import ImageLimits
-from digits_server.preprocessing.framing import EncodedImage, RawImage, SourceImage, to_frames
+from digits_server.preprocessing.framing import (
+    EncodedImage,
+    Frames,
+    RawImage,
+    SourceImage,
+    to_frames,
+)
+from digits_server.preprocessing.readings import MAX_READINGS, READINGS
 from digits_server.settings import Settings
 from scripts import bombs
 
@@ -32,6 +40,16 @@ def encoded(image_format: str, side: int = 40, mode: str = "L") -> EncodedImage:
     image.paste(0, (side // 2, side // 4, side * 5 // 8, side * 3 // 4))
     content = io.BytesIO()
     image.convert(mode).save(content, image_format)
+    return EncodedImage(content.getvalue())
+
+
+def sheet_on_a_desk(image_format: str) -> EncodedImage:
+    """Return an image that has several readings."""
+    image = Image.new("L", (120, 90), 60)
+    image.paste(230, (30, 10, 100, 80))
+    image.paste(20, (60, 30, 68, 62))
+    content = io.BytesIO()
+    image.save(content, image_format)
     return EncodedImage(content.getvalue())
 
 
@@ -76,12 +94,47 @@ async def test_frames_and_errors_equal_those_made_in_this_process() -> None:
     async with running(Pool(2)) as pool:
         found = await pool.to_frames(images)
 
-    expected = to_frames(images, LIMITS)
-    np.testing.assert_array_equal(found.pixels, expected.pixels)
-    assert found.owners.tolist() == expected.owners.tolist()
+    assert_equal(found, to_frames(images, LIMITS))
+
+
+def assert_equal(found: Frames, expected: Frames) -> None:
+    for column in ("pixels", "owners", "readings", "failures", "unread_pages"):
+        np.testing.assert_array_equal(getattr(found, column), getattr(expected, column))
     assert {index: str(error) for index, error in found.errors.items()} == {
         index: str(error) for index, error in expected.errors.items()
     }
+
+
+async def test_all_readings_of_an_image_come_back_in_order() -> None:
+    images: list[SourceImage] = [
+        sheet_on_a_desk("JPEG"),
+        encoded("GIF"),
+        None,
+        *[sheet_on_a_desk(image_format) for image_format in ("BMP", "WEBP", "TIFF")] * 8,
+        encoded("JPEG"),
+    ]
+    async with running(Pool(2)) as pool:
+        found = await pool.to_frames(images)
+        pool.limit_time(5, group_seconds=0)  # each image in a turn of its own
+        one_by_one = await pool.to_frames(images)
+
+    expected = to_frames(images, LIMITS)
+    counts = np.bincount(expected.owners, minlength=len(images))
+    assert counts[0] > 1
+    assert counts[[1, 2, -1]].tolist() == [1, 0, 1]
+    assert_equal(found, expected)
+    assert_equal(one_by_one, expected)
+
+
+def test_the_readings_of_a_whole_group_fit_into_a_response() -> None:
+    frames = Frames(
+        np.full((pool_module._GROUP_IMAGES * MAX_READINGS, 28, 28), 0.5, np.float32),
+        np.repeat(np.arange(pool_module._GROUP_IMAGES), MAX_READINGS),
+        np.full(pool_module._GROUP_IMAGES * MAX_READINGS, len(READINGS) - 1, np.uint8),
+        np.zeros(pool_module._GROUP_IMAGES, np.uint8),
+        np.full(pool_module._GROUP_IMAGES, 2**32 - 1, np.uint32),
+    )
+    assert len(pack_frames(frames)) <= process_module._MAX_RESPONSE_BYTES
 
 
 async def test_an_image_that_takes_too_long_costs_its_process_and_nothing_else() -> None:

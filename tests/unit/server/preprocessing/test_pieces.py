@@ -1,0 +1,179 @@
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digits_server.preprocessing.ground import Contrast, even_contrast
+from digits_server.preprocessing.pieces import (
+    APART,
+    INSIDE,
+    MAIN,
+    STRUCTURE,
+    UNLINED,
+    Piece,
+    find_pieces,
+    why_unread,
+)
+from digits_server.preprocessing.reason import Reason
+
+Gray = NDArray[np.uint8]
+SIDE = 200
+MIN_CONTRAST = 4.0
+
+
+def page() -> Gray:
+    return np.full((SIDE, SIDE), 255, np.uint8)
+
+
+def seven(on: Gray | None = None, *, x: int = 70, y: int = 60, ink: int = 0) -> Gray:
+    """Draw a 7 of 60x80 pixels whose top left corner is at x and y."""
+    canvas = page() if on is None else on
+    points = np.array([[x, y], [x + 60, y], [x + 20, y + 80]], np.int32)
+    cv2.polylines(canvas, [points], False, ink, 8)
+    return canvas
+
+
+def contrast_of(gray: Gray) -> Contrast:
+    contrast = even_contrast(gray)
+    assert contrast is not None
+    return contrast
+
+
+def pieces_of(gray: Gray, max_count: int = 2) -> list[Piece]:
+    return find_pieces(contrast_of(gray), MIN_CONTRAST, max_count)
+
+
+def box(piece: Piece) -> tuple[int, int, int, int]:
+    height, width = piece.ink.shape
+    return piece.left, piece.top, piece.left + width, piece.top + height
+
+
+def assert_around(piece: Piece, left: int, top: int, right: int, bottom: int) -> None:
+    """Assert that a piece is within 8 pixels of a box, so much being the pen and its edge."""
+    np.testing.assert_allclose(box(piece), (left, top, right, bottom), atol=8)
+
+
+def test_ink_alone_is_the_main_piece_and_full_ink_is_one() -> None:
+    for ink in (0, 180, 245):
+        [piece] = pieces_of(seven(ink=ink))
+        assert piece.part == MAIN
+        assert_around(piece, 70, 60, 130, 140)
+        assert piece.extent == max(piece.ink.shape)
+        assert piece.ink.dtype == np.float32
+        assert piece.ink.min() == 0
+        assert piece.ink.max() == 1
+
+
+def test_strokes_that_are_near_each_other_are_one_piece() -> None:
+    gray = page()
+    cv2.line(gray, (70, 50), (60, 110), 0, 8)
+    cv2.line(gray, (60, 110), (110, 110), 0, 8)
+    cv2.line(gray, (125, 70), (125, 150), 0, 8)  # the stem of a 4
+    [piece] = pieces_of(gray)
+    assert_around(piece, 60, 50, 125, 150)
+
+
+def test_ink_that_is_far_from_the_main_piece_is_apart_and_the_main_piece_comes_first() -> None:
+    gray = seven(x=20, y=20)
+    cv2.line(gray, (150, 150), (150, 180), 0, 8)
+    main, apart = pieces_of(gray)
+    assert (main.part, apart.part) == (MAIN, APART)
+    assert_around(main, 20, 20, 80, 100)
+    assert_around(apart, 150, 150, 150, 180)
+    assert [piece.part for piece in pieces_of(gray, max_count=1)] == [MAIN]
+
+
+def test_a_piece_that_is_fainter_than_the_main_one_still_has_full_ink() -> None:
+    gray = seven(x=20, y=20)
+    cv2.line(gray, (150, 150), (150, 180), 128, 8)
+    _, apart = pieces_of(gray)
+    assert apart.ink.max() == 1
+
+
+def test_of_many_specks_only_those_far_larger_than_most_are_pieces() -> None:
+    gray = page()
+    for x in range(10, SIDE, 30):
+        for y in range(10, SIDE, 30):
+            gray[y : y + 4, x : x + 4] = 0
+    assert pieces_of(gray) == []
+    [piece] = pieces_of(seven(gray, x=72, y=62))
+    assert piece.part == MAIN
+    assert_around(piece, 72, 62, 132, 142)
+
+
+def test_a_line_or_a_border_at_the_edge_is_structure_and_comes_last() -> None:
+    line, border = seven(), page()
+    line[-6:-2] = 0
+    border[:3] = border[-3:] = border[:, :3] = border[:, -3:] = 0
+    [main, structure] = pieces_of(line)
+    assert (main.part, structure.part) == (MAIN, STRUCTURE)
+    assert_around(main, 70, 60, 130, 140)
+    inverted = np.asarray(255 - border, np.uint8)
+    inverted[60:140, 95:105] = 255
+    parts = [piece.part for piece in find_pieces(uncropped(inverted), MIN_CONTRAST)]
+    assert parts == [MAIN, STRUCTURE]
+
+
+def uncropped(pixels: Gray) -> Contrast:
+    """Return a contrast whose ink may touch the edge of the image."""
+    return Contrast(pixels, 0.0, 0, 0, pixels.shape)
+
+
+def test_a_frame_around_the_ink_is_structure() -> None:
+    gray = seven()
+    cv2.rectangle(gray, (40, 30), (170, 170), 0, 3)
+    main, structure = pieces_of(gray)
+    assert (main.part, structure.part) == (MAIN, STRUCTURE)
+    assert_around(main, 70, 60, 130, 140)
+
+
+def test_without_other_ink_a_line_is_the_only_piece() -> None:
+    pixels = np.zeros((SIDE, SIDE), np.uint8)
+    pixels[98:102] = 255
+    [piece] = find_pieces(uncropped(pixels), MIN_CONTRAST)
+    assert box(piece) == (0, 98, SIDE, 102)
+
+
+@pytest.mark.parametrize(
+    ("around", "part"),
+    [("frame", INSIDE), ("line", UNLINED)],
+)
+def test_ink_that_touches_a_frame_or_a_line_is_also_a_piece_without_it(
+    around: str, part: int
+) -> None:
+    gray = seven()
+    if around == "frame":
+        cv2.rectangle(gray, (66, 56), (140, 160), 0, 3)
+    else:
+        cv2.line(gray, (40, 141), (160, 141), 0, 5)
+    whole, rest = pieces_of(gray)
+    assert (whole.part, rest.part) == (MAIN, part)
+    assert_around(rest, 70, 60, 130, 140)
+    assert rest.ink.size < whole.ink.size
+
+
+def test_an_underline_apart_does_not_belong_to_the_digit() -> None:
+    gray = seven()
+    cv2.line(gray, (60, 155), (140, 155), 0, 5)
+    main = pieces_of(gray)[0]
+    assert_around(main, 70, 60, 130, 140)
+
+
+def test_ink_that_is_too_small_or_too_faint_is_no_piece_and_the_reason_says_which() -> None:
+    small = page()
+    small[100, 100] = 0
+    for gray, reason in (
+        (small, Reason.TOO_SMALL),
+        (seven(ink=253), Reason.TOO_FAINT),
+        (page(), Reason.UNSPECIFIED),
+    ):
+        assert pieces_of(gray) == []
+        assert why_unread(contrast_of(gray), MIN_CONTRAST) == reason
+
+
+def test_grain_is_neither_a_piece_nor_faint_ink() -> None:
+    for deviation in (0.5, 1, 3):
+        grain = np.random.default_rng(2).normal(200, deviation, (SIDE, SIDE))
+        contrast = contrast_of(np.rint(grain).astype(np.uint8))
+        assert find_pieces(contrast, MIN_CONTRAST) == []
+        assert why_unread(contrast, MIN_CONTRAST) == Reason.UNSPECIFIED
