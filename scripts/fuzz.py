@@ -2,10 +2,10 @@
 
     python -m scripts.fuzz [--inputs 20000] [--target decode|calls|all] [--seed 1]
 
-    decode   mutated images to the decoder and the normalization, in a separate process
+    decode   mutated images to the decoder and to the search for readings, in a separate process
     calls    mutated messages to every method of a real server
 
-Findings are: an exception other than InvalidArgumentError, a result that is not a frame, an input
+Findings are: an exception other than InvalidArgumentError, a reading that is not a frame, an input
 that takes more than 5 s, a process that dies, a status that no caller should see, and a server that
 does not recognize a valid image afterwards. --out keeps the inputs of findings. Memory is shown
 after a tenth of the inputs and at the end.
@@ -37,7 +37,7 @@ from digits.inference.v2 import inference_pb2 as oip
 from digits.v1 import recognizer_pb2 as pb
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.decode import ImageLimits, decode
-from digits_server.preprocessing.normalize import normalize
+from digits_server.preprocessing.readings import MAX_READINGS, Reading, find_readings
 from scripts.server_process import server_process
 
 MAX_SECONDS = 5.0
@@ -140,6 +140,13 @@ def mutated(seeds: list[bytes], rng: random.Random) -> bytes:
     return bytes(content)
 
 
+def is_frame(reading: Reading) -> bool:
+    """Return whether a reading has a frame with ink, whose pixels are in 0..1."""
+    frame = reading.frame
+    is_array = frame.shape == (28, 28) and frame.dtype == np.float32
+    return is_array and bool(frame.min() >= 0 and 0 < frame.max() <= 1)  # and no NaN
+
+
 def fuzz_decoder(count: int, seed: int, out: Path) -> int:
     """Decode mutated images in this process, and return the number of findings.
 
@@ -156,12 +163,13 @@ def fuzz_decoder(count: int, seed: int, out: Path) -> int:
         current_input.write_bytes(content)
         faulthandler.dump_traceback_later(MAX_SECONDS, exit=True)
         try:
-            frame = normalize(decode(content, limits).gray)
-            is_frame = frame.shape == (28, 28) and frame.dtype == np.float32
-            if is_frame and ((frame >= 0) & (frame <= 1)).all():
-                outcome = "frame"
+            readings, _ = find_readings(decode(content, limits).gray)
+            if len(readings) > MAX_READINGS:
+                outcome = f"{FINDING}{len(readings)} readings"
+            elif all(map(is_frame, readings)):
+                outcome = "frames" if readings else "no frame"
             else:
-                outcome = f"{FINDING}result is not a frame"
+                outcome = f"{FINDING}a reading is not a frame"
         except InvalidArgumentError:
             outcome = "rejected"
         except Exception as error:  # noqa: BLE001 - unexpected exceptions are findings

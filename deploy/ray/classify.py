@@ -59,7 +59,7 @@ FORMATS: Final = ("parquet", "jsonl", "csv")
 # Written last. Programs that read a folder skip names that start with an underscore.
 SUCCESS_FILE: Final = "_SUCCESS"
 IMAGES_PER_FILE: Final = 1000
-# Images per call of the model: a worker holds their frames, 3 KB each.
+# Images per call of the model: a worker holds their frames, 3 KB for each reading of an image.
 BATCH_SIZE: Final = 256
 # Reading from a store waits for the network, reading from a disk does not.
 REMOTE_READERS: Final = 16

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from numpy.typing import NDArray
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_server.inference.request_queue import CHUNK_COST
+from digits_server.preprocessing.readings import READINGS, Reading, find_readings
 
 ImageOf = Callable[[int], pb.Image]
 
@@ -35,7 +38,7 @@ async def test_the_prediction_has_the_digit_of_the_image(
     assert prediction.model_version == "7"
     assert prediction.frame == b""
     assert prediction.reason == pb.REASON_UNSPECIFIED
-    assert prediction.reading == "whole image"
+    assert prediction.reading == "image as it is"
     assert prediction.unread_pages == 0
 
 
@@ -177,3 +180,79 @@ async def test_the_results_of_several_decoding_jobs_are_in_order(
     del expected[CHUNK_COST]
     assert results == expected
     assert response.results[CHUNK_COST].predictions[0].verdict == pb.VERDICT_BLANK
+
+
+def sheet_on_a_desk() -> NDArray[np.uint8]:
+    """Return an image that has several readings."""
+    page = np.full((90, 120), 60, np.uint8)
+    page[10:80, 30:100] = 230
+    page[30:62, 60:66] = 20
+    return page
+
+
+async def predictions_of(stub: Any, image: pb.Image) -> list[pb.Prediction]:
+    """Return the prediction of one image in each way to send it."""
+    alone = await stub.Recognize(pb.RecognizeRequest(image=image, include_frame=True))
+    batch = await stub.RecognizeBatch(
+        pb.RecognizeBatchRequest(images=[image, image], include_frame=True)
+    )
+    call = stub.StreamingRecognize(
+        iter([pb.StreamingRecognizeRequest(sequence=1, image=image, include_frame=True)])
+    )
+    streamed = [prediction async for response in call for prediction in response.predictions]
+    in_batch = [prediction for result in batch.results for prediction in result.predictions]
+    return [*alone.predictions, *in_batch, *streamed]
+
+
+@pytest.mark.parametrize("image_format", ["raw", "PNG", "JPEG"])
+async def test_the_reading_and_the_frame_are_those_of_the_reading_that_stands(
+    running_server: Any, monkeypatch: pytest.MonkeyPatch, image_format: str
+) -> None:
+    gray = sheet_on_a_desk()
+    height, width = gray.shape
+    image = pb.Image(raw=pb.RawImage(width=width, height=height, data=gray.tobytes()))
+    if image_format != "raw":
+        content = io.BytesIO()
+        Image.fromarray(gray).save(content, image_format, quality=100, subsampling=0)
+        gray = np.asarray(Image.open(content))
+        image = pb.Image(encoded=content.getvalue())
+    readings = {reading.frame.tobytes(): reading for reading in reversed(find_readings(gray)[0])}
+    assert len(readings) > 3
+    for reading in readings.values():
+
+        def predict(frames: NDArray[np.float32], best: Reading = reading) -> NDArray[np.float32]:
+            """Be sure of one frame only."""
+            probs = np.full((len(frames), 10), 0.1, np.float32)
+            probs[(frames == best.frame).all(axis=(1, 2)), 8] = 0.9999
+            return probs
+
+        monkeypatch.setattr(running_server.engine, "predict", predict)
+        expected = np.rint(reading.frame * 255).astype(np.uint8).tobytes()
+        found = await predictions_of(running_server.stub, image)
+        assert len(found) == 4
+        for prediction in found:
+            assert prediction.digit == 8
+            assert prediction.frame == expected
+            assert prediction.reading == READINGS[reading.kind]
+            assert prediction.confidence == pytest.approx(0.9999 / (0.9999 + 0.9))
+
+
+async def test_an_image_is_blank_if_the_model_finds_no_writing_in_any_reading(
+    running_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gray = sheet_on_a_desk()
+    height, width = gray.shape
+    image = pb.Image(raw=pb.RawImage(width=width, height=height, data=gray.tobytes()))
+
+    def predict(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        assert len(frames) > 1
+        return np.tile(np.eye(12, dtype=np.float32)[11], (len(frames), 1))
+
+    monkeypatch.setattr(running_server.engine, "predict", predict)
+    request = pb.RecognizeRequest(image=image, include_frame=True)
+    [prediction] = (await running_server.stub.Recognize(request)).predictions
+    assert prediction.verdict == pb.VERDICT_BLANK
+    assert prediction.reading == ""
+    assert not prediction.probabilities
+    assert prediction.reason == pb.REASON_UNSPECIFIED
+    assert prediction.frame == bytes(28 * 28)
