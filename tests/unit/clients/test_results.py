@@ -24,7 +24,7 @@ def test_a_prediction_has_all_fields_of_the_message() -> None:
             confidence=1.0,
             probabilities=probabilities,
             model_version="12",
-            reading="whole image",
+            reading="ink on even ground",
             unread_pages=2,
         )
     )
@@ -32,7 +32,7 @@ def test_a_prediction_has_all_fields_of_the_message() -> None:
         *(Verdict.DIGIT, 7, 1.0, tuple(probabilities), "12"),
         frame=None,
         reason=None,
-        reading="whole image",
+        reading="ink on even ground",
         unread_pages=2,
     )
 
