@@ -62,7 +62,10 @@ def test_lines_from_edge_to_edge_are_removed_and_the_strokes_that_cross_them_sta
     for column in columns:
         page[:, column : column + 3] = 1
     assert may_have_ruling(page, page.shape)
-    assert_alike(remove_ruling(page), seven(), 0.1)
+    rest = remove_ruling(page)
+    assert_alike(rest, seven(), 0.1)
+    component_count, _ = cv2.connectedComponents(rest)
+    assert component_count == 2  # the ground, and the 7 in one piece
 
 
 def test_a_single_line_may_be_a_stroke_and_stays() -> None:
