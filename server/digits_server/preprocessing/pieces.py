@@ -259,23 +259,28 @@ class _Components(NamedTuple):
 
     def _around(self, main: int) -> Flags:
         """Return which components belong to the same digit as one of them."""
-        extent, ink = self.extent[main], self.ink[main]
+        # A shadow at the edge can be as large as a stroke, but is not as dark.
+        is_shadow = self.is_at_edge & (self.darkness < 0.7 * self.darkness[main])
+        belongs = np.zeros(len(self.ink), bool)
+        belongs[main] = True
+        while True:  # a stroke in pieces is found piece by piece
+            grown = belongs | (self._is_near(belongs) & ~self.is_structure & ~is_shadow)
+            if (grown == belongs).all():
+                return belongs
+            belongs = grown
+
+    def _is_near(self, group: Flags) -> Flags:
+        """Return which components are near a group, for their size, and not a line below it."""
+        left, top = self.left[group].min(), self.top[group].min()
+        right, bottom = self.right[group].max(), self.bottom[group].max()
+        extent, ink = max(right - left, bottom - top), self.ink[group].sum()
         gap = np.maximum(
-            np.maximum(self.left - self.right[main], self.left[main] - self.right),
-            np.maximum(self.top - self.bottom[main], self.top[main] - self.bottom),
+            np.maximum(self.left - right, left - self.right),
+            np.maximum(self.top - bottom, top - self.bottom),
         )
         is_near = (self.ink >= 0.025 * ink) & (gap <= 0.25 * extent)
         is_large = (self.ink >= 0.25 * ink) & (gap <= 0.6 * extent)
-        # A shadow at the edge can be as large as a stroke, but is not as dark.
-        is_shadow = self.is_at_edge & (self.darkness < 0.7 * self.darkness[main])
-        belongs = (is_near | is_large) & ~self.is_structure & ~is_shadow & ~self._underlines(main)
-        belongs[main] = True
-        return np.asarray(belongs)
-
-    def _underlines(self, main: int) -> Flags:
-        """Return which components are a flat line below one of them, of half its width or more."""
         width, height = self.right - self.left, self.bottom - self.top
-        is_flat = (width >= 3 * height) & (width >= 0.5 * width[main])
-        is_low = height < 0.25 * height[main]
-        is_below = self.top >= self.bottom[main] - 0.1 * height[main]
-        return np.asarray(is_flat & is_low & is_below)
+        is_flat = (width >= 3 * height) & (width >= 0.5 * (right - left))
+        is_low = (height < 0.25 * (bottom - top)) & (self.top >= bottom - 0.1 * (bottom - top))
+        return np.asarray((is_near | is_large) & ~(is_flat & is_low))
