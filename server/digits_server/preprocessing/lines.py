@@ -1,6 +1,7 @@
 """Removing the lines of ruled or squared paper."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -22,6 +23,8 @@ _MIN_INSIDE: Final = 0.25
 # The thickest underline, and its straight parts, as shares of its length.
 _MAX_LINE_SHARE: Final = 0.2
 _LINE_SPAN: Final = 0.35
+# So much of the ink's width is in one row of it, if it has a line.
+_LINE_ROW: Final = 0.5
 
 
 def may_have_ruling(mask: MatLike, shape: tuple[int, ...]) -> bool:
@@ -68,25 +71,47 @@ def remove_ruling(mask: MatLike) -> MatLike:
     return cv2.bitwise_or(rest, crossings)
 
 
-def inside_frame(mask: MatLike) -> MatLike | None:
+Box: TypeAlias = Sequence[int]
+"""Left, top, width and height, in pixels."""
+
+
+class Outlines(NamedTuple):
+    """The outlines of a mask's components and of the holes in them."""
+
+    components: list[MatLike]
+    holes: list[MatLike]
+
+    @classmethod
+    def find(cls, mask: MatLike) -> "Outlines":
+        """Return the outlines of a mask, in a tenth of the time that labeling takes."""
+        outlines, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+        parents = hierarchy[0, :, 3].tolist() if outlines else []
+        return cls(
+            [outline for outline, parent in zip(outlines, parents, strict=True) if parent < 0],
+            [outline for outline, parent in zip(outlines, parents, strict=True) if parent >= 0],
+        )
+
+
+def inside_frame(mask: MatLike, box: Box, outlines: Outlines) -> MatLike | None:
     """Return the ink inside a frame that it touches; None if the ink has no frame around it.
 
     Args:
         mask: Ink of one piece.
+        box: Left, top, width and height of the ink.
+        outlines: The outlines of the mask.
     """
-    left, top, width, height = cv2.boundingRect(mask)
-    box = np.s_[top : top + height, left : left + width]
-    piece = mask[box]
-    if not _has_wide_hole(piece):
+    left, top, width, height = box
+    # A digit in the frame takes a part of the hole, and may divide it.
+    if max(map(cv2.contourArea, outlines.holes), default=0.0) < _MIN_HOLE * width * height:
         return None
-    outlines, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    outline = max(outlines, key=len)
+    outline = max(outlines.components, key=cv2.contourArea)
     _, size, _ = cv2.minAreaRect(outline)
-    filled = np.zeros_like(piece)
-    cv2.drawContours(filled, [outline], -1, 1, cv2.FILLED)
-    area = cv2.countNonZero(filled)
-    if area < _FRAME_FILL * (size[0] + 1) * (size[1] + 1):
+    if cv2.contourArea(outline) < _FRAME_FILL * size[0] * size[1]:
         return None
+    area = np.s_[top : top + height, left : left + width]
+    piece = mask[area]
+    filled = np.zeros_like(piece)
+    cv2.drawContours(filled, [outline], -1, 1, cv2.FILLED, offset=(-left, -top))
     depth = cv2.distanceTransform(cv2.copyMakeBorder(filled, 1, 1, 1, 1, 0), cv2.DIST_L2, 3)
     rings = np.ceil(depth[1:-1, 1:-1]).astype(np.intp).ravel()
     coverage = np.bincount(rings, piece.ravel()) / np.maximum(np.bincount(rings), 1)
@@ -95,36 +120,25 @@ def inside_frame(mask: MatLike) -> MatLike | None:
     if max(cv2.boundingRect(inside)[2:]) < _MIN_INSIDE * min(width, height):
         return None
     rest = np.zeros_like(mask)
-    rest[box] = inside
+    rest[area] = inside
     return rest
 
 
-def _has_wide_hole(piece: MatLike) -> bool:
-    """Return whether the largest area that the ink encloses is most of its box."""
-    height, width = piece.shape
-    outlines, hierarchy = cv2.findContours(piece, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    holes = (
-        outline for outline, links in zip(outlines, hierarchy[0], strict=True) if links[3] >= 0
-    )
-    area = max(map(cv2.contourArea, holes), default=0.0)
-    # A digit in the frame takes a part of it, and may divide it.
-    return bool(area >= _MIN_HOLE * width * height)
-
-
-def without_underline(mask: MatLike) -> MatLike | None:
+def without_underline(mask: MatLike, box: Box) -> MatLike | None:
     """Return the ink without a line below it that it touches; None if there is none.
 
     The line is longer than the rest on both sides.
 
     Args:
         mask: Ink of one piece.
+        box: Left, top, width and height of the ink.
     """
-    left, top, width, height = cv2.boundingRect(mask)
-    box = np.s_[top : top + height, left : left + width]
-    piece = mask[box]
+    left, top, width, height = box
+    area = np.s_[top : top + height, left : left + width]
+    piece = mask[area]
     length = max(5, round(_LINE_SPAN * width))
     low = piece[height // 2 :]
-    if cv2.reduce(low, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() < length:
+    if cv2.reduce(low, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() < _LINE_ROW * width:
         return None
     line = cv2.morphologyEx(low, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     _, _, line_width, line_height = cv2.boundingRect(line)
@@ -141,7 +155,7 @@ def without_underline(mask: MatLike) -> MatLike | None:
     if rest_height < 0.4 * height or rest_left < margin or rest_left + rest_width > width - margin:
         return None
     whole = np.zeros_like(mask)
-    whole[box] = rest
+    whole[area] = rest
     return whole
 
 

@@ -13,7 +13,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from .ground import MIN_BLUR_SIDE, Contrast, top_and_median
-from .lines import inside_frame, may_have_ruling, remove_ruling, without_underline
+from .lines import Box, Outlines, inside_frame, may_have_ruling, remove_ruling, without_underline
 from .reason import Reason
 
 # Ink starts at this share of the full contrast: faint ruling is below it, soft edges above.
@@ -83,17 +83,12 @@ def find_pieces(contrast: Contrast, min_contrast: float, max_count: int = 2) -> 
         mask = contrast.crop(remove_ruling(contrast.uncrop(mask)))
     min_extent = max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * longer_side)
     pieces = [
-        _cut_out(part, piece_mask, contrast, min(full_ink, _level_of(smooth, piece_mask)))
-        for part, piece_mask in _select(smooth, mask, contrast, max_count)
-        if max(cv2.boundingRect(piece_mask)[2:]) >= min_extent
+        _cut_out(selected, contrast)
+        for selected in _select(smooth, mask, contrast, full_ink, max_count)
+        if max(selected.box[2:]) >= min_extent
     ]
     # Nothing is left of what only closed the gaps that ruling left.
     return [piece for piece in pieces if piece.ink.max() > _LEAST_INK]
-
-
-def _level_of(smooth: MatLike, mask: MatLike) -> float:
-    """Return the contrast of full ink in a piece, which may be fainter than another."""
-    return float(np.quantile(smooth[mask > 0], 0.9, method="higher"))
 
 
 def why_unread(contrast: Contrast, min_contrast: float) -> Reason:
@@ -131,13 +126,24 @@ def _ink_levels(
     return float(full_ink), max(INK_SHARE * full_ink, least)
 
 
-def _cut_out(part: int, mask: MatLike, contrast: Contrast, full_ink: float) -> Piece:
-    left, top, width, height = cv2.boundingRect(mask)
+class _Selected(NamedTuple):
+    """The place of a piece in the region that has contrast."""
+
+    part: int
+    mask: MatLike
+    box: Box
+    """Left, top, width and height of the mask's ink."""
+    full_ink: float
+
+
+def _cut_out(selected: _Selected, contrast: Contrast) -> Piece:
+    left, top, width, height = selected.box
     box = np.s_[top : top + height, left : left + width]
     # The soft edge of a stroke lies outside the mask. Below a tenth of full ink is paper.
-    with_edges = cv2.dilate(mask[box], _SQUARE)
-    ink = cv2.LUT(contrast.pixels[box] * with_edges, _ink_of_level(full_ink))
-    return Piece(part, np.asarray(ink, np.float32), contrast.left + left, contrast.top + top)
+    with_edges = cv2.dilate(selected.mask[box], _SQUARE)
+    ink = cv2.LUT(contrast.pixels[box] * with_edges, _ink_of_level(selected.full_ink))
+    place = contrast.left + left, contrast.top + top
+    return Piece(selected.part, np.asarray(ink, np.float32), *place)
 
 
 @functools.cache  # full ink has at most 256 values
@@ -148,38 +154,42 @@ def _ink_of_level(full_ink: float) -> NDArray[np.float32]:
 
 
 def _select(
-    smooth: MatLike, mask: MatLike, contrast: Contrast, max_count: int
-) -> list[tuple[int, MatLike]]:
-    """Return the part and the mask of the pieces that may be a digit."""
-    component_count = _count_components(mask)
-    if component_count <= 1:
-        return [(MAIN, mask), *_without_lines(mask)] if component_count else []
+    smooth: MatLike, mask: MatLike, contrast: Contrast, full_ink: float, max_count: int
+) -> list[_Selected]:
+    """Return the pieces that may be a digit."""
+    outlines = Outlines.find(mask)
+    if len(outlines.components) <= 1:
+        return _with_and_without_lines(mask, outlines, full_ink)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     inked = np.flatnonzero(mask)
     ink = np.bincount(labels.ravel()[inked], smooth.ravel()[inked], count)[1:].astype(np.float64)
     components = _Components.measure(boxes[1:], ink, contrast)
-    pieces: list[tuple[int, MatLike]] = []
+    pieces: list[_Selected] = []
     for part, belongs in components.groups(max_count):
-        piece_mask = np.concatenate(([False], belongs))[labels].astype(np.uint8)
-        pieces.append((part, piece_mask))
+        piece = np.concatenate(([False], belongs))[labels].astype(np.uint8)
+        # A piece may be fainter than another.
+        level = min(full_ink, float(np.quantile(smooth[piece > 0], 0.9, method="higher")))
         if part == MAIN:
-            pieces += _without_lines(piece_mask)
+            pieces += _with_and_without_lines(piece, Outlines.find(piece), level)
+        else:
+            pieces.append(_Selected(part, piece, cv2.boundingRect(piece), level))
     return pieces
 
 
-def _without_lines(mask: MatLike) -> list[tuple[int, MatLike]]:
-    """Return what remains of a piece without a frame or a line that its ink touches."""
-    parts = ((INSIDE, inside_frame(mask)), (UNLINED, without_underline(mask)))
-    return [(part, rest) for part, rest in parts if rest is not None]
-
-
-def _count_components(mask: MatLike) -> int:
-    """Count components by their outlines, in a tenth of the time that labeling takes."""
-    outlines, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    if not outlines:
-        return 0
-    parents = hierarchy[0, :, 3]  # an outline with a parent is a hole
-    return int(np.count_nonzero(parents < 0))
+def _with_and_without_lines(mask: MatLike, outlines: Outlines, full_ink: float) -> list[_Selected]:
+    """Return the main piece, and what remains without a frame or a line that its ink touches."""
+    if not outlines.components:
+        return []
+    box = cv2.boundingRect(mask)
+    rests = (
+        (INSIDE, inside_frame(mask, box, outlines)),
+        (UNLINED, without_underline(mask, box)),
+    )
+    return [_Selected(MAIN, mask, box, full_ink)] + [
+        _Selected(part, rest, cv2.boundingRect(rest), full_ink)
+        for part, rest in rests
+        if rest is not None
+    ]
 
 
 class _Components(NamedTuple):
@@ -259,23 +269,28 @@ class _Components(NamedTuple):
 
     def _around(self, main: int) -> Flags:
         """Return which components belong to the same digit as one of them."""
-        extent, ink = self.extent[main], self.ink[main]
+        # A shadow at the edge can be as large as a stroke, but is not as dark.
+        is_shadow = self.is_at_edge & (self.darkness < 0.7 * self.darkness[main])
+        belongs = np.zeros(len(self.ink), bool)
+        belongs[main] = True
+        while True:  # a stroke in pieces is found piece by piece
+            grown = belongs | (self._is_near(belongs) & ~self.is_structure & ~is_shadow)
+            if (grown == belongs).all():
+                return belongs
+            belongs = grown
+
+    def _is_near(self, group: Flags) -> Flags:
+        """Return which components are near a group, for their size, and not a line below it."""
+        left, top = self.left[group].min(), self.top[group].min()
+        right, bottom = self.right[group].max(), self.bottom[group].max()
+        extent, ink = max(right - left, bottom - top), self.ink[group].sum()
         gap = np.maximum(
-            np.maximum(self.left - self.right[main], self.left[main] - self.right),
-            np.maximum(self.top - self.bottom[main], self.top[main] - self.bottom),
+            np.maximum(self.left - right, left - self.right),
+            np.maximum(self.top - bottom, top - self.bottom),
         )
         is_near = (self.ink >= 0.025 * ink) & (gap <= 0.25 * extent)
         is_large = (self.ink >= 0.25 * ink) & (gap <= 0.6 * extent)
-        # A shadow at the edge can be as large as a stroke, but is not as dark.
-        is_shadow = self.is_at_edge & (self.darkness < 0.7 * self.darkness[main])
-        belongs = (is_near | is_large) & ~self.is_structure & ~is_shadow & ~self._underlines(main)
-        belongs[main] = True
-        return np.asarray(belongs)
-
-    def _underlines(self, main: int) -> Flags:
-        """Return which components are a flat line below one of them, of half its width or more."""
         width, height = self.right - self.left, self.bottom - self.top
-        is_flat = (width >= 3 * height) & (width >= 0.5 * width[main])
-        is_low = height < 0.25 * height[main]
-        is_below = self.top >= self.bottom[main] - 0.1 * height[main]
-        return np.asarray(is_flat & is_low & is_below)
+        is_flat = (width >= 3 * height) & (width >= 0.5 * (right - left))
+        is_low = (height < 0.25 * (bottom - top)) & (self.top >= bottom - 0.1 * (bottom - top))
+        return np.asarray((is_near | is_large) & ~(is_flat & is_low))

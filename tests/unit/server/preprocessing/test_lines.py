@@ -5,6 +5,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from digits_server.preprocessing.lines import (
+    Outlines,
     inside_frame,
     may_have_ruling,
     remove_ruling,
@@ -40,6 +41,14 @@ def with_frame(mask: Mask, left: int, top: int, right: int, bottom: int) -> Mask
     page = mask.copy()
     cv2.rectangle(page, (left, top), (right, bottom), 1, 4)
     return page
+
+
+def lineless(mask: Mask) -> MatLike | None:
+    return without_underline(mask, cv2.boundingRect(mask))
+
+
+def inside(mask: Mask) -> MatLike | None:
+    return inside_frame(mask, cv2.boundingRect(mask), Outlines.find(mask))
 
 
 def assert_alike(mask: MatLike | None, expected: Mask, share: float) -> None:
@@ -95,7 +104,7 @@ def test_ink_without_a_full_row_or_column_has_no_ruling() -> None:
     ids=["at the left", "at the top", "on three sides"],
 )
 def test_the_ink_inside_a_frame_that_it_touches_remains(frame: tuple[int, int, int, int]) -> None:
-    assert_alike(inside_frame(with_frame(seven(), *frame)), seven(), 0.35)
+    assert_alike(inside(with_frame(seven(), *frame)), seven(), 0.35)
 
 
 def test_a_tilted_frame_is_a_frame_too() -> None:
@@ -105,7 +114,7 @@ def test_a_tilted_frame_is_a_frame_too() -> None:
         (cv2.warpAffine(mask * np.uint8(255), turn, (SIDE, SIDE)) > 127).view(np.uint8)
         for mask in (page, seven())
     )
-    assert_alike(inside_frame(turned), expected, 0.45)
+    assert_alike(inside(turned), expected, 0.45)
 
 
 @pytest.mark.parametrize(
@@ -119,14 +128,14 @@ def test_a_tilted_frame_is_a_frame_too() -> None:
     ids=["7", "0", "empty frame", "underlined"],
 )
 def test_ink_without_a_frame_around_it_is_not_inside_one(mask: Mask) -> None:
-    assert inside_frame(mask) is None
+    assert inside(mask) is None
 
 
 @pytest.mark.parametrize("tilt", [-2, 0, 2])
 def test_a_line_below_the_ink_that_it_touches_is_removed(tilt: int) -> None:
     page = seven()
     cv2.line(page, (15, 121 - tilt), (145, 121 + tilt), 1, 4)
-    rest = without_underline(page)
+    rest = lineless(page)
     assert_alike(rest, seven(), 0.15)
     assert rest is not None
     assert not rest[:, :40].any()
@@ -147,7 +156,7 @@ def test_a_line_below_the_ink_that_it_touches_is_removed(tilt: int) -> None:
     ids=["7", "0", "foot", "one side", "across", "bar", "line alone"],
 )
 def test_ink_without_a_longer_line_below_it_is_not_underlined(mask: Mask) -> None:
-    assert without_underline(mask) is None
+    assert lineless(mask) is None
 
 
 def test_the_masks_that_are_passed_stay_as_they_are() -> None:
@@ -156,7 +165,7 @@ def test_the_masks_that_are_passed_stay_as_they_are() -> None:
         with_line(with_line(seven(), 20, 0, SIDE), 118, 0, SIDE),
     ):
         before = page.copy()
-        inside_frame(page)
-        without_underline(page)
+        inside(page)
+        lineless(page)
         remove_ruling(page)
         np.testing.assert_array_equal(page, before)
