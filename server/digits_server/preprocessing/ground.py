@@ -103,74 +103,103 @@ def even_contrast(gray: MatLike) -> Contrast | None:
     return Contrast(pixels, float(grain), left, top, gray.shape)
 
 
-def local_contrast(gray: MatLike) -> Contrast:
-    """Return the contrast of dark ink to the paper around it, as a share of the paper's level.
+def local_contrasts(gray: MatLike, two_levels: "TwoLevels | None") -> tuple[Contrast, Contrast]:
+    """Return the contrast of dark and of light ink to the paper around it.
 
-    A shadow therefore does not make ink faint. What is dark and large is not ink but a ground: a
-    desk around the sheet, or the bars around a picture.
+    It is a share of the paper's level, so that a shadow does not make ink faint. What is dark and
+    large is not dark ink but a ground: a desk around the sheet, or the bars around a picture.
 
     Args:
         gray: (H, W) uint8.
+        two_levels: The two levels of the image, if it has two.
     """
     reach = max(3, int(REACH_SHARE * min(gray.shape)) | 1)
-    slope = _measure_slope(gray)
+    area = np.ones((reach, reach), np.uint8)
     smooth = cv2.medianBlur(gray, 3) if min(gray.shape) >= MIN_BLUR_SIDE else gray
-    level: MatLike = smooth.astype(np.int16) - slope
-    level = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
-    paper = np.clip(level + slope, 0, 255).astype(np.uint8)
-    darker = cv2.subtract(paper, gray)
-    share = cv2.divide(darker, cv2.max(paper, np.full_like(paper, _DARKEST_PAPER)), scale=255)
-    grain = _measure_grain(gray) * 255 / max(_DARKEST_PAPER, float(paper.mean()))
-    offset = min(quantile(histogram(share), 0.5), _MAX_OFFSET + _MAX_OFFSET_SIGMAS * grain)
+    # Most pixels are ground, where a pixel differs from the median of its neighbors by grain only.
+    # The factor is that of independent Gaussian noise.
+    grain = 1.6 * quantile(histogram(sample(cv2.absdiff(gray, smooth))), 0.5)
+    # Two areas of one level each, as at the edge of a shadow, have no slope.
+    slope = None if two_levels else _measure_slope(gray)
+    if slope is None:
+        light = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, area)
+        dark = cv2.morphologyEx(smooth, cv2.MORPH_OPEN, area)
+    else:
+        level = smooth.astype(np.int16) - slope
+        light = _to_levels(cv2.morphologyEx(level, cv2.MORPH_CLOSE, area) + slope)
+        dark = _to_levels(cv2.morphologyEx(level, cv2.MORPH_OPEN, area) + slope)
+    return (
+        _share_of_paper(cv2.subtract(light, gray), light, grain),
+        _share_of_paper(cv2.subtract(gray, dark), cv2.bitwise_not(dark), grain),
+    )
+
+
+def _share_of_paper(difference: MatLike, paper: MatLike, grain: float) -> Contrast:
+    """Return a contrast, given how far pixels differ from the paper, and the paper's level."""
+    divisor = np.maximum(paper, np.uint8(_DARKEST_PAPER))
+    share = cv2.divide(difference, divisor, scale=255)
+    grain *= 255 / max(_DARKEST_PAPER, cv2.mean(paper)[0])
+    median = quantile(histogram(sample(share)), 0.5)
+    offset = min(median, _MAX_OFFSET + _MAX_OFFSET_SIGMAS * grain)
+    # OpenCV would take an image of four pixels for a scalar, and a scalar for an image.
     pixels = cv2.subtract(share, np.full_like(share, int(offset)))
-    return Contrast(pixels, grain, 0, 0, gray.shape)
+    return Contrast(pixels, grain, 0, 0, share.shape)
 
 
 def _measure_slope(gray: MatLike) -> MatLike:
     """Return the evenly rising part of an image's light, (h, w) int16, with the mean 0.
 
-    Without it, the lightest level within reach of the darkest corner would be too light. Two areas
-    of one level each, as at the edge of a shadow, have no slope.
+    Without it, the lightest level within reach of the darkest corner would be too light.
     """
     height, width = gray.shape
-    threshold, _ = cv2.threshold(gray, 0, 255, cv2.THRESH_OTSU)
-    if separation(histogram(gray), threshold) >= MIN_SEPARATION:
-        return np.zeros(gray.shape, np.int16)
-    levels = gray.astype(np.float32)
-    right, down = width // 2, height // 2
+    levels = sample(gray).astype(np.int16)
+    right, down = levels.shape[1] // 2, levels.shape[0] // 2
     # Most pairs of pixels, half the image apart, are both ground.
-    rise_x = float(np.median(levels[:, right:] - levels[:, : width - right])) / max(1, right)
-    rise_y = float(np.median(levels[down:] - levels[: height - down])) / max(1, down)
-    x, y = np.arange(width) - (width - 1) / 2, np.arange(height) - (height - 1) / 2
-    return np.asarray(rise_x * x + rise_y * y[:, np.newaxis], np.int16)
+    rise_x = np.median(levels[:, right:] - levels[:, : levels.shape[1] - right])
+    rise_y = np.median(levels[down:] - levels[: levels.shape[0] - down])
+    x = (np.arange(width) - (width - 1) / 2) * rise_x / max(1, width // 2)
+    y = (np.arange(height) - (height - 1) / 2) * rise_y / max(1, height // 2)
+    return np.asarray(np.add.outer(y, x), np.int16)
 
 
-def _measure_grain(gray: MatLike) -> float:
-    """Return the standard deviation of an image's grain, in levels."""
-    if min(gray.shape) < MIN_BLUR_SIDE:
-        return 0.0
-    # Most pixels are ground, where a pixel differs from the median of its neighbors by grain only.
-    # The factor is that of independent Gaussian noise.
-    difference = cv2.absdiff(gray, cv2.medianBlur(gray, 3))
-    return 1.6 * quantile(histogram(difference), 0.5)
+def _to_levels(values: MatLike) -> MatLike:
+    return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def separation(counts: NDArray[np.float64], threshold: float) -> float:
-    """Return the share of the variance that is between the levels up to a threshold and the rest.
+def sample(gray: MatLike) -> MatLike:
+    """Return every other row and column of a large image, for measuring its levels."""
+    return np.ascontiguousarray(gray[::2, ::2]) if min(gray.shape) >= 2 * MIN_BLUR_SIDE else gray
 
-    It is 0.64 for Gaussian grain and 0.75 for an even slope, at the best threshold.
 
-    Args:
-        counts: (256,) number of pixels of each level.
-        threshold: The highest of the dark levels.
-    """
-    levels = np.arange(256)
-    mean = levels @ counts / counts.sum()
-    between = 0.0
-    for part in (counts * (levels <= threshold), counts * (levels > threshold)):
-        if part.any():
-            between += part.sum() * (levels @ part / part.sum() - mean) ** 2
-    return float(between / max(1e-9, (levels - mean) ** 2 @ counts))
+class TwoLevels(NamedTuple):
+    """The two levels that explain most of an image, such as ink and paper, or desk and sheet."""
+
+    threshold: float
+    """The highest level of the dark part."""
+    dark: float
+    """Mean level of the dark part."""
+    light: float
+    """Mean level of the light part."""
+
+    @classmethod
+    def measure(cls, gray: MatLike) -> "TwoLevels | None":
+        """Return the levels of an image, or None if two do not explain most of its variance."""
+        sampled = sample(gray)
+        threshold, _ = cv2.threshold(sampled, 0, 255, cv2.THRESH_OTSU)
+        counts = histogram(sampled)
+        split = int(threshold) + 1
+        dark_count, light_count = counts[:split].sum(), counts[split:].sum()
+        if not dark_count or not light_count:
+            return None
+        levels = np.arange(256)
+        dark = float(levels[:split] @ counts[:split] / dark_count)
+        light = float(levels[split:] @ counts[split:] / light_count)
+        within = (levels[:split] - dark) ** 2 @ counts[:split]
+        within += (levels[split:] - light) ** 2 @ counts[split:]
+        between = dark_count * light_count / (dark_count + light_count) * (light - dark) ** 2
+        if between < MIN_SEPARATION * (between + within):
+            return None
+        return cls(threshold, dark, light)
 
 
 def _box_with_margin(difference: MatLike) -> tuple[int, int, int, int]:
@@ -198,9 +227,9 @@ def _weight(counts: NDArray[np.float64]) -> float:
     return float(counts @ _CUBES[: counts.size])
 
 
-def histogram(gray: MatLike) -> NDArray[np.float64]:
-    """Return the number of pixels of each level, 0 to 255."""
-    return cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+def histogram(gray: MatLike, mask: MatLike | None = None) -> NDArray[np.float64]:
+    """Return the number of pixels of each level, 0 to 255, where a mask is not 0."""
+    return cv2.calcHist([gray], [0], mask, [256], [0, 256]).ravel().astype(np.float64)
 
 
 def quantile(counts: NDArray[np.float64], share: float) -> int:

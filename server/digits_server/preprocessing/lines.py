@@ -1,7 +1,6 @@
 """Removing the lines of ruled or squared paper."""
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -71,10 +70,6 @@ def remove_ruling(mask: MatLike) -> MatLike:
     return cv2.bitwise_or(rest, crossings)
 
 
-Box: TypeAlias = Sequence[int]
-"""Left, top, width and height, in pixels."""
-
-
 class Outlines(NamedTuple):
     """The outlines of a mask's components and of the holes in them."""
 
@@ -92,15 +87,14 @@ class Outlines(NamedTuple):
         )
 
 
-def inside_frame(mask: MatLike, box: Box, outlines: Outlines) -> MatLike | None:
+def inside_frame(mask: MatLike, outlines: Outlines) -> MatLike | None:
     """Return the ink inside a frame that it touches; None if the ink has no frame around it.
 
     Args:
-        mask: Ink of one piece.
-        box: Left, top, width and height of the ink.
-        outlines: The outlines of the mask.
+        mask: Ink of one piece, cropped to it.
+        outlines: The outlines of the mask, anywhere.
     """
-    left, top, width, height = box
+    height, width = mask.shape
     # A digit in the frame takes a part of the hole, and may divide it.
     if max(map(cv2.contourArea, outlines.holes), default=0.0) < _MIN_HOLE * width * height:
         return None
@@ -108,55 +102,47 @@ def inside_frame(mask: MatLike, box: Box, outlines: Outlines) -> MatLike | None:
     _, size, _ = cv2.minAreaRect(outline)
     if cv2.contourArea(outline) < _FRAME_FILL * size[0] * size[1]:
         return None
-    area = np.s_[top : top + height, left : left + width]
-    piece = mask[area]
-    filled = np.zeros_like(piece)
+    left, top, _, _ = cv2.boundingRect(outline)
+    filled = np.zeros_like(mask)
     cv2.drawContours(filled, [outline], -1, 1, cv2.FILLED, offset=(-left, -top))
     depth = cv2.distanceTransform(cv2.copyMakeBorder(filled, 1, 1, 1, 1, 0), cv2.DIST_L2, 3)
     rings = np.ceil(depth[1:-1, 1:-1]).astype(np.intp).ravel()
-    coverage = np.bincount(rings, piece.ravel()) / np.maximum(np.bincount(rings), 1)
+    coverage = np.bincount(rings, mask.ravel()) / np.maximum(np.bincount(rings), 1)
     thickness = 1 + int(np.argmax(coverage[1:] < _FRAME_COVERAGE))
-    inside = piece * (rings.reshape(piece.shape) > thickness)
+    inside = mask * (rings.reshape(mask.shape) > thickness)
     if max(cv2.boundingRect(inside)[2:]) < _MIN_INSIDE * min(width, height):
         return None
-    rest = np.zeros_like(mask)
-    rest[area] = inside
-    return rest
+    return np.asarray(inside, np.uint8)
 
 
-def without_underline(mask: MatLike, box: Box) -> MatLike | None:
+def without_underline(mask: MatLike) -> MatLike | None:
     """Return the ink without a line below it that it touches; None if there is none.
 
     The line is longer than the rest on both sides.
 
     Args:
-        mask: Ink of one piece.
-        box: Left, top, width and height of the ink.
+        mask: Ink of one piece, cropped to it.
     """
-    left, top, width, height = box
-    area = np.s_[top : top + height, left : left + width]
-    piece = mask[area]
+    height, width = mask.shape
     length = max(5, round(_LINE_SPAN * width))
-    low = piece[height // 2 :]
+    low = mask[height // 2 :]
     if cv2.reduce(low, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() < _LINE_ROW * width:
         return None
     line = cv2.morphologyEx(low, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     _, _, line_width, line_height = cv2.boundingRect(line)
     if line_width < 0.9 * width or line_height > _MAX_LINE_SHARE * width:
         return None
-    rest = piece.copy()
+    rest = mask.copy()
     wide_line = cv2.dilate(line, np.ones((3, 1), np.uint8))
     rest[height // 2 :] = cv2.subtract(low, wide_line)
     bridge = np.ones((line_height + 4, 3), np.uint8)
-    closed = cv2.bitwise_and(cv2.morphologyEx(rest, cv2.MORPH_CLOSE, bridge), piece)
+    closed = cv2.bitwise_and(cv2.morphologyEx(rest, cv2.MORPH_CLOSE, bridge), mask)
     rest = _largest(cv2.bitwise_or(rest, closed))
     rest_left, _, rest_width, rest_height = cv2.boundingRect(rest)
     margin = 0.04 * width
     if rest_height < 0.4 * height or rest_left < margin or rest_left + rest_width > width - margin:
         return None
-    whole = np.zeros_like(mask)
-    whole[area] = rest
-    return whole
+    return rest
 
 
 def _largest(mask: MatLike) -> MatLike:

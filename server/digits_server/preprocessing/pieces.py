@@ -12,8 +12,8 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from .ground import MIN_BLUR_SIDE, Contrast, top_and_median
-from .lines import Box, Outlines, inside_frame, may_have_ruling, remove_ruling, without_underline
+from .ground import MIN_BLUR_SIDE, Contrast, histogram, quantile, top_and_median
+from .lines import Outlines, inside_frame, may_have_ruling, remove_ruling, without_underline
 from .reason import Reason
 
 # Ink starts at this share of the full contrast: faint ruling is below it, soft edges above.
@@ -85,7 +85,7 @@ def find_pieces(contrast: Contrast, min_contrast: float, max_count: int = 2) -> 
     pieces = [
         _cut_out(selected, contrast)
         for selected in _select(smooth, mask, contrast, full_ink, max_count)
-        if max(selected.box[2:]) >= min_extent
+        if max(selected.mask.shape) >= min_extent
     ]
     # Nothing is left of what only closed the gaps that ruling left.
     return [piece for piece in pieces if piece.ink.max() > _LEAST_INK]
@@ -127,21 +127,23 @@ def _ink_levels(
 
 
 class _Selected(NamedTuple):
-    """The place of a piece in the region that has contrast."""
+    """The ink of a piece, in the region that has contrast."""
 
     part: int
     mask: MatLike
-    box: Box
-    """Left, top, width and height of the mask's ink."""
+    """(h, w) cropped to the ink."""
+    left: int
+    top: int
     full_ink: float
 
 
 def _cut_out(selected: _Selected, contrast: Contrast) -> Piece:
-    left, top, width, height = selected.box
-    box = np.s_[top : top + height, left : left + width]
+    left, top = selected.left, selected.top
+    height, width = selected.mask.shape
+    pixels = contrast.pixels[top : top + height, left : left + width]
     # The soft edge of a stroke lies outside the mask. Below a tenth of full ink is paper.
-    with_edges = cv2.dilate(selected.mask[box], _SQUARE)
-    ink = cv2.LUT(contrast.pixels[box] * with_edges, _ink_of_level(selected.full_ink))
+    with_edges = cv2.dilate(selected.mask, _SQUARE)
+    ink = cv2.LUT(pixels * with_edges, _ink_of_level(selected.full_ink))
     place = contrast.left + left, contrast.top + top
     return Piece(selected.part, np.asarray(ink, np.float32), *place)
 
@@ -158,38 +160,46 @@ def _select(
 ) -> list[_Selected]:
     """Return the pieces that may be a digit."""
     outlines = Outlines.find(mask)
-    if len(outlines.components) <= 1:
-        return _with_and_without_lines(mask, outlines, full_ink)
+    if not outlines.components:
+        return []
+    if len(outlines.components) == 1:
+        left, top, width, height = cv2.boundingRect(outlines.components[0])
+        piece = np.ascontiguousarray(mask[top : top + height, left : left + width])
+        return _with_and_without_lines(piece, outlines, left, top, full_ink)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     inked = np.flatnonzero(mask)
     ink = np.bincount(labels.ravel()[inked], smooth.ravel()[inked], count)[1:].astype(np.float64)
     components = _Components.measure(boxes[1:], ink, contrast)
     pieces: list[_Selected] = []
     for part, belongs in components.groups(max_count):
-        piece = np.concatenate(([False], belongs))[labels].astype(np.uint8)
+        left, top = boxes[1:][belongs, :2].min(axis=0).tolist()
+        right, bottom = (boxes[1:, :2] + boxes[1:, 2:4])[belongs].max(axis=0).tolist()
+        area = np.s_[top:bottom, left:right]
+        piece = np.concatenate(([False], belongs)).view(np.uint8)[labels[area]]
         # A piece may be fainter than another.
-        level = min(full_ink, float(np.quantile(smooth[piece > 0], 0.9, method="higher")))
+        counts = histogram(np.ascontiguousarray(smooth[area]), piece)
+        level = min(full_ink, float(quantile(counts, 0.9)))
         if part == MAIN:
-            pieces += _with_and_without_lines(piece, Outlines.find(piece), level)
+            pieces += _with_and_without_lines(piece, Outlines.find(piece), left, top, level)
         else:
-            pieces.append(_Selected(part, piece, cv2.boundingRect(piece), level))
+            pieces.append(_Selected(part, piece, left, top, level))
     return pieces
 
 
-def _with_and_without_lines(mask: MatLike, outlines: Outlines, full_ink: float) -> list[_Selected]:
+def _with_and_without_lines(
+    mask: MatLike, outlines: Outlines, left: int, top: int, full_ink: float
+) -> list[_Selected]:
     """Return the main piece, and what remains without a frame or a line that its ink touches."""
-    if not outlines.components:
-        return []
-    box = cv2.boundingRect(mask)
-    rests = (
-        (INSIDE, inside_frame(mask, box, outlines)),
-        (UNLINED, without_underline(mask, box)),
-    )
-    return [_Selected(MAIN, mask, box, full_ink)] + [
-        _Selected(part, rest, cv2.boundingRect(rest), full_ink)
-        for part, rest in rests
-        if rest is not None
-    ]
+    pieces = [_Selected(MAIN, mask, left, top, full_ink)]
+    for part, rest in (
+        (INSIDE, inside_frame(mask, outlines)),
+        (UNLINED, without_underline(mask)),
+    ):
+        if rest is not None:
+            x, y, width, height = cv2.boundingRect(rest)
+            cropped = np.ascontiguousarray(rest[y : y + height, x : x + width])
+            pieces.append(_Selected(part, cropped, left + x, top + y, full_ink))
+    return pieces
 
 
 class _Components(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .frames import to_frame
-from .ground import MIN_SEPARATION, Contrast, even_contrast, histogram, local_contrast, separation
+from .ground import Contrast, TwoLevels, even_contrast, local_contrasts
 from .pieces import MAX_PIECES, MIN_EXTENT_PIXELS, PARTS, Piece, find_pieces, why_unread
 from .reason import Reason
 from .recipe import FRAME_SIZE, are_frames, is_frame
@@ -150,24 +150,27 @@ def _search(gray: NDArray[np.uint8]) -> tuple[list[Reading], Reason]:
 
 
 def _search_uneven(gray: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[Reading]:
-    readings = _read_both(gray, small, DARK)
-    for sheet in find_sheets(small):
-        contrast = even_contrast(sheet)
-        if contrast is not None:
-            readings += _read_pieces(sheet, contrast, SHEET, _MIN_EVEN_CONTRAST)
-        else:
-            readings += _read_both(sheet, sheet, SHEET_DARK)
-    readings += _read_all(small, ALL_DARK)
-    readings += _read_all(np.asarray(cv2.bitwise_not(small), np.uint8), ALL_LIGHT)
-    return readings
+    two_levels = TwoLevels.measure(small)
+    readings = _read_both(gray, small, two_levels, DARK)
+    if two_levels:
+        for sheet in find_sheets(small, two_levels):
+            contrast = even_contrast(sheet)
+            if contrast is not None:
+                readings += _read_pieces(sheet, contrast, SHEET, _MIN_EVEN_CONTRAST)
+            else:
+                readings += _read_both(sheet, sheet, TwoLevels.measure(sheet), SHEET_DARK)
+        readings += _read_all(small, two_levels)
+    # Several ways may find the same.
+    return list({reading.frame.tobytes(): reading for reading in reversed(readings)}.values())[::-1]
 
 
-def _read_both(gray: NDArray[np.uint8], small: NDArray[np.uint8], kind: int) -> list[Reading]:
+def _read_both(
+    gray: NDArray[np.uint8], small: NDArray[np.uint8], two_levels: TwoLevels | None, kind: int
+) -> list[Reading]:
     """Return the readings of the dark ink, of this kind, and of the light ink, of the next."""
-    inverted = cv2.bitwise_not(small)
-    readings = _read_pieces(gray, local_contrast(small), kind, _MIN_LOCAL_CONTRAST)
-    readings += _read_pieces(gray, local_contrast(inverted), kind + 1, _MIN_LOCAL_CONTRAST)
-    return readings
+    dark, light = local_contrasts(small, two_levels)
+    readings = _read_pieces(gray, dark, kind, _MIN_LOCAL_CONTRAST)
+    return readings + _read_pieces(gray, light, kind + 1, _MIN_LOCAL_CONTRAST)
 
 
 def _read_pieces(
@@ -177,14 +180,14 @@ def _read_pieces(
     return [
         Reading(
             kind * len(PARTS) + piece.part,
-            to_frame(_look_closer(gray, contrast, piece, min_contrast)),
+            to_frame(_look_closer(gray, contrast, kind, piece, min_contrast)),
         )
         for piece in find_pieces(contrast, min_contrast)
     ]
 
 
 def _look_closer(
-    gray: NDArray[np.uint8], contrast: Contrast, piece: Piece, min_contrast: float
+    gray: NDArray[np.uint8], contrast: Contrast, kind: int, piece: Piece, min_contrast: float
 ) -> NDArray[np.float32]:
     """Return the ink of a piece, found again in the image before it was scaled down."""
     scale = max(gray.shape) / max(contrast.shape)
@@ -199,27 +202,21 @@ def _look_closer(
     area = np.asarray(shrink_to(area, SEARCH_SIDE), np.uint8)
     closer = even_contrast(area)
     if closer is None:
-        closer = local_contrast(area)
+        closer = local_contrasts(area, TwoLevels.measure(area))[kind in (LIGHT, SHEET_LIGHT)]
     pieces = find_pieces(closer, min_contrast, max_count=1)
     return pieces[0].ink if pieces else piece.ink
 
 
-def _read_all(gray: NDArray[np.uint8], kind: int) -> list[Reading]:
-    """Return the reading of all dark pixels as ink: of a digit that touches the image's edges."""
-    threshold, _ = cv2.threshold(gray, 0, 255, cv2.THRESH_OTSU)
-    counts = histogram(gray)
-    levels = np.arange(256) * counts
-    split = int(threshold) + 1
-    dark_count, light_count = counts[:split].sum(), counts[split:].sum()
-    if not dark_count or not light_count:
+def _read_all(gray: NDArray[np.uint8], two_levels: TwoLevels) -> list[Reading]:
+    """Return the readings of a digit that touches the image's edges: of all dark or light pixels."""
+    dark, light = two_levels.dark, two_levels.light
+    if light - dark < _MIN_GLOBAL_CONTRAST:
         return []
-    ink_level = levels[:split].sum() / dark_count
-    paper_level = levels[split:].sum() / light_count
-    if paper_level - ink_level < _MIN_GLOBAL_CONTRAST:
-        return []
-    if separation(counts, threshold) < MIN_SEPARATION:
-        return []
-    share = (paper_level - np.arange(256)) / (paper_level - ink_level)
-    ink = cv2.LUT(gray, np.clip(1.25 * share - 0.125, 0, 1).astype(np.float32))
-    left, top, width, height = cv2.boundingRect((ink > 0.5).view(np.uint8))
-    return [Reading(kind * len(PARTS), to_frame(ink[top : top + height, left : left + width]))]
+    darkness = (light - np.arange(256)) / (light - dark)
+    readings = []
+    for kind, share in ((ALL_DARK, darkness), (ALL_LIGHT, 1 - darkness)):
+        ink = cv2.LUT(gray, np.clip(1.25 * share - 0.125, 0, 1).astype(np.float32))
+        left, top, width, height = cv2.boundingRect((ink > 0.5).view(np.uint8))
+        frame = to_frame(ink[top : top + height, left : left + width])
+        readings.append(Reading(kind * len(PARTS), frame))
+    return readings

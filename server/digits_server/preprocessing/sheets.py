@@ -7,7 +7,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from .ground import MIN_SEPARATION, histogram, separation
+from .ground import TwoLevels
 from .resize import shrink_to
 
 # Sheets are searched on a copy of at most this side.
@@ -22,22 +22,20 @@ _RIM_SHARE: Final = 0.02
 _MIN_SIDE: Final = 12
 
 
-def find_sheets(gray: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+def find_sheets(gray: NDArray[np.uint8], two_levels: TwoLevels) -> list[NDArray[np.uint8]]:
     """Return the largest light and the largest dark area as images of their own.
 
     What lies outside the area's outline gets the level of the area.
 
     Args:
         gray: (H, W) uint8.
+        two_levels: The levels of the two kinds of area.
 
     Returns:
         None to two images, (h, w) uint8.
     """
     small = shrink_to(gray, _SIDE)
-    smooth = cv2.medianBlur(small, 3)
-    threshold, light = cv2.threshold(smooth, 0, 1, cv2.THRESH_OTSU)
-    if separation(histogram(smooth), threshold) < MIN_SEPARATION:
-        return []
+    light = (cv2.medianBlur(small, 3) > two_levels.threshold).view(np.uint8)
     scale = max(gray.shape) / max(small.shape)
     outlines = (_outline_of_largest(mask, scale) for mask in (light, 1 - light))
     return [
@@ -72,7 +70,6 @@ def _cut_out(gray: NDArray[np.uint8], outline: MatLike) -> NDArray[np.uint8] | N
     inside = np.zeros(gray.shape, np.uint8)
     cv2.fillConvexPoly(inside, outline, 255)
     cv2.polylines(inside, [outline], True, 0, 2 * rim + 1)
-    # The image's own edge is no rim of the sheet.
     left, top, width, height = cv2.boundingRect(inside)
     if min(width, height) < _MIN_SIDE:
         return None

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from digits_server.preprocessing.ground import (
-    MIN_SEPARATION,
+    TwoLevels,
     even_contrast,
     histogram,
-    local_contrast,
+    local_contrasts,
     quantile,
-    separation,
     top_and_median,
 )
 
@@ -71,11 +71,16 @@ def test_a_ground_whose_edge_differs_is_not_even() -> None:
     assert even_contrast(page) is None
 
 
+def dark_contrast(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    dark, _ = local_contrasts(gray, TwoLevels.measure(gray))
+    return np.asarray(dark.pixels, np.uint8)
+
+
 def test_half_the_light_gives_dark_ink_the_same_local_contrast() -> None:
     page = np.full((120, 200), 240, np.uint8)
     page[50:60, 20:180] = 40
     page[:, 100:] //= 2
-    contrast = local_contrast(page).pixels
+    contrast = dark_contrast(page)
     ink = contrast[52:58]
     assert abs(int(np.median(ink[:, 30:90])) - int(np.median(ink[:, 110:170]))) <= 3
     assert int(contrast[:40].max()) <= 3
@@ -84,22 +89,35 @@ def test_half_the_light_gives_dark_ink_the_same_local_contrast() -> None:
 def test_a_large_dark_area_has_no_local_contrast() -> None:
     page = np.full((150, 150), 40, np.uint8)
     page[:, 60:] = 220
-    assert int(local_contrast(page).pixels[20:130, 5:50].max()) <= 3
+    assert int(dark_contrast(page)[20:130, 5:50].max()) <= 3
 
 
 def test_an_even_slope_of_light_has_no_local_contrast() -> None:
     slope = np.linspace(-40, 40, 200)
     page = np.rint(150 + slope + slope[:, np.newaxis]).astype(np.uint8)
-    assert int(local_contrast(page).pixels.max()) <= 3
+    assert int(dark_contrast(page).max()) <= 3
 
 
 def test_two_levels_are_told_from_grain_and_from_a_slope() -> None:
     rng = np.random.default_rng(6)
     two = np.where(np.arange(4096) < 2000, 60, 200) + rng.normal(0, 8, 4096)
     grain, slope = rng.normal(128, 20, 4096), np.linspace(60, 200, 4096)
-    shares = [
-        separation(histogram(levels.astype(np.uint8).reshape(64, 64)), 128)
-        for levels in (two, grain, slope)
-    ]
-    assert shares[0] > 0.95
-    assert max(shares[1:]) < MIN_SEPARATION
+    of_two, *others = (
+        TwoLevels.measure(levels.astype(np.uint8).reshape(64, 64)) for levels in (two, grain, slope)
+    )
+    assert of_two is not None
+    assert of_two.dark == pytest.approx(60, abs=1)
+    assert of_two.light == pytest.approx(200, abs=1)
+    assert others == [None, None]
+
+
+def test_light_ink_has_the_contrast_of_dark_ink_in_the_inverted_image() -> None:
+    rng = np.random.default_rng(8)
+    page = rng.normal(180, 6, (150, 170))
+    page[40:60, 30:140] -= 90
+    gray = np.clip(page, 0, 255).astype(np.uint8)
+    for two_levels in (None, TwoLevels(100, 60, 200)):
+        dark, _ = local_contrasts(gray, two_levels)
+        _, light = local_contrasts(255 - gray, two_levels)
+        difference = dark.pixels.astype(int) - light.pixels
+        assert np.abs(difference).max() <= 2  # of rounding

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
@@ -43,12 +45,24 @@ def with_frame(mask: Mask, left: int, top: int, right: int, bottom: int) -> Mask
     return page
 
 
+def _placed(mask: Mask, remove: Callable[[Mask], MatLike | None]) -> Mask | None:
+    """Return what remains of the ink, at its place in the mask."""
+    left, top, width, height = cv2.boundingRect(mask)
+    area = np.s_[top : top + height, left : left + width]
+    rest = remove(np.ascontiguousarray(mask[area]))
+    if rest is None:
+        return None
+    whole = np.zeros_like(mask)
+    whole[area] = rest
+    return whole
+
+
 def lineless(mask: Mask) -> MatLike | None:
-    return without_underline(mask, cv2.boundingRect(mask))
+    return _placed(mask, without_underline)
 
 
 def inside(mask: Mask) -> MatLike | None:
-    return inside_frame(mask, cv2.boundingRect(mask), Outlines.find(mask))
+    return _placed(mask, lambda ink: inside_frame(ink, Outlines.find(ink)))
 
 
 def assert_alike(mask: MatLike | None, expected: Mask, share: float) -> None:
