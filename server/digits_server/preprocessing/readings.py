@@ -150,6 +150,7 @@ def _search(gray: NDArray[np.uint8]) -> tuple[list[Reading], Reason]:
 
 
 def _search_uneven(gray: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[Reading]:
+    small = np.asarray(shrink_to(small, 240), np.uint8)
     two_levels = TwoLevels.measure(small)
     readings = _read_both(gray, small, two_levels, DARK)
     if two_levels:
