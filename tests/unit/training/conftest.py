@@ -82,8 +82,12 @@ def small_mixture() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
             "mixture.STROKE_COPIES": 2,
+            "mixture.SCENE_COPIES": 1,
             "mixture.LETTER_COPIES": 2,
+            "mixture.BLANK_COUNT": 13,
             "mixture.SCRIBBLE_COUNT": 20,
+            "mixture.JOINED_COUNT": 20,
+            "mixture.FRAGMENT_COUNT": 20,
             "mixture.TEMPLATE_COUNT": 20,
             "augment.FIELD_COUNT": 64,
         }.items():
