@@ -48,8 +48,8 @@ def from_fragments(recordings: Sequence[Recording], count: int, seed: int) -> Ex
     """
     random = np.random.default_rng(seed)
     cut = [recording for recording in recordings if recording.label in fragments.CUT_DIGITS]
-    chosen = random.integers(0, len(cut), count) if cut else []
-    items = [cut[index].strokes for index in chosen]
+    indices = random.integers(0, max(1, len(cut)), count if cut else 0)
+    items = [cut[index].strokes for index in indices]
     frames = make_frames(_draw_fragment, items, seed)
     is_bar = np.array([_is_bar(frame) for frame in frames], np.bool_)
     return as_non_digits(frames[~is_bar])

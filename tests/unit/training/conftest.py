@@ -15,6 +15,7 @@ from PIL import Image
 from digits_server.preprocessing.normalize import normalize
 from digits_training.corruptions import CORRUPTIONS
 from digits_training.datasets import DatasetError, Mnist, load_mnist
+from digits_training.scenes import BLANK_KINDS
 
 if TYPE_CHECKING:
     import keras
@@ -93,6 +94,12 @@ def small_mixture() -> Iterator[None]:
         }.items():
             patch.setattr(f"digits_training.{name}", value)
         yield
+
+
+@pytest.fixture(autouse=True)
+def few_blank_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evaluation has a blank image of each kind."""
+    monkeypatch.setattr("digits_training.drawn_sets.BLANK_COUNT", len(BLANK_KINDS))
 
 
 @pytest.fixture

@@ -176,7 +176,7 @@ def test_items_are_worked_on_in_several_processes_in_their_order(
 def test_similar_frames_are_the_same_moved_by_less_than_a_pixel() -> None:
     frame = np.zeros((28, 28), np.float32)
     frame[4:24, 13:15] = 1
-    moved = (frame + np.roll(frame, 1, axis=1)) / 2
+    moved = np.asarray((frame + np.roll(frame, 1, axis=1)) / 2, np.float32)
     turned = np.ascontiguousarray(frame.T)
     assert similarity(frame, frame) == pytest.approx(1)
     assert similarity(frame, moved) >= MIN_SAME
