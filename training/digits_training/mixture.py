@@ -1,6 +1,7 @@
 """The training mixture of the compact network and its teacher, and the held-out examples."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -121,18 +122,13 @@ def build_mixture(
         Component(non_digit_examples.from_joined(digits, JOINED_COUNT, seed), 0.01),
         Component(non_digit_examples.from_fragments(digits, FRAGMENT_COUNT, seed), 0.004),
     ]
+    components = _normalize([each for each in components if len(each.examples.labels)])
     if drawings is not None:
         corrected = corrections_set(drawings)
         share = min(SHARE_PER_DRAWING * len(corrected.labels), MAX_SHARE_OF_DRAWINGS)
-        components.append(
-            Component(examples.from_images(corrected.images, corrected.labels), share)
-        )
-    present = [component for component in components if len(component.examples.labels)]
-    total = sum(component.share for component in present)
-    return Mixture(
-        components=[Component(each.examples, each.share / total) for each in present],
-        held_out=build_held_out(mnist, data_dir, validation_count, seed),
-    )
+        drawn = Component(examples.from_images(corrected.images, corrected.labels), share)
+        components = _normalize([*components, drawn])
+    return Mixture(components, build_held_out(mnist, data_dir, validation_count, seed))
 
 
 def build_held_out(
@@ -158,6 +154,12 @@ def build_held_out(
             ]
         ),
     )
+
+
+def _normalize(components: Sequence[Component]) -> list[Component]:
+    """Return components whose shares add up to 1."""
+    total = sum(component.share for component in components)
+    return [Component(each.examples, each.share / total) for each in components]
 
 
 def _load_strokes(part: Part, data_dir: Path | None) -> list[list[Recording]]:
