@@ -20,7 +20,6 @@ from PIL import Image
 
 from digits_client.cli.embedded import embedded_server
 from digits_training.datasets import load_mnist
-from digits_training.drawn_sets import blank_set
 from digits_training.eval_set import EvalSet
 from digits_training.eval_sets import available_sets
 
@@ -59,6 +58,9 @@ def table_line(eval_set: EvalSet, rows: list[dict[str, object]]) -> str:
     verdicts = Counter(row["verdict"] for row in rows)
     total = len(rows)
     not_a_digit = (total - verdicts["digit"]) / total
+    if eval_set.is_blank:
+        blank = verdicts["blank"] / total
+        return f"| {eval_set.title} | {total:,} | {blank:.2%} blank | {not_a_digit:.2%} |"
     if not eval_set.has_digits:
         return f"| {eval_set.title} | {total:,} | | {not_a_digit:.2%} |"
     right = sum(
@@ -75,9 +77,6 @@ def main() -> None:
         for eval_set in sets:
             rows = classify(eval_set, address, Path(folder) / eval_set.name)
             print(table_line(eval_set, rows))
-        rows = classify(blank_set(), address, Path(folder) / "blank")
-        blank = sum(row["verdict"] == "blank" for row in rows)
-        print(f"| Blank images | {len(rows):,} | {blank / len(rows):.2%} blank | |")
     for note in notes:
         print(f"\n{note}")
 

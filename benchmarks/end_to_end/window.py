@@ -25,7 +25,8 @@ from digits_client.draw.drawing import SHEET_SIDE
 from digits_client.draw.events import Event
 from digits_client.draw.strokes import Point
 from digits_client.draw.window import DrawWindow
-from digits_training.pendigits import TEST_WRITERS, Recording, load_pendigits, of_writers
+from digits_training.pendigits import load_pendigits
+from digits_training.recordings import Recording
 from scripts.virtual_display import virtual_display
 
 POINT_MILLISECONDS = 10
@@ -122,7 +123,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="number of recordings; default: 200")
     count = parser.parse_args().count
     random = np.random.default_rng(SEED)
-    unseen = of_writers(load_pendigits(), TEST_WRITERS)
+    unseen = load_pendigits(part="test")
     recordings = [unseen[index] for index in random.permutation(len(unseen))[:count]]
     # The pen's width relative to the sheet is that of 8 to 24 pixels on a sheet of 300.
     pen_widths = (random.uniform(8, 24, count) * SHEET_SIDE / 300).tolist()

@@ -15,7 +15,7 @@ from digits_client.draw.corrections import Corrections
 from digits_client.draw.corrections_window import CorrectionsWindow
 from digits_client.draw.view_model import Tone
 from digits_training.datasets import DatasetError
-from digits_training.pendigits import TEST_WRITERS, load_pendigits, of_writers
+from digits_training.pendigits import load_pendigits
 from tests.window.conftest import ONE, THREE, ZERO
 
 
@@ -36,7 +36,7 @@ def test_a_drawn_three_is_recognized(window: Any) -> None:
 @pytest.mark.parametrize("digit", range(10))
 def test_recorded_strokes_of_unseen_writers_are_recognized(window: Any, digit: int) -> None:
     try:
-        recordings = of_writers(load_pendigits(), TEST_WRITERS)
+        recordings = load_pendigits(part="test")
     except DatasetError as error:
         pytest.skip(f"the recorded strokes are not available: {error}")
     for recording in [r for r in recordings if r.label == digit][:3]:

@@ -32,9 +32,10 @@ examples:
 """
 EVALUATE_DESCRIPTION: Final = """\
 Print loss, accuracy and each digit's metrics on MNIST's test set; the accuracy,
-the share classified as not a digit and the calibration error on every other
-available set; and the robustness. Write all of it, with the worst mistakes, to
-report.html.
+the share classified as not a digit, the calibration error and the number of
+readings per image on every available set; and the robustness. Readings are
+found and chosen as the server does. Write all of it, with the worst mistakes,
+to report.html.
 """
 EVALUATE_EPILOG: Final = """\
 examples:

@@ -63,14 +63,12 @@ def _calibrate(parsed: argparse.Namespace) -> None:
 
 def _evaluate(parsed: argparse.Namespace) -> None:
     mnist = load_mnist(parsed.data_dir)
-    from digits_server.preprocessing.normalize import normalize
-
-    from .eval_results import tutorial_normalize
+    from .eval_results import tutorial_frames
     from .evaluate import evaluate
 
-    to_frame = tutorial_normalize if parsed.tutorial_frames else normalize
+    read = tutorial_frames if parsed.tutorial_frames else None
     out = parsed.out or _default_report_folder(parsed.model)
-    print(evaluate(parsed.model, mnist, parsed.data_dir, out, to_frame, drawings=parsed.drawings))
+    print(evaluate(parsed.model, mnist, parsed.data_dir, out, read, drawings=parsed.drawings))
 
 
 def _default_report_folder(model: Path) -> Path:

@@ -18,7 +18,7 @@ def to_float32(model: keras.Model) -> bytes:
     """Return a network as a LiteRT file.
 
     Args:
-        model: Network that maps (N, 28, 28, 1) to (N, 10) or (N, 11).
+        model: Network that maps (N, 28, 28, 1) to (N, 10) to (N, 12).
     """
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     with _silent():
@@ -34,7 +34,7 @@ def to_int8(model: keras.Model, range_inputs: NDArray[np.float32]) -> bytes:
     would reach the probabilities directly (docs/adr/0019).
 
     Args:
-        model: Network that maps (N, 28, 28, 1) to (N, 10) or (N, 11).
+        model: Network that maps (N, 28, 28, 1) to (N, 10) to (N, 12).
         range_inputs: (M, 28, 28, 1) frames that determine the ranges of the activations.
 
     Raises:

@@ -29,7 +29,7 @@ CHUNK_SIZE: Final = 10_000
 """Frames that are labeled and saved at a time."""
 
 Pool = tuple[Frames, NDArray[np.float32]]
-"""(N, 28, 28) uint8 frames, and (N, 11) float32 targets."""
+"""(N, 28, 28) uint8 frames, and (N, 12) float32 targets."""
 
 
 def make_pool(
@@ -45,7 +45,7 @@ def make_pool(
     A chunk that the folder has is read, so that a call that was stopped can be continued.
 
     Args:
-        teachers: Networks with 11 classes; the mean of their probabilities is used.
+        teachers: Networks with 12 classes; the mean of their probabilities is used.
         sampler: Source of the frames.
         count: Number of frames.
         copies: Number of versions of each frame that every teacher predicts: the frame itself,

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import canvases, pendigits, scenes, unipen
 from .eval_set import EvalSet
-from .recordings import NOT_A_DIGIT, Recording, of_writers
+from .recordings import NO_WRITING, Recording
 
 HeldOutPart = Literal["validation", "test"]
 
@@ -24,7 +24,7 @@ def pendigits_set(data_dir: Path | None, part: HeldOutPart = "test") -> EvalSet:
     Raises:
         DatasetError: The pen strokes are missing or cannot be read.
     """
-    recordings = _pendigits(data_dir, part)
+    recordings = pendigits.load_pendigits(data_dir, part)
     return _as_written("strokes", "Pen strokes of unseen writers", recordings, part)
 
 
@@ -34,7 +34,7 @@ def unipen_set(data_dir: Path | None, part: HeldOutPart = "test") -> EvalSet:
     Raises:
         DatasetError: The pen strokes are missing or cannot be read.
     """
-    recordings = unipen.of_part(unipen.load_unipen_digits(data_dir), part)
+    recordings = unipen.load_unipen_digits(data_dir, part)
     return _as_written("unipen", "UNIPEN digits of unseen writers", recordings, part)
 
 
@@ -44,7 +44,7 @@ def sign_sets(data_dir: Path | None, part: HeldOutPart = "test") -> list[EvalSet
     Raises:
         DatasetError: The pen strokes are missing or cannot be read.
     """
-    signs = unipen.of_part(unipen.load_unipen_signs(data_dir), part)
+    signs = unipen.load_unipen_signs(data_dir, part)
     letters = [sign for sign in signs if sign.character.isalpha()]
     others = [sign for sign in signs if not sign.character.isalpha()]
     return [
@@ -60,18 +60,18 @@ def scene_sets(data_dir: Path | None, part: HeldOutPart = "test") -> list[EvalSe
         DatasetError: The pen strokes are missing or cannot be read.
     """
     pools = [
-        _pendigits(data_dir, part),
-        unipen.of_part(unipen.load_unipen_digits(data_dir), part),
+        pendigits.load_pendigits(data_dir, part),
+        unipen.load_unipen_digits(data_dir, part),
     ]
     return [_scene_set(kind, pools, part) for kind in scenes.SCENE_KINDS]
 
 
 def blank_set(part: HeldOutPart = "test") -> EvalSet:
-    """Return 1,000 images of all kinds without a digit."""
+    """Return 1,000 images of all kinds without writing, whose right verdict is BLANK."""
     random = np.random.default_rng(_SEEDS[part])
     kinds = [scenes.BLANK_KINDS[n % len(scenes.BLANK_KINDS)] for n in range(BLANK_COUNT)]
     files = [scenes.encode_pixels(kind, scenes.draw_blank(kind, random), random) for kind in kinds]
-    labels = np.full(BLANK_COUNT, NOT_A_DIGIT, np.uint8)
+    labels = np.full(BLANK_COUNT, NO_WRITING, np.uint8)
     return EvalSet.of_files("blank", "Blank images", files, labels)
 
 
@@ -89,11 +89,6 @@ def _scene_set(kind: str, pools: Sequence[Sequence[Recording]], part: HeldOutPar
     ]
     labels = np.array([each.label for each in chosen], np.uint8)
     return EvalSet.of_files(f"scenes-{kind}", f"Scenes: {kind}", files, labels)
-
-
-def _pendigits(data_dir: Path | None, part: HeldOutPart) -> list[Recording]:
-    writers = pendigits.TEST_WRITERS if part == "test" else pendigits.VALIDATION_WRITERS
-    return of_writers(pendigits.load_pendigits(data_dir), writers)
 
 
 def _as_written(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from digits_server.preprocessing.decode import ImageLimits, decode
 
-from .recordings import NOT_A_DIGIT
+from .recordings import NO_WRITING, NOT_A_DIGIT
 
 Gray = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
@@ -31,7 +31,7 @@ class EvalSet:
     """Images, each (H, W) uint8, of any size."""
 
     labels: Labels
-    """(N,), 0..9, or NOT_A_DIGIT."""
+    """(N,), 0..9, NOT_A_DIGIT or NO_WRITING."""
 
     files: list[bytes] = field(default_factory=list)
     """The files that the images were decoded from; empty for images that were never files."""
@@ -59,4 +59,9 @@ class EvalSet:
     @property
     def has_digits(self) -> bool:
         """True if the set has digits, False if it has only other images."""
-        return bool((self.labels != NOT_A_DIGIT).any())
+        return bool((self.labels < NOT_A_DIGIT).any())
+
+    @property
+    def is_blank(self) -> bool:
+        """True if the set has only images without writing."""
+        return bool((self.labels == NO_WRITING).all())

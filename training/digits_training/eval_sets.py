@@ -89,6 +89,7 @@ def available_sets(mnist: Mnist, data_dir: Path | None) -> tuple[list[EvalSet], 
             lambda: [letter_set(data_dir)],
             lambda: drawn_sets.sign_sets(data_dir),
             lambda: drawn_sets.scene_sets(data_dir),
+            lambda: [drawn_sets.blank_set()],
         ]
     )
     return [mnist_set(mnist), *sets], notes
@@ -106,6 +107,7 @@ def validation_sets(data_dir: Path | None) -> tuple[list[EvalSet], list[str]]:
             lambda: [letter_set(data_dir, omniglot.VALIDATION_ALPHABETS)],
             lambda: drawn_sets.sign_sets(data_dir, "validation"),
             lambda: drawn_sets.scene_sets(data_dir, "validation"),
+            lambda: [drawn_sets.blank_set("validation")],
         ]
     )
 

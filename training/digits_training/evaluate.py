@@ -7,12 +7,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.preprocessing.normalize import normalize
-
-from .calibration import Calibration, auroc, conditional_digit_probs, top_digit_probability
+from .calibration import Calibration, auroc
 from .comparison import compare_with_shipped
 from .datasets import Mnist
-from .eval_results import EvalResults, ToFrame, evaluate_set
+from .eval_results import EvalResults, Read, evaluate_set
 from .eval_sets import available_sets, corrections_set
 from .evaluation_report import Report, write_report
 from .keras_files import load_network, predict
@@ -33,7 +31,7 @@ def evaluate(
     mnist: Mnist,
     data_dir: Path | None,
     out: Path,
-    to_frame: ToFrame = normalize,
+    read: Read | None = None,
     *,
     drawings: Path | None = None,
 ) -> str:
@@ -44,7 +42,7 @@ def evaluate(
         mnist: MNIST, whose test set is used.
         data_dir: Folder of the other sets; missing ones are skipped.
         out: Folder to write to, created if missing.
-        to_frame: Function that normalizes images, to compare with the tutorial's.
+        read: Function that finds the readings of images, by default as the server does.
         drawings: Folder of corrected drawings to evaluate, also with the shipped model.
 
     Returns:
@@ -63,9 +61,9 @@ def evaluate(
     sets, notes = available_sets(mnist, data_dir)
     if drawings is not None:
         sets.append(corrections_set(drawings))
-    results = [evaluate_set(each, predict_frames, calibration, to_frame) for each in sets]
+    results = [evaluate_set(each, predict_frames, calibration, read) for each in sets]
     test = results[0]
-    metrics = Metrics.compute(conditional_digit_probs(test.probs), test.labels)
+    metrics = Metrics.compute(test.forced.probs, test.labels)
     some = np.random.default_rng(0).permutation(len(test.labels))[:CORRUPTED_COUNT]
     robustness = measure_robustness(
         [mnist.x_test[index] for index in some], mnist.y_test[some], predict_frames, calibration
@@ -79,7 +77,7 @@ def evaluate(
         provenance=_provenance(source),
         results=results,
         letters_auroc=next(
-            (_auroc(test, each) for each in results if not each.eval_set.has_digits), None
+            (_auroc(test, each) for each in results if _has_other_writing(each)), None
         ),
         robustness=robustness,
         notes=notes,
@@ -106,37 +104,43 @@ def _metrics_json(metrics: Metrics, results: list[EvalResults]) -> dict[str, Any
         "mnist_test_loss": metrics.loss,
     }
     for each in results:
+        values = {
+            "images": len(each.labels),
+            "right": each.accuracy,
+            "rejected": each.not_a_digit_share,
+            "readings_per_image": each.readings_per_image,
+        }
         if each.eval_set.has_digits:
-            document[each.eval_set.name] = {
-                "images": len(each.labels),
-                "right": each.accuracy,
-                "rejected": each.not_a_digit_share,
-                "calibration_error": each.calibration_error,
-            }
-        else:
-            document[each.eval_set.name] = {
-                "images": len(each.labels),
-                "rejected": each.not_a_digit_share,
-                "area_under_curve": _auroc(results[0], each),
-            }
+            values["calibration_error"] = each.calibration_error
+        if _has_other_writing(each):
+            values["area_under_curve"] = _auroc(results[0], each)
+        document[each.eval_set.name] = values
     return document
+
+
+def _has_other_writing(results: EvalResults) -> bool:
+    return not (results.eval_set.has_digits or results.eval_set.is_blank)
 
 
 def _auroc(digits: EvalResults, others: EvalResults) -> float:
     """Return the AUROC of the top digit's probability for digits against other images."""
-    return auroc(top_digit_probability(digits.probs), top_digit_probability(others.probs))
+    return auroc(digits.top_digit_probs, others.top_digit_probs)
 
 
 def _table(results: list[EvalResults]) -> str:
-    lines = ["set                              images     right   not a digit   calibration error"]
+    """Return the metrics of all sets; what is right in a set of blank images is BLANK."""
+    lines = [
+        "set                              images     right   not a digit   calibration error"
+        "   readings per image"
+    ]
     for each in results:
-        title = f"{each.eval_set.title:<30}   {len(each.labels):>6}"
-        not_a_digit = f"{each.not_a_digit_share:>11.2%}"
-        if each.eval_set.has_digits:
-            lines.append(
-                f"{title}   {each.accuracy:>7.2%}   {not_a_digit}   {each.calibration_error:>17.2%}"
-            )
-        else:
-            lines.append(f"{title}             {not_a_digit}")
+        eval_set = each.eval_set
+        right = "" if _has_other_writing(each) else f"{each.accuracy:.2%}"
+        error = f"{each.calibration_error:.2%}" if eval_set.has_digits else ""
+        lines.append(
+            f"{eval_set.title:<30}   {len(each.labels):>6}   {right:>7}"
+            f"   {each.not_a_digit_share:>11.2%}   {error:>17}   {each.readings_per_image:>18.2f}"
+        )
+        if _has_other_writing(each):
             lines.append(f"   AUROC, MNIST's digits against these: {_auroc(results[0], each):.4f}")
     return "\n".join(lines)

@@ -10,27 +10,14 @@ from html import escape
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
-from typing import Final
 
 import numpy as np
-from PIL import Image
 
-from .calibration import conditional_digit_probs, top_digit_probability
 from .eval_results import EvalResults
-from .evaluation_pictures import (
-    ACCENT,
-    LINE,
-    picture,
-    reliability_chart,
-    robustness_chart,
-    thumbnail,
-)
+from .evaluation_examples import mistakes, scenes
+from .evaluation_pictures import ACCENT, LINE, reliability_chart, robustness_chart
 from .metrics import Metrics
 from .robustness import CorruptionResult
-
-MISTAKE_COUNT: Final = 40
-EXAMPLE_COUNT: Final = 12
-"""Number of scenes of each kind that are shown whether they are read right or not."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +60,8 @@ def page(report: Report) -> str:
     parts.append(_reliability(report.results))
     if report.robustness:
         parts.append(_robustness(report.robustness))
-    parts.append(_scenes(report.results))
-    parts += [_mistakes(results) for results in report.results]
+    parts.append(scenes(report.results))
+    parts += [mistakes(results) for results in report.results]
     facts = [(escape(name), escape(value)) for name, value in report.provenance.items()]
     parts += ["<h2>Provenance</h2>", _table("facts", [], facts)]
     style = resources.files(__package__).joinpath("evaluation_report.css").read_text("utf-8")
@@ -93,13 +80,17 @@ def _summary(report: Report) -> str:
     rows = []
     for results in report.results:
         eval_set = results.eval_set
-        accuracy, error = "", ""  # defined for digits only
-        if eval_set.has_digits:
-            accuracy, error = f"{results.accuracy:.2%}", f"{results.calibration_error:.2%}"
+        is_measured = eval_set.has_digits or eval_set.is_blank
+        accuracy = f"{results.accuracy:.2%}" if is_measured else ""
+        error = f"{results.calibration_error:.2%}" if eval_set.has_digits else ""
+        readings = f"{results.readings_per_image:.2f}"
         link = f'<a href="#{escape(eval_set.name)}">{escape(eval_set.title)}</a>'
         count, not_a_digit = f"{len(results.labels):,}", f"{results.not_a_digit_share:.2%}"
-        rows.append((link, count, accuracy, not_a_digit, error))
-    table = _table("", ["", "images", "right", "not a digit", "calibration error"], rows)
+        rows.append((link, count, accuracy, not_a_digit, error, readings))
+    head = ["", "images", "right", "not a digit", "calibration error", "readings per image"]
+    table = _table("", head, rows)
+    if any(results.eval_set.is_blank for results in report.results):
+        table += "<p>Blank images are right if the verdict is blank.</p>"
     if report.letters_auroc is None:
         return table
     return table + (
@@ -111,7 +102,7 @@ def _summary(report: Report) -> str:
 
 def _confusion(results: EvalResults) -> str:
     """Return MNIST's confusion matrix, whose colors show the mistakes only."""
-    counts = Metrics.compute(conditional_digit_probs(results.probs), results.labels).confusion
+    counts = Metrics.compute(results.forced.probs, results.labels).confusion
     highest = max(1, int((counts - np.diag(counts.diagonal())).max()))
     rows = [f'<tr><th scope="col"></th>{"".join(f"<th>{digit}</th>" for digit in range(10))}</tr>']
     for digit, row in enumerate(counts.tolist()):
@@ -165,66 +156,6 @@ def _robustness(results: Sequence[CorruptionResult]) -> str:
         f'<div class="charts">{"".join(charts)}</div><details><summary>Table of the shares right '
         f"by the verdict</summary>{_table('', [], rows)}</details>"
     )
-
-
-def _scenes(results: Iterable[EvalResults]) -> str:
-    """Return examples of each kind of scene with their predictions."""
-    kinds = [each for each in results if each.eval_set.name.startswith("scenes-")]
-    if not kinds:
-        return ""
-    parts = []
-    for each in kinds:
-        count = min(EXAMPLE_COUNT, len(each.labels))
-        examples = "".join(_example(each, index) for index in range(count))
-        title = escape(each.eval_set.title.partition(": ")[2])
-        parts.append(
-            f'<h3>{title}: {each.accuracy:.1%} right</h3><div class="mistakes">{examples}</div>'
-        )
-    return (
-        "<h2>Scenes</h2><p>The first images of each kind. The image is on the left, the network's "
-        f"frame of it on the right.</p>{''.join(parts)}"
-    )
-
-
-def _mistakes(results: EvalResults) -> str:
-    """Return the most confident mistakes: image, frame and prediction."""
-    eval_set = results.eval_set
-    is_wrong = ~(results.is_right if eval_set.has_digits else results.is_not_a_digit)
-    confidence = np.where(results.is_blank, 0, top_digit_probability(results.probs))
-    mistakes = np.argsort(-confidence, kind="stable")
-    mistakes = mistakes[is_wrong[mistakes]]
-    heading = f'<h2 id="{escape(eval_set.name)}">{escape(eval_set.title)}: '
-    if not len(mistakes):
-        return f"{heading}no mistakes</h2>"
-    misread = int((is_wrong & ~results.is_not_a_digit).sum())
-    if eval_set.has_digits:
-        summary = f"{misread:,} read as another digit, {len(mistakes) - misread:,} as not a digit"
-    else:
-        summary = f"{misread:,} read as a digit"
-    if len(mistakes) > MISTAKE_COUNT:
-        summary += f"; the {MISTAKE_COUNT} most confident ones"
-    pictures = "".join(_example(results, index) for index in mistakes[:MISTAKE_COUNT].tolist())
-    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes):,} mistakes"
-    return (
-        f"{heading}{count}</h2><p>{summary}. The image is on the left, the network's frame of it "
-        f'on the right.</p><div class="mistakes">{pictures}</div>'
-    )
-
-
-def _example(results: EvalResults, index: int) -> str:
-    label = str(results.labels[index]) if results.eval_set.has_digits else "not a digit"
-    digit, confidence = results.digits[index], f"{results.confidence[index]:.1%}"
-    if results.is_blank[index]:
-        prediction = "blank"
-    elif results.is_not_a_digit[index]:
-        prediction = f"not a digit</b>, else {digit}<b>"
-    else:
-        prediction = str(digit)
-    frame = np.asarray(np.rint(results.frames[index] * 255), np.uint8)
-    caption = f"{label} → <b>{prediction}</b> · {confidence}"
-    image = thumbnail(picture(results.eval_set, index), "image")
-    pair = f"<span>{image}</span><span>{thumbnail(Image.fromarray(frame), 'frame')}</span>"
-    return f'<figure><div class="pair">{pair}</div><figcaption>{caption}</figcaption></figure>'
 
 
 def _table(css_class: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

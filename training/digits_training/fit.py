@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Final
 
 import keras
+import numpy as np
 
 from . import examples, networks, record
 from .batches import SampledBatches, Sampler, ShuffledBatches, one_hot
-from .calibration import Calibration, fit_calibration
+from .calibration import Calibration, Predicted, fit_calibration
 from .datasets import Mnist
 from .distillation import make_pool
 from .errors import TrainingError
+from .examples import Examples
 from .keras_files import load_network, predict
 from .mixture import HeldOut, Mixture, build_held_out, build_mixture
 from .mixture_cache import load_mixture, save_mixture
@@ -54,7 +56,7 @@ def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Pat
 
     Raises:
         DatasetError: The pen strokes, the letters or the drawings cannot be read.
-        TrainingError: ``settings.start_from`` is not a network of 11 classes, or the folder holds
+        TrainingError: ``settings.start_from`` is not a network of 12 classes, or the folder holds
             another run or a finished one.
     """
     with RunFolder(run_dir, settings, data_dir) as folder:
@@ -211,9 +213,14 @@ def calibrate(run_dir: Path, mnist: Mnist, data_dir: Path | None) -> Calibration
 
 
 def _calibrate(model: keras.Model, held_out: HeldOut) -> Calibration:
-    mnist = held_out.mnist
-    strokes = held_out.strokes if len(held_out.strokes.labels) else mnist
+    """Fit a calibration on the held-out digits: MNIST's, drawn ones, and those in scenes."""
+    digits_in_scenes = held_out.scenes.with_labels(*range(networks.DIGIT_COUNT))
     return fit_calibration(
-        (predict(model, mnist.inputs()), mnist.labels),
-        (predict(model, strokes.inputs()), strokes.labels),
+        *(_predict(model, each) for each in (held_out.mnist, held_out.strokes, digits_in_scenes))
     )
+
+
+def _predict(model: keras.Model, those: Examples) -> Predicted:
+    if not len(those.labels):
+        return np.empty((0, networks.CLASS_COUNT), np.float32), those.labels
+    return predict(model, those.inputs()), those.labels

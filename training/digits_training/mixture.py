@@ -1,18 +1,20 @@
 """The training mixture of the compact network and its teacher, and the held-out examples."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from . import examples, omniglot, pendigits, unipen
+from . import drawn_examples, examples, non_digit_examples, omniglot, pendigits, unipen
 from .batches import Component
 from .datasets import Mnist, data_folder
 from .eval_sets import corrections_set
-from .examples import NOT_A_DIGIT, Examples
-from .recordings import NO_WRITING, Recording
+from .examples import Examples
+from .recordings import NO_WRITING, NOT_A_DIGIT, Part, Recording
+from .scene_examples import from_blanks, from_scenes
 from .scenes import SCENE_KINDS
 
 STROKE_COPIES: Final = 8
@@ -95,43 +97,38 @@ def build_mixture(
         DatasetError: The pen strokes, the letters or the drawings cannot be read.
     """
     letters = _letters(data_dir)
-    pen, unipen_digits = _pendigits("training", data_dir), _unipen("digits", "training", data_dir)
-    signs = _unipen("signs", "training", data_dir)
+    pen, unipen_digits, signs = _load_strokes("training", data_dir)
     digits = pen + unipen_digits
     images, _ = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
-    scenes = examples.from_scenes(digits, TRAINING_SCENES, seed, copies=SCENE_COPIES)
-    sign_scenes = examples.from_scenes(signs, TRAINING_SCENES, seed)
+    scenes = from_scenes(digits, TRAINING_SCENES, seed, copies=SCENE_COPIES)
+    sign_scenes = from_scenes(signs, TRAINING_SCENES, seed)
     no_writing = examples.concatenate([scenes, sign_scenes]).with_labels(NO_WRITING)
     components = [
         Component(examples.from_images(images.frames, images.labels), 0.36),
-        Component(examples.from_redrawn_images(images.frames, images.labels, seed), 0.09),
-        Component(examples.from_recordings(pen, seed, copies=STROKE_COPIES), 0.09),
-        Component(examples.from_recordings(unipen_digits, seed, copies=UNIPEN_COPIES), 0.12),
-        Component(examples.from_templates(TEMPLATE_COUNT, seed), 0.025),
+        Component(drawn_examples.from_redrawn_images(images.frames, images.labels, seed), 0.09),
+        Component(drawn_examples.from_recordings(pen, seed, copies=STROKE_COPIES), 0.09),
+        Component(drawn_examples.from_recordings(unipen_digits, seed, copies=UNIPEN_COPIES), 0.12),
+        Component(drawn_examples.from_templates(TEMPLATE_COUNT, seed), 0.025),
         Component(scenes.with_labels(*range(10)), 0.16),
         Component(sign_scenes.with_labels(NOT_A_DIGIT), 0.02),
         Component(no_writing, 0.045),
-        Component(examples.from_blanks(BLANK_COUNT, seed), 0.02),
+        Component(from_blanks(BLANK_COUNT, seed), 0.02),
         Component(
-            examples.from_letters(letters.training().images, seed, copies=LETTER_COPIES), 0.025
+            drawn_examples.from_letters(letters.training().images, seed, copies=LETTER_COPIES),
+            0.025,
         ),
-        Component(examples.from_recordings(signs, seed, copies=SIGN_COPIES), 0.055),
-        Component(examples.from_scribbles(SCRIBBLE_COUNT, seed), 0.012),
-        Component(examples.from_joined(digits, JOINED_COUNT, seed), 0.01),
-        Component(examples.from_fragments(digits, FRAGMENT_COUNT, seed), 0.004),
+        Component(drawn_examples.from_recordings(signs, seed, copies=SIGN_COPIES), 0.055),
+        Component(non_digit_examples.from_scribbles(SCRIBBLE_COUNT, seed), 0.012),
+        Component(non_digit_examples.from_joined(digits, JOINED_COUNT, seed), 0.01),
+        Component(non_digit_examples.from_fragments(digits, FRAGMENT_COUNT, seed), 0.004),
     ]
+    components = _normalize([each for each in components if len(each.examples.labels)])
     if drawings is not None:
         corrected = corrections_set(drawings)
         share = min(SHARE_PER_DRAWING * len(corrected.labels), MAX_SHARE_OF_DRAWINGS)
-        components.append(
-            Component(examples.from_images(corrected.images, corrected.labels), share)
-        )
-    present = [component for component in components if len(component.examples.labels)]
-    total = sum(component.share for component in present)
-    return Mixture(
-        components=[Component(each.examples, each.share / total) for each in present],
-        held_out=build_held_out(mnist, data_dir, validation_count, seed),
-    )
+        drawn = Component(examples.from_images(corrected.images, corrected.labels), share)
+        components = _normalize([*components, drawn])
+    return Mixture(components, build_held_out(mnist, data_dir, validation_count, seed))
 
 
 def build_held_out(
@@ -143,39 +140,38 @@ def build_held_out(
         DatasetError: The pen strokes or the letters cannot be read.
     """
     _, images = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
-    digits = _pendigits("validation", data_dir) + _unipen("digits", "validation", data_dir)
-    signs = _unipen("signs", "validation", data_dir)
+    pen, unipen_digits, signs = _load_strokes("validation", data_dir)
+    digits = pen + unipen_digits
     letters = _letters(data_dir).select(omniglot.VALIDATION_ALPHABETS)
     return HeldOut(
         mnist=examples.from_images(images.frames, images.labels),
-        strokes=examples.from_recordings_as_written(digits, seed),
-        scenes=examples.from_scenes(digits, SCENE_KINDS, seed),
+        strokes=drawn_examples.from_recordings_as_written(digits, seed),
+        scenes=from_scenes(digits, SCENE_KINDS, seed),
         letters=examples.concatenate(
             [
-                examples.from_letters(letters.images, seed),
-                examples.from_recordings_as_written(signs, seed),
+                drawn_examples.from_letters(letters.images, seed),
+                drawn_examples.from_recordings_as_written(signs, seed),
             ]
         ),
     )
 
 
-def _pendigits(part: unipen.Part, data_dir: Path | None) -> list[Recording]:
-    if not _exists(pendigits.PENDIGITS_FILE, data_dir):
-        return []
-    recordings = pendigits.load_pendigits(data_dir)
-    held_out = pendigits.VALIDATION_WRITERS | pendigits.TEST_WRITERS
-    writers = {each.writer for each in recordings} - held_out
-    if part != "training":
-        writers = pendigits.VALIDATION_WRITERS if part == "validation" else pendigits.TEST_WRITERS
-    return pendigits.of_writers(recordings, writers)
+def _normalize(components: Sequence[Component]) -> list[Component]:
+    """Return components whose shares add up to 1."""
+    total = sum(component.share for component in components)
+    return [Component(each.examples, each.share / total) for each in components]
 
 
-def _unipen(name: str, part: unipen.Part, data_dir: Path | None) -> list[Recording]:
-    file, load = {
-        "digits": (unipen.UNIPEN_DIGITS_FILE, unipen.load_unipen_digits),
-        "signs": (unipen.UNIPEN_SIGNS_FILE, unipen.load_unipen_signs),
-    }[name]
-    return unipen.of_part(load(data_dir), part) if _exists(file, data_dir) else []
+def _load_strokes(part: Part, data_dir: Path | None) -> list[list[Recording]]:
+    """Return the digits of pendigits, and the digits and the signs of UNIPEN, of a part."""
+    return [
+        load(data_dir, part) if _exists(file, data_dir) else []
+        for file, load in (
+            (pendigits.PENDIGITS_FILE, pendigits.load_pendigits),
+            (unipen.UNIPEN_DIGITS_FILE, unipen.load_unipen_digits),
+            (unipen.UNIPEN_SIGNS_FILE, unipen.load_unipen_signs),
+        )
+    ]
 
 
 def _letters(data_dir: Path | None) -> omniglot.Letters:

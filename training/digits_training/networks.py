@@ -135,7 +135,7 @@ def _classifier(
 
 
 def copy(source: keras.Model, learning_rate: float, step_count: int) -> keras.Model:
-    """Return a copy of a network with 11 classes, compiled as ``compact`` is."""
+    """Return a copy of a network with 12 classes, compiled as ``compact`` is."""
     model = keras.models.clone_model(source)
     model.set_weights(source.get_weights())
     _compile(model, learning_rate, step_count)

@@ -9,16 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from .datasets import data_folder
-from .recordings import Recording, load_recordings, of_writers
-
-__all__ = (
-    "PENDIGITS_FILE",
-    "TEST_WRITERS",
-    "VALIDATION_WRITERS",
-    "Recording",
-    "load_pendigits",
-    "of_writers",
-)
+from .recordings import Part, Recording, load_recordings
 
 PENDIGITS_FILE: Final = "pendigits-train-strokes.jsonl.gz"
 
@@ -28,10 +19,20 @@ VALIDATION_WRITERS: Final = frozenset(f"pen-train-{number}" for number in (3, 11
 TEST_WRITERS: Final = frozenset(f"pen-train-{number}" for number in (5, 9, 14, 22, 27))
 
 
-def load_pendigits(data_dir: Path | None = None) -> list[Recording]:
-    """Load all recordings, in the order of the file; the writing box is about 500 units wide.
+def load_pendigits(data_dir: Path | None = None, part: Part | None = None) -> list[Recording]:
+    """Load the recordings, or those by the writers of a part, in the order of the file.
+
+    The writing box is about 500 units wide.
 
     Raises:
         DatasetError: The file is missing or is not this data set.
     """
-    return load_recordings(data_folder(data_dir) / PENDIGITS_FILE)
+    recordings = load_recordings(data_folder(data_dir) / PENDIGITS_FILE)
+    return [each for each in recordings if part is None or part_of(each.writer) == part]
+
+
+def part_of(writer: str) -> Part:
+    """Return the part that a writer belongs to."""
+    if writer in VALIDATION_WRITERS:
+        return "validation"
+    return "test" if writer in TEST_WRITERS else "training"

@@ -1,6 +1,5 @@
 """Comparison of a model's files for float32 and int8 on every available set of images."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -8,7 +7,7 @@ from digits_server.models.engine import LiteRtEngine
 
 from .calibration import Calibration
 from .errors import TrainingError
-from .eval_results import EvalResults, evaluate_set
+from .eval_results import EvalResults, evaluate_frames, find_frames
 from .eval_set import EvalSet
 
 MAX_INT8_LOSS: Final = 0.0005
@@ -33,7 +32,7 @@ def evaluate_precisions(
             allows. On the small sets one image is a larger share, so they have no such limit.
     """
     results = [_evaluate(eval_set, engines, calibration) for eval_set in sets]
-    before, after = (results[0][precision].right_share for precision in ("float32", "int8"))
+    before, after = (results[0][precision].accuracy for precision in ("float32", "int8"))
     if before - after > MAX_INT8_LOSS:
         raise TrainingError(
             f"int8 lowers the share of right verdicts on MNIST's test set from {before:.2%} to "
@@ -45,9 +44,11 @@ def evaluate_precisions(
 def _evaluate(
     eval_set: EvalSet, engines: Mapping[str, LiteRtEngine], calibration: Calibration
 ) -> PrecisionResults:
-    float32 = evaluate_set(eval_set, engines["float32"].predict, calibration)
-    int8 = calibration.apply(engines["int8"].predict(float32.frames))
-    return {"float32": float32, "int8": dataclasses.replace(float32, probs=int8)}
+    frames = find_frames(eval_set.images)
+    return {
+        precision: evaluate_frames(eval_set, frames, engine.predict, calibration)
+        for precision, engine in engines.items()
+    }
 
 
 def precision_metrics(results: Sequence[PrecisionResults]) -> dict[str, float]:
@@ -56,9 +57,7 @@ def precision_metrics(results: Sequence[PrecisionResults]) -> dict[str, float]:
     The kinds of people's own images are left out.
     """
     return {
-        f"{prefix}{by_precision[precision].eval_set.name}_right": by_precision[
-            precision
-        ].right_share
+        f"{prefix}{by_precision[precision].eval_set.name}_right": by_precision[precision].accuracy
         for by_precision in results
         for prefix, precision in (("", "float32"), ("int8_", "int8"))
         if "-" not in by_precision[precision].eval_set.name
@@ -74,7 +73,7 @@ def precision_table(results: Sequence[PrecisionResults]) -> str:
     for by_precision in results:
         both = [by_precision[precision] for precision in ("float32", "int8")]
         line = f"{both[0].eval_set.title:<30}   {len(both[0].labels):>6}"
-        line += "".join(f"   {each.right_share:>8.2%}" for each in both)
+        line += "".join(f"   {each.accuracy:>8.2%}" for each in both)
         if both[0].eval_set.has_digits:
             line += "".join(f"   {each.calibration_error:>8.2%}" for each in both)
         lines.append(line)

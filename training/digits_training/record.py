@@ -17,6 +17,7 @@ from .datasets import IDX_MD5, data_folder
 from .omniglot import OMNIGLOT_FILE
 from .pendigits import PENDIGITS_FILE
 from .settings import FitSettings
+from .unipen import UNIPEN_DIGITS_FILE, UNIPEN_SIGNS_FILE
 
 RECORD_FILE = "run.json"
 
@@ -68,7 +69,7 @@ def checksums(settings: FitSettings, data_dir: Path | None) -> dict[str, str]:
     """
     sums = {f"mnist/{name}": f"md5:{digest}" for name, digest in IDX_MD5.items()}
     if settings.network == "compact":
-        for name in (PENDIGITS_FILE, OMNIGLOT_FILE):
+        for name in (PENDIGITS_FILE, UNIPEN_DIGITS_FILE, UNIPEN_SIGNS_FILE, OMNIGLOT_FILE):
             path = data_folder(data_dir) / name
             if path.is_file():
                 sums[name] = f"sha256:{sha256(path)}"

@@ -3,10 +3,9 @@
 import gzip
 import json
 import zlib
-from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,9 @@ NOT_A_DIGIT: Final = 10
 
 NO_WRITING: Final = 11
 """Label of what is not even ink, or is ink that was cut out wrongly: the twelfth class."""
+
+Part = Literal["training", "validation", "test"]
+"""A part of a data set, by its writers; each writer belongs to one part."""
 
 _DIGITS: Final = "0123456789"
 
@@ -63,8 +65,3 @@ def _recording(values: dict[str, Any]) -> Recording:
         writer=str(values["writer"]),
         strokes=tuple(np.asarray(stroke, np.float32) for stroke in values["strokes"] if stroke),
     )
-
-
-def of_writers(recordings: Sequence[Recording], writers: Set[str]) -> list[Recording]:
-    """Return the recordings by the given writers."""
-    return [recording for recording in recordings if recording.writer in writers]

@@ -6,17 +6,14 @@ file of the copy says CC BY 4.0, its older readme says research use.
 """
 
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from .datasets import data_folder
-from .recordings import Recording, load_recordings
+from .recordings import Part, Recording, load_recordings
 
 UNIPEN_DIGITS_FILE: Final = "unipen-train-digits.jsonl.gz"
 UNIPEN_SIGNS_FILE: Final = "unipen-train-signs.jsonl.gz"
-
-Part = Literal["training", "validation", "test"]
 
 # About one percent of the digits that IBM collected lack a stroke, and all of them have few
 # points per stroke.
@@ -38,40 +35,39 @@ DIGIT_LOOKALIKES: Final = {
 }
 
 
-def load_unipen_digits(data_dir: Path | None = None) -> list[Recording]:
-    """Load the digits, in the order of the file.
+def load_unipen_digits(data_dir: Path | None = None, part: Part | None = None) -> list[Recording]:
+    """Load the digits, or those by the writers of a part, in the order of the file.
 
     Raises:
         DatasetError: The file is missing or is not this data set.
     """
-    return _load(data_folder(data_dir) / UNIPEN_DIGITS_FILE)
+    return _load(data_folder(data_dir) / UNIPEN_DIGITS_FILE, part)
 
 
-def load_unipen_signs(data_dir: Path | None = None) -> list[Recording]:
-    """Load the letters and signs that do not look like digits, in the order of the file.
+def load_unipen_signs(data_dir: Path | None = None, part: Part | None = None) -> list[Recording]:
+    """Load the letters and signs that do not look like digits, as ``load_unipen_digits`` does.
 
     Raises:
         DatasetError: The file is missing or is not this data set.
     """
     lookalikes = "".join(DIGIT_LOOKALIKES.values())
-    signs = _load(data_folder(data_dir) / UNIPEN_SIGNS_FILE)
+    signs = _load(data_folder(data_dir) / UNIPEN_SIGNS_FILE, part)
     return [sign for sign in signs if sign.character not in lookalikes]
 
 
-def _load(path: Path) -> list[Recording]:
-    recordings = load_recordings(path)
-    return [each for each in recordings if not each.writer.startswith(_EXCLUDED_WRITERS)]
-
-
-def of_part(recordings: Sequence[Recording], part: Part) -> list[Recording]:
-    """Return the recordings by the writers of a part; digits and signs share their writers."""
-    return [recording for recording in recordings if part_of(recording.writer) == part]
+def _load(path: Path, part: Part | None) -> list[Recording]:
+    return [
+        each
+        for each in load_recordings(path)
+        if not each.writer.startswith(_EXCLUDED_WRITERS)
+        and (part is None or part_of(each.writer) == part)
+    ]
 
 
 def part_of(writer: str) -> Part:
     """Return the part that a writer belongs to: a tenth each are held out, by a hash of the name.
 
-    The hash was fixed before any training.
+    Digits and signs share their writers. The hash was fixed before any training.
     """
     parts: dict[int, Part] = {0: "validation", 1: "test"}
     return parts.get(zlib.crc32(writer.encode()) % 10, "training")

@@ -15,6 +15,7 @@ from PIL import Image
 from digits_server.preprocessing.normalize import normalize
 from digits_training.corruptions import CORRUPTIONS
 from digits_training.datasets import DatasetError, Mnist, load_mnist
+from digits_training.scenes import BLANK_KINDS
 
 if TYPE_CHECKING:
     import keras
@@ -82,13 +83,23 @@ def small_mixture() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
             "mixture.STROKE_COPIES": 2,
+            "mixture.SCENE_COPIES": 1,
             "mixture.LETTER_COPIES": 2,
+            "mixture.BLANK_COUNT": 13,
             "mixture.SCRIBBLE_COUNT": 20,
+            "mixture.JOINED_COUNT": 20,
+            "mixture.FRAGMENT_COUNT": 20,
             "mixture.TEMPLATE_COUNT": 20,
             "augment.FIELD_COUNT": 64,
         }.items():
             patch.setattr(f"digits_training.{name}", value)
         yield
+
+
+@pytest.fixture(autouse=True)
+def few_blank_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evaluation has a blank image of each kind."""
+    monkeypatch.setattr("digits_training.drawn_sets.BLANK_COUNT", len(BLANK_KINDS))
 
 
 @pytest.fixture

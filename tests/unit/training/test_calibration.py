@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from digits_training.calibration import (
     MAX_MISSED_MNIST,
+    MAX_MISSED_STROKES,
     Calibration,
     apply_temperature,
     auroc,
     calibration_error,
     conditional_digit_probs,
+    cross_entropy,
     fit_calibration,
     top_digit_probability,
 )
@@ -34,6 +36,12 @@ def calibrated_predictions(count: int, seed: int) -> tuple[NDArray[np.float64], 
     return logits, np.array(labels, np.uint8)
 
 
+def predicted(count: int, seed: int) -> tuple[Probs, NDArray[np.uint8]]:
+    """Return probabilities and labels of a network that is too confident."""
+    logits, labels = calibrated_predictions(count, seed)
+    return softmax(logits * 3), labels
+
+
 def test_a_temperature_divides_the_logits() -> None:
     logits = np.random.default_rng(1).normal(0, 2, (20, 11))
     np.testing.assert_allclose(
@@ -44,18 +52,64 @@ def test_a_temperature_divides_the_logits() -> None:
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
 def test_the_fitted_temperature_recovers_the_scale_of_the_logits(scale: float) -> None:
     sets = []
-    for seed in (1, 2):
+    for seed in (1, 2, 3):
         logits, labels = calibrated_predictions(3000, seed)
         sets.append((softmax(logits * scale), labels))
-    assert fit_calibration(sets[0], sets[1]).temperature == pytest.approx(scale, rel=0.12)
+    assert fit_calibration(*sets).temperature == pytest.approx(scale, rel=0.12)
 
 
-def test_the_threshold_misses_no_more_digits_than_allowed() -> None:
-    mnist, strokes = (calibrated_predictions(4000, seed) for seed in (3, 4))
-    probs = softmax(mnist[0] * 3)
-    fitted = fit_calibration((probs, mnist[1]), (softmax(strokes[0] * 3), strokes[1]))
-    is_missed = top_digit_probability(fitted.apply(probs)) < fitted.rejection_threshold
-    assert is_missed.mean() <= MAX_MISSED_MNIST + 0.001
+def missed_share(calibration: Calibration, probs: Probs, step: float = 0.0) -> float:
+    """Return the share of digits that a threshold misses, or one that is a step higher."""
+    threshold = calibration.rejection_threshold + step
+    return float((top_digit_probability(calibration.apply(probs)) < threshold).mean())
+
+
+def test_the_threshold_is_the_highest_that_misses_no_more_digits_than_allowed() -> None:
+    scenes = predicted(500, 5)
+    for count in (300, 4000):
+        mnist, strokes = predicted(count, 3), predicted(count, 4)
+        fitted = fit_calibration(mnist, strokes, scenes)
+        shares = [missed_share(fitted, probs) for probs, _ in (mnist, strokes)]
+        assert shares[0] <= MAX_MISSED_MNIST
+        assert shares[1] <= MAX_MISSED_STROKES
+        higher = [missed_share(fitted, probs, 0.0002) for probs, _ in (mnist, strokes)]
+        assert higher[0] > MAX_MISSED_MNIST or higher[1] > MAX_MISSED_STROKES
+
+
+def test_scenes_that_cannot_be_read_do_not_lower_the_threshold() -> None:
+    mnist, strokes, scenes = (predicted(1000, seed) for seed in (3, 4, 5))
+    unreadable = np.full_like(scenes[0], 1 / 11)
+    fitted = fit_calibration(mnist, strokes, (unreadable, scenes[1]))
+    shares = [missed_share(fitted, probs, 0.0002) for probs, _ in (mnist, strokes)]
+    assert shares[0] > MAX_MISSED_MNIST or shares[1] > MAX_MISSED_STROKES
+
+
+def test_each_set_has_equal_weight_in_the_temperature() -> None:
+    logits, labels = calibrated_predictions(400, 1)
+    sharp, plain = (softmax(logits * 3), labels), (softmax(logits), labels)
+    few = (plain[0][:100], labels[:100])
+    fitted = fit_calibration(sharp, few, few).temperature
+    losses = [
+        sum(
+            cross_entropy(apply_temperature(probs, temperature), labels)
+            for probs, labels in (sharp, few, few)
+        )
+        for temperature in (fitted * 0.9, fitted, fitted * 1.1)
+    ]
+    assert losses[1] == min(losses)
+
+
+def test_missing_sets_are_left_out() -> None:
+    mnist, strokes, scenes = (predicted(1000, seed) for seed in (3, 4, 5))
+    missing = (mnist[0][:0], mnist[1][:0])
+    only_mnist = fit_calibration(mnist, missing, missing)
+    assert missed_share(only_mnist, mnist[0], 0.0002) > MAX_MISSED_MNIST
+    only_strokes = fit_calibration(missing, strokes, missing)
+    assert missed_share(only_strokes, strokes[0], 0.0002) > MAX_MISSED_STROKES
+    only_scenes = fit_calibration(missing, missing, scenes)
+    assert only_scenes.temperature != 1
+    assert only_scenes.rejection_threshold == Calibration.rejection_threshold
+    assert fit_calibration(missing, missing, missing) == Calibration()
 
 
 def test_a_saved_calibration_is_loaded_again(tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ from digits_training.batches import Component, Sampler
 from digits_training.datasets import Mnist
 from digits_training.distillation import make_pool
 from digits_training.examples import Examples
+from digits_training.networks import CLASS_COUNT
 
 
 class ConstantTeacher:
     """A teacher that predicts the same probabilities for every frame, and keeps what it saw."""
 
     def __init__(self, digit: int) -> None:
-        self.probs = np.eye(11, dtype=np.float32)[digit]
+        self.probs = np.eye(CLASS_COUNT, dtype=np.float32)[digit]
         self.seen: list[NDArray[np.float32]] = []
 
     def predict(self, frames: NDArray[np.float32], **_: object) -> NDArray[np.float32]:

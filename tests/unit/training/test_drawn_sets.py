@@ -12,7 +12,7 @@ from PIL import Image
 
 from digits_training import drawn_sets, eval_sets, scenes, unipen
 from digits_training.eval_set import EvalSet
-from digits_training.recordings import NOT_A_DIGIT
+from digits_training.recordings import NO_WRITING, NOT_A_DIGIT
 
 # A training writer, a validation writer and a test writer.
 WRITERS = ("gmd-kast", "syn-rkt-dig19", "ced-MWBK4038")
@@ -38,9 +38,8 @@ def folder(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def few_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two scenes of each kind, and a blank image of each kind."""
+    """Two scenes of each kind."""
     monkeypatch.setattr(drawn_sets, "SCENES_PER_KIND", 2)
-    monkeypatch.setattr(drawn_sets, "BLANK_COUNT", len(scenes.BLANK_KINDS))
 
 
 def test_digits_and_signs_are_those_of_the_writers_of_one_part(folder: Path) -> None:
@@ -84,11 +83,12 @@ def test_scenes_for_validation_differ_from_those_of_the_test(folder: Path) -> No
         assert test.files != validation.files
 
 
-@pytest.mark.usefixtures("few_scenes")
 def test_blank_images_are_of_every_kind() -> None:
     blank = drawn_sets.blank_set()
     assert len(blank.files) == len(scenes.BLANK_KINDS)
-    assert set(blank.labels.tolist()) == {NOT_A_DIGIT}
+    assert set(blank.labels.tolist()) == {NO_WRITING}
+    assert blank.is_blank
+    assert not blank.has_digits
 
 
 @pytest.mark.usefixtures("few_scenes")
@@ -99,13 +99,13 @@ def test_what_is_missing_is_skipped_with_a_note(
     names = [each.name for each in sets]
     assert not notes
     assert names[:5] == ["strokes", "unipen", "letters", "unipen-letters", "unipen-signs"]
-    assert len(names) == 5 + len(scenes.SCENE_KINDS)
+    assert names[5:] == [*(f"scenes-{kind}" for kind in scenes.SCENE_KINDS), "blank"]
     sets, notes = eval_sets.validation_sets(data_dir)  # without UNIPEN
-    assert [each.name for each in sets] == ["strokes", "letters"]
+    assert [each.name for each in sets] == ["strokes", "letters", "blank"]
     assert len(notes) == 3
     assert all(note.startswith("skipped: ") for note in notes)
     sets, notes = eval_sets.validation_sets(tmp_path)
-    assert not sets
+    assert [each.name for each in sets] == ["blank"]
     assert len(notes) == 5
 
 

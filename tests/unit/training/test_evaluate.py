@@ -12,9 +12,11 @@ from PIL import Image
 
 from digits_training.datasets import Mnist
 from digits_training.errors import TrainingError
+from digits_training.eval_results import tutorial_frames
 from digits_training.evaluate import evaluate
 from digits_training.keras_files import load_network
 from digits_training.metrics import Metrics
+from digits_training.scenes import BLANK_KINDS
 
 pytestmark = [
     # Keras 3.15 turns its variables into arrays in the way of NumPy before 2.0.
@@ -75,6 +77,15 @@ def test_an_evaluation_writes_metrics_a_report_and_a_confusion_matrix(
     assert f"{metrics['mnist_test_accuracy']:.2%}" in text
     assert metrics["strokes"]["images"] == 20
     assert 0 <= metrics["letters"]["area_under_curve"] <= 1
+    assert metrics["mnist"]["readings_per_image"] == 1
+    assert metrics["blank"]["images"] == len(BLANK_KINDS)
+    assert 0 <= metrics["blank"]["right"] <= metrics["blank"]["rejected"] <= 1
+    assert "area_under_curve" not in metrics["blank"]
+    lines = {line[:30].strip(): line[30:].split() for line in text.splitlines()}
+    assert lines["MNIST test set"][-1] == "1.00"
+    share, readings = metrics["blank"]["right"], metrics["blank"]["readings_per_image"]
+    assert lines["Blank images"][1::2] == [f"{share:.2%}", f"{readings:.2f}"]
+    assert len(lines["Letters of unseen alphabets"]) == 3  # without a share of right ones
     assert "skipped: " in text  # there are no people's own images
     assert "wild" in text
     page = (out / "report.html").read_text()
@@ -82,6 +93,18 @@ def test_an_evaluation_writes_metrics_a_report_and_a_confusion_matrix(
     assert "rotation" in page
     with Image.open(out / "confusion.png") as picture:
         assert picture.format == "PNG"
+
+
+@pytest.mark.usefixtures("few_corruptions")
+def test_the_tutorials_frames_are_one_per_image(
+    linear_model: keras.Model, sample_mnist: Mnist, data_dir: Path, tmp_path: Path
+) -> None:
+    linear_model.save(tmp_path / "linear.keras")
+    evaluate(tmp_path / "linear.keras", sample_mnist, data_dir, tmp_path, tutorial_frames)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    sets = [values for values in metrics.values() if isinstance(values, dict)]
+    assert len(sets) == 4
+    assert {values["readings_per_image"] for values in sets} == {1}
 
 
 def test_a_missing_file_is_an_error_that_names_the_file(tmp_path: Path) -> None:

@@ -12,14 +12,21 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from digits_server.preprocessing.framing import Frames
+from digits_server.preprocessing.readings import READINGS
+from digits_server.preprocessing.recipe import FRAME_SIZE
+from digits_training.calibration import Calibration
 from digits_training.corruptions import CORRUPTIONS
-from digits_training.eval_results import EvalResults
+from digits_training.eval_results import EvalResults, evaluate_frames
 from digits_training.eval_set import EvalSet
-from digits_training.evaluation_report import MISTAKE_COUNT, Report, page, write_report
+from digits_training.evaluation_examples import MISTAKE_COUNT
+from digits_training.evaluation_report import Report, page, write_report
+from digits_training.recordings import NO_WRITING
 from digits_training.robustness import CorruptionResult
 
 HOSTILE = "<script>alert('1 & \"2\"')</script>"
 VOID = {"meta", "img", "br"}
+USUAL_READING = READINGS.index("dark ink")
 
 
 class Page(HTMLParser):
@@ -50,18 +57,36 @@ class Page(HTMLParser):
 
 
 def make_results(
-    name: str, labels: list[int], digits: list[int], confidences: list[float], side: int = 28
+    name: str,
+    labels: list[int],
+    digits: list[int],
+    confidences: list[float],
+    side: int = 28,
+    blank: tuple[int, ...] = (),
 ) -> EvalResults:
-    """Return results with the given top digits and their probabilities."""
+    """Return results with the given top digits and their probabilities.
+
+    Every image has two readings, of which the second is the more convincing one; those in
+    ``blank`` have none.
+    """
     shares = np.array(confidences, np.float32)
     probs = np.repeat((1 - shares[:, None]) / 9, 10, axis=1).astype(np.float32)
     probs[np.arange(len(digits)), digits] = shares
+    owners = np.array([n for n in range(len(labels)) if n not in blank], np.intp).repeat(2)
+    rows = probs[owners]
+    rows[::2] = 0.1
     images: list[NDArray[np.uint8]] = [
         np.full((side, side), 10 + number % 200, np.uint8) for number in range(len(labels))
     ]
     eval_set = EvalSet(name, f"The {name} of <someone>", images, np.array(labels, np.uint8))
-    frames = np.full((len(labels), 28, 28), 0.5, np.float32)
-    return EvalResults(eval_set, frames, probs, threshold=0.5)
+    frames = Frames(
+        np.full((len(owners), FRAME_SIZE, FRAME_SIZE), 0.5, np.float32),
+        owners,
+        np.full(len(owners), USUAL_READING, np.uint8),
+        np.zeros(len(labels), np.uint8),
+        np.zeros(len(labels), np.uint32),
+    )
+    return evaluate_frames(eval_set, frames, lambda _: rows, Calibration(1.0, 0.5))
 
 
 def replace_images(results: EvalResults) -> EvalResults:
@@ -91,6 +116,7 @@ def report() -> Report:
             make_results("strokes", [1, 2], [1, 2], [0.99, 0.98], side=300),
             replace_images(make_results("scenes-desk", [7, 5], [7, 6], [0.9, 0.6], side=40)),
             make_results("letters", [10, 10, 10], [2, 7, 7], [0.6, 0.9, 0.2], side=56),
+            make_results("blank", [NO_WRITING] * 3, [2, 7, 7], [0.6, 0.2, 0.2], blank=(2,)),
         ],
         letters_auroc=0.98765,
         robustness=tuple(robustness),
@@ -148,10 +174,26 @@ def test_every_set_has_its_metrics_and_its_mistakes(report: Report, source: str)
     assert "2 read as another digit, 1 as not a digit" in parsed.text
     assert "The strokes of <someone>: no mistakes" in parsed.text
     assert "The letters of <someone>: 2 mistakes" in parsed.text
+    assert "The blank of <someone>: 2 mistakes1 read as a digit, 1 as not a digit" in parsed.text
+    assert "blank → 2 · 60.0%" in parsed.text
     for value in ("25.00%", "100.00%", "33.33%", "0.9877"):  # right, right, not a digit, AUROC
         assert value in parsed.text
     assert "digits-train evaluate" in parsed.text
     assert "skipped: people's own images" in parsed.text
+
+
+def test_the_summary_has_the_readings_per_image_and_the_share_of_blank_images(
+    source: str,
+) -> None:
+    rows = re.findall(r"<tr>(.*?)</tr>", source.partition("</table>")[0])
+    cells = [[Page(cell).text for cell in re.findall(r"<t[hd].*?</t[hd]>", row)] for row in rows]
+    assert cells[0] == [
+        *("", "images", "right", "not a digit", "calibration error", "readings per image")
+    ]
+    by_name = {row[0]: row[1:] for row in cells[1:]}
+    assert by_name["The mnist of <someone>"][-1] == "2.00"
+    assert by_name["The letters of <someone>"] == ["3", "", "33.33%", "", "2.00"]
+    assert by_name["The blank of <someone>"] == ["3", "33.33%", "66.67%", "", "1.33"]
 
 
 def test_the_most_confident_mistakes_come_first(source: str) -> None:
@@ -164,10 +206,9 @@ def test_the_most_confident_mistakes_come_first(source: str) -> None:
 
 
 def test_a_blank_is_the_least_confident_mistake(report: Report) -> None:
-    results = make_results("mnist", [3, 4], [4, 3], [0.99, 0.6])
-    results.frames[0] = 0
+    results = make_results("mnist", [3, 4], [4, 3], [0.99, 0.6], blank=(0,))
     text = Page(page(replace(report, results=[results], robustness=None))).text
-    assert text.index("4 → 3 · 60.0%") < text.index("3 → blank")
+    assert text.index("4 → 3 · 60.0%dark ink") < text.index("3 → blankno reading")
 
 
 def test_a_mistake_shows_thumbnails_of_the_image_and_the_frame() -> None:
@@ -217,8 +258,8 @@ def test_scenes_are_shown_in_color_with_what_was_read(source: str) -> None:
     section = source.partition("<h2>Scenes</h2>")[2].partition("<h2")[0]
     parsed = Page(section)
     assert "desk: 50.0% right" in parsed.text
-    assert "7 → 7" in parsed.text
-    assert "5 → 6" in parsed.text
+    assert "7 → 7 · 90.0%dark ink" in parsed.text
+    assert "5 → 6 · 60.0%dark ink" in parsed.text
     shown = str(parsed.attributes("img")[0]["src"])
     with Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2]))) as image:
         assert image.convert("RGB").getpixel((5, 5)) == (200, 30, 30)

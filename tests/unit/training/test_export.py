@@ -137,7 +137,7 @@ def test_an_exported_run_has_a_file_for_each_precision_and_its_metrics(
         assert metrics[metric] > 0.9
     assert metrics["largest_difference_from_keras"] < 1e-3
     assert metrics["largest_difference_from_keras"] < metrics["int8_largest_difference_from_keras"]
-    for name in ("mnist", "strokes", "letters"):
+    for name in ("mnist", "strokes", "letters", "blank"):
         assert 0 <= metrics[f"{name}_right"] <= 1
         assert abs(metrics[f"int8_{name}_right"] - metrics[f"{name}_right"]) < 0.3
     table, *notes = report

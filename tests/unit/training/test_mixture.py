@@ -5,48 +5,68 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digits_training import canvases, examples, omniglot, pendigits, scribbles, stroke_templates
+from digits_training import canvases, omniglot, pendigits, scribbles, stroke_templates
 from digits_training import mixture as module
 from digits_training.datasets import DatasetError, Mnist
-from digits_training.examples import NOT_A_DIGIT
+from digits_training.drawn_examples import from_recordings
 from digits_training.mixture import build_mixture
+from digits_training.recordings import NO_WRITING, NOT_A_DIGIT, Part
 
 
 def test_writers_and_alphabets_are_held_out_completely(data_dir: Path) -> None:
-    recordings = pendigits.load_pendigits(data_dir)
-    writers = pendigits.VALIDATION_WRITERS | pendigits.TEST_WRITERS
     assert not pendigits.VALIDATION_WRITERS & pendigits.TEST_WRITERS
-    assert {recording.writer for recording in recordings} == {
-        f"pen-train-{number}" for number in (1, 2, 3, 5)
+    writers: dict[Part | None, set[int]] = {
+        None: {1, 2, 3, 5},
+        "training": {1, 2},
+        "validation": {3},
+        "test": {5},
     }
-    held_out = pendigits.of_writers(recordings, writers)
-    assert {recording.writer for recording in held_out} == {"pen-train-3", "pen-train-5"}
+    for part, numbers in writers.items():
+        recordings = pendigits.load_pendigits(data_dir, part)
+        assert {each.writer for each in recordings} == {f"pen-train-{n}" for n in numbers}
     assert set(omniglot.load_omniglot(data_dir).training().alphabets) == {"Sanskrit"}
 
 
+@pytest.mark.usefixtures("small_mixture")
 def test_a_mixture_has_all_components_and_the_examples_held_out_of_them(
-    sample_mnist: Mnist, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    sample_mnist: Mnist, data_dir: Path
 ) -> None:
-    monkeypatch.setattr(module, "SCRIBBLE_COUNT", 20)
-    monkeypatch.setattr(module, "TEMPLATE_COUNT", 30)
     mixture = build_mixture(sample_mnist, data_dir, 150, 1)
-    images, redrawn, strokes, templates, others = (
+    # Without the components from UNIPEN, which is not there.
+    images, redrawn, strokes, templates, scenes, no_writing, blanks, *others = (
         component.examples for component in mixture.components
     )
     assert len(images.labels) == len(redrawn.labels) == 300
     assert len(strokes.labels) == 2 * 20 * module.STROKE_COPIES  # by writers 1 and 2
-    assert np.bincount(templates.labels).tolist() == [3] * 10
-    assert set(others.labels.tolist()) == {NOT_A_DIGIT}
+    assert np.bincount(templates.labels).tolist() == [2] * 10
+    assert set(scenes.labels.tolist()) == set(range(10))
+    assert set(no_writing.labels.tolist()) == set(blanks.labels.tolist()) == {NO_WRITING}
+    assert len(others) == 4  # letters, scribbles, joined digits, fragments
+    assert {label for other in others for label in other.labels.tolist()} == {NOT_A_DIGIT}
     assert sum(component.share for component in mixture.components) == pytest.approx(1)
-    assert len(mixture.held_out.mnist.labels) == 150
-    assert len(mixture.held_out.strokes.labels) == 20  # by writer 3
-    assert set(mixture.held_out.letters.labels.tolist()) == {NOT_A_DIGIT}
-    assert len(mixture.held_out.all().labels) == 150 + 20 + len(mixture.held_out.letters.labels)
+    held_out = mixture.held_out
+    assert len(held_out.mnist.labels) == 150
+    assert len(held_out.strokes.labels) == 20  # by writer 3
+    assert len(held_out.scenes.with_labels(*range(10)).labels) >= 10
+    assert set(held_out.letters.labels.tolist()) == {NOT_A_DIGIT}
+    assert len(held_out.all().labels) == 150 + 20 + sum(
+        len(each.labels) for each in (held_out.scenes, held_out.letters)
+    )
+
+
+@pytest.mark.usefixtures("small_mixture")
+def test_a_mixture_does_without_missing_strokes_and_letters(
+    sample_mnist: Mnist, tmp_path: Path
+) -> None:
+    mixture = build_mixture(sample_mnist, tmp_path, 150, 1)
+    assert len(mixture.components) == 5  # images, redrawn ones, templates, blanks, scribbles
+    held_out = mixture.held_out
+    assert len(held_out.all().labels) == len(held_out.mnist.labels) == 150
 
 
 def test_equal_seeds_draw_equal_frames(data_dir: Path) -> None:
     recordings = pendigits.load_pendigits(data_dir)[:20]
-    first, again, other = (examples.from_recordings(recordings, seed) for seed in (1, 1, 2))
+    first, again, other = (from_recordings(recordings, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.frames, again.frames)
     assert not np.array_equal(first.frames, other.frames)
 

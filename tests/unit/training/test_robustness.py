@@ -1,6 +1,7 @@
 """Accuracy on corrupted images."""
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from digits_server.preprocessing.normalize import normalize
@@ -36,8 +37,9 @@ def test_there_is_a_result_without_corruption_and_one_for_each_corruption_and_se
 
 
 def test_a_digit_below_the_threshold_counts_as_right_for_the_top_digit_only(
-    sample_mnist: Mnist,
+    sample_mnist: Mnist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("digits_training.robustness.CORRUPTIONS", ())
     labels = np.array([0, 1], np.uint8)
 
     def predict(frames: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -70,7 +70,7 @@ def test_a_mixture_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
 
     mixture = Mixture(
         [Component(some(count), count / 10) for count in (1, 2, 3)],
-        HeldOut(mnist=some(4), strokes=some(0), letters=some(5)),
+        HeldOut(mnist=some(4), strokes=some(0), scenes=some(3), letters=some(5)),
     )
     save_mixture(mixture, tmp_path / "mixture.npz")
     loaded = load_mixture(tmp_path / "mixture.npz")

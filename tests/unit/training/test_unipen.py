@@ -9,7 +9,7 @@ import pytest
 
 from digits_training import unipen
 from digits_training.datasets import DatasetError
-from digits_training.recordings import NOT_A_DIGIT, Recording
+from digits_training.recordings import NOT_A_DIGIT, Part
 
 STROKES = [[[0, 0], [30, 40.5]], [], [[10, 10]]]
 
@@ -35,21 +35,23 @@ def test_signs_are_not_digits_and_none_looks_like_one(tmp_path: Path) -> None:
     rows = [(character, "apa-Ann") for character in characters]
     write(tmp_path / unipen.UNIPEN_SIGNS_FILE, rows)
     signs = unipen.load_unipen_signs(tmp_path)
-    assert "".join(sign.character for sign in signs) == "Axé+"
+    assert "".join(sign.character for sign in signs) == "Axyé&+"
     assert {sign.label for sign in signs} == {NOT_A_DIGIT}
 
 
-def test_each_writer_belongs_to_one_part_and_a_tenth_is_held_out_twice() -> None:
+def test_each_writer_belongs_to_one_part_and_a_tenth_is_held_out_twice(tmp_path: Path) -> None:
     writers = [f"apa-{number}" for number in range(2000)]
-    recordings = [Recording("1", writer, ()) for writer in writers]
-    parts: dict[unipen.Part, list[Recording]] = {
-        "training": unipen.of_part(recordings, "training"),
-        "validation": unipen.of_part(recordings, "validation"),
-        "test": unipen.of_part(recordings, "test"),
+    write(tmp_path / unipen.UNIPEN_DIGITS_FILE, [(1, writer) for writer in writers])
+    write(tmp_path / unipen.UNIPEN_SIGNS_FILE, [("x", writer) for writer in writers])
+    names: tuple[Part, ...] = ("training", "validation", "test")
+    parts = {
+        name: [each.writer for each in unipen.load_unipen_digits(tmp_path, name)] for name in names
     }
-    assert sorted(each.writer for part in parts.values() for each in part) == sorted(writers)
-    for part in ("validation", "test"):
-        assert 150 < len(parts[part]) < 250
+    assert sorted(writer for part in parts.values() for writer in part) == sorted(writers)
+    for name in names:
+        signs = unipen.load_unipen_signs(tmp_path, name)
+        assert [each.writer for each in signs] == parts[name]
+        assert name == "training" or 150 < len(parts[name]) < 250
 
 
 def test_the_parts_of_real_writers_never_change() -> None:

@@ -1,0 +1,103 @@
+"""Examples of all readings of an image: of scenes with a character, and of images without one."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from digits_server.preprocessing.gray import to_gray
+from digits_server.preprocessing.normalize import normalize
+from digits_server.preprocessing.pieces import APART, PARTS, STRUCTURE
+from digits_server.preprocessing.readings import EVEN, Reading, find_readings
+
+from .examples import Examples, Frames, concatenate, stack, to_bytes
+from .frame_jobs import run_jobs
+from .frame_similarity import MAX_DIFFERENT, MIN_SAME, similarity
+from .recordings import NO_WRITING, Recording
+from .scenes import BLANK_KINDS, draw_blank, draw_scene
+from .scenes.pages import Pixels
+
+SLASHED_SHARE: Final = 0.5
+"""Share of the zeros that are drawn with a slash, whatever the kind of scene."""
+
+
+def from_scenes(
+    recordings: Sequence[Recording], kinds: Sequence[str], seed: int, *, copies: int = 1
+) -> Examples:
+    """Draw scenes, and make the frames of all their readings.
+
+    A reading that shows the character as it was drawn gets its label; one that shows something
+    else gets NO_WRITING. A reading that is neither is dropped.
+
+    Args:
+        recordings: The characters.
+        kinds: Kinds of scenes, of which one is chosen for each drawing; "slashed" is for zeros.
+        seed: Seed of everything random.
+        copies: Number of scenes of each character.
+    """
+    random = np.random.default_rng(seed)
+    others = [kind for kind in kinds if kind != "slashed"]
+    items = [
+        (recording, _choose_kind(recording, others, random))
+        for recording in recordings
+        for _ in range(copies)
+    ]
+    nothing = Examples(stack([]), np.empty(0, np.uint8))
+    return concatenate([nothing, *run_jobs(_read_scene, items, seed)])
+
+
+def from_blanks(count: int, seed: int) -> Examples:
+    """Draw images without writing, and make the frames of all their readings."""
+    items = [BLANK_KINDS[number % len(BLANK_KINDS)] for number in range(count)]
+    frames = np.concatenate([stack([]), *run_jobs(_read_blank, items, seed)])
+    return Examples(frames, np.full(len(frames), NO_WRITING, np.uint8))
+
+
+def _choose_kind(recording: Recording, kinds: Sequence[str], random: np.random.Generator) -> str:
+    if recording.label == 0 and random.random() < SLASHED_SHARE:
+        return "slashed"
+    return str(random.choice(kinds))
+
+
+def _read_scene(item: tuple[Recording, str], random: np.random.Generator) -> Examples:
+    recording, kind = item
+    scene = draw_scene(kind, recording.strokes, random)
+    ideal = normalize(scene.clean)
+    frames, labels = [], []
+    for reading in find_readings(_to_gray(scene.pixels))[0]:
+        label = _label(reading, ideal, recording.label, kind)
+        if label is not None:
+            frames.append(to_bytes(reading.frame))
+            labels.append(label)
+    return Examples(stack(frames), np.array(labels, np.uint8))
+
+
+def _label(reading: Reading, ideal: NDArray[np.float32], label: int, kind: str) -> int | None:
+    """Return the label of a reading of a scene; None if it is not clear.
+
+    Args:
+        reading: The reading.
+        ideal: (28, 28) the frame of the character alone.
+        label: The character's label.
+        kind: Kind of the scene.
+    """
+    likeness = similarity(ideal, reading.frame)
+    source, part = divmod(reading.kind, len(PARTS))
+    # A line that touches the character stays in its frame.
+    is_underlined = kind == "underlined" and source == EVEN and part not in (APART, STRUCTURE)
+    if likeness >= MIN_SAME or is_underlined:
+        return label
+    return NO_WRITING if likeness < MAX_DIFFERENT else None
+
+
+def _read_blank(kind: str, random: np.random.Generator) -> Frames:
+    readings, _ = find_readings(_to_gray(draw_blank(kind, random)))
+    return stack([to_bytes(reading.frame) for reading in readings])
+
+
+def _to_gray(pixels: Pixels) -> NDArray[np.uint8]:
+    if pixels.ndim == 2 and pixels.dtype == np.uint8:
+        return np.asarray(pixels, np.uint8)
+    return np.asarray(to_gray(Image.fromarray(pixels)), np.uint8)
