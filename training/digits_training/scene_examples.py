@@ -1,16 +1,17 @@
 """Examples of all readings of an image: of scenes with a character, and of images without one."""
 
+import zlib
 from collections.abc import Sequence
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from digits_server.preprocessing.gray import to_gray
 from digits_server.preprocessing.normalize import normalize
-from digits_server.preprocessing.pieces import APART, PARTS, STRUCTURE
-from digits_server.preprocessing.readings import EVEN, Reading, find_readings
+from digits_server.preprocessing.readings import find_readings
 
 from .examples import Examples, Frames, concatenate, stack, to_bytes
 from .frame_jobs import run_jobs
@@ -21,6 +22,11 @@ from .scenes.pages import Pixels
 
 SLASHED_SHARE: Final = 0.5
 """Share of the zeros that are drawn with a slash, whatever the kind of scene."""
+
+# A frame whose ink is narrower, as a share of its height, looks like a 1. So many of those without
+# writing, such as the side of a border, are examples; more would teach that a 1 is not a digit.
+BAR_WIDTH: Final = 0.35
+BAR_SHARE: Final = 0.1
 
 
 def from_scenes(
@@ -64,37 +70,44 @@ def _choose_kind(recording: Recording, kinds: Sequence[str], random: np.random.G
 def _read_scene(item: tuple[Recording, str], random: np.random.Generator) -> Examples:
     recording, kind = item
     scene = draw_scene(kind, recording.strokes, random)
-    ideal = normalize(scene.clean)
+    ideals = [normalize(scene.clean)]
+    if kind == "underlined":  # the line that the character touches stays in its frame
+        ideals.append(normalize(scene.with_lines))
     frames, labels = [], []
     for reading in find_readings(_to_gray(scene.pixels))[0]:
-        label = _label(reading, ideal, recording.label, kind)
+        label = _label(reading.frame, ideals, recording.label)
         if label is not None:
             frames.append(to_bytes(reading.frame))
             labels.append(label)
     return Examples(stack(frames), np.array(labels, np.uint8))
 
 
-def _label(reading: Reading, ideal: NDArray[np.float32], label: int, kind: str) -> int | None:
+def _label(
+    frame: NDArray[np.float32], ideals: Sequence[NDArray[np.float32]], label: int
+) -> int | None:
     """Return the label of a reading of a scene; None if it is not clear.
 
     Args:
-        reading: The reading.
-        ideal: (28, 28) the frame of the character alone.
+        frame: (28, 28) the frame of the reading.
+        ideals: (28, 28) frames that show the character.
         label: The character's label.
-        kind: Kind of the scene.
     """
-    likeness = similarity(ideal, reading.frame)
-    source, part = divmod(reading.kind, len(PARTS))
-    # A line that touches the character stays in its frame.
-    is_underlined = kind == "underlined" and source == EVEN and part not in (APART, STRUCTURE)
-    if likeness >= MIN_SAME or is_underlined:
+    likeness = max(similarity(ideal, frame) for ideal in ideals)
+    if likeness >= MIN_SAME:
         return label
-    return NO_WRITING if likeness < MAX_DIFFERENT else None
+    return NO_WRITING if likeness < MAX_DIFFERENT and _is_kept(frame) else None
+
+
+def _is_kept(frame: NDArray[np.float32]) -> bool:
+    """Return whether a frame without writing is an example: few of those that look like a 1 are."""
+    _, _, width, height = cv2.boundingRect((frame > 0.2).view(np.uint8))
+    # Without a generator, so that equal frames have equal labels.
+    return width >= BAR_WIDTH * height or zlib.crc32(frame.tobytes()) % 100 < 100 * BAR_SHARE
 
 
 def _read_blank(kind: str, random: np.random.Generator) -> Frames:
     readings, _ = find_readings(_to_gray(draw_blank(kind, random)))
-    return stack([to_bytes(reading.frame) for reading in readings])
+    return stack([to_bytes(reading.frame) for reading in readings if _is_kept(reading.frame)])
 
 
 def _to_gray(pixels: Pixels) -> NDArray[np.uint8]:

@@ -209,7 +209,7 @@ def _look_closer(
 
 
 def _read_all(gray: NDArray[np.uint8], two_levels: TwoLevels) -> list[Reading]:
-    """Return the readings of a digit that touches the image's edges: of all dark or light pixels."""
+    """Return the readings of a digit that touches the image's edges: all dark or all light."""
     dark, light = two_levels.dark, two_levels.light
     if light - dark < _MIN_GLOBAL_CONTRAST:
         return []

@@ -77,6 +77,9 @@ class Scene(NamedTuple):
     clean: NDArray[np.uint8]
     """(H', W') the same ink alone, dark on white: what an ideal reading sees."""
 
+    with_lines: NDArray[np.uint8]
+    """(H, W) the ink and the lines that it may touch, dark on white, where it is in the image."""
+
 
 def draw_scene(kind: str, strokes: Sequence[Points], random: np.random.Generator) -> Scene:
     """Draw a digit in surroundings of a kind.
@@ -90,7 +93,8 @@ def draw_scene(kind: str, strokes: Sequence[Points], random: np.random.Generator
     pixels, ink = draw(write(strokes, random), random)
     margin = max(4, max(ink.digit.shape) // 5)
     clean = np.asarray(np.rint(255 - 255 * np.pad(ink.digit, margin)), np.uint8)
-    return Scene(kind, pixels, clean)
+    with_lines = np.asarray(np.rint(255 - 255 * ink.coverage), np.uint8)
+    return Scene(kind, pixels, clean, with_lines)
 
 
 def draw_blank(kind: str, random: np.random.Generator) -> Pixels:
