@@ -13,7 +13,6 @@ from .arguments import build_parser
 from .datasets import DatasetError, load_mnist
 from .errors import TrainingError
 from .network_path import SHIPPED_RUN
-from .run_folder import stored_settings
 from .settings import FitSettings, expand
 
 # Each command imports TensorFlow when it runs, because that takes seconds: --help and usage
@@ -42,6 +41,8 @@ def _fit(parsed: argparse.Namespace) -> None:
     }
     names = {field.name for field in dataclasses.fields(FitSettings)} - {"network"}
     changes = expand(parsed.network, parsed.preset, {name: options[name] for name in names})
+    from .run_folder import stored_settings
+
     # Options that are not given are those of the run in the folder.
     settings = dataclasses.replace(stored_settings(parsed.run) or FitSettings(), **changes)  # type: ignore[arg-type]
     mnist = load_mnist(parsed.data_dir)

@@ -195,6 +195,8 @@ def test_every_reading_of_a_scene_is_considered(
         return found
 
     monkeypatch.setattr(scene_examples, "find_readings", count_readings)
-    monkeypatch.setattr(scene_examples, "MAX_DIFFERENT", 2.0)  # nothing is dropped
+    # Nothing is dropped.
+    monkeypatch.setattr(scene_examples, "MAX_DIFFERENT", 2.0)
+    monkeypatch.setattr(scene_examples, "BAR_SHARE", 1.0)
     scenes = from_scenes(recordings, ["desk"], 1)
     assert len(scenes.labels) == sum(counts) > len(counts)
