@@ -32,8 +32,11 @@ def find_color_axis(sample: Image.Image) -> NDArray[np.float32] | None:
         (1, 4) float32: the factors of red, green and blue, and what is added.
     """
     # OpenCV's functions, because the library behind NumPy's keeps 30 MB once it has been used.
-    colors = np.asarray(sample, np.float32).reshape(-1, 3)
-    mean = np.array([cv2.mean(np.asarray(sample))[:3]], np.float32)
+    colors = np.asarray(sample, np.float32)
+    # Without the light, which changes slowly: it is a difference of brightness, but not of ink.
+    reach = max(3, max(colors.shape) // 2 | 1)
+    colors = (colors - cv2.blur(colors, (reach, reach))).reshape(-1, 3)
+    mean = np.zeros((1, 3), np.float32)
     covariance = cv2.mulTransposed(colors, aTa=True, delta=mean, scale=1 / len(colors))
     _, variances, axes = cv2.eigen(covariance)  # in descending order; an axis is a row
     axis = axes[0]
