@@ -3,21 +3,24 @@
 import csv
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from digits_training.batches import ShuffledBatches, one_hot
-from digits_training.calibration import Calibration, cross_entropy
+from digits_training.calibration import Calibration, Predicted, cross_entropy
 from digits_training.datasets import Mnist
 from digits_training.errors import TrainingError
 from digits_training.fit import calibrate, fit
 from digits_training.keras_files import load_network, predict
 from digits_training.mixture import build_held_out
 from digits_training.record import RunRecord
+from digits_training.recordings import NO_WRITING
 from digits_training.settings import FitSettings
 
 pytestmark = [
@@ -106,6 +109,30 @@ def test_calibrating_a_run_again_gives_the_same_calibration(
     fitted = Calibration.load(compact_run)
     assert calibrate(compact_run, sample_mnist, data_dir) == fitted
     assert Calibration.load(compact_run) == fitted
+
+
+def test_a_calibration_is_fitted_on_digits_and_on_the_readings_of_scenes_that_show_one(
+    compact_run: Path,
+    sample_mnist: Mnist,
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sets: list[NDArray[np.uint8]] = []
+
+    def keep_labels(*predicted: Predicted) -> Calibration:
+        sets.extend(labels for _, labels in predicted)
+        return Calibration()
+
+    monkeypatch.setattr("digits_training.fit.fit_calibration", keep_labels)
+    run = shutil.copytree(compact_run, tmp_path / "run")
+    calibrate(run, sample_mnist, data_dir)
+    held_out = build_held_out(sample_mnist, data_dir, SHORT.validation_count, SHORT.seed)
+    assert (held_out.scenes.labels == NO_WRITING).any()
+    digits_in_scenes = held_out.scenes.labels[held_out.scenes.labels < 10]
+    expected = [held_out.mnist.labels, held_out.strokes.labels, digits_in_scenes]
+    for labels, expected_labels in zip(sets, expected, strict=True):
+        np.testing.assert_array_equal(labels, expected_labels)
 
 
 def test_a_folder_without_a_run_cannot_be_calibrated(sample_mnist: Mnist, tmp_path: Path) -> None:
