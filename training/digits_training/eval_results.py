@@ -144,7 +144,7 @@ def evaluate_frames(
     )
     top_digit_probs = np.zeros(len(frames), np.float32)
     if count:
-        rows = choose(frames.owners, frames.readings, probs, threshold=0)
+        rows = choose(frames.owners, probs, threshold=0)
         top_digit_probs[frames.owners[rows]] = top_digit_probability(probs[rows])
     return EvalResults(
         eval_set,

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.framing import Frames
-from digits_server.preprocessing.readings import PENALTIES
 from digits_server.preprocessing.reason import Reason
 
 from .engine import DIGIT_COUNT, NO_WRITING, NOT_A_DIGIT
@@ -32,9 +31,6 @@ class Verdict(enum.IntEnum):
     NOT_A_DIGIT = 2
     BLANK = 3
 
-
-# Scores are logits, which are finite between these.
-_LEAST_PROB: Final = np.float32(1e-6)
 
 # For a frame whose top digit is below the threshold, and for another. Faster than ``np.where``.
 _VERDICTS: Final = np.array([Verdict.NOT_A_DIGIT, Verdict.DIGIT], np.uint8)
@@ -110,10 +106,7 @@ class Predictions:
 
 
 def choose(
-    owners: NDArray[np.intp],
-    readings: NDArray[np.uint8],
-    probs: NDArray[np.float32],
-    threshold: float,
+    owners: NDArray[np.intp], probs: NDArray[np.float32], threshold: float
 ) -> NDArray[np.intp]:
     """Choose the reading that stands for each image: the most convincing one.
 
@@ -121,7 +114,6 @@ def choose(
 
     Args:
         owners: (R,) index of the image that owns each row, in ascending order.
-        readings: (R,) index into READINGS of each row's reading.
         probs: (R, 10) to (R, 12) the network's probabilities.
         threshold: Minimum probability of the top digit for the verdict DIGIT.
 
@@ -137,11 +129,9 @@ def choose(
     starts = np.flatnonzero(np.diff(owners, prepend=-1))
     if len(starts) == len(owners):
         return np.flatnonzero(has_writing)
-    clipped = np.clip(highest, _LEAST_PROB, 1 - _LEAST_PROB)
-    scores = np.log(clipped / (1 - clipped)) - PENALTIES[readings]
-    best = np.repeat(np.maximum.reduceat(scores, starts), np.diff(starts, append=len(owners)))
+    best = np.repeat(np.maximum.reduceat(highest, starts), np.diff(starts, append=len(owners)))
     # The first of several that are as convincing.
-    rows = np.flatnonzero(scores == best)
+    rows = np.flatnonzero(highest == best)
     _, first = np.unique(owners[rows], return_index=True)
     return rows[first][np.logical_or.reduceat(has_writing, starts)]
 
@@ -159,7 +149,7 @@ def to_predictions(
     """
     owners, readings, pixels = frames.owners, frames.readings, frames.pixels
     if len(owners):
-        rows = choose(owners, readings, probs, threshold)
+        rows = choose(owners, probs, threshold)
         if len(rows) < len(owners):
             owners, readings = owners[rows], readings[rows]
             pixels, probs = pixels[rows], probs[rows]

@@ -95,21 +95,20 @@ def inside_frame(mask: MatLike, outlines: Outlines) -> MatLike | None:
         outlines: The outlines of the mask, anywhere.
     """
     height, width = mask.shape
-    # A digit in the frame takes a part of the hole, and may divide it.
-    if max(map(cv2.contourArea, outlines.holes), default=0.0) < _MIN_HOLE * width * height:
+    # A digit in the frame divides what the frame encloses.
+    if not outlines.holes:
         return None
-    outline = max(outlines.components, key=cv2.contourArea)
-    _, size, _ = cv2.minAreaRect(outline)
-    if cv2.contourArea(outline) < _FRAME_FILL * size[0] * size[1]:
+    hull = cv2.convexHull(np.concatenate(outlines.holes))
+    rectangle = cv2.minAreaRect(hull)
+    area = cv2.contourArea(hull)
+    if area < max(_MIN_HOLE * mask.size, _FRAME_FILL * rectangle[1][0] * rectangle[1][1]):
         return None
-    left, top, _, _ = cv2.boundingRect(outline)
-    filled = np.zeros_like(mask)
-    cv2.drawContours(filled, [outline], -1, 1, cv2.FILLED, offset=(-left, -top))
-    depth = cv2.distanceTransform(cv2.copyMakeBorder(filled, 1, 1, 1, 1, 0), cv2.DIST_L2, 3)
-    rings = np.ceil(depth[1:-1, 1:-1]).astype(np.intp).ravel()
-    coverage = np.bincount(rings, mask.ravel()) / np.maximum(np.bincount(rings), 1)
-    thickness = 1 + int(np.argmax(coverage[1:] < _FRAME_COVERAGE))
-    inside = mask * (rings.reshape(mask.shape) > thickness)
+    left, top, _, _ = cv2.boundingRect(np.concatenate(outlines.components))
+    enclosed = np.zeros_like(mask)
+    corners = np.rint(cv2.boxPoints(rectangle) - (left, top)).astype(np.int32)
+    cv2.fillConvexPoly(enclosed, corners, 1)
+    cv2.polylines(enclosed, [corners], True, 0, 3)
+    inside = cv2.bitwise_and(mask, enclosed)
     if max(cv2.boundingRect(inside)[2:]) < _MIN_INSIDE * min(width, height):
         return None
     return np.asarray(inside, np.uint8)

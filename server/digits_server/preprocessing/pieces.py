@@ -36,12 +36,12 @@ _SQUARE: Final = np.ones((3, 3), np.uint8)
 Flags = NDArray[np.bool_]
 
 
-MAIN, APART, INSIDE, UNLINED, STRUCTURE = range(5)
-PARTS: Final = ("", ", apart", ", inside a frame", ", without a line", ", a line or frame")
-"""Which part of the ink a piece is: the main one, or what remains without it, and so on."""
+MAIN, CORE, INSIDE, UNLINED, STRUCTURE = range(5)
+PARTS: Final = ("", ", the core", ", inside a frame", ", without a line", ", a line or frame")
+"""Which part of the ink a piece is: the main piece, what is surely ink of it, and so on."""
 
-MAX_PIECES: Final = 4
-"""Most pieces of ``find_pieces``: the main one, twice more without lines, and one apart."""
+MAX_PIECES: Final = len(PARTS)
+"""Most pieces of ``find_pieces``: one of each part."""
 
 
 class Piece(NamedTuple):
@@ -63,13 +63,12 @@ class Piece(NamedTuple):
         return int(max(self.ink.shape))
 
 
-def find_pieces(contrast: Contrast, min_contrast: float, max_count: int = 2) -> list[Piece]:
+def find_pieces(contrast: Contrast, min_contrast: float) -> list[Piece]:
     """Return the pieces of ink that may be a digit, the most likely first.
 
     Args:
         contrast: Contrast of the image.
         min_contrast: The least contrast of ink where the ground has no grain, in levels.
-        max_count: Most pieces of separate ink; the main one is also returned without lines.
     """
     pixels, longer_side = contrast.pixels, max(contrast.shape)
     # Where strokes are wider than a pixel, blurring averages the grain away.
@@ -84,7 +83,7 @@ def find_pieces(contrast: Contrast, min_contrast: float, max_count: int = 2) -> 
     min_extent = max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * longer_side)
     pieces = [
         _cut_out(selected, contrast)
-        for selected in _select(smooth, mask, contrast, full_ink, max_count)
+        for selected in _select(smooth, mask, contrast, full_ink)
         if max(selected.mask.shape) >= min_extent
     ]
     # Nothing is left of what only closed the gaps that ruling left.
@@ -155,9 +154,7 @@ def _ink_of_level(full_ink: float) -> NDArray[np.float32]:
     return np.asarray(np.clip(ink, 0, 1), np.float32)
 
 
-def _select(
-    smooth: MatLike, mask: MatLike, contrast: Contrast, full_ink: float, max_count: int
-) -> list[_Selected]:
+def _select(smooth: MatLike, mask: MatLike, contrast: Contrast, full_ink: float) -> list[_Selected]:
     """Return the pieces that may be a digit."""
     outlines = Outlines.find(mask)
     if not outlines.components:
@@ -171,7 +168,7 @@ def _select(
     ink = np.bincount(labels.ravel()[inked], smooth.ravel()[inked], count)[1:].astype(np.float64)
     components = _Components.measure(boxes[1:], ink, contrast)
     pieces: list[_Selected] = []
-    for part, belongs in components.groups(max_count):
+    for part, belongs in components.groups():
         left, top = boxes[1:][belongs, :2].min(axis=0).tolist()
         right, bottom = (boxes[1:, :2] + boxes[1:, 2:4])[belongs].max(axis=0).tolist()
         area = np.s_[top:bottom, left:right]
@@ -257,40 +254,40 @@ class _Components(NamedTuple):
             is_line | is_border | is_frame,
         )
 
-    def groups(self, max_count: int) -> list[tuple[int, Flags]]:
-        """Return the part, and which components belong to it, (N,), of the most likely digits."""
-        # A component at the edge is the digit only if nothing else is, and so is structure.
-        weight = np.where(self.is_structure, 0.02, np.where(self.is_at_edge, 0.5, 1.0))
+    def groups(self) -> list[tuple[int, Flags]]:
+        """Return the part, and which components belong to it, (N,), of each piece."""
         least = 0.0
         if len(self.ink) > _SPECK_COUNT:
             least = _SPECK_FACTOR * float(np.median(self.ink))
-        groups: list[tuple[int, Flags]] = []
-        is_used = np.zeros(len(self.ink), bool)
-        for main in np.argsort(-self.ink * weight, kind="stable").tolist():
-            if len(groups) == max_count:
-                break
-            if is_used[main] or self.ink[main] < least:
-                continue
-            belongs = self._around(main)
-            part = STRUCTURE if self.is_structure[main] else APART if groups else MAIN
-            groups.append((part, belongs))
-            is_used |= belongs
+        # A component at the edge is the digit only if nothing else is, and so is structure.
+        weight = np.where(self.is_structure, 0.02, np.where(self.is_at_edge, 0.5, 1.0))
+        main = int(np.argmax(self.ink * weight))
+        if self.ink[main] < least:
+            return []
+        belongs = self._around(main)
+        groups = [(STRUCTURE if self.is_structure[main] else MAIN, belongs)]
+        is_doubtful = belongs & self._is_doubtful(main)
+        if is_doubtful.any():
+            groups.append((CORE, belongs & ~is_doubtful))
+        # What looks like a frame may be an outline, with the digit's other strokes in it.
+        others = np.where(self.is_structure & ~belongs, self.ink, 0)
+        largest = int(np.argmax(others))
+        if others[largest] > 0.5 * self.ink[belongs].sum():
+            groups.append((STRUCTURE, self._around(largest)))
         return groups
 
     def _around(self, main: int) -> Flags:
-        """Return which components belong to the same digit as one of them."""
-        # A shadow at the edge can be as large as a stroke, but is not as dark.
-        is_shadow = self.is_at_edge & (self.darkness < 0.7 * self.darkness[main])
+        """Return which components may belong to the same digit as one of them."""
         belongs = np.zeros(len(self.ink), bool)
         belongs[main] = True
         while True:  # a stroke in pieces is found piece by piece
-            grown = belongs | (self._is_near(belongs) & ~self.is_structure & ~is_shadow)
+            grown = belongs | (self._is_near(belongs) & ~self.is_structure)
             if (grown == belongs).all():
                 return belongs
             belongs = grown
 
     def _is_near(self, group: Flags) -> Flags:
-        """Return which components are near a group, for their size, and not a line below it."""
+        """Return which components are near a group, for their size."""
         left, top = self.left[group].min(), self.top[group].min()
         right, bottom = self.right[group].max(), self.bottom[group].max()
         extent, ink = max(right - left, bottom - top), self.ink[group].sum()
@@ -300,7 +297,14 @@ class _Components(NamedTuple):
         )
         is_near = (self.ink >= 0.025 * ink) & (gap <= 0.25 * extent)
         is_large = (self.ink >= 0.25 * ink) & (gap <= 0.6 * extent)
+        return np.asarray(is_near | is_large)
+
+    def _is_doubtful(self, main: int) -> Flags:
+        """Return which components may be a shadow or frame near a digit, or a line below it."""
+        is_faint = self.darkness < 0.7 * self.darkness[main]
         width, height = self.right - self.left, self.bottom - self.top
-        is_flat = (width >= 3 * height) & (width >= 0.5 * (right - left))
-        is_low = (height < 0.25 * (bottom - top)) & (self.top >= bottom - 0.1 * (bottom - top))
-        return np.asarray((is_near | is_large) & ~(is_flat & is_low))
+        is_flat = (width >= 3 * height) & (width >= 0.5 * width[main])
+        is_low = (height < 0.25 * height[main]) & (
+            self.top >= self.bottom[main] - 0.1 * height[main]
+        )
+        return np.asarray(is_faint | (is_flat & is_low))

@@ -39,11 +39,6 @@ MAX_READINGS: Final = 7 * MAX_PIECES + 2
 """Most readings of an image: of the pieces on an even ground, of the dark and the light ones in the
 image and on two sheets, of all that is dark and all that is light."""
 
-# How much less likely each kind is to be right than the usual one, as a difference of logits.
-_SOURCE_PENALTIES: Final = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 2.0)
-_PART_PENALTIES: Final = (0.0, 1.5, 0.0, 0.0, 3.0)
-PENALTIES: Final = np.add.outer(_SOURCE_PENALTIES, _PART_PENALTIES).ravel()
-
 # Larger images, such as photos, are scaled down to this side before the ink is searched. What is
 # smaller than so much of it is then cut out of the image as it came.
 SEARCH_SIDE: Final = 320
@@ -181,14 +176,14 @@ def _read_pieces(
     return [
         Reading(
             kind * len(PARTS) + piece.part,
-            to_frame(_look_closer(gray, contrast, kind, piece, min_contrast)),
+            to_frame(_look_closer(gray, contrast, piece, min_contrast)),
         )
         for piece in find_pieces(contrast, min_contrast)
     ]
 
 
 def _look_closer(
-    gray: NDArray[np.uint8], contrast: Contrast, kind: int, piece: Piece, min_contrast: float
+    gray: NDArray[np.uint8], contrast: Contrast, piece: Piece, min_contrast: float
 ) -> NDArray[np.float32]:
     """Return the ink of a piece, found again in the image before it was scaled down."""
     scale = max(gray.shape) / max(contrast.shape)
@@ -203,8 +198,8 @@ def _look_closer(
     area = np.asarray(shrink_to(area, SEARCH_SIDE), np.uint8)
     closer = even_contrast(area)
     if closer is None:
-        closer = local_contrasts(area, TwoLevels.measure(area))[kind in (LIGHT, SHEET_LIGHT)]
-    pieces = find_pieces(closer, min_contrast, max_count=1)
+        closer = local_contrasts(area, TwoLevels.measure(area))[contrast.is_light]
+    pieces = find_pieces(closer, min_contrast)
     return pieces[0].ink if pieces else piece.ink
 
 

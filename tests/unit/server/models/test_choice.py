@@ -15,15 +15,11 @@ from digits_server.models.predictions import (
     to_predictions,
 )
 from digits_server.preprocessing.framing import Frames
-from digits_server.preprocessing.readings import PENALTIES, READINGS
+from digits_server.preprocessing.readings import READINGS
 from digits_server.preprocessing.reason import Reason
 
 THRESHOLD = 0.5
-EVEN = READINGS.index("ink on even ground")
-ALL_DARK = READINGS.index("all that is dark")
-STRUCTURE = READINGS.index("ink on even ground, a line or frame")
-# Kinds of reading without a penalty.
-USUAL = np.flatnonzero(PENALTIES == 0).astype(np.uint8)
+KINDS = np.arange(len(READINGS), dtype=np.uint8)[::-1]
 COLUMN_COUNTS = (10, 11, 12)
 
 
@@ -41,11 +37,8 @@ NOTHING = row(0, 0.01, no_writing=0.9)
 SCRIBBLE = row(0, 0.01, not_a_digit=0.9)
 
 
-def chosen(
-    owners: Sequence[int], probs: Sequence[NDArray[np.float32]], kinds: Sequence[int] | None = None
-) -> list[int]:
-    readings = np.array([EVEN] * len(owners) if kinds is None else kinds, np.uint8)
-    return list(choose(np.array(owners, np.intp), readings, np.stack(probs), THRESHOLD))
+def chosen(owners: Sequence[int], probs: Sequence[NDArray[np.float32]]) -> list[int]:
+    return list(choose(np.array(owners, np.intp), np.stack(probs), THRESHOLD))
 
 
 def predict(
@@ -55,7 +48,7 @@ def predict(
     frames = Frames(
         np.arange(1, len(owners) + 1, dtype=np.float32)[:, None, None].repeat(28, 1).repeat(28, 2),
         np.array(owners, np.intp),
-        USUAL[: len(owners)],
+        KINDS[: len(owners)],
         np.zeros(count, np.uint8),
         np.zeros(count, np.uint32),
         **columns,  # type: ignore[arg-type]
@@ -73,8 +66,6 @@ def test_the_most_convincing_reading_of_each_image_stands(count: int) -> None:
 def test_of_readings_that_are_as_convincing_the_first_stands(count: int) -> None:
     probs = [row(3, 0.6, count), row(4, 0.9, count), row(5, 0.9, count), row(6, 0.9, count)]
     assert chosen([0, 0, 0, 1], probs) == [1, 3]
-    # Beyond what float32 can distinguish from 1, all are as convincing.
-    assert chosen([0, 0], [row(3, 1 - 1e-7, count), row(4, 1, count)]) == [0]
 
 
 def test_owners_that_come_later_or_skip_images_keep_their_rows() -> None:
@@ -83,32 +74,12 @@ def test_owners_that_come_later_or_skip_images_keep_their_rows() -> None:
     assert chosen([5], [row(1, 0.9)]) == [0]
 
 
-def test_a_reading_that_is_rarely_right_has_to_be_clearly_better() -> None:
-    for kind in (ALL_DARK, STRUCTURE):
-        assert PENALTIES[kind] > 0
-        usual, score = 0.8, np.log(0.8 / 0.2)
-        slightly, clearly = (
-            float(1 / (1 + np.exp(-(score + PENALTIES[kind] + margin)))) for margin in (-0.2, 0.2)
-        )
-        assert chosen([0, 0], [row(1, usual), row(2, slightly)], [EVEN, kind]) == [0]
-        assert chosen([0, 0], [row(1, usual), row(2, clearly)], [EVEN, kind]) == [1]
-        # Without another reading it stands nevertheless.
-        assert chosen([0], [row(2, slightly)], [kind]) == [0]
-
-
-def test_the_usual_kinds_of_reading_have_no_penalty() -> None:
-    assert len(PENALTIES) == len(READINGS)
-    assert (PENALTIES >= 0).all()
-    for name in ("image as it is", "ink on even ground", "dark ink", "light ink"):
-        assert PENALTIES[READINGS.index(name)] == 0
-
-
 def test_an_image_is_blank_if_no_reading_has_writing() -> None:
     assert chosen([0, 0, 1, 2], [NOTHING, NOTHING, row(4, 0.9), NOTHING]) == [2]
     assert chosen([0, 1], [NOTHING, NOTHING]) == []
     predictions = predict([0, 0, 1], 3, [NOTHING, NOTHING, row(4, 0.9)])
     assert predictions.verdicts.tolist() == [Verdict.BLANK, Verdict.DIGIT, Verdict.BLANK]
-    assert predictions.readings.tolist() == [NO_READING, USUAL[2], NO_READING]
+    assert predictions.readings.tolist() == [NO_READING, KINDS[2], NO_READING]
     assert predictions.digits.tolist() == [NO_DIGIT, 4, NO_DIGIT]
     assert predictions.reasons.tolist() == [0, 0, 0]
     assert not predictions.probs[[0, 2]].any()
@@ -153,7 +124,7 @@ def test_all_columns_are_of_the_reading_that_stands() -> None:
     probs = [row(1, 0.6), row(2, 0.9), row(3, 0.7), NOTHING, row(5, 0.8), row(6, 0.55)]
     predictions = predict([0, 0, 2, 3, 4, 4], 5, probs)
     assert predictions.digits.tolist() == [2, NO_DIGIT, 3, NO_DIGIT, 5]
-    assert predictions.readings.tolist() == [USUAL[1], NO_READING, USUAL[2], NO_READING, USUAL[4]]
+    assert predictions.readings.tolist() == [KINDS[1], NO_READING, KINDS[2], NO_READING, KINDS[4]]
     assert predictions.frames[:, 0, 0].tolist() == [2, 0, 3, 0, 5]
     np.testing.assert_allclose(predictions.confidences, [0.9, 0, 0.7, 0, 0.8], rtol=1e-5)
     np.testing.assert_allclose(predictions.probs.sum(axis=1), [1, 0, 1, 0, 1], rtol=1e-5)
@@ -173,12 +144,11 @@ def test_many_images_are_chosen_as_each_alone(count: int) -> None:
     rng = np.random.default_rng(count)
     sizes = rng.integers(0, 6, 300)
     owners = np.repeat(np.arange(300), sizes)
-    kinds = rng.integers(0, len(READINGS), len(owners)).astype(np.uint8)
     probs = rng.dirichlet(np.full(count, 0.2), len(owners)).astype(np.float32)
     expected = []
     for image in range(300):
         rows = np.flatnonzero(owners == image)
         if len(rows):
-            alone = choose(np.zeros(len(rows), np.intp), kinds[rows], probs[rows], THRESHOLD)
+            alone = choose(np.zeros(len(rows), np.intp), probs[rows], THRESHOLD)
             expected += rows[alone].tolist()
-    assert choose(owners, kinds, probs, THRESHOLD).tolist() == expected
+    assert choose(owners, probs, THRESHOLD).tolist() == expected

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from digits_server.preprocessing.ground import Contrast, even_contrast
 from digits_server.preprocessing.pieces import (
-    APART,
+    CORE,
     INSIDE,
     MAIN,
     STRUCTURE,
@@ -39,8 +39,8 @@ def contrast_of(gray: Gray) -> Contrast:
     return contrast
 
 
-def pieces_of(gray: Gray, max_count: int = 2) -> list[Piece]:
-    return find_pieces(contrast_of(gray), MIN_CONTRAST, max_count)
+def pieces_of(gray: Gray) -> list[Piece]:
+    return find_pieces(contrast_of(gray), MIN_CONTRAST)
 
 
 def box(piece: Piece) -> tuple[int, int, int, int]:
@@ -73,21 +73,34 @@ def test_strokes_that_are_near_each_other_are_one_piece() -> None:
     assert_around(piece, 60, 50, 125, 150)
 
 
-def test_ink_that_is_far_from_the_main_piece_is_apart_and_the_main_piece_comes_first() -> None:
+def test_ink_that_is_far_from_the_main_piece_is_left_out() -> None:
     gray = seven(x=20, y=20)
     cv2.line(gray, (150, 150), (150, 180), 0, 8)
-    main, apart = pieces_of(gray)
-    assert (main.part, apart.part) == (MAIN, APART)
+    [main] = pieces_of(gray)
+    assert main.part == MAIN
     assert_around(main, 20, 20, 80, 100)
-    assert_around(apart, 150, 150, 150, 180)
-    assert [piece.part for piece in pieces_of(gray, max_count=1)] == [MAIN]
 
 
-def test_a_piece_that_is_fainter_than_the_main_one_still_has_full_ink() -> None:
-    gray = seven(x=20, y=20)
-    cv2.line(gray, (150, 150), (150, 180), 128, 8)
-    _, apart = pieces_of(gray)
-    assert apart.ink.max() == 1
+@pytest.mark.parametrize("doubtful", ["a line below it", "a faint frame in pieces"])
+def test_without_what_is_doubtful_the_main_piece_is_its_core(doubtful: str) -> None:
+    gray = seven()
+    if doubtful == "a line below it":
+        cv2.line(gray, (60, 155), (140, 155), 0, 5)
+    else:
+        cv2.line(gray, (50, 45), (50, 155), 130, 4)
+        cv2.line(gray, (150, 45), (150, 155), 130, 4)
+    pieces = {piece.part: piece for piece in pieces_of(gray)}
+    main, core = pieces[MAIN], pieces[CORE]
+    assert main.ink.size > 1.2 * core.ink.size
+    assert_around(core, 70, 60, 130, 140)
+
+
+def test_a_piece_that_is_fainter_than_other_ink_still_has_full_ink() -> None:
+    gray = seven(x=20, y=20, ink=128)
+    gray[180:190, 180:190] = 0
+    main = pieces_of(gray)[0]
+    assert_around(main, 20, 20, 80, 100)
+    assert main.ink.max() == 1
 
 
 def test_of_many_specks_only_those_far_larger_than_most_are_pieces() -> None:
@@ -116,7 +129,7 @@ def test_a_line_or_a_border_at_the_edge_is_structure_and_comes_last() -> None:
 
 def uncropped(pixels: Gray) -> Contrast:
     """Return a contrast whose ink may touch the edge of the image."""
-    return Contrast(pixels, 0.0, 0, 0, pixels.shape)
+    return Contrast(pixels, 0.0, 0, 0, pixels.shape, is_light=True)
 
 
 def test_a_frame_around_the_ink_is_structure() -> None:
@@ -150,13 +163,6 @@ def test_ink_that_touches_a_frame_or_a_line_is_also_a_piece_without_it(
     assert (whole.part, rest.part) == (MAIN, part)
     assert_around(rest, 70, 60, 130, 140)
     assert rest.ink.size < whole.ink.size
-
-
-def test_an_underline_apart_does_not_belong_to_the_digit() -> None:
-    gray = seven()
-    cv2.line(gray, (60, 155), (140, 155), 0, 5)
-    main = pieces_of(gray)[0]
-    assert_around(main, 70, 60, 130, 140)
 
 
 def test_ink_that_is_too_small_or_too_faint_is_no_piece_and_the_reason_says_which() -> None:

@@ -192,11 +192,11 @@ def in_half_a_shadow() -> Gray:
 @pytest.mark.parametrize(
     ("page", "share"),
     [
-        (bordered(4, 0), 0.05),
+        (bordered(4, 0), 0.1),
         (bordered(12, 200), 0.15),
         (cv2.copyMakeBorder(seven(), 70, 90, 0, 0, cv2.BORDER_CONSTANT, value=0), 0.15),
         (cv2.copyMakeBorder(seven(), 0, 0, 60, 60, cv2.BORDER_CONSTANT, value=128), 0.15),
-        (255 - bordered(5, 0), 0.05),
+        (255 - bordered(5, 0), 0.1),
         (in_a_cell(), 0.05),
         (touching_a_cell(), 0.45),
         (on_a_desk(), 0.7),
