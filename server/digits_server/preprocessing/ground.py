@@ -58,20 +58,6 @@ class Contrast(NamedTuple):
             return False
         return bool(np.count_nonzero(self.pixels > EVEN_LEVELS) > most_ink)
 
-    def uncrop(self, region: MatLike) -> MatLike:
-        """Return an image of the full size that is 0 outside the region."""
-        if region.shape == self.shape:
-            return region
-        height, width = region.shape
-        image = np.zeros(self.shape, region.dtype)
-        image[self.top : self.top + height, self.left : self.left + width] = region
-        return image
-
-    def crop(self, image: MatLike) -> MatLike:
-        """Return the region of an image of the full size."""
-        height, width = self.pixels.shape
-        return image[self.top : self.top + height, self.left : self.left + width]
-
 
 def even_contrast(gray: MatLike) -> Contrast | None:
     """Return the contrast of an image to its even ground, or None if the ground is not even.

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 from cv2.typing import MatLike
+from numpy.typing import NDArray
 
 # Smaller images have no room for ruling.
 _MIN_SIDE: Final = 64
@@ -26,48 +27,40 @@ _LINE_SPAN: Final = 0.35
 _LINE_ROW: Final = 0.5
 
 
-def may_have_ruling(mask: MatLike, shape: tuple[int, ...]) -> bool:
-    """Return whether any row or column has enough ink for a line from edge to edge.
+def remove_ruling(mask: MatLike, shape: tuple[int, ...]) -> MatLike:
+    """Remove the lines of ruled or squared paper: thin lines from edge to edge.
+
+    A single line may be a stroke and stays. Strokes that cross a removed line are closed again.
 
     Args:
         mask: A region of the image, or all of it.
         shape: (H, W) of the image.
     """
-    height, width = shape
-    if max(height, width) < _MIN_SIDE:
-        return False
-    if max(mask.shape[1] / width, mask.shape[0] / height) < RULE_SPAN:
-        return False
-    across = cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() / width
-    down = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() / height
-    return bool(max(across, down) >= RULE_SPAN)
-
-
-def remove_ruling(mask: MatLike) -> MatLike:
-    """Remove the lines of ruled or squared paper: thin lines from edge to edge.
-
-    A single line may be a stroke and stays. Strokes that cross a removed line are closed again.
-    """
-    height, width = mask.shape
-    thickness = max(2, round(MAX_RULE_SHARE * max(height, width)))
-    across = np.ones((1, round(RULE_SPAN * width)), np.uint8)
-    down = np.ones((round(RULE_SPAN * height), 1), np.uint8)
-    lines = np.zeros_like(mask)
-    line_count = 0
-    for along, through in ((across, (thickness + 1, 1)), (down, (1, thickness + 1))):
-        long = cv2.morphologyEx(mask, cv2.MORPH_OPEN, along)
-        thin = cv2.subtract(
-            long, cv2.morphologyEx(long, cv2.MORPH_OPEN, np.ones(through, np.uint8))
-        )
-        profile = thin.max(axis=1 if along is across else 0).astype(np.int8)
-        line_count += int(np.count_nonzero(np.diff(profile, prepend=0) > 0))
-        lines = cv2.bitwise_or(lines, thin)
-    if line_count < 2:
+    longer_side = max(shape)
+    if longer_side < _MIN_SIDE:
         return mask
+    thickness = max(2, round(MAX_RULE_SHARE * longer_side))
+    rows, row_count = _rules(mask, 1, RULE_SPAN * shape[1], thickness)
+    columns, column_count = _rules(mask, 0, RULE_SPAN * shape[0], thickness)
+    if row_count + column_count < 2:
+        return mask
+    lines = mask * (rows[:, None] | columns)
     rest = cv2.subtract(mask, lines)
     bridge = np.ones((thickness + 2, thickness + 2), np.uint8)
     crossings = cv2.bitwise_and(cv2.morphologyEx(rest, cv2.MORPH_CLOSE, bridge), lines)
     return cv2.bitwise_or(rest, crossings)
+
+
+def _rules(
+    mask: MatLike, axis: int, min_length: float, max_thickness: int
+) -> tuple[NDArray[np.bool_], int]:
+    """Return which rows, or with axis 0 columns, are of thin lines, and the number of lines."""
+    is_rule = cv2.reduce(mask, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() >= min_length
+    bounds = np.flatnonzero(np.diff(is_rule, prepend=False, append=False)).reshape(-1, 2)
+    for start, end in bounds:
+        if end - start > max_thickness:
+            is_rule[start:end] = False
+    return is_rule, int(np.count_nonzero(np.diff(bounds) <= max_thickness))
 
 
 class Outlines(NamedTuple):

@@ -13,7 +13,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from .ground import MIN_BLUR_SIDE, Contrast, histogram, quantile, top_and_median
-from .lines import Outlines, inside_frame, may_have_ruling, remove_ruling, without_underline
+from .lines import Outlines, inside_frame, remove_ruling, without_underline
 from .reason import Reason
 
 # Ink starts at this share of the full contrast: faint ruling is below it, soft edges above.
@@ -77,9 +77,7 @@ def find_pieces(contrast: Contrast, min_contrast: float) -> list[Piece]:
     if levels is None:
         return []
     full_ink, threshold = levels
-    mask: MatLike = (smooth > np.uint8(threshold)).view(np.uint8)
-    if may_have_ruling(mask, contrast.shape):
-        mask = contrast.crop(remove_ruling(contrast.uncrop(mask)))
+    mask = remove_ruling((smooth > np.uint8(threshold)).view(np.uint8), contrast.shape)
     min_extent = max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * longer_side)
     pieces = [
         _cut_out(selected, contrast)

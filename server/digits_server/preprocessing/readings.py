@@ -149,15 +149,22 @@ def _search_uneven(gray: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[Re
     two_levels = TwoLevels.measure(small)
     readings = _read_both(gray, small, two_levels, DARK)
     if two_levels:
-        for sheet in find_sheets(small, two_levels):
-            contrast = even_contrast(sheet)
-            if contrast is not None:
-                readings += _read_pieces(sheet, contrast, SHEET, _MIN_EVEN_CONTRAST)
-            else:
-                readings += _read_both(sheet, sheet, TwoLevels.measure(sheet), SHEET_DARK)
+        readings += _read_sheets(find_sheets(small, two_levels))
         readings += _read_all(small, two_levels)
     # Several ways may find the same.
     return list({reading.frame.tobytes(): reading for reading in reversed(readings)}.values())[::-1]
+
+
+def _read_sheets(sheets: Sequence[NDArray[np.uint8]]) -> list[Reading]:
+    readings: list[Reading] = []
+    for sheet in sheets:
+        contrast = even_contrast(sheet)
+        if contrast is not None:
+            readings += _read_pieces(sheet, contrast, SHEET, _MIN_EVEN_CONTRAST)
+    if not readings:
+        for sheet in sheets:
+            readings += _read_both(sheet, sheet, TwoLevels.measure(sheet), SHEET_DARK)
+    return readings
 
 
 def _read_both(

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from digits_server.preprocessing.lines import (
     Outlines,
     inside_frame,
-    may_have_ruling,
     remove_ruling,
     without_underline,
 )
@@ -84,8 +83,7 @@ def test_lines_from_edge_to_edge_are_removed_and_the_strokes_that_cross_them_sta
         page[row : row + 3] = 1
     for column in columns:
         page[:, column : column + 3] = 1
-    assert may_have_ruling(page, page.shape)
-    rest = remove_ruling(page)
+    rest = remove_ruling(page, page.shape)
     assert_alike(rest, seven(), 0.1)
     component_count, _ = cv2.connectedComponents(rest)
     assert component_count == 2  # the ground, and the 7 in one piece
@@ -94,22 +92,30 @@ def test_lines_from_edge_to_edge_are_removed_and_the_strokes_that_cross_them_sta
 def test_a_single_line_may_be_a_stroke_and_stays() -> None:
     page = seven()
     page[140:143] = 1
-    np.testing.assert_array_equal(remove_ruling(page), page)
+    np.testing.assert_array_equal(remove_ruling(page, page.shape), page)
 
 
 def test_thick_bars_are_not_ruling() -> None:
     page = seven()
     page[:10] = page[-10:] = 1
-    np.testing.assert_array_equal(remove_ruling(page), page)
+    np.testing.assert_array_equal(remove_ruling(page, page.shape), page)
 
 
-def test_ink_without_a_full_row_or_column_has_no_ruling() -> None:
-    assert not may_have_ruling(seven(), (SIDE, SIDE))
-    assert not may_have_ruling(with_line(seven(), 140, 20, 140), (SIDE, SIDE))
-    region = np.ones((4, 150), np.uint8)
-    assert may_have_ruling(region, (SIDE, 150))
-    assert not may_have_ruling(region, (SIDE, SIDE))
-    assert not may_have_ruling(np.ones((4, 60), np.uint8), (60, 60))  # too small for ruling
+@pytest.mark.parametrize(
+    ("shape", "is_ruled"), [((SIDE, 150), True), ((SIDE, SIDE), False)], ids=["whole", "part"]
+)
+def test_lines_of_a_region_are_ruling_if_they_cross_the_image(
+    shape: tuple[int, int], *, is_ruled: bool
+) -> None:
+    region = np.zeros((60, 150), np.uint8)
+    region[[10, 40]] = 1
+    assert remove_ruling(region, shape).any() != is_ruled
+
+
+def test_small_images_have_no_room_for_ruling() -> None:
+    lines = np.zeros((60, 60), np.uint8)
+    lines[[10, 40]] = 1
+    np.testing.assert_array_equal(remove_ruling(lines, lines.shape), lines)
 
 
 @pytest.mark.parametrize(
@@ -181,5 +187,5 @@ def test_the_masks_that_are_passed_stay_as_they_are() -> None:
         before = page.copy()
         inside(page)
         lineless(page)
-        remove_ruling(page)
+        remove_ruling(page, page.shape)
         np.testing.assert_array_equal(page, before)

@@ -117,7 +117,7 @@ def test_of_many_specks_only_those_far_larger_than_most_are_pieces() -> None:
 def test_a_line_or_a_border_at_the_edge_is_structure_and_comes_last() -> None:
     line, border = seven(), page()
     line[-6:-2] = 0
-    border[:3] = border[-3:] = border[:, :3] = border[:, -3:] = 0
+    border[:8] = border[-8:] = border[:, :8] = border[:, -8:] = 0
     [main, structure] = pieces_of(line)
     assert (main.part, structure.part) == (MAIN, STRUCTURE)
     assert_around(main, 70, 60, 130, 140)
