@@ -1,5 +1,6 @@
 """Removing the lines of ruled or squared paper."""
 
+import math
 from typing import Final, NamedTuple
 
 import cv2
@@ -23,6 +24,8 @@ _MIN_INSIDE: Final = 0.25
 # The thickest underline, and its straight parts, as shares of its length.
 _MAX_LINE_SHARE: Final = 0.2
 _LINE_SPAN: Final = 0.35
+# It is longer than the rest by so much of its length on both sides.
+_LINE_MARGIN: Final = 0.04
 # So much of the ink's width is in one row of it, if it has a line.
 _LINE_ROW: Final = 0.5
 
@@ -55,7 +58,11 @@ def _rules(
     mask: MatLike, axis: int, min_length: float, max_thickness: int
 ) -> tuple[NDArray[np.bool_], int]:
     """Return which rows, or with axis 0 columns, are of thin lines, and the number of lines."""
+    if mask.shape[axis] < min_length:
+        return np.zeros(mask.shape[1 - axis], bool), 0
     is_rule = cv2.reduce(mask, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() >= min_length
+    if not is_rule.any():
+        return is_rule, 0
     bounds = np.flatnonzero(np.diff(is_rule, prepend=False, append=False)).reshape(-1, 2)
     for start, end in bounds:
         if end - start > max_thickness:
@@ -116,13 +123,18 @@ def without_underline(mask: MatLike) -> MatLike | None:
         mask: Ink of one piece, cropped to it.
     """
     height, width = mask.shape
-    length = max(5, round(_LINE_SPAN * width))
+    margin, max_height = math.ceil(_LINE_MARGIN * width), _MAX_LINE_SHARE * width
+    for end in (mask[:, :margin], mask[:, width - margin :]):
+        _, end_top, _, end_height = cv2.boundingRect(end)
+        if end_top < height // 2 or end_height > max_height:
+            return None
     low = mask[height // 2 :]
     if cv2.reduce(low, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() < _LINE_ROW * width:
         return None
+    length = max(5, round(_LINE_SPAN * width))
     line = cv2.morphologyEx(low, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     _, _, line_width, line_height = cv2.boundingRect(line)
-    if line_width < 0.9 * width or line_height > _MAX_LINE_SHARE * width:
+    if line_width < 0.9 * width or line_height > max_height:
         return None
     rest = mask.copy()
     wide_line = cv2.dilate(line, np.ones((3, 1), np.uint8))
@@ -131,7 +143,6 @@ def without_underline(mask: MatLike) -> MatLike | None:
     closed = cv2.bitwise_and(cv2.morphologyEx(rest, cv2.MORPH_CLOSE, bridge), mask)
     rest = _largest(cv2.bitwise_or(rest, closed))
     rest_left, _, rest_width, rest_height = cv2.boundingRect(rest)
-    margin = 0.04 * width
     if rest_height < 0.4 * height or rest_left < margin or rest_left + rest_width > width - margin:
         return None
     return rest
