@@ -126,9 +126,11 @@ def choose(
         has_writing |= probs[:, NOT_A_DIGIT] >= probs[:, NO_WRITING]
     else:
         has_writing[:] = True
-    starts = np.flatnonzero(np.diff(owners, prepend=-1))
-    if len(starts) == len(owners):
+    is_first = np.ones(len(owners), bool)
+    is_first[1:] = owners[1:] != owners[:-1]
+    if is_first.all():
         return np.flatnonzero(has_writing)
+    starts = np.flatnonzero(is_first)
     best = np.repeat(np.maximum.reduceat(highest, starts), np.diff(starts, append=len(owners)))
     # The first of several that are as convincing.
     rows = np.flatnonzero(highest == best)

@@ -294,7 +294,7 @@ class _Components(NamedTuple):
             np.maximum(self.top - bottom, top - self.bottom),
         )
         is_near = (self.ink >= 0.025 * ink) & (gap <= 0.25 * extent)
-        is_large = (self.ink >= 0.25 * ink) & (gap <= 0.6 * extent)
+        is_large = (self.ink >= 0.15 * ink) & (gap <= 0.6 * extent)
         return np.asarray(is_near | is_large)
 
     def _is_doubtful(self, main: int) -> Flags:
