@@ -50,6 +50,8 @@ class Contrast(NamedTuple):
     """(H, W) of the image."""
     is_light: bool
     """Whether the ink is lighter than the ground."""
+    is_even: bool
+    """Whether the ground is even."""
 
     def has_large_areas(self) -> bool:
         """Return whether there is more contrast than ink has."""
@@ -76,7 +78,7 @@ def even_contrast(gray: MatLike) -> Contrast | None:
     region, difference = gray[top:bottom, left:right], difference[top:bottom, left:right]
     lowest, highest, _, _ = cv2.minMaxLoc(region)
     if lowest >= ground or highest <= ground:  # no grain, so no histogram, which is slow
-        return Contrast(difference, 0.0, left, top, gray.shape, highest > ground)
+        return Contrast(difference, 0.0, left, top, gray.shape, highest > ground, is_even=True)
     counts = histogram(region)  # one histogram serves both directions
     counts[ground] += gray.size - region.size
     lighter = _counts_above(counts, ground)
@@ -89,7 +91,7 @@ def even_contrast(gray: MatLike) -> Contrast | None:
         pixels, grain = cv2.subtract(region, paper), quantile(darker, 0.84)
     else:
         pixels, grain = cv2.subtract(paper, region), quantile(lighter, 0.84)
-    return Contrast(pixels, float(grain), left, top, gray.shape, is_light)
+    return Contrast(pixels, float(grain), left, top, gray.shape, is_light, is_even=True)
 
 
 def local_contrasts(gray: MatLike, two_levels: "TwoLevels | None") -> tuple[Contrast, Contrast]:
@@ -134,7 +136,7 @@ def _share_of_paper(
     offset = min(median, _MAX_OFFSET + _MAX_OFFSET_SIGMAS * grain)
     # OpenCV would take an image of four pixels for a scalar, and a scalar for an image.
     pixels = cv2.subtract(share, np.full_like(share, int(offset)))
-    return Contrast(pixels, grain, 0, 0, share.shape, is_light)
+    return Contrast(pixels, grain, 0, 0, share.shape, is_light, is_even=False)
 
 
 def _measure_slope(gray: MatLike) -> MatLike:

@@ -18,6 +18,9 @@ from .reason import Reason
 
 # Ink starts at this share of the full contrast: faint ruling is below it, soft edges above.
 INK_SHARE: Final = 0.32
+# The least contrast of ink, in levels, on an even ground and elsewhere, without grain.
+_MIN_EVEN_CONTRAST: Final = 4.0
+_MIN_LOCAL_CONTRAST: Final = 10.0
 # The smallest piece, as a share of the image's longer side and in pixels.
 MIN_EXTENT_SHARE: Final = 0.012
 MIN_EXTENT_PIXELS: Final = 3
@@ -36,8 +39,8 @@ _SQUARE: Final = np.ones((3, 3), np.uint8)
 Flags = NDArray[np.bool_]
 
 
-MAIN, CORE, INSIDE, UNLINED, STRUCTURE = range(5)
-PARTS: Final = ("", ", the core", ", inside a frame", ", without a line", ", a line or frame")
+MAIN, CORE, INSIDE, UNLINED, FRAME = range(5)
+PARTS: Final = ("", ", the core", ", inside a frame", ", without a line", ", the frame")
 """Which part of the ink a piece is: the main piece, what is surely ink of it, and so on."""
 
 MAX_PIECES: Final = len(PARTS)
@@ -63,17 +66,16 @@ class Piece(NamedTuple):
         return int(max(self.ink.shape))
 
 
-def find_pieces(contrast: Contrast, min_contrast: float) -> list[Piece]:
+def find_pieces(contrast: Contrast) -> list[Piece]:
     """Return the pieces of ink that may be a digit, the most likely first.
 
     Args:
         contrast: Contrast of the image.
-        min_contrast: The least contrast of ink where the ground has no grain, in levels.
     """
     pixels, longer_side = contrast.pixels, max(contrast.shape)
     # Where strokes are wider than a pixel, blurring averages the grain away.
     smooth = cv2.GaussianBlur(pixels, (3, 3), 0) if longer_side > MIN_BLUR_SIDE else pixels
-    levels = _ink_levels(smooth, contrast, min_contrast)
+    levels = _ink_levels(smooth, contrast)
     if levels is None:
         return []
     full_ink, threshold = levels
@@ -88,13 +90,8 @@ def find_pieces(contrast: Contrast, min_contrast: float) -> list[Piece]:
     return [piece for piece in pieces if piece.ink.max() > _LEAST_INK]
 
 
-def why_unread(contrast: Contrast, min_contrast: float) -> Reason:
-    """Return why an image has no piece: its ink is too faint or too small, or it has none.
-
-    Args:
-        contrast: Contrast of the image.
-        min_contrast: As for ``find_pieces``.
-    """
+def why_unread(contrast: Contrast) -> Reason:
+    """Return why an even image has no piece: its ink is too faint or too small, or it has none."""
     highest = float(contrast.pixels.max()) if contrast.pixels.size else 0.0
     if highest < max(_LEAST_VISIBLE, GRAIN_SIGMAS * contrast.grain):
         return Reason.UNSPECIFIED
@@ -102,21 +99,20 @@ def why_unread(contrast: Contrast, min_contrast: float) -> Reason:
     count, _, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     extent = int(boxes[1:, 2:4].max())
     is_large = extent >= max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * max(contrast.shape))
-    if highest < min_contrast:
+    if highest < _MIN_EVEN_CONTRAST:
         is_ink = is_large and count <= _SPECK_COUNT
         return Reason.TOO_FAINT if is_ink else Reason.UNSPECIFIED
     # One speck may be a digit; several are dust.
     return Reason.TOO_SMALL if count == 2 and not is_large else Reason.UNSPECIFIED
 
 
-def _ink_levels(
-    smooth: MatLike, contrast: Contrast, min_contrast: float
-) -> tuple[float, float] | None:
+def _ink_levels(smooth: MatLike, contrast: Contrast) -> tuple[float, float] | None:
     """Return the contrast of full ink and the contrast where ink starts, or None without ink."""
     pixel_count, longer_side = math.prod(contrast.shape), max(contrast.shape)
     # The very darkest pixels may be a speck. A digit has at least this many dark pixels.
     dark_count = min(pixel_count, max(4, longer_side // 16))
     full_ink, paper = top_and_median(smooth, pixel_count, dark_count)
+    min_contrast = _MIN_EVEN_CONTRAST if contrast.is_even else _MIN_LOCAL_CONTRAST
     least = max(min_contrast, paper + 2 * contrast.grain)
     if full_ink < least:
         return None
@@ -157,14 +153,14 @@ def _select(smooth: MatLike, mask: MatLike, contrast: Contrast, full_ink: float)
     outlines = Outlines.find(mask)
     if not outlines.components:
         return []
-    if len(outlines.components) == 1:
+    if contrast.is_even and len(outlines.components) == 1:
         left, top, width, height = cv2.boundingRect(outlines.components[0])
         piece = np.ascontiguousarray(mask[top : top + height, left : left + width])
         return _with_and_without_lines(piece, outlines, left, top, full_ink)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     inked = np.flatnonzero(mask)
     ink = np.bincount(labels.ravel()[inked], smooth.ravel()[inked], count)[1:].astype(np.float64)
-    components = _Components.measure(boxes[1:], ink, contrast)
+    components = _Components.measure(labels, boxes[1:], ink, contrast)
     pieces: list[_Selected] = []
     for part, belongs in components.groups():
         left, top = boxes[1:][belongs, :2].min(axis=0).tolist()
@@ -212,14 +208,19 @@ class _Components(NamedTuple):
     """The longer side, in pixels."""
     is_at_edge: Flags
     """Whether it touches the edge of the image."""
-    is_structure: Flags
-    """Whether it looks like a line, a border of the image, or a frame around other components."""
+    is_line: Flags
+    """Whether it looks like a line at the image's edge or a border of the image."""
+    is_frame: Flags
+    """Whether it looks like a frame around other components."""
 
     @classmethod
-    def measure(cls, boxes: MatLike, ink: NDArray[np.float64], contrast: Contrast) -> "_Components":
+    def measure(
+        cls, labels: MatLike, boxes: MatLike, ink: NDArray[np.float64], contrast: Contrast
+    ) -> "_Components":
         """Measure components.
 
         Args:
+            labels: (h, w) the number of each pixel's component, from 1; 0 is the ground.
             boxes: (N, 5) left, top, width, height and pixel count of each component.
             ink: (N,) total contrast of each.
             contrast: The contrast that they were found in.
@@ -234,6 +235,9 @@ class _Components(NamedTuple):
             (left <= 0).astype(int) + (top <= 0) + (right >= image_width) + (bottom >= image_height)
         )
         is_thin = np.minimum(width, height) <= max(2.0, 0.08 * side)
+        for index in np.flatnonzero((edges >= 1) & (extent >= 0.3 * side) & ~is_thin):
+            _, size, _ = cv2.minAreaRect(cv2.findNonZero((labels == index + 1).view(np.uint8)))
+            is_thin[index] = min(size) <= 0.12 * side
         spans = (width >= 0.9 * image_width, height >= 0.9 * image_height)
         is_line = is_thin & (((edges >= 1) & (extent >= 0.3 * side)) | spans[0] | spans[1])
         is_border = (edges >= 3) | (spans[0] & spans[1])
@@ -249,7 +253,7 @@ class _Components(NamedTuple):
             is_frame[index] = bool((is_inside & (extent >= 0.25 * extent[index])).any())
         return cls(
             *(left, top, right, bottom, ink, ink / pixels, extent, edges > 0),
-            is_line | is_border | is_frame,
+            *(is_line | is_border, is_frame),
         )
 
     def groups(self) -> list[tuple[int, Flags]]:
@@ -257,21 +261,21 @@ class _Components(NamedTuple):
         least = 0.0
         if len(self.ink) > _SPECK_COUNT:
             least = _SPECK_FACTOR * float(np.median(self.ink))
-        # A component at the edge is the digit only if nothing else is, and so is structure.
-        weight = np.where(self.is_structure, 0.02, np.where(self.is_at_edge, 0.5, 1.0))
-        main = int(np.argmax(self.ink * weight))
-        if self.ink[main] < least:
+        # A component at the edge is the digit only if nothing else is, and so is a frame.
+        weight = np.where(self.is_frame, 0.02, np.where(self.is_at_edge, 0.5, 1.0))
+        main = int(np.argmax(self.ink * weight * ~self.is_line))
+        if self.is_line[main] or self.ink[main] < least:
             return []
         belongs = self._around(main)
-        groups = [(STRUCTURE if self.is_structure[main] else MAIN, belongs)]
+        groups = [(FRAME if self.is_frame[main] else MAIN, belongs)]
         is_doubtful = belongs & self._is_doubtful(main)
         if is_doubtful.any():
             groups.append((CORE, belongs & ~is_doubtful))
         # What looks like a frame may be an outline, with the digit's other strokes in it.
-        others = np.where(self.is_structure & ~belongs, self.ink, 0)
+        others = np.where(self.is_frame & ~belongs, self.ink, 0)
         largest = int(np.argmax(others))
         if others[largest] > 0.5 * self.ink[belongs].sum():
-            groups.append((STRUCTURE, self._around(largest)))
+            groups.append((FRAME, self._around(largest)))
         return groups
 
     def _around(self, main: int) -> Flags:
@@ -279,7 +283,7 @@ class _Components(NamedTuple):
         belongs = np.zeros(len(self.ink), bool)
         belongs[main] = True
         while True:  # a stroke in pieces is found piece by piece
-            grown = belongs | (self._is_near(belongs) & ~self.is_structure)
+            grown = belongs | (self._is_near(belongs) & ~self.is_line & ~self.is_frame)
             if (grown == belongs).all():
                 return belongs
             belongs = grown

@@ -47,9 +47,10 @@ _MARGIN_SHARE: Final = 0.6
 
 _FRAME_SHAPE: Final = (FRAME_SIZE, FRAME_SIZE)
 
-# The least contrast of ink, in levels, on an even ground and elsewhere.
-_MIN_EVEN_CONTRAST: Final = 4.0
-_MIN_LOCAL_CONTRAST: Final = 10.0
+# The ink of a digit that is cut tight has at least such a share of the image's width and height.
+_TIGHT_SHARE: Final = 0.6
+
+# The least difference of the two levels, in levels.
 _MIN_GLOBAL_CONTRAST: Final = 20.0
 
 
@@ -137,10 +138,10 @@ def _search(gray: NDArray[np.uint8]) -> tuple[list[Reading], Reason]:
     contrast = even_contrast(small)
     if contrast is None:
         return _search_uneven(gray, small), Reason.UNSPECIFIED
-    readings = _read_pieces(gray, contrast, EVEN, _MIN_EVEN_CONTRAST)
+    readings = _read_pieces(gray, contrast, EVEN)
     if contrast.has_large_areas():
         readings += _search_uneven(gray, small)
-    failure = Reason.UNSPECIFIED if readings else why_unread(contrast, _MIN_EVEN_CONTRAST)
+    failure = Reason.UNSPECIFIED if readings else why_unread(contrast)
     return readings, failure
 
 
@@ -160,7 +161,7 @@ def _read_sheets(sheets: Sequence[NDArray[np.uint8]]) -> list[Reading]:
     for sheet in sheets:
         contrast = even_contrast(sheet)
         if contrast is not None:
-            readings += _read_pieces(sheet, contrast, SHEET, _MIN_EVEN_CONTRAST)
+            readings += _read_pieces(sheet, contrast, SHEET)
     if not readings:
         for sheet in sheets:
             readings += _read_both(sheet, sheet, TwoLevels.measure(sheet), SHEET_DARK)
@@ -172,26 +173,22 @@ def _read_both(
 ) -> list[Reading]:
     """Return the readings of the dark ink, of this kind, and of the light ink, of the next."""
     dark, light = local_contrasts(small, two_levels)
-    readings = _read_pieces(gray, dark, kind, _MIN_LOCAL_CONTRAST)
-    return readings + _read_pieces(gray, light, kind + 1, _MIN_LOCAL_CONTRAST)
+    readings = _read_pieces(gray, dark, kind)
+    return readings + _read_pieces(gray, light, kind + 1)
 
 
-def _read_pieces(
-    gray: NDArray[np.uint8], contrast: Contrast, kind: int, min_contrast: float
-) -> list[Reading]:
+def _read_pieces(gray: NDArray[np.uint8], contrast: Contrast, kind: int) -> list[Reading]:
     """Return the readings of the main pieces of ink; the first has this kind, others the next."""
     return [
         Reading(
             kind * len(PARTS) + piece.part,
-            to_frame(_look_closer(gray, contrast, piece, min_contrast)),
+            to_frame(_look_closer(gray, contrast, piece)),
         )
-        for piece in find_pieces(contrast, min_contrast)
+        for piece in find_pieces(contrast)
     ]
 
 
-def _look_closer(
-    gray: NDArray[np.uint8], contrast: Contrast, piece: Piece, min_contrast: float
-) -> NDArray[np.float32]:
+def _look_closer(gray: NDArray[np.uint8], contrast: Contrast, piece: Piece) -> NDArray[np.float32]:
     """Return the ink of a piece, found again in the image before it was scaled down."""
     scale = max(gray.shape) / max(contrast.shape)
     if scale <= 1 or piece.extent > _SMALL_EXTENT or piece.part > 1:
@@ -206,7 +203,7 @@ def _look_closer(
     closer = even_contrast(area)
     if closer is None:
         closer = local_contrasts(area, TwoLevels.measure(area))[contrast.is_light]
-    pieces = find_pieces(closer, min_contrast)
+    pieces = find_pieces(closer)
     return pieces[0].ink if pieces else piece.ink
 
 
@@ -220,6 +217,7 @@ def _read_all(gray: NDArray[np.uint8], two_levels: TwoLevels) -> list[Reading]:
     for kind, share in ((ALL_DARK, darkness), (ALL_LIGHT, 1 - darkness)):
         ink = cv2.LUT(gray, np.clip(1.25 * share - 0.125, 0, 1).astype(np.float32))
         left, top, width, height = cv2.boundingRect((ink > 0.5).view(np.uint8))
-        frame = to_frame(ink[top : top + height, left : left + width])
-        readings.append(Reading(kind * len(PARTS), frame))
+        if min(width / gray.shape[1], height / gray.shape[0]) >= _TIGHT_SHARE:
+            frame = to_frame(ink[top : top + height, left : left + width])
+            readings.append(Reading(kind * len(PARTS), frame))
     return readings
