@@ -12,6 +12,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
+from .components import FRAME, MAIN, SPECK_COUNT, Components
 from .ground import MIN_BLUR_SIDE, Contrast, histogram, quantile, top_and_median
 from .lines import Outlines, inside_frame, remove_ruling, without_underline
 from .reason import Reason
@@ -24,9 +25,6 @@ _MIN_LOCAL_CONTRAST: Final = 10.0
 # The smallest piece, as a share of the image's longer side and in pixels.
 MIN_EXTENT_SHARE: Final = 0.012
 MIN_EXTENT_PIXELS: Final = 3
-# Grain and texture make many specks of a size. A digit among them has so many times their ink.
-_SPECK_COUNT: Final = 8
-_SPECK_FACTOR: Final = 6.0
 _LEAST_INK: Final = 0.3
 
 # In levels, what a screen shows of ink too faint to read; and what stands out of grain.
@@ -36,11 +34,8 @@ GRAIN_SIGMAS: Final = 6.0
 _LEVELS: Final = np.arange(256, dtype=np.float32)
 _SQUARE: Final = np.ones((3, 3), np.uint8)
 
-Flags = NDArray[np.bool_]
-
-
-MAIN, CORE, INSIDE, UNLINED, FRAME = range(5)
-PARTS: Final = ("", ", the core", ", inside a frame", ", without a line", ", the frame")
+INSIDE, UNLINED = FRAME + 1, FRAME + 2
+PARTS: Final = ("", ", the core", ", the frame", ", inside a frame", ", without a line")
 """Which part of the ink a piece is: the main piece, what is surely ink of it, and so on."""
 
 MAX_PIECES: Final = len(PARTS)
@@ -100,7 +95,7 @@ def why_unread(contrast: Contrast) -> Reason:
     extent = int(boxes[1:, 2:4].max())
     is_large = extent >= max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * max(contrast.shape))
     if highest < _MIN_EVEN_CONTRAST:
-        is_ink = is_large and count <= _SPECK_COUNT
+        is_ink = is_large and count <= SPECK_COUNT
         return Reason.TOO_FAINT if is_ink else Reason.UNSPECIFIED
     # One speck may be a digit; several are dust.
     return Reason.TOO_SMALL if count == 2 and not is_large else Reason.UNSPECIFIED
@@ -160,7 +155,7 @@ def _select(smooth: MatLike, mask: MatLike, contrast: Contrast, full_ink: float)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     inked = np.flatnonzero(mask)
     ink = np.bincount(labels.ravel()[inked], smooth.ravel()[inked], count)[1:].astype(np.float64)
-    components = _Components.measure(labels, boxes[1:], ink, contrast)
+    components = Components.measure(labels, boxes[1:], ink, contrast)
     pieces: list[_Selected] = []
     for part, belongs in components.groups():
         left, top = boxes[1:][belongs, :2].min(axis=0).tolist()
@@ -191,122 +186,3 @@ def _with_and_without_lines(
             cropped = np.ascontiguousarray(rest[y : y + height, x : x + width])
             pieces.append(_Selected(part, cropped, left + x, top + y, full_ink))
     return pieces
-
-
-class _Components(NamedTuple):
-    """Measures of N components of a mask; each column is (N,)."""
-
-    left: NDArray[np.float64]
-    top: NDArray[np.float64]
-    right: NDArray[np.float64]
-    bottom: NDArray[np.float64]
-    ink: NDArray[np.float64]
-    """Total contrast."""
-    darkness: NDArray[np.float64]
-    """Mean contrast."""
-    extent: NDArray[np.float64]
-    """The longer side, in pixels."""
-    is_at_edge: Flags
-    """Whether it touches the edge of the image."""
-    is_line: Flags
-    """Whether it looks like a line at the image's edge or a border of the image."""
-    is_frame: Flags
-    """Whether it looks like a frame around other components."""
-
-    @classmethod
-    def measure(
-        cls, labels: MatLike, boxes: MatLike, ink: NDArray[np.float64], contrast: Contrast
-    ) -> "_Components":
-        """Measure components.
-
-        Args:
-            labels: (h, w) the number of each pixel's component, from 1; 0 is the ground.
-            boxes: (N, 5) left, top, width, height and pixel count of each component.
-            ink: (N,) total contrast of each.
-            contrast: The contrast that they were found in.
-        """
-        left, top, width, height, pixels = boxes.T.astype(np.float64)
-        left, top = left + contrast.left, top + contrast.top
-        right, bottom = left + width, top + height
-        image_height, image_width = contrast.shape
-        side = max(contrast.shape)
-        extent = np.maximum(width, height)
-        edges = (
-            (left <= 0).astype(int) + (top <= 0) + (right >= image_width) + (bottom >= image_height)
-        )
-        is_thin = np.minimum(width, height) <= max(2.0, 0.08 * side)
-        for index in np.flatnonzero((edges >= 1) & (extent >= 0.3 * side) & ~is_thin):
-            _, size, _ = cv2.minAreaRect(cv2.findNonZero((labels == index + 1).view(np.uint8)))
-            is_thin[index] = min(size) <= 0.12 * side
-        spans = (width >= 0.9 * image_width, height >= 0.9 * image_height)
-        is_line = is_thin & (((edges >= 1) & (extent >= 0.3 * side)) | spans[0] | spans[1])
-        is_border = (edges >= 3) | (spans[0] & spans[1])
-        is_frame = np.zeros(len(ink), bool)
-        for index in np.flatnonzero(pixels < 0.35 * width * height):
-            # A frame may be open at the top, like a box of a form.
-            is_inside = (
-                (left > left[index])
-                & (right < right[index])
-                & (bottom < bottom[index])
-                & (bottom > top[index])
-            )
-            is_frame[index] = bool((is_inside & (extent >= 0.25 * extent[index])).any())
-        return cls(
-            *(left, top, right, bottom, ink, ink / pixels, extent, edges > 0),
-            *(is_line | is_border, is_frame),
-        )
-
-    def groups(self) -> list[tuple[int, Flags]]:
-        """Return the part, and which components belong to it, (N,), of each piece."""
-        least = 0.0
-        if len(self.ink) > _SPECK_COUNT:
-            least = _SPECK_FACTOR * float(np.median(self.ink))
-        # A component at the edge is the digit only if nothing else is, and so is a frame.
-        weight = np.where(self.is_frame, 0.02, np.where(self.is_at_edge, 0.5, 1.0))
-        main = int(np.argmax(self.ink * weight * ~self.is_line))
-        if self.is_line[main] or self.ink[main] < least:
-            return []
-        belongs = self._around(main)
-        groups = [(FRAME if self.is_frame[main] else MAIN, belongs)]
-        is_doubtful = belongs & self._is_doubtful(main)
-        if is_doubtful.any():
-            groups.append((CORE, belongs & ~is_doubtful))
-        # What looks like a frame may be an outline, with the digit's other strokes in it.
-        others = np.where(self.is_frame & ~belongs, self.ink, 0)
-        largest = int(np.argmax(others))
-        if others[largest] > 0.5 * self.ink[belongs].sum():
-            groups.append((FRAME, self._around(largest)))
-        return groups
-
-    def _around(self, main: int) -> Flags:
-        """Return which components may belong to the same digit as one of them."""
-        belongs = np.zeros(len(self.ink), bool)
-        belongs[main] = True
-        while True:  # a stroke in pieces is found piece by piece
-            grown = belongs | (self._is_near(belongs) & ~self.is_line & ~self.is_frame)
-            if (grown == belongs).all():
-                return belongs
-            belongs = grown
-
-    def _is_near(self, group: Flags) -> Flags:
-        """Return which components are near a group, for their size."""
-        left, top = self.left[group].min(), self.top[group].min()
-        right, bottom = self.right[group].max(), self.bottom[group].max()
-        extent, ink = max(right - left, bottom - top), self.ink[group].sum()
-        gap = np.maximum(
-            np.maximum(self.left - right, left - self.right),
-            np.maximum(self.top - bottom, top - self.bottom),
-        )
-        is_near = (self.ink >= 0.025 * ink) & (gap <= 0.25 * extent)
-        is_large = (self.ink >= 0.15 * ink) & (gap <= 0.6 * extent)
-        return np.asarray(is_near | is_large)
-
-    def _is_doubtful(self, main: int) -> Flags:
-        """Return which components may be a shadow or frame near a digit, or a line below it."""
-        is_faint = self.darkness < 0.7 * self.darkness[main]
-        width, height = self.right - self.left, self.bottom - self.top
-        is_flat = (width >= 3 * height) & (width >= 0.5 * width[main])
-        is_low = (height < 0.25 * height[main]) & (
-            self.top >= self.bottom[main] - 0.1 * height[main]
-        )
-        return np.asarray(is_faint | (is_flat & is_low))

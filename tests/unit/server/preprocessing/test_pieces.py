@@ -3,12 +3,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from digits_server.preprocessing.components import CORE, FRAME, MAIN
 from digits_server.preprocessing.ground import Contrast, even_contrast
 from digits_server.preprocessing.pieces import (
-    CORE,
     INSIDE,
-    MAIN,
-    STRUCTURE,
     UNLINED,
     Piece,
     find_pieces,
@@ -18,7 +16,6 @@ from digits_server.preprocessing.reason import Reason
 
 Gray = NDArray[np.uint8]
 SIDE = 200
-MIN_CONTRAST = 4.0
 
 
 def page() -> Gray:
@@ -40,7 +37,7 @@ def contrast_of(gray: Gray) -> Contrast:
 
 
 def pieces_of(gray: Gray) -> list[Piece]:
-    return find_pieces(contrast_of(gray), MIN_CONTRAST)
+    return find_pieces(contrast_of(gray))
 
 
 def box(piece: Piece) -> tuple[int, int, int, int]:
@@ -114,37 +111,54 @@ def test_of_many_specks_only_those_far_larger_than_most_are_pieces() -> None:
     assert_around(piece, 72, 62, 132, 142)
 
 
-def test_a_line_or_a_border_at_the_edge_is_structure_and_comes_last() -> None:
-    line, border = seven(), page()
+def test_a_line_or_a_border_at_the_edge_is_left_out() -> None:
+    line, border = seven(), np.zeros((SIDE, SIDE), np.uint8)
     line[-6:-2] = 0
-    border[:8] = border[-8:] = border[:, :8] = border[:, -8:] = 0
-    [main, structure] = pieces_of(line)
-    assert (main.part, structure.part) == (MAIN, STRUCTURE)
+    [main] = pieces_of(line)
+    assert main.part == MAIN
     assert_around(main, 70, 60, 130, 140)
-    inverted = np.asarray(255 - border, np.uint8)
-    inverted[60:140, 95:105] = 255
-    parts = [piece.part for piece in find_pieces(uncropped(inverted), MIN_CONTRAST)]
-    assert parts == [MAIN, STRUCTURE]
+    border[:8] = border[-8:] = border[:, :8] = border[:, -8:] = 255
+    border[60:140, 95:105] = 255
+    [main] = find_pieces(uncropped(border))
+    assert_around(main, 95, 60, 105, 140)
 
 
-def uncropped(pixels: Gray) -> Contrast:
+def uncropped(pixels: Gray, *, is_even: bool = True, areas: Gray | None = None) -> Contrast:
     """Return a contrast whose ink may touch the edge of the image."""
-    return Contrast(pixels, 0.0, 0, 0, pixels.shape, is_light=True)
+    return Contrast(pixels, 0.0, 0, 0, pixels.shape, True, is_even, areas)
 
 
-def test_a_frame_around_the_ink_is_structure() -> None:
+def test_a_frame_around_the_ink_is_a_piece_of_its_own() -> None:
     gray = seven()
     cv2.rectangle(gray, (40, 30), (170, 170), 0, 3)
-    main, structure = pieces_of(gray)
-    assert (main.part, structure.part) == (MAIN, STRUCTURE)
+    main, frame = pieces_of(gray)
+    assert (main.part, frame.part) == (MAIN, FRAME)
     assert_around(main, 70, 60, 130, 140)
 
 
-def test_without_other_ink_a_line_is_the_only_piece() -> None:
+@pytest.mark.parametrize("end", [(98, 0), (98, 199), (60, 0)], ids=["upright", "tilted", "slanted"])
+def test_a_line_at_the_edge_is_a_piece_only_on_an_even_ground_without_other_ink(
+    end: tuple[int, int],
+) -> None:
     pixels = np.zeros((SIDE, SIDE), np.uint8)
-    pixels[98:102] = 255
-    [piece] = find_pieces(uncropped(pixels), MIN_CONTRAST)
-    assert box(piece) == (0, 98, SIDE, 102)
+    cv2.line(pixels, (100, 199 if end[1] == 0 else 0), end, 255, 8)
+    [piece] = find_pieces(uncropped(pixels))
+    assert piece.extent == SIDE
+    assert find_pieces(uncropped(pixels, is_even=False)) == []
+    pixels[80:90, 20:30] = 255
+    assert piece.extent not in [piece.extent for piece in find_pieces(uncropped(pixels))]
+
+
+def test_what_runs_along_a_large_area_is_no_piece() -> None:
+    area = np.zeros((SIDE, SIDE), np.uint8)
+    area[20:180, 20:100] = 1
+    sliver, stroke = np.zeros_like(area), np.zeros_like(area)
+    cv2.line(sliver, (100, 30), (103, 170), 255, 4)
+    cv2.line(stroke, (102, 100), (170, 120), 255, 8)  # a stroke that only starts at the area
+    for pixels, count in ((sliver, 0), (stroke, 1)):
+        contrast = uncropped(pixels * (1 - area), is_even=False, areas=area)
+        assert len(find_pieces(contrast)) == count
+        assert len(find_pieces(contrast._replace(areas=None))) == 1
 
 
 @pytest.mark.parametrize(
@@ -174,12 +188,12 @@ def test_ink_that_is_too_small_or_too_faint_is_no_piece_and_the_reason_says_whic
         (page(), Reason.UNSPECIFIED),
     ):
         assert pieces_of(gray) == []
-        assert why_unread(contrast_of(gray), MIN_CONTRAST) == reason
+        assert why_unread(contrast_of(gray)) == reason
 
 
 def test_grain_is_neither_a_piece_nor_faint_ink() -> None:
     for deviation in (0.5, 1, 3):
         grain = np.random.default_rng(2).normal(200, deviation, (SIDE, SIDE))
         contrast = contrast_of(np.rint(grain).astype(np.uint8))
-        assert find_pieces(contrast, MIN_CONTRAST) == []
-        assert why_unread(contrast, MIN_CONTRAST) == Reason.UNSPECIFIED
+        assert find_pieces(contrast) == []
+        assert why_unread(contrast) == Reason.UNSPECIFIED
