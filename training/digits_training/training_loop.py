@@ -121,6 +121,7 @@ def _train_epoch(
         initial_epoch=epoch,
         epochs=epoch + 1,
         callbacks=[average],
+        shuffle=False,  # an order of its own would not be the same after a resumption
         verbose=1 if sys.stdout.isatty() else 0,
     )
     return {name: values[0] for name, values in history.history.items()}

@@ -36,11 +36,11 @@ def one_stroke(level: int = 0) -> NDArray[np.uint8]:
     return canvas
 
 
-def two_pieces() -> NDArray[np.uint8]:
-    """Return a canvas with a bar in each half, which has more than one reading."""
-    canvas = np.full((120, 240), 255, np.uint8)
-    canvas[20:100, 40:50] = 0
-    canvas[30:90, 180:190] = 0
+def two_readings() -> NDArray[np.uint8]:
+    """Return a canvas with a bar and a line below it, which may belong to the digit or not."""
+    canvas = np.full((240, 240), 255, np.uint8)
+    canvas[40:140, 110:130] = 0
+    canvas[150:156, 90:150] = 0
     return canvas
 
 
@@ -101,7 +101,7 @@ def test_results_are_the_predictions_of_the_server(data_dir: Path) -> None:
 
 @pytest.mark.parametrize("best", [0, 1])
 def test_the_most_convincing_reading_stands_for_an_image(best: int) -> None:
-    images = [two_pieces(), one_stroke()]
+    images = [two_readings(), one_stroke()]
     frames = find_frames(images)
     count = len(frames.owners) - 1
     assert frames.owners.tolist() == [0] * count + [1]
@@ -178,7 +178,7 @@ def test_images_of_mnist_have_one_reading_each(read: Read, sample_mnist: Mnist) 
 
 
 def test_the_tutorials_frame_is_the_whole_image_as_it_is() -> None:
-    images = [two_pieces(), BLANK]
+    images = [two_readings(), BLANK]
     assert len(find_all_readings(images).owners) > 1
     frames = tutorial_frames(images)
     assert frames.owners.tolist() == [0, 1]

@@ -31,9 +31,9 @@ def flop_count(model: keras.Model) -> int:
     ("model", "class_count"),
     [
         (networks.tutorial(1.0), 10),
-        (networks.compact(0.001, 10), 11),
-        (networks.plain_teacher(0.001, 10), 11),
-        (networks.residual_teacher(0.001, 10), 11),
+        (networks.compact(0.001, 10), 12),
+        (networks.plain_teacher(0.001, 10), 12),
+        (networks.residual_teacher(0.001, 10), 12),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
