@@ -167,6 +167,9 @@ def test_opening_a_file_of_several_pages_names_those_that_were_not_read(
     pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
     window.files.open(str(tmp_path / "scan.tif"))
     assert window.status.notice_text == "2 further pages were not read."
+    pages[0].save(tmp_path / "one.png")
+    window.files.open(str(tmp_path / "one.png"))
+    assert window.status.notice_text == ""
 
 
 def test_opening_a_file_that_is_not_a_picture_shows_a_notice(window: Any, tmp_path: Path) -> None:

@@ -78,8 +78,9 @@ class FileCommands:
     def _show(self, picture: pictures.Picture) -> None:
         self._drawing.show_picture(picture.image)
         self._on_picture()
-        if picture.unread_pages:
-            self._status.notice(unread_pages(picture.unread_pages))
+        # What was said of the picture before does not hold for this one.
+        count = picture.unread_pages
+        self._status.notice(unread_pages(count) if count else "")
 
 
 @contextlib.contextmanager
