@@ -1,7 +1,6 @@
 """The readings of an image: the plausible ways to tell ink from ground in it.
 
-On an even ground, the ink is what differs from it, and there is one reading, or two if some of
-the ink is apart. Elsewhere nobody knows which side is the ink, or whether a dark area is a desk, a
+On an even ground, the ink is what differs from it, and there usually is one reading. Elsewhere nobody knows which side is the ink, or whether a dark area is a desk, a
 shadow or a thick stroke. All ways are then tried, and the network decides which result is a digit.
 """
 
@@ -42,6 +41,7 @@ image and on two sheets, of all that is dark and all that is light."""
 # Larger images, such as photos, are scaled down to this side before the ink is searched. What is
 # smaller than so much of it is then cut out of the image as it came.
 SEARCH_SIDE: Final = 320
+_UNEVEN_SEARCH_SIDE: Final = 240  # each pixel is looked at far more often
 _SMALL_EXTENT: Final = 80
 _MARGIN_SHARE: Final = 0.6
 
@@ -146,7 +146,7 @@ def _search(gray: NDArray[np.uint8]) -> tuple[list[Reading], Reason]:
 
 
 def _search_uneven(gray: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[Reading]:
-    small = np.asarray(shrink_to(small, 240), np.uint8)
+    small = np.asarray(shrink_to(small, _UNEVEN_SEARCH_SIDE), np.uint8)
     two_levels = TwoLevels.measure(small)
     readings = _read_both(gray, small, two_levels, DARK)
     if two_levels:
