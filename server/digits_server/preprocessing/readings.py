@@ -1,7 +1,8 @@
 """The readings of an image: the plausible ways to tell ink from ground in it.
 
-On an even ground, the ink is what differs from it, and there usually is one reading. Elsewhere nobody knows which side is the ink, or whether a dark area is a desk, a
-shadow or a thick stroke. All ways are then tried, and the network decides which result is a digit.
+On an even ground, the ink is what differs from it, and there usually is one reading. Elsewhere
+nobody knows which side is the ink, or whether a dark area is a desk, a shadow or a thick stroke.
+All ways are then tried, and the network decides which result is a digit.
 """
 
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ _FRAME_SHAPE: Final = (FRAME_SIZE, FRAME_SIZE)
 # The ink of a digit that is cut tight has at least such a share of the image's width and height.
 _TIGHT_SHARE: Final = 0.6
 
-# The least difference of the two levels, in levels.
+# The least difference between all that is dark and all that is light, in levels.
 _MIN_GLOBAL_CONTRAST: Final = 20.0
 
 
