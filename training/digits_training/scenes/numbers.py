@@ -1,0 +1,163 @@
+"""Numbers of several digits by one writer: spaced, touching, sloped, on lined paper, in cells."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits_training.canvases import Points
+
+from .hand import Coverage, Hand
+from .pages import draw_line
+from .paper import Shape, blend, random_tones, to_bytes, wear
+
+NUMBER_KINDS: Final = ("spaced", "touching", "sloped", "ruled", "squared", "cells")
+
+# Smooth edges, as of a pen on paper.
+_OVERSAMPLING: Final = 4
+
+
+class NumberScene(NamedTuple):
+    """An image of a number."""
+
+    kind: str
+    """One of NUMBER_KINDS."""
+    pixels: NDArray[np.uint8]
+    """(H, W) gray."""
+    boxes: NDArray[np.intp]
+    """(N, 4) left, top, width and height of each digit, from left to right."""
+
+
+class _Written(NamedTuple):
+    """A digit of a number."""
+
+    coverage: Coverage
+    top: int
+    """Row of its box, from the top of the tallest digit."""
+
+
+class _Line(NamedTuple):
+    """The digits of a number on an otherwise empty page."""
+
+    coverage: Coverage
+    """(H, W)"""
+    boxes: NDArray[np.intp]
+    pen: float
+    height: int
+    """Height of the digits, about, in pixels."""
+
+
+def draw_number(
+    kind: str, digits: Sequence[Sequence[Points]], random: np.random.Generator
+) -> NumberScene:
+    """Draw a number.
+
+    Args:
+        kind: One of NUMBER_KINDS.
+        digits: The strokes of each digit, each stroke (N, 2) in any unit, by one writer.
+        random: Source of everything else.
+    """
+    height = round(np.exp(random.uniform(np.log(28), np.log(120))))
+    pen = max(1.5, height * random.uniform(0.05, 0.13))
+    written = [_write(strokes, height, pen, random) for strokes in digits]
+    line = _place(written, _gaps(kind, written, height, random), kind, height, pen, random)
+    tones = random_tones(random, 0.55)
+    lines = _print_lines(kind, line, random)
+    printed = blend(tones.ground, tones.ground * random.uniform(0.35, 0.85), lines)
+    image = blend(printed, tones.ink, line.coverage)
+    pixels = to_bytes(wear(image, pen, tones.contrast, random), random, 0.15)
+    return NumberScene(kind, pixels, line.boxes)
+
+
+def _write(
+    strokes: Sequence[Points], height: int, pen: float, random: np.random.Generator
+) -> _Written:
+    points = np.concatenate(strokes)
+    low, extent = points.min(axis=0), np.maximum(np.ptp(points, axis=0), 1e-6)
+    tall = height * random.uniform(0.88, 1.1)
+    # A dash that is written for a digit stays a dash.
+    side = min(tall * max(1.0, extent[0] / extent[1]), 1.6 * tall)
+    unit = [(stroke - low) / extent.max() for stroke in strokes]
+    hand = Hand(
+        tuple(unit), (min(0.45, pen / side),) * len(unit), oversampling=_OVERSAMPLING, least=1
+    )
+    coverage = hand.write(side, side).coverage
+    return _Written(coverage, round((height - len(coverage)) * random.uniform(0.2, 1)))
+
+
+def _gaps(
+    kind: str, written: Sequence[_Written], height: int, random: np.random.Generator
+) -> list[int]:
+    """Return the space before each digit, in pixels, below 0 where boxes overlap."""
+    least, most = {"touching": (-0.15, 0.1), "cells": (0.3, 0.3)}.get(kind, (0.15, 0.6))
+    gaps = random.uniform(least, most, len(written)) * height
+    return [0, *np.rint(gaps[1:]).astype(int).tolist()]
+
+
+def _place(
+    written: Sequence[_Written],
+    gaps: Sequence[int],
+    kind: str,
+    height: int,
+    pen: float,
+    random: np.random.Generator,
+) -> _Line:
+    rise = random.uniform(-0.12, 0.12) if kind == "sloped" else random.uniform(-0.01, 0.01)
+    widths = [each.coverage.shape[1] for each in written]
+    if kind == "cells":  # each in the middle of a cell of its own
+        cell = max([*widths, round(0.8 * height)]) + gaps[-1]
+        lefts = [index * cell + (cell - width) // 2 for index, width in enumerate(widths)]
+    else:
+        ends = np.cumsum(np.add(widths, gaps))
+        lefts = (ends - widths).tolist()
+    tops = [each.top + round(rise * left) for each, left in zip(written, lefts, strict=True)]
+    margin = round(height * random.uniform(0.3, 0.8) + pen)
+    low = np.min([lefts, tops], axis=1) - margin
+    boxes = np.array(
+        [
+            (left - low[0], top - low[1], each.coverage.shape[1], len(each.coverage))
+            for each, left, top in zip(written, lefts, tops, strict=True)
+        ]
+    )
+    width, rows = ((boxes[:, :2] + boxes[:, 2:]).max(axis=0) + margin).tolist()
+    page = np.zeros((rows, width), np.float32)
+    for each, (left, top, wide, tall) in zip(written, boxes.tolist(), strict=True):
+        area = page[top : top + tall, left : left + wide]
+        np.maximum(area, each.coverage, out=area)
+    return _Line(page, boxes, pen, height)
+
+
+def _print_lines(kind: str, line: _Line, random: np.random.Generator) -> Coverage:
+    """Return the lines that are printed on the page."""
+    shape: Shape = (line.coverage.shape[0], line.coverage.shape[1])
+    lines = np.zeros(shape, np.float32)
+    width = max(1.0, line.height * random.uniform(0.01, 0.04))
+    bottom = int((line.boxes[:, 1] + line.boxes[:, 3]).max())
+    if kind == "cells":
+        _print_cells(lines, line, width)
+    if kind == "ruled":
+        distance = line.height * random.uniform(1.1, 1.8)
+        start = bottom + line.height * random.uniform(-0.1, 0.15)
+        for y in np.arange(start % distance, shape[0], distance).tolist():
+            draw_line(lines, (0, y), (shape[1], y), width)
+    if kind == "squared":
+        distance = line.height * random.uniform(0.35, 1.1)
+        for y in np.arange(random.uniform(0, distance), shape[0], distance).tolist():
+            draw_line(lines, (0, y), (shape[1], y), width)
+        for x in np.arange(random.uniform(0, distance), shape[1], distance).tolist():
+            draw_line(lines, (x, 0), (x, shape[0]), width)
+    return lines
+
+
+def _print_cells(lines: Coverage, line: _Line, width: float) -> None:
+    left, top, wide, tall = line.boxes.T
+    centers = left + wide / 2
+    cell = float(np.diff(centers).mean()) if len(centers) > 1 else float(wide[0] * 1.5)
+    above, below = float(top.min() - 0.15 * line.height), float((top + tall).max())
+    below += 0.15 * line.height
+    edges = [*(centers - cell / 2), float(centers[-1] + cell / 2)]
+    for x in edges:
+        draw_line(lines, (x, above), (x, below), width)
+    for y in (above, below):
+        draw_line(lines, (edges[0], y), (edges[-1], y), width)
