@@ -8,6 +8,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Layout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LAYOUT_UNSPECIFIED: _ClassVar[Layout]
+    LAYOUT_DIGIT: _ClassVar[Layout]
+    LAYOUT_NUMBER: _ClassVar[Layout]
+    LAYOUT_PAGE: _ClassVar[Layout]
+
 class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     VERDICT_UNSPECIFIED: _ClassVar[Verdict]
@@ -21,6 +28,11 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_NO_DIGIT: _ClassVar[Reason]
     REASON_TOO_SMALL: _ClassVar[Reason]
     REASON_TOO_FAINT: _ClassVar[Reason]
+    REASON_SEVERAL_DIGITS: _ClassVar[Reason]
+LAYOUT_UNSPECIFIED: Layout
+LAYOUT_DIGIT: Layout
+LAYOUT_NUMBER: Layout
+LAYOUT_PAGE: Layout
 VERDICT_UNSPECIFIED: Verdict
 VERDICT_DIGIT: Verdict
 VERDICT_NOT_A_DIGIT: Verdict
@@ -29,6 +41,7 @@ REASON_UNSPECIFIED: Reason
 REASON_NO_DIGIT: Reason
 REASON_TOO_SMALL: Reason
 REASON_TOO_FAINT: Reason
+REASON_SEVERAL_DIGITS: Reason
 
 class Image(_message.Message):
     __slots__ = ("encoded", "raw")
@@ -48,8 +61,20 @@ class RawImage(_message.Message):
     data: bytes
     def __init__(self, width: _Optional[int] = ..., height: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
+class Box(_message.Message):
+    __slots__ = ("left", "top", "width", "height")
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    TOP_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    left: int
+    top: int
+    width: int
+    height: int
+    def __init__(self, left: _Optional[int] = ..., top: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+
 class Prediction(_message.Message):
-    __slots__ = ("verdict", "digit", "confidence", "probabilities", "model_version", "frame", "reason", "reading", "unread_pages")
+    __slots__ = ("verdict", "digit", "confidence", "probabilities", "model_version", "frame", "reason", "reading", "unread_pages", "box", "line")
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     DIGIT_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +84,8 @@ class Prediction(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     READING_FIELD_NUMBER: _ClassVar[int]
     UNREAD_PAGES_FIELD_NUMBER: _ClassVar[int]
+    BOX_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
     verdict: Verdict
     digit: int
     confidence: float
@@ -68,51 +95,73 @@ class Prediction(_message.Message):
     reason: Reason
     reading: str
     unread_pages: int
-    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., digit: _Optional[int] = ..., confidence: _Optional[float] = ..., probabilities: _Optional[_Iterable[float]] = ..., model_version: _Optional[str] = ..., frame: _Optional[bytes] = ..., reason: _Optional[_Union[Reason, str]] = ..., reading: _Optional[str] = ..., unread_pages: _Optional[int] = ...) -> None: ...
+    box: Box
+    line: int
+    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., digit: _Optional[int] = ..., confidence: _Optional[float] = ..., probabilities: _Optional[_Iterable[float]] = ..., model_version: _Optional[str] = ..., frame: _Optional[bytes] = ..., reason: _Optional[_Union[Reason, str]] = ..., reading: _Optional[str] = ..., unread_pages: _Optional[int] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., line: _Optional[int] = ...) -> None: ...
+
+class Number(_message.Message):
+    __slots__ = ("text", "confidence", "box")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    BOX_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    confidence: float
+    box: Box
+    def __init__(self, text: _Optional[str] = ..., confidence: _Optional[float] = ..., box: _Optional[_Union[Box, _Mapping]] = ...) -> None: ...
 
 class RecognizeRequest(_message.Message):
-    __slots__ = ("image", "include_frame")
+    __slots__ = ("image", "include_frame", "layout")
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_FRAME_FIELD_NUMBER: _ClassVar[int]
+    LAYOUT_FIELD_NUMBER: _ClassVar[int]
     image: Image
     include_frame: bool
-    def __init__(self, image: _Optional[_Union[Image, _Mapping]] = ..., include_frame: _Optional[bool] = ...) -> None: ...
+    layout: Layout
+    def __init__(self, image: _Optional[_Union[Image, _Mapping]] = ..., include_frame: _Optional[bool] = ..., layout: _Optional[_Union[Layout, str]] = ...) -> None: ...
 
 class RecognizeResponse(_message.Message):
-    __slots__ = ("predictions",)
+    __slots__ = ("predictions", "numbers")
     PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
+    NUMBERS_FIELD_NUMBER: _ClassVar[int]
     predictions: _containers.RepeatedCompositeFieldContainer[Prediction]
-    def __init__(self, predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ...) -> None: ...
+    numbers: _containers.RepeatedCompositeFieldContainer[Number]
+    def __init__(self, predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., numbers: _Optional[_Iterable[_Union[Number, _Mapping]]] = ...) -> None: ...
 
 class StreamingRecognizeRequest(_message.Message):
-    __slots__ = ("sequence", "image", "include_frame")
+    __slots__ = ("sequence", "image", "include_frame", "layout")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_FRAME_FIELD_NUMBER: _ClassVar[int]
+    LAYOUT_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     image: Image
     include_frame: bool
-    def __init__(self, sequence: _Optional[int] = ..., image: _Optional[_Union[Image, _Mapping]] = ..., include_frame: _Optional[bool] = ...) -> None: ...
+    layout: Layout
+    def __init__(self, sequence: _Optional[int] = ..., image: _Optional[_Union[Image, _Mapping]] = ..., include_frame: _Optional[bool] = ..., layout: _Optional[_Union[Layout, str]] = ...) -> None: ...
 
 class StreamingRecognizeResponse(_message.Message):
-    __slots__ = ("sequence", "predictions", "error", "superseded")
+    __slots__ = ("sequence", "predictions", "error", "superseded", "numbers")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     SUPERSEDED_FIELD_NUMBER: _ClassVar[int]
+    NUMBERS_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     predictions: _containers.RepeatedCompositeFieldContainer[Prediction]
     error: _status_pb2.Status
     superseded: bool
-    def __init__(self, sequence: _Optional[int] = ..., predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., superseded: _Optional[bool] = ...) -> None: ...
+    numbers: _containers.RepeatedCompositeFieldContainer[Number]
+    def __init__(self, sequence: _Optional[int] = ..., predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., superseded: _Optional[bool] = ..., numbers: _Optional[_Iterable[_Union[Number, _Mapping]]] = ...) -> None: ...
 
 class RecognizeBatchRequest(_message.Message):
-    __slots__ = ("images", "include_frame")
+    __slots__ = ("images", "include_frame", "layout")
     IMAGES_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_FRAME_FIELD_NUMBER: _ClassVar[int]
+    LAYOUT_FIELD_NUMBER: _ClassVar[int]
     images: _containers.RepeatedCompositeFieldContainer[Image]
     include_frame: bool
-    def __init__(self, images: _Optional[_Iterable[_Union[Image, _Mapping]]] = ..., include_frame: _Optional[bool] = ...) -> None: ...
+    layout: Layout
+    def __init__(self, images: _Optional[_Iterable[_Union[Image, _Mapping]]] = ..., include_frame: _Optional[bool] = ..., layout: _Optional[_Union[Layout, str]] = ...) -> None: ...
 
 class RecognizeBatchResponse(_message.Message):
     __slots__ = ("results",)
@@ -121,12 +170,14 @@ class RecognizeBatchResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[RecognizeResult, _Mapping]]] = ...) -> None: ...
 
 class RecognizeResult(_message.Message):
-    __slots__ = ("predictions", "error")
+    __slots__ = ("predictions", "error", "numbers")
     PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    NUMBERS_FIELD_NUMBER: _ClassVar[int]
     predictions: _containers.RepeatedCompositeFieldContainer[Prediction]
     error: _status_pb2.Status
-    def __init__(self, predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+    numbers: _containers.RepeatedCompositeFieldContainer[Number]
+    def __init__(self, predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., numbers: _Optional[_Iterable[_Union[Number, _Mapping]]] = ...) -> None: ...
 
 class GetModelRequest(_message.Message):
     __slots__ = ()
@@ -155,13 +206,17 @@ class Model(_message.Message):
     def __init__(self, version: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., mnist_test_accuracy: _Optional[float] = ..., frame_recipe: _Optional[str] = ..., precision: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_image_bytes", "max_image_pixels", "max_batch_images", "max_message_bytes")
+    __slots__ = ("max_image_bytes", "max_image_pixels", "max_batch_images", "max_message_bytes", "max_number_digits", "max_page_lines")
     MAX_IMAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_IMAGE_PIXELS_FIELD_NUMBER: _ClassVar[int]
     MAX_BATCH_IMAGES_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_NUMBER_DIGITS_FIELD_NUMBER: _ClassVar[int]
+    MAX_PAGE_LINES_FIELD_NUMBER: _ClassVar[int]
     max_image_bytes: int
     max_image_pixels: int
     max_batch_images: int
     max_message_bytes: int
-    def __init__(self, max_image_bytes: _Optional[int] = ..., max_image_pixels: _Optional[int] = ..., max_batch_images: _Optional[int] = ..., max_message_bytes: _Optional[int] = ...) -> None: ...
+    max_number_digits: int
+    max_page_lines: int
+    def __init__(self, max_image_bytes: _Optional[int] = ..., max_image_pixels: _Optional[int] = ..., max_batch_images: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_number_digits: _Optional[int] = ..., max_page_lines: _Optional[int] = ...) -> None: ...
