@@ -144,7 +144,7 @@ class Components(NamedTuple):
             return []
         belongs = self._around(main)
         groups = [(FRAME if self.is_frame[main] else MAIN, belongs)]
-        is_doubtful = belongs & self._is_doubtful(main)
+        is_doubtful = belongs & self._is_doubtful(int(np.argmax(self.ink * belongs)))
         if is_doubtful.any():
             groups.append((CORE, belongs & ~is_doubtful))
         # What looks like a frame may be an outline, with the digit's other strokes in it.
@@ -181,7 +181,7 @@ class Components(NamedTuple):
         """Return which components may be a shadow or frame near a digit, or a line below it."""
         is_faint = self.darkness < 0.7 * self.darkness[main]
         width, height = self.width, self.height
-        is_flat = (width >= 3 * height) & (width >= 0.5 * width[main])
+        is_flat = (width >= 2 * height) & (width >= 0.5 * width[main])
         is_low = (height < 0.25 * height[main]) & (
             self.top >= self.bottom[main] - 0.1 * height[main]
         )
