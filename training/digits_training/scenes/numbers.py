@@ -27,6 +27,8 @@ class NumberScene(NamedTuple):
     """(H, W) gray."""
     boxes: NDArray[np.intp]
     """(N, 4) left, top, width and height of each digit, from left to right."""
+    inks: NDArray[np.uint8]
+    """(N, H, W) the ink of each digit alone, 255 on 0, where it is in the image."""
 
 
 class _Written(NamedTuple):
@@ -43,6 +45,7 @@ class _Line(NamedTuple):
     coverage: Coverage
     """(H, W)"""
     boxes: NDArray[np.intp]
+    inks: NDArray[np.uint8]
     pen: float
     height: int
     """Height of the digits, about, in pixels."""
@@ -67,7 +70,7 @@ def draw_number(
     printed = blend(tones.ground, tones.ground * random.uniform(0.35, 0.85), lines)
     image = blend(printed, tones.ink, line.coverage)
     pixels = to_bytes(wear(image, pen, tones.contrast, random), random, 0.15)
-    return NumberScene(kind, pixels, line.boxes)
+    return NumberScene(kind, pixels, line.boxes, line.inks)
 
 
 def _write(
@@ -121,11 +124,11 @@ def _place(
         ]
     )
     width, rows = ((boxes[:, :2] + boxes[:, 2:]).max(axis=0) + margin).tolist()
-    page = np.zeros((rows, width), np.float32)
-    for each, (left, top, wide, tall) in zip(written, boxes.tolist(), strict=True):
-        area = page[top : top + tall, left : left + wide]
-        np.maximum(area, each.coverage, out=area)
-    return _Line(page, boxes, pen, height)
+    inks = np.zeros((len(written), rows, width), np.uint8)
+    for ink, each, (left, top, wide, tall) in zip(inks, written, boxes.tolist(), strict=True):
+        ink[top : top + tall, left : left + wide] = np.rint(255 * each.coverage)
+    coverage = inks.max(axis=0).astype(np.float32) / np.float32(255)
+    return _Line(coverage, boxes, inks, pen, height)
 
 
 def _print_lines(kind: str, line: _Line, random: np.random.Generator) -> Coverage:
