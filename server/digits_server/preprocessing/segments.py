@@ -1,0 +1,171 @@
+"""The segments of a line of digits: pieces of ink, and the parts of wide pieces between cuts.
+
+A digit is a run of one or more neighboring segments. There are more cuts than digits that touch:
+which runs are digits is for the network to say.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+
+# Shares of the line's height: wider ink may be several digits, two cuts are at least so far apart, and
+# a cut goes through so much ink at most. There are at most so many cuts for each height of the line.
+_MIN_CUT_WIDTH: Final = 0.75
+_MIN_CUT_DISTANCE: Final = 0.1
+_MAX_CUT_INK: Final = 0.3
+_MAX_CUTS: Final = 3.0
+# Cuts are searched on a copy of at most this height. They follow the gaps between strokes, and a step
+# to the side costs as much as so much ink.
+_CUT_ROWS: Final = 64
+_STEP_COST: Final = 0.25
+
+# A digit has at most so many segments, and as a share of the line's height at most so wide a box,
+# or so wide a one if several of its parts are as high as a digit.
+MAX_RUN: Final = 6
+_MAX_WIDTH: Final = 1.5
+_MAX_JOINED_WIDTH: Final = 1.0
+_MAX_GAP: Final = 0.25
+_DIGIT_HEIGHT: Final = 0.6
+
+
+class Segment(NamedTuple):
+    """Ink that is no more than one digit, or a cut would be missing."""
+
+    mask: MatLike
+    """(h, w) uint8, 1 at ink, cropped to the ink."""
+    left: int
+    top: int
+    piece: int
+    """Number of the piece of ink that it is from."""
+
+    @property
+    def right(self) -> int:
+        """The column after its last."""
+        return self.left + int(self.mask.shape[1])
+
+    @property
+    def bottom(self) -> int:
+        """The row after its last."""
+        return self.top + int(self.mask.shape[0])
+
+
+def line_height(heights: NDArray[np.float64]) -> float:
+    """Return the height of the digits of a line, given the (N,) heights of its pieces."""
+    return float(np.median(heights[heights >= _DIGIT_HEIGHT * heights.max()]))
+
+
+def find_segments(labels: MatLike, boxes: NDArray[np.intp], numbers: Sequence[int]) -> list[Segment]:
+    """Return the segments of a line, from left to right by their middles.
+
+    Args:
+        labels: (H, W) the number of each pixel's piece.
+        boxes: (N, 4) left, top, width and height of each piece.
+        numbers: The numbers of the pieces of the line.
+    """
+    height = line_height(boxes[list(numbers), 3].astype(np.float64))
+    segments: list[Segment] = []
+    for number in numbers:
+        left, top, wide, tall = boxes[number].tolist()
+        mask = (labels[top : top + tall, left : left + wide] == number).view(np.uint8)
+        for part in _cut(mask, height):
+            x, y, width, rows = cv2.boundingRect(part)
+            if width:
+                cropped = np.ascontiguousarray(part[y : y + rows, x : x + width])
+                segments.append(Segment(cropped, left + x, top + y, number))
+    return sorted(segments, key=lambda segment: segment.left + segment.right)
+
+
+def _cut(mask: MatLike, height: float) -> list[MatLike]:
+    """Return the parts of a piece of ink between its cuts, each of the piece's size."""
+    tall, wide = mask.shape
+    if wide < _MIN_CUT_WIDTH * height or tall < _DIGIT_HEIGHT * height:
+        return [mask]
+    paths = _find_cuts(mask, height)
+    left_of = np.arange(wide) < paths[:, :, None]  # (K, tall, wide)
+    number = len(paths) - left_of.sum(axis=0)
+    return [mask * (number == index).view(np.uint8) for index in range(len(paths) + 1)]
+
+
+def _find_cuts(mask: MatLike, height: float) -> NDArray[np.intp]:
+    """Return the cuts through a piece of ink: (K, h) the column right of each, row by row.
+
+    A cut goes from the top to the bottom through as little ink as possible. Of the cheapest ones
+    through each point of the middle row, those stay that are cheaper than their neighbors.
+    """
+    scale = min(1.0, _CUT_ROWS / mask.shape[0])
+    size = max(2, round(mask.shape[1] * scale)), max(2, round(mask.shape[0] * scale))
+    ink = cv2.resize(mask * np.float32(1), size, interpolation=cv2.INTER_AREA)
+    middle = len(ink) // 2
+    upper, lower = _accumulate(ink[: middle + 1]), _accumulate(ink[: middle - 1 : -1])
+    cost = upper[-1] + lower[-1] - ink[middle]
+    distance = max(1, round(_MIN_CUT_DISTANCE * height * scale))
+    cheapest = cv2.erode(cost[None], np.ones((1, 2 * distance + 1)))[0]
+    is_cut = (cost == cheapest) & (cost <= (_MAX_CUT_INK + _STEP_COST) * height * scale)
+    is_cut[:distance] = is_cut[-distance:] = False
+    starts = np.flatnonzero(is_cut & ~np.concatenate(([False], is_cut[:-1])))
+    ends = np.flatnonzero(is_cut & ~np.concatenate((is_cut[1:], [False])))
+    columns = (starts + ends) // 2
+    most = max(1, int(_MAX_CUTS * size[0] / (height * scale)))
+    columns = np.sort(columns[np.argsort(cost[columns], kind="stable")[:most]])
+    paths = np.concatenate((_trace(upper, columns), _trace(lower, columns)[-2::-1]))
+    rows = np.minimum((np.arange(mask.shape[0]) * scale).astype(np.intp), len(paths) - 1)
+    return np.asarray(np.rint(paths[rows].T / scale), np.intp)
+
+
+def _accumulate(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the cost of the cheapest way from the first row to each point, (h, w)."""
+    costs = np.empty_like(ink)
+    costs[0] = ink[0]
+    for row in range(1, len(ink)):
+        above = costs[row - 1]
+        best = above.copy()
+        np.minimum(best[1:], above[:-1] + np.float32(_STEP_COST), out=best[1:])
+        np.minimum(best[:-1], above[1:] + np.float32(_STEP_COST), out=best[:-1])
+        costs[row] = best + ink[row]
+    return costs
+
+
+def _trace(costs: NDArray[np.float32], columns: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the cheapest ways, (h, K), that end at the given columns of the last row."""
+    path = np.empty((len(costs), len(columns)), np.intp)
+    path[-1] = columns
+    for row in range(len(costs) - 2, -1, -1):
+        below, above = path[row + 1], costs[row]
+        sides = np.clip(below + np.array([[0], [-1], [1]]), 0, costs.shape[1] - 1)
+        steps = above[sides] + np.array([[0], [_STEP_COST], [_STEP_COST]], np.float32)
+        path[row] = sides[steps.argmin(axis=0), np.arange(len(columns))]
+    return path
+
+
+def find_runs(segments: Sequence[Segment], height: float) -> list[tuple[int, int]]:
+    """Return the first segment, and the one after the last, of each run that may be a digit."""
+    return [
+        (start, end)
+        for start in range(len(segments))
+        for end in range(start + 1, min(len(segments), start + MAX_RUN) + 1)
+        if end == start + 1 or _may_be_digit(segments[start:end], height)
+    ]
+
+
+def _may_be_digit(run: Sequence[Segment], height: float) -> bool:
+    width = max(each.right for each in run) - min(each.left for each in run)
+    if width > _MAX_WIDTH * height:
+        return False
+    pieces: dict[int, list[int]] = {}
+    for each in run:
+        box = pieces.setdefault(each.piece, [each.left, each.top, each.right, each.bottom])
+        box[:] = [min(box[0], each.left), min(box[1], each.top), max(box[2], each.right), max(box[3], each.bottom)]
+    if len(pieces) == 1:
+        return True
+    boxes = sorted(pieces.values())
+    right = boxes[0][2]
+    for left, _, end, _ in boxes[1:]:
+        if left - right > _MAX_GAP * height:
+            return False
+        right = max(right, end)
+    tall = sum(bottom - top >= _DIGIT_HEIGHT * height for _, top, _, bottom in boxes)
+    return tall < 2 or width <= _MAX_JOINED_WIDTH * height
