@@ -92,6 +92,16 @@ class Components(NamedTuple):
         """The mean contrast of each."""
         return self.ink / self.pixels
 
+    def gap_to(self, index: int) -> Column:
+        """Return the larger of the horizontal and the vertical gap between each box and one."""
+        gaps = (
+            self.left - self.right[index],
+            self.left[index] - self.right,
+            self.top - self.bottom[index],
+            self.top[index] - self.bottom,
+        )
+        return np.asarray(np.max(gaps, axis=0), np.float64)
+
     def _count_edges(self, shape: tuple[int, ...]) -> NDArray[np.intp]:
         """Return the number of the image's edges that each touches."""
         height, width = shape

@@ -61,20 +61,41 @@ class Piece(NamedTuple):
         return int(max(self.ink.shape))
 
 
+class InkMask(NamedTuple):
+    """Where the ink of an image is, without the lines of ruled paper."""
+
+    smooth: MatLike
+    """(h, w) uint8: the contrast without its grain."""
+    mask: MatLike
+    """(h, w)"""
+    full_ink: float
+    """The contrast of full ink."""
+
+
+def find_ink(contrast: Contrast) -> InkMask | None:
+    """Return where there is ink; None if there is none."""
+    pixels, longer_side = contrast.pixels, max(contrast.shape)
+    # Where strokes are wider than a pixel, blurring averages the grain away.
+    smooth = cv2.GaussianBlur(pixels, (3, 3), 0) if longer_side > MIN_BLUR_SIDE else pixels
+    levels = _ink_levels(smooth, contrast)
+    if levels is None:
+        return None
+    full_ink, threshold = levels
+    mask = remove_ruling((smooth > np.uint8(threshold)).view(np.uint8), contrast.shape)
+    return InkMask(smooth, mask, full_ink)
+
+
 def find_pieces(contrast: Contrast) -> list[Piece]:
     """Return the pieces of ink that may be a digit, the most likely first.
 
     Args:
         contrast: Contrast of the image.
     """
-    pixels, longer_side = contrast.pixels, max(contrast.shape)
-    # Where strokes are wider than a pixel, blurring averages the grain away.
-    smooth = cv2.GaussianBlur(pixels, (3, 3), 0) if longer_side > MIN_BLUR_SIDE else pixels
-    levels = _ink_levels(smooth, contrast)
-    if levels is None:
+    found = find_ink(contrast)
+    if found is None:
         return []
-    full_ink, threshold = levels
-    mask = remove_ruling((smooth > np.uint8(threshold)).view(np.uint8), contrast.shape)
+    smooth, mask, full_ink = found
+    longer_side = max(contrast.shape)
     min_extent = max(MIN_EXTENT_PIXELS, MIN_EXTENT_SHARE * longer_side)
     pieces = [
         _cut_out(selected, contrast)
@@ -131,13 +152,13 @@ def _cut_out(selected: _Selected, contrast: Contrast) -> Piece:
     pixels = contrast.pixels[top : top + height, left : left + width]
     # The soft edge of a stroke lies outside the mask. Below a tenth of full ink is paper.
     with_edges = cv2.dilate(selected.mask, _SQUARE)
-    ink = cv2.LUT(pixels * with_edges, _ink_of_level(selected.full_ink))
+    ink = cv2.LUT(pixels * with_edges, ink_of_level(selected.full_ink))
     place = contrast.left + left, contrast.top + top
     return Piece(selected.part, np.asarray(ink, np.float32), *place)
 
 
 @functools.cache  # full ink has at most 256 values
-def _ink_of_level(full_ink: float) -> NDArray[np.float32]:
+def ink_of_level(full_ink: float) -> NDArray[np.float32]:
     """Return the ink, (256,) from 0 to 1, at pixels of each contrast."""
     ink = _LEVELS * np.float32(1.25 / full_ink) - np.float32(0.125)
     return np.asarray(np.clip(ink, 0, 1), np.float32)
