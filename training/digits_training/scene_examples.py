@@ -95,10 +95,10 @@ def _label(
     likeness = max(similarity(ideal, frame) for ideal in ideals)
     if likeness >= MIN_SAME:
         return label
-    return NO_WRITING if likeness < MAX_DIFFERENT and _is_kept(frame) else None
+    return NO_WRITING if likeness < MAX_DIFFERENT and is_kept(frame) else None
 
 
-def _is_kept(frame: NDArray[np.float32]) -> bool:
+def is_kept(frame: NDArray[np.float32]) -> bool:
     """Return whether a frame without writing is an example: few of those that look like a 1 are."""
     _, _, width, height = cv2.boundingRect((frame > 0.2).view(np.uint8))
     # Without a generator, so that equal frames have equal labels.
@@ -107,7 +107,7 @@ def _is_kept(frame: NDArray[np.float32]) -> bool:
 
 def _read_blank(kind: str, random: np.random.Generator) -> Frames:
     readings, _ = find_readings(_to_gray(draw_blank(kind, random)))
-    return stack([to_bytes(reading.frame) for reading in readings if _is_kept(reading.frame)])
+    return stack([to_bytes(reading.frame) for reading in readings if is_kept(reading.frame)])
 
 
 def _to_gray(pixels: Pixels) -> NDArray[np.uint8]:
