@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-FRAME_RECIPE: Final = "mnist-box20-mass28/2"
+FRAME_RECIPE: Final = "mnist-box20-mass28/3"
 FRAME_SIZE: Final = 28
 BOX_SIZE: Final = 20
 

@@ -217,7 +217,7 @@ async def test_the_reading_and_the_frame_are_those_of_the_reading_that_stands(
         gray = np.asarray(Image.open(content))
         image = pb.Image(encoded=content.getvalue())
     readings = {reading.frame.tobytes(): reading for reading in reversed(find_readings(gray)[0])}
-    assert len(readings) > 3
+    assert len(readings) >= 3
     for reading in readings.values():
 
         def predict(frames: NDArray[np.float32], best: Reading = reading) -> NDArray[np.float32]:

@@ -61,7 +61,7 @@ def test_the_parts_of_real_writers_never_change() -> None:
     assert unipen.part_of("ced-MWBK4038") == "test"
 
 
-@pytest.mark.parametrize("content", [None, b"", b"something else", gzip.compress(b"{}\n")])
+@pytest.mark.parametrize("content", [None, b"", b"something else", gzip.compress(b"{}\n", mtime=0)])
 def test_missing_or_broken_recordings_are_an_error(content: bytes | None, tmp_path: Path) -> None:
     for name in (unipen.UNIPEN_DIGITS_FILE, unipen.UNIPEN_SIGNS_FILE):
         if content is not None:

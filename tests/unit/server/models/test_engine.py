@@ -24,7 +24,7 @@ def test_a_batch_of_any_size_gives_the_probabilities_of_single_frames(
     frames = np.random.default_rng(count).random((count, 28, 28), np.float32)
     batch_probs = engine.predict(frames)
     single_probs = np.concatenate([engine.predict(frames[n : n + 1]) for n in range(count)])
-    assert batch_probs.shape == (count, 11)
+    assert batch_probs.shape == (count, 12)
     np.testing.assert_allclose(batch_probs, single_probs, atol=1e-5)
     np.testing.assert_allclose(batch_probs.sum(axis=1), 1, atol=1e-5)
 
