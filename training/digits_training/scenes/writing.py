@@ -84,7 +84,7 @@ def write_broken(strokes: Sequence[Points], random: np.random.Generator) -> Hand
         written = [piece for stroke in written for piece in _skip(stroke, pen, random)]
     digit = _with_pen(_normalize(written), pen, random)
     if ways[2]:
-        digit = replace(digit, pens=tuple(pen * random.uniform(0.4, 1.4) for pen in digit.pens))
+        digit = replace(digit, pens=tuple(pen * random.uniform(0.25, 1.6) for pen in digit.pens))
     if ways[3] or not (ways[0] or ways[2]):
         uneven, seed = random.uniform(0.4, 0.85), int(random.integers(2**31))
         digit = replace(digit, unevenness=uneven, seed=seed)
