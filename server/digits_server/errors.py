@@ -16,7 +16,7 @@ Callers see the message of an error that has a code, so it contains nothing inte
 ``api/status.py`` turns errors into statuses.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ServerError(Exception):
@@ -42,6 +42,10 @@ class InvalidArgumentError(ServerError):
         self.field = field
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        """Cross to another process with both arguments, not with the message alone."""
+        return type(self), (self.field, self.reason)
+
 
 class NotFoundError(ServerError):
     """The request names a model or version that is not served."""
@@ -62,7 +66,12 @@ class OverloadedError(ServerError):
             retry_after_seconds: How long the caller should wait before it retries.
         """
         super().__init__(f"{reason}; retry in {retry_after_seconds:g} s")
+        self.reason = reason
         self.retry_after_seconds = retry_after_seconds
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, float]]:
+        """Cross to another process with both arguments, not with the message alone."""
+        return type(self), (self.reason, self.retry_after_seconds)
 
 
 class ExpiredError(ServerError):
