@@ -43,7 +43,7 @@ class InvalidArgumentError(ServerError):
         self.reason = reason
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        """Cross to another process with both arguments, not with the message alone."""
+        """Return how to unpickle the error: with both arguments, not with the message alone."""
         return type(self), (self.field, self.reason)
 
 
@@ -70,7 +70,7 @@ class OverloadedError(ServerError):
         self.retry_after_seconds = retry_after_seconds
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, float]]:
-        """Cross to another process with both arguments, not with the message alone."""
+        """Return how to unpickle the error: with both arguments, not with the message alone."""
         return type(self), (self.reason, self.retry_after_seconds)
 
 
