@@ -21,14 +21,14 @@ from .scenes import SCENE_KINDS
 STROKE_COPIES: Final = 8
 UNIPEN_COPIES: Final = 6
 SCENE_COPIES: Final = 5
-SIGN_COPIES: Final = 4
-LETTER_COPIES: Final = 5
+SIGN_COPIES: Final = 8
+LETTER_COPIES: Final = 8
 SCRIBBLE_COUNT: Final = 8000
 JOINED_COUNT: Final = 8000
 FRAGMENT_COUNT: Final = 6000
 TEMPLATE_COUNT: Final = 12_000
 BLANK_COUNT: Final = 16_000
-NUMBER_COUNT: Final = 4000
+NUMBER_COUNT: Final = 6000
 # The kinds of scenes that are hardest to read are drawn more often.
 TRAINING_SCENES: Final = (
     *SCENE_KINDS,
@@ -107,24 +107,24 @@ def build_mixture(
     numbers = from_numbers(digits, NUMBER_COUNT, seed)
     no_writing = examples.concatenate([scenes, sign_scenes, numbers]).with_labels(NO_WRITING)
     components = [
-        Component(examples.from_images(images.frames, images.labels), 0.42),
-        Component(drawn_examples.from_redrawn_images(images.frames, images.labels, seed), 0.09),
-        Component(drawn_examples.from_recordings(pen, seed, copies=STROKE_COPIES), 0.09),
-        Component(drawn_examples.from_recordings(unipen_digits, seed, copies=UNIPEN_COPIES), 0.12),
-        Component(drawn_examples.from_templates(TEMPLATE_COUNT, seed), 0.025),
-        Component(scenes.with_labels(*range(10)), 0.16),
-        Component(sign_scenes.with_labels(NOT_A_DIGIT), 0.02),
-        Component(numbers.with_labels(*range(10)), 0.05),
-        Component(numbers.with_labels(NOT_A_DIGIT), 0.04),
-        Component(no_writing, 0.05),
-        Component(from_blanks(BLANK_COUNT, seed), 0.03),
+        Component(examples.from_images(images.frames, images.labels), 0.36),
+        Component(drawn_examples.from_redrawn_images(images.frames, images.labels, seed), 0.07),
+        Component(drawn_examples.from_recordings(pen, seed, copies=STROKE_COPIES), 0.07),
+        Component(drawn_examples.from_recordings(unipen_digits, seed, copies=UNIPEN_COPIES), 0.09),
+        Component(drawn_examples.from_templates(TEMPLATE_COUNT, seed), 0.02),
+        Component(scenes.with_labels(*range(10)), 0.13),
+        Component(sign_scenes.with_labels(NOT_A_DIGIT), 0.015),
+        Component(numbers.with_labels(*range(10)), 0.045),
+        Component(numbers.with_labels(NOT_A_DIGIT), 0.035),
+        Component(no_writing, 0.045),
+        Component(from_blanks(BLANK_COUNT, seed), 0.025),
         Component(
             drawn_examples.from_letters(letters.training().images, seed, copies=LETTER_COPIES),
-            0.025,
+            0.02,
         ),
-        Component(drawn_examples.from_recordings(signs, seed, copies=SIGN_COPIES), 0.07),
-        Component(non_digit_examples.from_scribbles(SCRIBBLE_COUNT, seed), 0.012),
-        Component(non_digit_examples.from_joined(digits, JOINED_COUNT, seed), 0.01),
+        Component(drawn_examples.from_recordings(signs, seed, copies=SIGN_COPIES), 0.055),
+        Component(non_digit_examples.from_scribbles(SCRIBBLE_COUNT, seed), 0.01),
+        Component(non_digit_examples.from_joined(digits, JOINED_COUNT, seed), 0.006),
         Component(non_digit_examples.from_fragments(digits, FRAGMENT_COUNT, seed), 0.004),
     ]
     components = _normalize([each for each in components if len(each.examples.labels)])

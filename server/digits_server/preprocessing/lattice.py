@@ -15,7 +15,7 @@ from .components import Components, Flags
 from .frames import to_frame
 from .ground import Contrast, TwoLevels, even_contrast, local_contrasts
 from .lines import Outlines, inside_frame, remove_dividers, without_underline
-from .pieces import InkMask, find_ink, ink_of_level
+from .pieces import LEAST_INK, InkMask, find_ink, ink_of_level
 from .resize import shrink_to
 from .segments import Segment, find_runs, find_segments, line_height
 from .sheets import find_sheets
@@ -117,7 +117,11 @@ def _read_mask(mask: MatLike, ink: InkMask, contrast: Contrast) -> Line | None:
     numbers = (1 + np.flatnonzero(is_kept)).tolist()
     boxes = np.asarray(stats[:, :4], np.intp)
     height = line_height(boxes[numbers, 3].astype(np.float64))
-    segments = find_segments(labels, boxes, numbers)
+    segments = [
+        each for each in find_segments(labels, boxes, numbers) if _has_ink(each, ink, contrast)
+    ]
+    if not segments:
+        return None
     runs = find_runs(segments, height)
     frames, places = [], []
     for start, end in runs:
@@ -146,6 +150,13 @@ def _find_digits(components: Components) -> Flags:
     for index in np.flatnonzero(is_tall):
         is_near |= components.gap_to(index) <= _NEAR_SHARE * height
     return np.asarray(is_tall | (is_ink & is_near & (components.extent >= _SPECK_SHARE * height)))
+
+
+def _has_ink(segment: Segment, ink: InkMask, contrast: Contrast) -> bool:
+    """Return whether a segment is more than what closed the gaps that ruling left."""
+    pixels = contrast.pixels[segment.top : segment.bottom, segment.left : segment.right]
+    highest = int((pixels * segment.mask).max())
+    return bool(ink_of_level(ink.full_ink)[highest] > LEAST_INK)
 
 
 def _cut_out(

@@ -25,7 +25,8 @@ _MIN_LOCAL_CONTRAST: Final = 10.0
 # The smallest piece, as a share of the image's longer side and in pixels.
 MIN_EXTENT_SHARE: Final = 0.012
 MIN_EXTENT_PIXELS: Final = 3
-_LEAST_INK: Final = 0.3
+LEAST_INK: Final = 0.3
+"""The least ink at the darkest pixel of a piece."""
 
 # In levels, what a screen shows of ink too faint to read; and what stands out of grain.
 _LEAST_VISIBLE: Final = 2.0
@@ -103,7 +104,7 @@ def find_pieces(contrast: Contrast) -> list[Piece]:
         if max(selected.mask.shape) >= min_extent
     ]
     # Nothing is left of what only closed the gaps that ruling left.
-    return [piece for piece in pieces if piece.ink.max() > _LEAST_INK]
+    return [piece for piece in pieces if piece.ink.max() > LEAST_INK]
 
 
 def why_unread(contrast: Contrast) -> Reason:

@@ -86,6 +86,7 @@ def small_mixture() -> Iterator[None]:
             "mixture.SCENE_COPIES": 1,
             "mixture.LETTER_COPIES": 2,
             "mixture.BLANK_COUNT": 13,
+            "mixture.NUMBER_COUNT": 12,
             "mixture.SCRIBBLE_COUNT": 20,
             "mixture.JOINED_COUNT": 20,
             "mixture.FRAGMENT_COUNT": 20,
