@@ -163,7 +163,7 @@ def fuzz_decoder(count: int, seed: int, out: Path) -> int:
         current_input.write_bytes(content)
         faulthandler.dump_traceback_later(MAX_SECONDS, exit=True)
         try:
-            readings, _ = find_readings(decode(content, limits).gray)
+            readings = find_readings(decode(content, limits).gray).readings
             if len(readings) > MAX_READINGS:
                 outcome = f"{FINDING}{len(readings)} readings"
             elif all(map(is_frame, readings)):

@@ -92,7 +92,7 @@ def _frame_of_photo(canvas: NDArray[np.uint8], random: np.random.Generator) -> F
     if random.random() < PHOTO_SHARE:
         photo = canvases.simulate_photo(canvas, random)
         # Of the readings of a photo, the one that shows the same as the canvas does.
-        readings = [reading.frame for reading in find_readings(photo)[0]]
+        readings = [reading.frame for reading in find_readings(photo).readings]
         similarities = [similarity(frame, each) for each in readings]
         if max(similarities, default=0) >= MIN_SAME:
             frame = readings[int(np.argmax(similarities))]

@@ -136,15 +136,15 @@ def evaluate_frames(
     eval_set: EvalSet, frames: Frames, predict: Predict, calibration: Calibration
 ) -> EvalResults:
     """Run a network on the frames of a set, and make predictions of its calibrated output."""
-    count = len(frames.owners)
+    count, pixels = len(frames.owners), frames.all_pixels
     probs = (
-        calibration.apply(predict(frames.pixels))
-        if count
+        calibration.apply(predict(pixels))
+        if len(pixels)
         else np.zeros((0, DIGIT_COUNT), np.float32)
     )
     top_digit_probs = np.zeros(len(frames), np.float32)
     if count:
-        rows = choose(frames.owners, probs, threshold=0)
+        rows = choose(frames.owners, probs[:count], threshold=0)
         top_digit_probs[frames.owners[rows]] = top_digit_probability(probs[rows])
     return EvalResults(
         eval_set,
@@ -157,7 +157,7 @@ def evaluate_frames(
 
 def find_frames(images: Sequence[Gray]) -> Frames:
     """Return the frames of all readings of images, as the server does."""
-    return Frames(*find_all_readings(images), np.zeros(len(images), np.uint32))
+    return Frames.of_readings(find_all_readings(images), np.zeros(len(images), np.uint32))
 
 
 def tutorial_frames(images: Sequence[Gray]) -> Frames:
@@ -172,6 +172,7 @@ def tutorial_frames(images: Sequence[Gray]) -> Frames:
         pixels.reshape(-1, FRAME_SIZE, FRAME_SIZE) / np.float32(255),
         np.arange(count),
         np.full(count, AS_IT_IS, np.uint8),
+        np.tile((0, 0, FRAME_SIZE, FRAME_SIZE), (count, 1)),
         np.zeros(count, np.uint8),
         np.zeros(count, np.uint32),
     )

@@ -6,8 +6,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.preprocessing.lattice import find_lines
+from digits_server.preprocessing.layout import Layout
 from digits_server.preprocessing.normalize import normalize
+from digits_server.preprocessing.readings import find_readings
 
 from .examples import Examples, concatenate, stack, to_bytes
 from .frame_jobs import run_jobs
@@ -57,7 +58,7 @@ def _read_number(item: tuple[str, Sequence[Recording]], random: np.random.Genera
     scene = draw_number(kind, [digit.strokes for digit in digits], random)
     ideals = [normalize(255 - ink) for ink in scene.inks]
     frames, labels = [], []
-    for line in find_lines(scene.pixels):
+    for line in find_readings(scene.pixels, Layout.NUMBER).lines:
         for frame, box in zip(line.frames, line.boxes, strict=True):
             label = _label(frame, box, scene, ideals, digits)
             if label is not None:

@@ -74,7 +74,7 @@ def _read_scene(item: tuple[Recording, str], random: np.random.Generator) -> Exa
     if kind == "underlined":  # the line that the character touches stays in its frame
         ideals.append(normalize(scene.with_lines))
     frames, labels = [], []
-    for reading in find_readings(_to_gray(scene.pixels))[0]:
+    for reading in find_readings(_to_gray(scene.pixels)).readings:
         label = _label(reading.frame, ideals, recording.label)
         if label is not None:
             frames.append(to_bytes(reading.frame))
@@ -106,7 +106,7 @@ def is_kept(frame: NDArray[np.float32]) -> bool:
 
 
 def _read_blank(kind: str, random: np.random.Generator) -> Frames:
-    readings, _ = find_readings(_to_gray(draw_blank(kind, random)))
+    readings = find_readings(_to_gray(draw_blank(kind, random))).readings
     return stack([to_bytes(reading.frame) for reading in readings if is_kept(reading.frame)])
 
 

@@ -1,12 +1,9 @@
 """Translates between the messages of ``digits.v1`` and the recognizer."""
 
 import contextlib
-import itertools
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
-from typing import Any, Final, TypeAlias
-
-import numpy as np
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Final, TypeAlias
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
@@ -14,28 +11,22 @@ from digits_server.errors import InvalidArgumentError, ServerError
 from digits_server.inference.admission import Admission
 from digits_server.inference.recognizer import Recognizer
 from digits_server.models.manifest import ACCURACY_METRICS
-from digits_server.models.predictions import NO_DIGIT, NO_READING, Predictions, Verdict
 from digits_server.preprocessing.framing import EncodedImage, RawImage, SourceImage
-from digits_server.preprocessing.readings import READINGS
-from digits_server.preprocessing.reason import Reason
+from digits_server.preprocessing.layout import MAX_NUMBER_DIGITS, MAX_PAGE_LINES, Layout
 
 from .call import Context, ServiceLimits, deadline_of
 from .latest_request import latest_requests
+from .results import fill, rows
 from .status import to_status
 
-_VERDICTS: Final[dict[int, pb.Verdict]] = {
-    Verdict.DIGIT: pb.VERDICT_DIGIT,
-    Verdict.NOT_A_DIGIT: pb.VERDICT_NOT_A_DIGIT,
-    Verdict.BLANK: pb.VERDICT_BLANK,
+_LAYOUTS: Final[dict[int, Layout]] = {
+    pb.LAYOUT_UNSPECIFIED: Layout.DIGIT,
+    pb.LAYOUT_DIGIT: Layout.DIGIT,
+    pb.LAYOUT_NUMBER: Layout.NUMBER,
+    pb.LAYOUT_PAGE: Layout.PAGE,
 }
-_REASONS: Final[dict[int, pb.Reason]] = {
-    Reason.NO_DIGIT: pb.REASON_NO_DIGIT,
-    Reason.TOO_SMALL: pb.REASON_TOO_SMALL,
-    Reason.TOO_FAINT: pb.REASON_TOO_FAINT,
-}
-
-_Row: TypeAlias = tuple[int, int, float, list[float], int, int, int, bytes]
-"""Verdict, digit, confidence, probabilities, reason, reading, unread pages and frame."""
+_Request: TypeAlias = pb.RecognizeRequest | pb.StreamingRecognizeRequest
+_Response: TypeAlias = pb.RecognizeResponse | pb.StreamingRecognizeResponse
 
 
 class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
@@ -50,9 +41,8 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
         self, request: pb.RecognizeRequest, context: Context
     ) -> pb.RecognizeResponse:
         """Recognize one image."""
-        predictions = await self._recognize_one(request.image, deadline_of(context))
         response = pb.RecognizeResponse()
-        _add_prediction(response.predictions, predictions, request.include_frame)
+        await self._recognize_one(request, response, deadline_of(context))
         return response
 
     async def StreamingRecognize(  # noqa: N802
@@ -81,8 +71,7 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
                             f"is {request.sequence}; it must be greater than {highest_sequence}",
                         )
                     highest_sequence = request.sequence
-                    predictions = await self._recognize_one(request.image)
-                    _add_prediction(response.predictions, predictions, request.include_frame)
+                    await self._recognize_one(request, response)
                 except ServerError as error:
                     response.error.CopyFrom(to_status(error))
                 yield response
@@ -95,15 +84,15 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
         if not 1 <= count <= limit:
             raise InvalidArgumentError("images", f"has {count} images; 1 to {limit} are accepted")
         images = [_to_image(message) for message in request.images]
-        include_frame = request.include_frame
+        layout, include_frame = _to_layout(request.layout), request.include_frame
         del request  # ``images`` has copies; keeping both would double the memory in flight
-        predictions = await self._recognizer.recognize(images, deadline_of(context))
+        predictions = await self._recognizer.recognize(images, deadline_of(context), layout)
         response = pb.RecognizeBatchResponse()
-        for row, fields in enumerate(_rows(predictions, include_frame=include_frame)):
+        for row, fields in enumerate(rows(predictions, include_frame=include_frame)):
             result = response.results.add()
             error = predictions.errors.get(row)
             if error is None:
-                _fill(result.predictions.add(), fields, predictions.model_version)
+                fill(result, row, fields, predictions, layout, include_frame=include_frame)
             else:
                 result.error.CopyFrom(to_status(error))
         return response
@@ -127,14 +116,29 @@ class RecognizerServicer(pb_grpc.RecognizerServiceServicer):
                 max_image_pixels=self._limits.image.max_pixels,
                 max_batch_images=self._limits.max_batch_images,
                 max_message_bytes=self._limits.max_message_bytes,
+                max_number_digits=MAX_NUMBER_DIGITS,
+                max_page_lines=MAX_PAGE_LINES,
             ),
         )
 
-    async def _recognize_one(self, message: pb.Image, deadline: float = math.inf) -> Predictions:
-        predictions = await self._recognizer.recognize([_to_image(message)], deadline)
+    async def _recognize_one(
+        self, request: _Request, response: _Response, deadline: float = math.inf
+    ) -> None:
+        """Recognize the image of a request, and fill the response."""
+        layout, include_frame = _to_layout(request.layout), request.include_frame
+        images = [_to_image(request.image)]
+        predictions = await self._recognizer.recognize(images, deadline, layout)
         if predictions.errors:
             raise predictions.errors[0]
-        return predictions
+        [row] = rows(predictions, include_frame=include_frame)
+        fill(response, 0, row, predictions, layout, include_frame=include_frame)
+
+
+def _to_layout(value: int) -> Layout:
+    layout = _LAYOUTS.get(value)
+    if layout is None:
+        raise InvalidArgumentError("layout", f"is {value}, which this server does not know")
+    return layout
 
 
 def _to_image(message: pb.Image) -> SourceImage:
@@ -145,44 +149,3 @@ def _to_image(message: pb.Image) -> SourceImage:
     if message.HasField("encoded"):
         return EncodedImage(message.encoded)
     return None
-
-
-def _rows(predictions: Predictions, *, include_frame: bool) -> Iterator[_Row]:
-    """Return each row in Python's own types, which protobuf takes faster than NumPy's."""
-    frames: Iterable[bytes] = itertools.repeat(b"")
-    if include_frame:
-        frames = map(bytes, np.rint(predictions.frames * 255).astype(np.uint8))
-    return zip(
-        predictions.verdicts.tolist(),
-        predictions.digits.tolist(),
-        predictions.confidences.tolist(),
-        predictions.probs.tolist(),
-        predictions.reasons.tolist(),
-        predictions.readings.tolist(),
-        predictions.unread_pages.tolist(),
-        frames,
-        strict=False,
-    )
-
-
-def _fill(message: pb.Prediction, row: _Row, model_version: str) -> None:
-    # Field by field: keyword arguments take half as long again.
-    verdict, digit, confidence, probs, reason, reading, unread_pages, frame = row
-    message.verdict = _VERDICTS[verdict]
-    if digit != NO_DIGIT:
-        message.digit = digit
-    message.confidence = confidence
-    if reading != NO_READING:
-        message.probabilities.extend(probs)
-        message.reading = READINGS[reading]
-    if reason:
-        message.reason = _REASONS[reason]
-    if unread_pages:
-        message.unread_pages = unread_pages
-    message.model_version = model_version
-    message.frame = frame
-
-
-def _add_prediction(messages: Any, predictions: Predictions, include_frame: bool) -> None:
-    [row] = _rows(predictions, include_frame=include_frame)
-    _fill(messages.add(), row, predictions.model_version)

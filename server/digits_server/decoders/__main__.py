@@ -21,6 +21,7 @@ from digits_server.errors import InvalidArgumentError
 from digits_server.ops.process_memory import return_free_memory
 from digits_server.preprocessing.decode import OR_MEMORY, ImageLimits
 from digits_server.preprocessing.framing import EncodedImage, Frames, SourceImage, to_frames
+from digits_server.preprocessing.layout import Layout
 
 from .messages import (
     LENGTH_BYTES,
@@ -46,11 +47,11 @@ def main() -> None:
     responses = _take_stdout()
     cv2.setNumThreads(1)
     decoder = _Decoder(settings)
-    decoder.decode([EncodedImage(_small_image())])  # loads what Pillow loads late
+    decoder.decode([EncodedImage(_small_image())], Layout.DIGIT)  # loads what Pillow loads late
     _limit_memory(settings.memory_bytes)
     while content := _read(sys.stdin.buffer):
         # No names: an error would keep its image alive, by its traceback.
-        content = pack_frames(decoder.decode(unpack_images(content)))
+        content = pack_frames(decoder.decode(*unpack_images(content)))
         responses.write(with_length(content))
         responses.flush()
         if decoder.has_failed:
@@ -64,22 +65,22 @@ class _Decoder:
         self._settings = settings
         self._limits = ImageLimits(settings.max_bytes, settings.max_pixels)
 
-    def decode(self, images: list[SourceImage]) -> Frames:
+    def decode(self, images: list[SourceImage], layout: Layout) -> Frames:
         """Return the frames of the first images, as many as the time for a group allows."""
         start = time.process_time()
         done: list[Frames] = []
         for image in images:
             if done and time.process_time() - start > self._settings.group_seconds:
                 break
-            done.append(self._decode_one(image))
+            done.append(self._decode_one(image, layout))
         if time.process_time() - start > self._settings.group_seconds:
             return_free_memory()  # a large image has been decoded
         return Frames.concatenate(done)
 
-    def _decode_one(self, image: SourceImage) -> Frames:
+    def _decode_one(self, image: SourceImage, layout: Layout) -> Frames:
         _set_timer(self._settings.image_seconds)
         try:
-            frames = to_frames([image], self._limits)
+            frames = to_frames([image], self._limits, layout)
             self.has_failed |= any(
                 error.reason.endswith(OR_MEMORY) for error in frames.errors.values()
             )

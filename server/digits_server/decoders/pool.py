@@ -11,6 +11,7 @@ from digits_server.errors import InvalidArgumentError
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.decode import ImageLimits
 from digits_server.preprocessing.framing import Frames, SourceImage
+from digits_server.preprocessing.layout import Layout
 
 from .messages import DecoderSettings
 from .process import Cause, DecoderEndedError, DecoderProcess
@@ -78,23 +79,29 @@ class DecoderPool:
             await process.end()
         self._idle.clear()
 
-    async def to_frames(self, images: Sequence[SourceImage]) -> Frames:
+    async def to_frames(
+        self, images: Sequence[SourceImage], layout: Layout = Layout.DIGIT
+    ) -> Frames:
         """Return the frames of a request's images. An invalid image has an error instead."""
         done: dict[int, Frames] = {}
         groups = deque(_groups(images))
         async with asyncio.TaskGroup() as lanes:
             for _ in range(min(self._count, len(groups))):
-                lanes.create_task(self._work_off(images, groups, done))
+                lanes.create_task(self._work_off(images, layout, groups, done))
         return Frames.concatenate([done[index] for index in range(len(images))])
 
     async def _work_off(
-        self, images: Sequence[SourceImage], groups: deque[_Group], done: dict[int, Frames]
+        self,
+        images: Sequence[SourceImage],
+        layout: Layout,
+        groups: deque[_Group],
+        done: dict[int, Frames],
     ) -> None:
         """Decode groups until none is left."""
         while groups:
             group = groups.popleft()
             try:
-                found = await self._decode([images[index] for index in group.indices])
+                found = await self._decode([images[index] for index in group.indices], layout)
             except DecoderEndedError as error:
                 groups.extend(_again(group, error, done))
                 continue
@@ -103,20 +110,20 @@ class DecoderPool:
             if rest := group.indices[len(found) :]:
                 groups.append(_Group(rest, group.attempts))
 
-    async def _decode(self, images: Sequence[SourceImage]) -> Frames:
+    async def _decode(self, images: Sequence[SourceImage], layout: Layout) -> Frames:
         await self._free.acquire()
         # A caller that leaves must not leave a process behind in the middle of a request.
-        task = asyncio.create_task(self._decode_in_process(images))
+        task = asyncio.create_task(self._decode_in_process(images, layout))
         self._decoding.add(task)
         task.add_done_callback(self._decoding.discard)
         return await asyncio.shield(task)
 
-    async def _decode_in_process(self, images: Sequence[SourceImage]) -> Frames:
+    async def _decode_in_process(self, images: Sequence[SourceImage], layout: Layout) -> Frames:
         try:
             start = time.perf_counter()
             process = self._idle.pop() if self._idle else await DecoderProcess.start(self._settings)
             try:
-                frames = await process.decode(images)
+                frames = await process.decode(images, layout)
             except DecoderEndedError as error:
                 logger.warning("%s", error)
                 self._ended[error.cause].inc()

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, Self
 
 from digits_server.preprocessing.framing import Frames, SourceImage
+from digits_server.preprocessing.layout import Layout
 
 from .messages import (
     LENGTH_BYTES,
@@ -29,8 +30,7 @@ _ENVIRONMENT: Final = {
 }
 # A process that makes no progress for so long is stopped or hangs. CPU time is limited far lower.
 _HUNG_SECONDS: Final = 20.0
-_MAX_RESPONSE_BYTES: Final = 2**22
-
+_MAX_RESPONSE_BYTES: Final = 2**24
 
 Cause = Literal["time", "hung", "crashed"]
 
@@ -67,7 +67,7 @@ class DecoderProcess:
         )
         return cls(process)
 
-    async def decode(self, images: Sequence[SourceImage]) -> Frames:
+    async def decode(self, images: Sequence[SourceImage], layout: Layout) -> Frames:
         """Return the frames of the first images: of at least one, if the process is well.
 
         Raises:
@@ -76,7 +76,7 @@ class DecoderProcess:
         assert self._process.stdin and self._process.stdout  # noqa: S101, PT018 - pipes
         try:
             async with asyncio.timeout(_HUNG_SECONDS):
-                self._process.stdin.write(with_length(pack_images(images)))
+                self._process.stdin.write(with_length(pack_images(images, layout)))
                 await self._process.stdin.drain()
                 header = await self._process.stdout.readexactly(LENGTH_BYTES)
                 length = min(int.from_bytes(header, "big"), _MAX_RESPONSE_BYTES)

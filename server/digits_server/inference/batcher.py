@@ -12,6 +12,7 @@ from digits_server.models import LoadedModel
 from digits_server.models.predictions import Predictions
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.framing import Images, Work, join
+from digits_server.preprocessing.layout import Layout
 
 from .crowd import MAX_WAIT_SECONDS, Crowd
 from .request_queue import CHUNK_COST, Chunk, Request, RequestQueue
@@ -30,8 +31,8 @@ BUSY_WAIT_SECONDS: Final = 0.01
 BACKLOG_COST: Final = 8 * CHUNK_COST
 MAX_ASIDE_SECONDS: Final = 0.02
 
-Recognize: TypeAlias = Callable[[LoadedModel, Images, int], Predictions]
-"""Recognizes images with a model on the core of an index; called in a thread."""
+Recognize: TypeAlias = Callable[[LoadedModel, Images, Layout, int], Predictions]
+"""Recognizes images of a layout with a model on the core of an index; called in a thread."""
 
 
 class Batcher:
@@ -78,7 +79,12 @@ class Batcher:
         self._timer: asyncio.TimerHandle | None = None
 
     async def predict(
-        self, images: Images, work: Work, model: LoadedModel, deadline: float = math.inf
+        self,
+        images: Images,
+        work: Work,
+        model: LoadedModel,
+        deadline: float = math.inf,
+        layout: Layout = Layout.DIGIT,
     ) -> Predictions:
         """Return the model's predictions for at least one image, in their order.
 
@@ -87,11 +93,12 @@ class Batcher:
             work: How much work they are.
             model: The model to call.
             deadline: Time on the event loop's clock after which the caller no longer waits.
+            layout: What each image holds.
 
         Raises:
             ExpiredError: The deadline passed before a core was free.
         """
-        request = Request(images, work, model, deadline)
+        request = Request(images, work, model, deadline, layout)
         self._queue.append(request)
         self._dispatch_soon()
         return await request.result
@@ -115,13 +122,13 @@ class Batcher:
             chunk = self._queue.next_chunk()
             if not chunk.parts:
                 continue
-            model = chunk.parts[0].request.model
+            model, layout = chunk.parts[0].request.model, chunk.parts[0].request.layout
             images = join([part.images for part in chunk.parts])
             self._chunk_images[chunk.limit].observe(len(images))
             if self._is_small(chunk, model):
-                chunk.finish(functools.partial(self._recognize_on_core, model, images))
+                chunk.finish(functools.partial(self._recognize_on_core, model, images, layout))
                 continue
-            job = self._threads.submit(self._recognize_on_core, model, images)
+            job = self._threads.submit(self._recognize_on_core, model, images, layout)
             self._running.add(job)
             asyncio.wrap_future(job).add_done_callback(functools.partial(self._finish, chunk, job))
 
@@ -158,11 +165,11 @@ class Batcher:
             and model.image_seconds <= IN_PLACE_SECONDS
         )
 
-    def _recognize_on_core(self, model: LoadedModel, images: Images) -> Predictions:
+    def _recognize_on_core(self, model: LoadedModel, images: Images, layout: Layout) -> Predictions:
         """Recognize a chunk; called in one of as many threads as there are cores."""
         core = self._idle_cores.pop()
         try:
-            return self._recognize(model, images, core)
+            return self._recognize(model, images, layout, core)
         finally:
             self._idle_cores.append(core)
 

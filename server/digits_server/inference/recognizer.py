@@ -14,6 +14,7 @@ from digits_server.models.predictions import Predictions, Verdict
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.decode import ImageLimits
 from digits_server.preprocessing.framing import Frames, Images, SourceImage, measure_work, to_frames
+from digits_server.preprocessing.layout import Layout
 
 from .admission import Admission
 from .batcher import Batcher
@@ -59,12 +60,15 @@ class Recognizer:
         """The manifest of the served model."""
         return self.model.manifest
 
-    async def recognize(self, images: Images, deadline: float = math.inf) -> Predictions:
+    async def recognize(
+        self, images: Images, deadline: float = math.inf, layout: Layout = Layout.DIGIT
+    ) -> Predictions:
         """Recognize at least one image.
 
         Args:
             images: The images of one request.
             deadline: Time on the event loop's clock when the caller stops waiting.
+            layout: What each image holds.
 
         Returns:
             One row per image, in their order. An invalid image has an error in its row.
@@ -73,24 +77,26 @@ class Recognizer:
             OverloadedError: The request was rejected; no image was recognized.
             ExpiredError: The deadline passed before a core was free.
         """
-        model, work = self.model, measure_work(images)
+        model, work = self.model, measure_work(images, layout)
         remaining_seconds = deadline - asyncio.get_running_loop().time()
         with self._admission.admit(
             len(images), work.byte_count, remaining_seconds, is_plain=work.is_plain
         ):
             if not (work.is_plain or isinstance(images, np.ndarray | Frames)):
-                images = await self._decode(images, deadline)
+                images = await self._decode(images, layout, deadline)
                 work = measure_work(images)
-            predictions = await self._batcher.predict(images, work, model, deadline)
+            predictions = await self._batcher.predict(images, work, model, deadline, layout)
         for verdict, count in enumerate(np.bincount(predictions.verdicts).tolist()):
             if count:
                 self._verdicts[verdict].inc(count)
         return predictions
 
-    async def _decode(self, images: Sequence[SourceImage], deadline: float) -> Frames:
+    async def _decode(
+        self, images: Sequence[SourceImage], layout: Layout, deadline: float
+    ) -> Frames:
         """Return the frames of images that are decoded in another process."""
         try:
-            return await self._decoders.to_frames(images)
+            return await self._decoders.to_frames(images, layout)
         except asyncio.CancelledError:
             has_expired = asyncio.get_running_loop().time() >= deadline
             reason = "expired" if has_expired else "cancelled"
@@ -101,10 +107,12 @@ class Recognizer:
         """Cancel the requests that still wait."""
         self._batcher.stop()
 
-    def _recognize(self, model: LoadedModel, images: Images, core: int) -> Predictions:
+    def _recognize(
+        self, model: LoadedModel, images: Images, layout: Layout, core: int
+    ) -> Predictions:
         """Recognize the images of one or more requests; called in any thread."""
         start = time.perf_counter()
-        frames = to_frames(images, self._limits)
+        frames = to_frames(images, self._limits, layout)
         framed = time.perf_counter()
         predictions = model.predict(frames, core)
         self._metrics.framing_seconds.observe(framed - start)

@@ -12,6 +12,7 @@ from digits_server.models import LoadedModel
 from digits_server.models.predictions import Predictions
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.framing import Images, Work
+from digits_server.preprocessing.layout import Layout
 
 # The most work in one chunk, in calls of a network for one image. Larger chunks are no faster per
 # image, and leave less to share among the cores.
@@ -21,9 +22,17 @@ CHUNK_COST: Final = 64
 class Request:
     """The images of one caller, of which the first ``taken`` are no longer in the queue."""
 
-    def __init__(self, images: Images, work: Work, model: LoadedModel, deadline: float) -> None:
+    def __init__(
+        self,
+        images: Images,
+        work: Work,
+        model: LoadedModel,
+        deadline: float,
+        layout: Layout = Layout.DIGIT,
+    ) -> None:
         self.images = images
-        self.kind = type(images)
+        self.layout = layout
+        self.kind = type(images), layout
         self.image_cost = work.cost / len(images)
         self.model = model
         self.deadline = deadline  # on the event loop's clock

@@ -34,7 +34,7 @@ class LoadedModel:
             frames: The frames, as ``preprocessing.to_frames`` makes them.
             core: Index of the engine to use. No two threads may use one engine at a time.
         """
-        probs = self._probabilities(frames.pixels, core)
+        probs = self._probabilities(frames.all_pixels, core)
         return to_predictions(
             frames, probs, self.manifest.rejection_threshold, self.manifest.version
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from digits_server.preprocessing.lattice import Line
 
-from .engine import DIGIT_COUNT, NO_WRITING, NOT_A_DIGIT
+from .engine import DIGIT_COUNT, NOT_A_DIGIT
 
 UNKNOWN: Final = -1
 """In a path, a place that is not a digit."""
@@ -29,7 +29,13 @@ _HEIGHT_COST: Final = 64.0
 _UNKNOWN_HEIGHT: Final = 0.5
 # One digit more has to be so probable to be evidence for a way to see the ink.
 _EVIDENCE: Final = 0.5
-_LEAST: Final = 1e-9
+LEAST_PROBABILITY: Final = 1e-9
+"""In place of 0, so that it has a logarithm."""
+
+
+def evidence_of(probability: float) -> float:
+    """Return how much a digit of this probability speaks for itself."""
+    return math.log(max(probability, LEAST_PROBABILITY) / _EVIDENCE)
 
 
 class Path(NamedTuple):
@@ -62,7 +68,7 @@ def best_path(line: Line, probs: NDArray[np.float32]) -> Path:
         line: The C candidates.
         probs: (C, 10) to (C, 12) the network's probabilities.
     """
-    logs = np.log(np.maximum(probs, _LEAST), dtype=np.float64)
+    logs = np.log(np.maximum(probs, LEAST_PROBABILITY), dtype=np.float64)
     digits = logs[:, :DIGIT_COUNT]
     best_digits, highest = digits.argmax(axis=1).tolist(), digits.max(axis=1)
     totals = np.logaddexp.reduce(digits, axis=1)

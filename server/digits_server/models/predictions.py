@@ -13,6 +13,7 @@ from digits_server.preprocessing.framing import Frames
 from digits_server.preprocessing.reason import Reason
 
 from .engine import DIGIT_COUNT, NO_WRITING, NOT_A_DIGIT
+from .numbers import Number, find_numbers
 
 # Value of the column ``digits`` where the verdict is not DIGIT.
 NO_DIGIT: Final = -1
@@ -55,12 +56,16 @@ class Predictions:
     """(N,) values of ``Reason``; not 0 where the verdict is NOT_A_DIGIT."""
     readings: NDArray[np.uint8]
     """(N,) index into READINGS of the reading that stands; NO_READING without a frame."""
+    boxes: NDArray[np.intp]
+    """(N, 4) left, top, width and height of its ink in the image. All zeros without a frame."""
     unread_pages: NDArray[np.uint32]
     """(N,) further pages or frames of each file, which were not looked at."""
     model_version: str
     """The version of the model that made the predictions."""
     errors: Mapping[int, InvalidArgumentError] = field(default_factory=dict)
     """What is wrong with each INVALID image, by row."""
+    numbers: Mapping[int, Sequence[Number]] = field(default_factory=dict)
+    """The numbers of each image with several digits, lines from the top, by row."""
 
     def __len__(self) -> int:
         return len(self.verdicts)
@@ -76,9 +81,11 @@ class Predictions:
             self.frames[rows],
             self.reasons[rows],
             self.readings[rows],
+            self.boxes[rows],
             self.unread_pages[rows],
             self.model_version,
             {row - start: error for row, error in self.errors.items() if start <= row < stop},
+            {row - start: each for row, each in self.numbers.items() if start <= row < stop},
         )
 
     @classmethod
@@ -87,9 +94,11 @@ class Predictions:
         if len(parts) == 1:
             return parts[0]
         errors: dict[int, InvalidArgumentError] = {}
+        numbers: dict[int, Sequence[Number]] = {}
         start = 0
         for part in parts:
             errors |= {start + row: error for row, error in part.errors.items()}
+            numbers |= {start + row: each for row, each in part.numbers.items()}
             start += len(part)
         return cls(
             np.concatenate([part.verdicts for part in parts]),
@@ -99,9 +108,11 @@ class Predictions:
             np.concatenate([part.frames for part in parts]),
             np.concatenate([part.reasons for part in parts]),
             np.concatenate([part.readings for part in parts]),
+            np.concatenate([part.boxes for part in parts]),
             np.concatenate([part.unread_pages for part in parts]),
             parts[0].model_version,
             errors,
+            numbers,
         )
 
 
@@ -144,19 +155,28 @@ def to_predictions(
     """Return the predictions for N images, given the network's probabilities for their frames.
 
     Args:
-        frames: The R frames of the images.
-        probs: (R, 10) to (R, 12) probabilities.
+        frames: The frames of the images: R of readings, and C of candidates.
+        probs: (R + C, 10) to (R + C, 12) probabilities, for ``frames.all_pixels``.
         threshold: Minimum probability of the top digit for the verdict DIGIT.
         version: The model's version.
     """
-    owners, readings, pixels = frames.owners, frames.readings, frames.pixels
+    owners, readings, boxes, pixels = frames.owners, frames.readings, frames.boxes, frames.pixels
+    probs, of_candidates = probs[: len(owners)], probs[len(owners) :]
     if len(owners):
         rows = choose(owners, probs, threshold)
         if len(rows) < len(owners):
-            owners, readings = owners[rows], readings[rows]
+            owners, readings, boxes = owners[rows], readings[rows], boxes[rows]
             pixels, probs = pixels[rows], probs[rows]
     digit_probs = probs[:, :DIGIT_COUNT].astype(np.float64)
     highest = digit_probs.max(axis=1)
+    numbers: dict[int, Sequence[Number]] = {}
+    if frames.lines:
+        numbers = find_numbers(
+            frames.lines, of_candidates, dict(zip(owners.tolist(), highest.tolist(), strict=True))
+        )
+        is_single = ~np.isin(owners, list(numbers))
+        owners, readings, boxes = owners[is_single], readings[is_single], boxes[is_single]
+        pixels, digit_probs, highest = pixels[is_single], digit_probs[is_single], highest[is_single]
     sums = np.maximum(digit_probs.sum(axis=1, keepdims=True), _LEAST_SUM)
     # Conditional on the image being a digit: the other classes take no share.
     shares = (digit_probs / sums).astype(np.float32)
@@ -171,9 +191,11 @@ def to_predictions(
         pixels,
         _REASONS.take(is_digit),
         readings,
+        boxes,
         frames.unread_pages,
         version,
         frames.errors,
+        numbers,
     )
     return predictions if len(owners) == len(frames) else _spread(predictions, owners, frames)
 
@@ -187,10 +209,12 @@ def _spread(predictions: Predictions, owners: NDArray[np.intp], frames: Frames) 
         frames: The frames of the N images.
     """
     verdicts = np.full(len(frames), Verdict.BLANK, np.uint8)
-    verdicts[frames.failures > 0] = Verdict.NOT_A_DIGIT
+    reasons = frames.failures.copy()
+    several = list(predictions.numbers)
+    reasons[several] = Reason.SEVERAL_DIGITS
+    verdicts[reasons > 0] = Verdict.NOT_A_DIGIT
     verdicts[list(frames.errors)] = Verdict.INVALID
     verdicts[owners] = predictions.verdicts
-    reasons = frames.failures.copy()
     reasons[owners] = predictions.reasons
 
     def spread(column: NDArray[Any], fill: int = 0) -> NDArray[Any]:
@@ -206,7 +230,9 @@ def _spread(predictions: Predictions, owners: NDArray[np.intp], frames: Frames) 
         spread(predictions.frames),
         reasons,
         spread(predictions.readings, NO_READING),
+        spread(predictions.boxes),
         predictions.unread_pages,
         predictions.model_version,
         predictions.errors,
+        predictions.numbers,
     )

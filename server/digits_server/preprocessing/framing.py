@@ -11,13 +11,18 @@ from digits_server.errors import InvalidArgumentError
 
 from .decode import Decoded, ImageLimits, decode, from_raw
 from .fast_png import fast_png_size
-from .readings import find_all_readings
+from .lattice import Line
+from .layout import Layout
+from .readings import NOTHING, Found, Readings, find_all_readings, find_readings, join_readings
 from .recipe import FRAME_SIZE
 
 # Decoding and normalizing so much takes as long as a network's call for one image, about a tenth
 # of a millisecond.
 _PIXELS_PER_COST: Final = 16_384
 _ENCODED_BYTES_PER_COST: Final = 1024
+# The network's calls for an image, about.
+_COSTS: Final = {Layout.DIGIT: 1, Layout.NUMBER: 20, Layout.PAGE: 300}
+_FRAME_BYTES: Final = 4 * FRAME_SIZE * FRAME_SIZE
 # Larger images take tens of milliseconds, and much memory.
 _MAX_RAW_PIXELS: Final = 2**20
 # The first bytes of the formats that are decoded. Anything else is rejected at a glance.
@@ -46,7 +51,7 @@ SourceImage: TypeAlias = EncodedImage | RawImage | None
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """The frames of N images: one for each reading of an image that found ink.
+    """The frames of N images: of each reading that found ink, and of candidates of digits.
 
     An image without a frame, an error and a failure is blank.
     """
@@ -57,12 +62,23 @@ class Frames:
     """(R,) index of the image that each frame shows, in ascending order."""
     readings: NDArray[np.uint8]
     """(R,) index into READINGS of the reading that made each frame."""
+    boxes: NDArray[np.intp]
+    """(R, 4) left, top, width and height of the ink in each, in pixels of the image."""
     failures: NDArray[np.uint8]
     """(N,) ``Reason`` why an image has ink and yet no frame; 0 for every other image."""
     unread_pages: NDArray[np.uint32]
     """(N,) further pages or frames of each file, which were not looked at."""
     errors: Mapping[int, InvalidArgumentError] = field(default_factory=dict)
     """What is wrong with each invalid image, by its index."""
+    lines: Sequence[Line] = ()
+    """The lines of digits of images that may hold several, in the order of the images."""
+
+    @property
+    def all_pixels(self) -> NDArray[np.float32]:
+        """The frames of the readings, and then those of the candidates: (R + C, 28, 28)."""
+        if not self.lines:
+            return self.pixels
+        return np.concatenate([self.pixels, *(line.frames for line in self.lines)])
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -76,9 +92,15 @@ class Frames:
             self.pixels[first:last],
             self.owners[first:last] - start,
             self.readings[first:last],
+            self.boxes[first:last],
             self.failures[start:stop],
             self.unread_pages[start:stop],
             {index - start: error for index, error in self.errors.items() if start <= index < stop},
+            [
+                line._replace(image=line.image - start)
+                for line in self.lines
+                if start <= line.image < stop
+            ],
         )
 
     @classmethod
@@ -93,6 +115,7 @@ class Frames:
                 [part.owners + start for part, start in zip(parts, starts, strict=False)]
             ),
             np.concatenate([part.readings for part in parts]),
+            np.concatenate([part.boxes for part in parts]),
             np.concatenate([part.failures for part in parts]),
             np.concatenate([part.unread_pages for part in parts]),
             {
@@ -100,19 +123,36 @@ class Frames:
                 for part, start in zip(parts, starts, strict=False)
                 for index, error in part.errors.items()
             },
+            [
+                line._replace(image=start + line.image)
+                for part, start in zip(parts, starts, strict=False)
+                for line in part.lines
+            ],
+        )
+
+    @classmethod
+    def of_readings(
+        cls,
+        readings: Readings,
+        unread_pages: NDArray[np.uint32],
+        errors: Mapping[int, InvalidArgumentError] | None = None,
+    ) -> Self:
+        """Return the frames of images, given what was found in them."""
+        return cls(
+            readings.frames,
+            readings.owners,
+            readings.kinds,
+            readings.boxes,
+            readings.failures,
+            unread_pages,
+            errors or {},
+            readings.lines,
         )
 
     @classmethod
     def invalid(cls, error: InvalidArgumentError) -> Self:
         """Return the frames of one invalid image: none."""
-        return cls(
-            np.zeros((0, FRAME_SIZE, FRAME_SIZE), np.float32),
-            np.zeros(0, np.intp),
-            np.zeros(0, np.uint8),
-            np.zeros(1, np.uint8),
-            np.zeros(1, np.uint32),
-            {0: error},
-        )
+        return cls.of_readings(join_readings([NOTHING]), np.zeros(1, np.uint32), {0: error})
 
 
 Images: TypeAlias = Sequence[SourceImage] | NDArray[np.uint8] | Frames
@@ -131,31 +171,27 @@ class Work(NamedTuple):
     """Whether it cannot take far longer or much memory: raw pixels and PNG of moderate size."""
 
 
-def to_frames(images: Images, limits: ImageLimits) -> Frames:
-    """Decode images, and make the frames of their readings. An invalid image gets an error."""
+def to_frames(images: Images, limits: ImageLimits, layout: Layout = Layout.DIGIT) -> Frames:
+    """Decode images, and make the frames of what they hold. An invalid image gets an error."""
     if isinstance(images, Frames):
         return images
     if isinstance(images, np.ndarray):
-        return Frames(*find_all_readings(images), np.zeros(len(images), np.uint32))
+        return Frames.of_readings(find_all_readings(images), np.zeros(len(images), np.uint32))
     is_frame_accepted = limits.max_pixels >= FRAME_SIZE * FRAME_SIZE
-    if len(images) > 1 and is_frame_accepted and all(map(_is_frame_sized, images)):
+    is_several = len(images) > 1 and layout == Layout.DIGIT
+    if is_several and is_frame_accepted and all(map(_is_frame_sized, images)):
         return to_frames(_to_tensor(images), limits)
-    grays, owners, errors = [], [], {}
+    found: list[Found] = []
+    errors = {}
     unread_pages = np.zeros(len(images), np.uint32)
     for index, image in enumerate(images):
         try:
             gray, unread_pages[index] = _decode(image, limits)
+            found.append(find_readings(gray, layout))
         except InvalidArgumentError as error:
             errors[index] = error
-        else:
-            grays.append(gray)
-            owners.append(index)
-    found = find_all_readings(grays)
-    indices = np.array(owners, np.intp)
-    failures = np.zeros(len(images), np.uint8)
-    failures[indices] = found.failures
-    owners_of_rows = indices[found.owners]
-    return Frames(found.frames, owners_of_rows, found.kinds, failures, unread_pages, errors)
+            found.append(NOTHING)
+    return Frames.of_readings(join_readings(found), unread_pages, errors)
 
 
 def _is_frame_sized(image: SourceImage) -> bool:
@@ -184,13 +220,14 @@ def join(parts: Sequence[Images]) -> Images:
     return [image for part in parts if not isinstance(part, Frames) for image in part]
 
 
-def measure_work(images: Images) -> Work:
+def measure_work(images: Images, layout: Layout = Layout.DIGIT) -> Work:
     """Return how much work images are, without decoding them."""
     if isinstance(images, np.ndarray):
         return Work(images.nbytes, len(images), is_plain=True)
     if isinstance(images, Frames):
-        return Work(images.pixels.nbytes, max(1, len(images.pixels)), is_plain=True)
-    byte_count, cost, is_plain = 0, len(images), True
+        count = len(images.pixels) + sum(len(line.frames) for line in images.lines)
+        return Work(count * _FRAME_BYTES, max(1, count), is_plain=True)
+    byte_count, cost, is_plain = 0, _COSTS[layout] * len(images), True
     for image in images:
         size = 0 if image is None else len(image[-1])
         byte_count += size

@@ -1,9 +1,11 @@
-"""The candidates of a number: all runs of segments that may be a digit, for each way to see the ink.
+"""The candidates of a number: all runs of segments that may be a digit, for each view of the ink.
 
 A lattice is to a number what readings are to a digit: the network is asked about all candidates in
 one call, and the path through them that is most convincing stands (models/number_paths.py).
 """
 
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import cv2
@@ -13,24 +15,32 @@ from numpy.typing import NDArray
 
 from .components import Components, Flags
 from .frames import to_frame
-from .ground import Contrast, TwoLevels, even_contrast, local_contrasts
-from .lines import Outlines, inside_frame, remove_dividers, without_underline
-from .pieces import LEAST_INK, InkMask, find_ink, ink_of_level
-from .resize import shrink_to
+from .ink import LEAST_INK, InkMask
+from .layout import MAX_NUMBER_DIGITS, MAX_PAGE_LINES, Layout
+from .lines import inside_frame, remove_dividers, without_underline
 from .segments import Segment, find_runs, find_segments, line_height
-from .sheets import find_sheets
 
-SEARCH_HEIGHT: Final = 96
-MAX_PIECES: Final = 64
-"""Most pieces of ink in a line."""
-
-# Shares of the height of a line's digits. Taller ink is a line. What is less tall is a part of a digit,
-# or a dash, if it is near a digit and not a speck.
+# Ink that is narrower, as a share of its height, is one digit at most. Two digits that touch may be
+# narrower if that is not asked: the network takes most of them for no digit.
+_MIN_WIDTH: Final = {Layout.DIGIT: 1.1, Layout.NUMBER: 0.75, Layout.PAGE: 0.75}
+# Shares of the height of a line's digits. Taller ink is a line. What is less tall is a part of a
+# digit, or a dash, if it is near a digit and not a speck.
 _MAX_HEIGHT: Final = 1.8
 _TALL_SHARE: Final = 0.4
 _NEAR_SHARE: Final = 0.25
 _SPECK_SHARE: Final = 0.12
-_SQUARE: Final = np.ones((3, 3), np.uint8)
+# Pieces of a line are at most so far apart, as a share of its height, and so much of the lower
+# one's height is next to the other. Groups of them are one line if so much of their rows is common.
+_MAX_GAP: Final = 3.0
+_MIN_OVERLAP: Final = 0.4
+_MIN_COMMON_ROWS: Final = 0.5
+
+# What a line of the longest number has, and more.
+_MAX_PIECES: Final = 2 * MAX_NUMBER_DIGITS
+# So many pieces show whether an image holds one digit or several.
+_FEW_PIECES: Final = 8
+MAX_CANDIDATES: Final = 2048
+"""Most candidates in a view of an image."""
 
 
 class Line(NamedTuple):
@@ -46,100 +56,169 @@ class Line(NamedTuple):
     """(C,) height of each as a share of the line's."""
     cuts: NDArray[np.bool_]
     """(S + 1,) whether there is a cut through ink before each segment, and after the last."""
+    view: int = 0
+    """Number of the way to see the image's ink."""
+    image: int = 0
+    """Number of the image."""
 
 
-def find_lines(gray: NDArray[np.uint8]) -> list[Line]:
-    """Return the lines of digits of an image, for each way to tell ink from ground."""
-    contrast = even_contrast(gray)
-    if contrast is not None:
-        lines = _read(contrast)
-        if not contrast.has_large_areas():
-            return lines
-    else:
-        lines = []
-    two_levels = TwoLevels.measure(gray)
-    for each in local_contrasts(gray, two_levels):
-        lines += _read(each)
-    if two_levels:
-        for sheet in find_sheets(gray, two_levels):
-            on_sheet = even_contrast(sheet)
-            for each in [on_sheet] if on_sheet else local_contrasts(sheet, TwoLevels.measure(sheet)):
-                lines += _read(each)
-    return lines
+class CrowdedError(Exception):
+    """There is more ink than the largest page has."""
 
 
-def _read(contrast: Contrast) -> list[Line]:
-    ink = find_ink(contrast)
-    if ink is None:
-        return []
-    lines = []
-    masks = [ink.mask]
-    rest = _inside_frames(ink.mask)
-    if rest is not None:
-        masks.append(rest)
-    rest = without_underline(ink.mask)
-    if rest is not None:
-        masks.append(rest)
-    for mask in masks:
-        line = _read_mask(mask, ink, contrast)
-        if line is not None:
-            lines.append(line)
-    return lines
+def find_views(ink: InkMask, layout: Layout) -> Iterator[list[Line]]:
+    """Yield the lines of digits, from the top, for each way to tell the digits from other ink.
+
+    Ink that is one digit at most has none.
+
+    Args:
+        ink: The ink of an image.
+        layout: What the image is said to hold.
+
+    Raises:
+        CrowdedError: There are too many pieces or lines.
+    """
+    outlines = ink.outlines.components
+    if not outlines:
+        return
+    _, _, width, height = cv2.boundingRect(outlines[0])
+    if len(outlines) == 1 and _is_narrow(width, height, layout):
+        return
+    yield from _read(ink, ink.labeled, layout)
+    for mask in (_inside_frames(ink), without_underline(ink.mask)):
+        if mask is not None and cv2.countNonZero(mask):
+            yield from _read(ink, ink.label(mask), layout)
 
 
-def _inside_frames(mask: MatLike) -> MatLike | None:
-    """Return the ink with each frame's removed that it touches."""
-    left, top, width, height = cv2.boundingRect(mask)
-    if not width:
-        return None
-    area = np.ascontiguousarray(mask[top : top + height, left : left + width])
-    rest = inside_frame(area, Outlines.find(area))
+def _is_narrow(width: int, height: int, layout: Layout) -> bool:
+    return width < _MIN_WIDTH[layout] * height
+
+
+def _inside_frames(ink: InkMask) -> MatLike | None:
+    """Return the ink without each frame that it touches."""
+    outlines = ink.outlines
+    left, top, width, height = cv2.boundingRect(np.concatenate(outlines.components))
+    area = np.ascontiguousarray(ink.mask[top : top + height, left : left + width])
+    rest = inside_frame(area, outlines)
     if rest is None:
         return None
-    left_inside, top_inside, width_inside, height_inside = cv2.boundingRect(rest)
-    inside = np.s_[top_inside : top_inside + height_inside, left_inside : left_inside + width_inside]
+    x, y, columns, rows = cv2.boundingRect(rest)
+    inside = np.s_[y : y + rows, x : x + columns]
     rest[inside] = remove_dividers(rest[inside])
-    whole = np.zeros_like(mask)
+    whole = np.zeros_like(ink.mask)
     whole[top : top + height, left : left + width] = rest
     return whole
 
 
-def _read_mask(mask: MatLike, ink: InkMask, contrast: Contrast) -> Line | None:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    if count < 2:
-        return None
-    inked = np.flatnonzero(mask)
-    total = np.bincount(labels.ravel()[inked], ink.smooth.ravel()[inked], count)[1:].astype(float)
-    components = Components.measure(labels, stats[1:], total, contrast)
-    is_kept = _find_digits(components)
-    if not 0 < np.count_nonzero(is_kept) <= MAX_PIECES:
-        return None
-    numbers = (1 + np.flatnonzero(is_kept)).tolist()
-    boxes = np.asarray(stats[:, :4], np.intp)
-    height = line_height(boxes[numbers, 3].astype(np.float64))
-    segments = [
-        each for each in find_segments(labels, boxes, numbers) if _has_ink(each, ink, contrast)
-    ]
+def _read(
+    ink: InkMask, labeled: tuple[MatLike, MatLike, Components], layout: Layout
+) -> Iterator[list[Line]]:
+    labels, boxes, components = labeled
+    groups = _group(components)
+    if layout == Layout.DIGIT:
+        # One line, and of that only the first pieces, tells whether there are several digits.
+        groups = [max(groups, key=len)[:_FEW_PIECES]] if groups else []
+    elif len(groups) > MAX_PAGE_LINES or max(map(len, groups), default=0) > _MAX_PIECES:
+        raise CrowdedError
+    if len(groups) == 1 and _is_narrow(*_size(components, groups[0]), layout):
+        return
+    lines: list[Line] = []
+    for group in groups:
+        line = _read_line(ink, labels, boxes, group)
+        if line is not None:
+            lines.append(line)
+        if sum(len(line.runs) for line in lines) > MAX_CANDIDATES:
+            raise CrowdedError
+    if lines:
+        yield lines
+
+
+def _size(components: Components, group: Sequence[int]) -> tuple[int, int]:
+    """Return the width and height of the box around components."""
+    index = list(group)
+    width = components.right[index].max() - components.left[index].min()
+    height = components.bottom[index].max() - components.top[index].min()
+    return int(width), int(height)
+
+
+def _read_line(ink: InkMask, labels: MatLike, boxes: MatLike, group: list[int]) -> Line | None:
+    height = line_height(boxes[group, 3].astype(np.float64))
+    segments = [each for each in find_segments(labels, boxes, group, height) if _has_ink(each, ink)]
     if not segments:
         return None
     runs = find_runs(segments, height)
+    if len(runs) > MAX_CANDIDATES:
+        raise CrowdedError
     frames, places = [], []
     for start, end in runs:
-        frame, place = _cut_out(segments[start:end], ink, contrast)
+        frame, place = _cut_out(segments[start:end], ink)
         frames.append(frame)
         places.append(place)
-    cuts = np.ones(len(segments) + 1, bool)
-    cuts[0] = cuts[-1] = False
-    cuts[1:-1] = [a.piece == b.piece for a, b in zip(segments[:-1], segments[1:], strict=True)]
-    boxes = np.array(places, np.intp)
-    return Line(np.array(frames), np.array(runs, np.intp), boxes, boxes[:, 3] / height, cuts)
+    cuts = np.zeros(len(segments) + 1, bool)
+    cuts[1:-1] = [one.piece == other.piece for one, other in itertools.pairwise(segments)]
+    box_rows = np.array(places, np.intp)
+    return Line(np.array(frames), np.array(runs, np.intp), box_rows, box_rows[:, 3] / height, cuts)
 
 
-def _find_digits(components: Components) -> Flags:
-    """Return which components may be digits or parts of them."""
+def _group(components: Components) -> list[list[int]]:
+    """Return the components of each line, from left to right; lines from the top."""
+    is_tall, is_part = _find_digits(components)
+    tall = np.flatnonzero(is_tall)
+    if not len(tall):
+        return []
+    if len(tall) > _MAX_PIECES * MAX_PAGE_LINES:
+        raise CrowdedError
+    numbers = _number_lines(components, tall)
+    line_of = np.full(len(is_tall), -1)
+    line_of[tall] = numbers
+    for index in np.flatnonzero(is_part).tolist():
+        line_of[index] = numbers[np.argmin(components.gap_to(index)[tall])]
+    groups = [np.flatnonzero(line_of == number) for number in np.unique(numbers)]
+    groups.sort(key=lambda group: float((components.top + components.bottom)[group].mean()))
+    return [group[np.argsort(components.left[group])].tolist() for group in groups]
+
+
+def _number_lines(components: Components, tall: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the number of the line of each tall component."""
+    left, right = components.left[tall], components.right[tall]
+    top, bottom = components.top[tall], components.bottom[tall]
+    gaps = np.maximum.outer(left, left) - np.minimum.outer(right, right)
+    is_near = gaps <= _MAX_GAP * float(np.median(bottom - top))
+    numbers = _number_groups(is_near & (_common_rows(top, bottom) >= _MIN_OVERLAP))
+    # A wide gap divides a line into groups that are side by side.
+    count = int(numbers.max()) + 1
+    low, high = np.full((2, count), np.inf), np.full((2, count), -np.inf)
+    for ends, values in ((low, (left, top)), (high, (right, bottom))):
+        join = np.minimum if ends is low else np.maximum
+        for row, each in zip(ends, values, strict=True):
+            join.at(row, numbers, each)
+    is_apart = np.maximum.outer(low[0], low[0]) >= np.minimum.outer(high[0], high[0])
+    is_line = is_apart & (_common_rows(low[1], high[1]) >= _MIN_COMMON_ROWS)
+    return _number_groups(is_line | np.eye(count, dtype=bool))[numbers]
+
+
+def _common_rows(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many rows each two of N boxes share, as a share of the lower one's: (N, N)."""
+    height = bottom - top
+    rows = np.minimum.outer(bottom, bottom) - np.maximum.outer(top, top)
+    return np.asarray(rows / np.minimum.outer(height, height))
+
+
+def _number_groups(is_linked: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the number of each one's group, from 0, given which of N are linked: (N, N)."""
+    numbers = np.arange(len(is_linked))
+    while True:  # the lowest number spreads from one to the next
+        lowest = np.where(is_linked, numbers, len(numbers)).min(axis=1)
+        if (lowest == numbers).all():
+            return np.asarray(np.unique(numbers, return_inverse=True)[1], np.intp)
+        numbers = lowest
+
+
+def _find_digits(components: Components) -> tuple[Flags, Flags]:
+    """Return which components are as tall as a digit, and which may be parts of one."""
     is_ink = ~(components.is_line | components.is_frame)
     if not is_ink.any():
-        return is_ink
+        return is_ink, is_ink
     # Half of the ink is in components that are at least so high.
     order = np.argsort(components.height)
     ink = np.where(is_ink, components.ink, 0)[order].cumsum()
@@ -147,21 +226,22 @@ def _find_digits(components: Components) -> Flags:
     is_ink &= components.height <= _MAX_HEIGHT * height
     is_tall = is_ink & (components.height >= _TALL_SHARE * height)
     is_near = np.zeros(len(is_ink), bool)
-    for index in np.flatnonzero(is_tall):
+    for index in np.flatnonzero(is_tall).tolist():
         is_near |= components.gap_to(index) <= _NEAR_SHARE * height
-    return np.asarray(is_tall | (is_ink & is_near & (components.extent >= _SPECK_SHARE * height)))
+    is_large = components.extent >= _SPECK_SHARE * height
+    return np.asarray(is_tall), np.asarray(is_ink & is_near & is_large & ~is_tall)
 
 
-def _has_ink(segment: Segment, ink: InkMask, contrast: Contrast) -> bool:
+def _has_ink(segment: Segment, ink: InkMask) -> bool:
     """Return whether a segment is more than what closed the gaps that ruling left."""
-    pixels = contrast.pixels[segment.top : segment.bottom, segment.left : segment.right]
-    highest = int((pixels * segment.mask).max())
-    return bool(ink_of_level(ink.full_ink)[highest] > LEAST_INK)
+    cut_out = ink.cut_out(segment.mask, segment.left, segment.top, ink.full_ink)
+    return float(cut_out.max()) > LEAST_INK
 
 
 def _cut_out(
-    run: list[Segment], ink: InkMask, contrast: Contrast
+    run: Sequence[Segment], ink: InkMask
 ) -> tuple[NDArray[np.float32], tuple[int, int, int, int]]:
+    """Return the frame of a run of segments, and its box in the image."""
     left, top = min(each.left for each in run), min(each.top for each in run)
     width = max(each.right for each in run) - left
     height = max(each.bottom for each in run) - top
@@ -170,7 +250,5 @@ def _cut_out(
         y, x = each.top - top, each.left - left
         area = mask[y : y + each.mask.shape[0], x : x + each.mask.shape[1]]
         np.maximum(area, each.mask, out=area)
-    pixels = contrast.pixels[top : top + height, left : left + width]
-    values = cv2.LUT(pixels * cv2.dilate(mask, _SQUARE), ink_of_level(ink.full_ink))
-    place = contrast.left + left, contrast.top + top, width, height
-    return to_frame(np.asarray(values, np.float32)), place
+    frame = to_frame(ink.cut_out(mask, left, top, ink.full_ink))
+    return frame, (ink.contrast.left + left, ink.contrast.top + top, width, height)

@@ -5,15 +5,21 @@ nobody knows which side is the ink, or whether a dark area is a desk, a shadow o
 All ways are then tried, and the network decides which result is a digit.
 """
 
+import math
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from digits_server.errors import InvalidArgumentError
+
 from .frames import to_frame
 from .ground import Contrast, TwoLevels, even_contrast, local_contrasts
+from .ink import find_ink
+from .lattice import MAX_CANDIDATES, CrowdedError, Line, find_views
+from .layout import MAX_NUMBER_DIGITS, MAX_PAGE_LINES, Layout
 from .pieces import MAX_PIECES, MIN_EXTENT_PIXELS, PARTS, Piece, find_pieces, why_unread
 from .reason import Reason
 from .recipe import FRAME_SIZE, are_frames, is_frame
@@ -46,13 +52,23 @@ _UNEVEN_SEARCH_SIDE: Final = 240  # each pixel is looked at far more often
 _SMALL_EXTENT: Final = 80
 _MARGIN_SHARE: Final = 0.6
 
+# A number is wide. It has as many pixels as another image, as long as its longer side is at most so
+# many times as long, and a page has sides twice as long.
+_MAX_STRETCH: Final = 4.0
+_PAGE_FACTOR: Final = 2
+
 _FRAME_SHAPE: Final = (FRAME_SIZE, FRAME_SIZE)
+_WHOLE_FRAME: Final = (0, 0, FRAME_SIZE, FRAME_SIZE)
 
 # The ink of a digit that is cut tight has at least such a share of the image's width and height.
 _TIGHT_SHARE: Final = 0.6
 
 # The least difference between all that is dark and all that is light, in levels.
 _MIN_GLOBAL_CONTRAST: Final = 20.0
+
+
+Box: TypeAlias = tuple[int, int, int, int]
+"""Left, top, width and height."""
 
 
 class Reading(NamedTuple):
@@ -62,6 +78,23 @@ class Reading(NamedTuple):
     """Index into ``READINGS``."""
     frame: NDArray[np.float32]
     """(28, 28) in 0..1."""
+    box: Box
+    """Where the ink is in the image."""
+
+
+class Found(NamedTuple):
+    """What has been found in an image."""
+
+    readings: list[Reading]
+    """The usual one first."""
+    lines: list[Line]
+    """The lines of digits of each view, from the top."""
+    failure: Reason
+    """Why there is ink and yet no reading."""
+
+
+NOTHING: Final = Found([], [], Reason.UNSPECIFIED)
+"""What is found in a blank image."""
 
 
 class Readings(NamedTuple):
@@ -73,120 +106,237 @@ class Readings(NamedTuple):
     """(R,) index of the image that each frame shows, in ascending order."""
     kinds: NDArray[np.uint8]
     """(R,) index into ``READINGS``."""
+    boxes: NDArray[np.intp]
+    """(R, 4) left, top, width and height in pixels of the image."""
     failures: NDArray[np.uint8]
     """(N,) ``Reason`` why an image has ink and yet no reading; 0 for every other image."""
+    lines: list[Line]
+    """The lines of digits, in the order of the images."""
 
 
-def find_readings(gray: NDArray[np.uint8]) -> tuple[list[Reading], Reason]:
-    """Return the readings of an image, the usual one first; without any, why there is none.
+def find_readings(gray: NDArray[np.uint8], layout: Layout = Layout.DIGIT) -> Found:
+    """Return the readings of an image, and the lines of digits, if it may hold several.
 
     Args:
         gray: (H, W) uint8, H and W at least 1.
+        layout: What the image is said to hold.
+
+    Raises:
+        InvalidArgumentError: There are too many pieces of ink for a number or a page.
     """
     if is_frame(gray):
-        return [Reading(AS_IT_IS, _to_float(gray))], Reason.UNSPECIFIED
-    return _search(gray)
+        reading = Reading(AS_IT_IS, _to_float(gray), _WHOLE_FRAME)
+        return Found([reading], [], Reason.UNSPECIFIED)
+    return _Search(gray, layout).run()
 
 
 def find_all_readings(grays: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> Readings:
-    """Return the readings of images, faster than one by one with ``find_readings``.
+    """Return the readings of images of one digit, faster than one by one with ``find_readings``.
 
     Args:
         grays: An (N, H, W) uint8 array, or (H, W) uint8 images, whose sizes may differ.
     """
     if len(grays) > 1 and all(gray.shape == _FRAME_SHAPE for gray in grays):
         return _read_frame_sized(np.asarray(grays))
-    return _join([find_readings(gray) for gray in grays])
+    return join_readings([find_readings(gray) for gray in grays])
 
 
 def _read_frame_sized(grays: NDArray[np.uint8]) -> Readings:
     """Return the readings of (N, 28, 28) images, of which most already are frames."""
     are_read = are_frames(grays)
     owners = np.flatnonzero(are_read)
-    kinds, failures = np.full(len(owners), AS_IT_IS, np.uint8), np.zeros(len(grays), np.uint8)
-    frames = Readings(_to_float(grays[owners]), owners, kinds, failures)
+    frames = Readings(
+        _to_float(grays[owners]),
+        owners,
+        np.full(len(owners), AS_IT_IS, np.uint8),
+        np.tile(np.array(_WHOLE_FRAME, np.intp), (len(owners), 1)),
+        np.zeros(len(grays), np.uint8),
+        [],
+    )
     if len(owners) == len(grays):
         return frames
     indices = np.flatnonzero(~are_read)
-    others = _join([_search(grays[index]) for index in indices.tolist()])
-    failures[indices] = others.failures
-    order = np.argsort(np.concatenate((owners, indices[others.owners])), kind="stable")
+    others = join_readings(
+        [_Search(grays[index], Layout.DIGIT).run() for index in indices.tolist()]
+    )
+    frames.failures[indices] = others.failures
+    owners = np.concatenate((owners, indices[others.owners]))
+    order = np.argsort(owners, kind="stable")
     return Readings(
         np.concatenate((frames.frames, others.frames))[order],
-        np.concatenate((owners, indices[others.owners]))[order],
-        np.concatenate((kinds, others.kinds))[order],
-        failures,
+        owners[order],
+        np.concatenate((frames.kinds, others.kinds))[order],
+        np.concatenate((frames.boxes, others.boxes))[order],
+        frames.failures,
+        [line._replace(image=int(indices[line.image])) for line in others.lines],
     )
 
 
-def _join(found: Sequence[tuple[Sequence[Reading], Reason]]) -> Readings:
-    """Return the readings of images as columns."""
-    rows = [(index, reading) for index, (readings, _) in enumerate(found) for reading in readings]
+def join_readings(found: Sequence[Found]) -> Readings:
+    """Return what has been found in images as columns."""
+    rows = [(index, reading) for index, each in enumerate(found) for reading in each.readings]
     frames = np.empty((len(rows), *_FRAME_SHAPE), np.float32)
     for frame, (_, reading) in zip(frames, rows, strict=True):
         frame[:] = reading.frame
-    owners = np.array([index for index, _ in rows], np.intp)
-    kinds = np.array([reading.kind for _, reading in rows], np.uint8)
-    return Readings(frames, owners, kinds, np.array([failure for _, failure in found], np.uint8))
+    return Readings(
+        frames,
+        np.array([index for index, _ in rows], np.intp),
+        np.array([reading.kind for _, reading in rows], np.uint8),
+        np.array([reading.box for _, reading in rows], np.intp).reshape(-1, 4),
+        np.array([each.failure for each in found], np.uint8),
+        [line._replace(image=index) for index, each in enumerate(found) for line in each.lines],
+    )
 
 
 def _to_float(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     return gray.astype(np.float32) / np.float32(255)
 
 
-def _search(gray: NDArray[np.uint8]) -> tuple[list[Reading], Reason]:
-    small = np.asarray(shrink_to(gray, SEARCH_SIDE), np.uint8)
-    contrast = even_contrast(small)
-    if contrast is None:
-        return _search_uneven(gray, small), Reason.UNSPECIFIED
-    readings = _read_pieces(gray, contrast, EVEN)
-    if contrast.has_large_areas():
-        readings += _search_uneven(gray, small)
-    failure = Reason.UNSPECIFIED if readings else why_unread(contrast)
-    return readings, failure
+class _Area(NamedTuple):
+    """A part of the image in which ink is searched, or all of it."""
+
+    gray: NDArray[np.uint8]
+    """(h, w) its pixels, not scaled down if it is all of the image."""
+    scale: float = 1.0
+    """Number of columns of the image for each one that is searched."""
+    left: float = 0.0
+    """Its first column in the image."""
+    top: float = 0.0
+    """Its first row in the image."""
 
 
-def _search_uneven(gray: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[Reading]:
-    small = np.asarray(shrink_to(small, _UNEVEN_SEARCH_SIDE), np.uint8)
-    two_levels = TwoLevels.measure(small)
-    readings = _read_both(gray, small, two_levels, DARK)
-    if two_levels:
-        readings += _read_sheets(find_sheets(small, two_levels))
-        readings += _read_all(small, two_levels)
-    # Several ways may find the same.
-    return list({reading.frame.tobytes(): reading for reading in reversed(readings)}.values())[::-1]
+class _Search:
+    """The search for the readings and the lines of an image."""
 
+    def __init__(self, gray: NDArray[np.uint8], layout: Layout) -> None:
+        self._gray = gray
+        self._layout = layout
+        self._readings: list[Reading] = []
+        self._lines: list[Line] = []
+        self._view_count = 0
+        self._is_crowded = False
 
-def _read_sheets(sheets: Sequence[NDArray[np.uint8]]) -> list[Reading]:
-    readings: list[Reading] = []
-    for sheet in sheets:
-        contrast = even_contrast(sheet)
-        if contrast is not None:
-            readings += _read_pieces(sheet, contrast, SHEET)
-    if not readings:
+    def run(self) -> Found:
+        """Search the image.
+
+        Raises:
+            InvalidArgumentError: There are too many pieces of ink for a number or a page.
+        """
+        small = self._shrink(self._gray, SEARCH_SIDE)
+        contrast = even_contrast(small)
+        failure = Reason.UNSPECIFIED
+        if contrast is None:
+            self._search_uneven(small)
+        else:
+            self._read_pieces(self._area(small), contrast, EVEN)
+            if contrast.has_large_areas():
+                self._search_uneven(small)
+            if not self._readings:
+                failure = why_unread(contrast)
+        if self._is_crowded and not self._lines and self._layout != Layout.DIGIT:
+            raise InvalidArgumentError(
+                "image",
+                f"holds too much ink; at most {MAX_PAGE_LINES} lines of {MAX_NUMBER_DIGITS} digits "
+                "are accepted",
+            )
+        return Found(self._readings, self._lines, failure)
+
+    def _shrink(self, gray: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+        if self._layout != Layout.DIGIT:
+            stretch = math.sqrt(max(gray.shape) / min(gray.shape))
+            factor = _PAGE_FACTOR if self._layout == Layout.PAGE else 1
+            side = round(side * factor * min(stretch, _MAX_STRETCH))
+        return np.asarray(shrink_to(gray, side), np.uint8)
+
+    def _area(self, small: NDArray[np.uint8]) -> _Area:
+        """Return all of the image as an area that is searched in a smaller copy."""
+        return _Area(self._gray, max(self._gray.shape) / max(small.shape))
+
+    def _search_uneven(self, small: NDArray[np.uint8]) -> None:
+        small = self._shrink(small, _UNEVEN_SEARCH_SIDE)
+        two_levels = TwoLevels.measure(small)
+        usual, self._readings = self._readings, []
+        self._read_both(self._area(small), small, two_levels, DARK)
+        if two_levels:
+            self._read_sheets(small, two_levels)
+            self._read_all(small, two_levels)
+        # Several ways may find the same.
+        others = {reading.frame.tobytes(): reading for reading in reversed(self._readings)}
+        self._readings = usual + list(others.values())[::-1]
+
+    def _read_sheets(self, small: NDArray[np.uint8], two_levels: TwoLevels) -> None:
+        scale = self._area(small).scale
+        sheets = [
+            _Area(sheet.gray, scale, sheet.left * scale, sheet.top * scale)
+            for sheet in find_sheets(small, two_levels)
+        ]
+        before = len(self._readings)
         for sheet in sheets:
-            readings += _read_both(sheet, sheet, TwoLevels.measure(sheet), SHEET_DARK)
-    return readings
+            contrast = even_contrast(sheet.gray)
+            if contrast is not None:
+                self._read_pieces(sheet, contrast, SHEET)
+        if len(self._readings) == before:
+            for sheet in sheets:
+                self._read_both(sheet, sheet.gray, TwoLevels.measure(sheet.gray), SHEET_DARK)
 
+    def _read_both(
+        self, area: _Area, small: NDArray[np.uint8], two_levels: TwoLevels | None, kind: int
+    ) -> None:
+        """Read the dark ink, with this kind, and the light ink, with the next."""
+        for contrast in local_contrasts(small, two_levels):
+            self._read_pieces(area, contrast, kind + contrast.is_light)
 
-def _read_both(
-    gray: NDArray[np.uint8], small: NDArray[np.uint8], two_levels: TwoLevels | None, kind: int
-) -> list[Reading]:
-    """Return the readings of the dark ink, of this kind, and of the light ink, of the next."""
-    dark, light = local_contrasts(small, two_levels)
-    readings = _read_pieces(gray, dark, kind)
-    return readings + _read_pieces(gray, light, kind + 1)
+    def _read_pieces(self, area: _Area, contrast: Contrast, kind: int) -> None:
+        """Read the pieces of ink that may be a digit, and the lines of digits."""
+        ink = find_ink(contrast)
+        if ink is None:
+            return
+        for piece in find_pieces(ink):
+            height, width = piece.ink.shape
+            [box] = self._places(area, np.array([(piece.left, piece.top, width, height)]))
+            frame = to_frame(_look_closer(area.gray, contrast, piece))
+            self._readings.append(
+                Reading(kind * len(PARTS) + piece.part, frame, tuple(box.tolist()))
+            )
+        if sum(len(line.frames) for line in self._lines) > MAX_CANDIDATES // 2:
+            return  # so that all views together are bounded
+        try:
+            for lines in find_views(ink, self._layout):
+                self._lines += [
+                    line._replace(boxes=self._places(area, line.boxes), view=self._view_count)
+                    for line in lines
+                ]
+                self._view_count += 1
+        except CrowdedError:
+            # Elsewhere, grain may be what there is so much of.
+            self._is_crowded |= contrast.is_even
 
+    def _place(self, area: _Area, box: Box) -> Box:
+        """Return a box of an area in pixels of the image."""
+        [placed] = self._places(area, np.array([box])).tolist()
+        return (placed[0], placed[1], placed[2], placed[3])
 
-def _read_pieces(gray: NDArray[np.uint8], contrast: Contrast, kind: int) -> list[Reading]:
-    """Return the readings of the main pieces of ink; the first has this kind, others the next."""
-    return [
-        Reading(
-            kind * len(PARTS) + piece.part,
-            to_frame(_look_closer(gray, contrast, piece)),
-        )
-        for piece in find_pieces(contrast)
-    ]
+    def _places(self, area: _Area, boxes: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return boxes of an area, (N, 4), in pixels of the image."""
+        start = np.array((area.left, area.top))
+        low = np.floor(boxes[:, :2] * area.scale + start)
+        high = np.ceil((boxes[:, :2] + boxes[:, 2:]) * area.scale + start)
+        low, high = np.maximum(low, 0), np.minimum(high, self._gray.shape[::-1])
+        return np.concatenate((low, np.maximum(high - low, 1)), axis=1).astype(np.intp)
+
+    def _read_all(self, gray: NDArray[np.uint8], two_levels: TwoLevels) -> None:
+        """Read a digit that touches the image's edges: all that is dark or all that is light."""
+        dark, light = two_levels.dark, two_levels.light
+        if light - dark < _MIN_GLOBAL_CONTRAST:
+            return
+        darkness = (light - np.arange(256)) / (light - dark)
+        for kind, share in ((ALL_DARK, darkness), (ALL_LIGHT, 1 - darkness)):
+            ink = cv2.LUT(gray, np.clip(1.25 * share - 0.125, 0, 1).astype(np.float32))
+            left, top, width, height = cv2.boundingRect((ink > 0.5).view(np.uint8))
+            if min(width / gray.shape[1], height / gray.shape[0]) >= _TIGHT_SHARE:
+                frame = to_frame(ink[top : top + height, left : left + width])
+                box = self._place(self._area(gray), (left, top, width, height))
+                self._readings.append(Reading(kind * len(PARTS), frame, box))
 
 
 def _look_closer(gray: NDArray[np.uint8], contrast: Contrast, piece: Piece) -> NDArray[np.float32]:
@@ -204,21 +354,6 @@ def _look_closer(gray: NDArray[np.uint8], contrast: Contrast, piece: Piece) -> N
     closer = even_contrast(area)
     if closer is None:
         closer = local_contrasts(area, TwoLevels.measure(area))[contrast.is_light]
-    pieces = find_pieces(closer)
+    ink = find_ink(closer)
+    pieces = find_pieces(ink) if ink else []
     return pieces[0].ink if pieces else piece.ink
-
-
-def _read_all(gray: NDArray[np.uint8], two_levels: TwoLevels) -> list[Reading]:
-    """Return the readings of a digit that touches the image's edges: all dark or all light."""
-    dark, light = two_levels.dark, two_levels.light
-    if light - dark < _MIN_GLOBAL_CONTRAST:
-        return []
-    darkness = (light - np.arange(256)) / (light - dark)
-    readings = []
-    for kind, share in ((ALL_DARK, darkness), (ALL_LIGHT, 1 - darkness)):
-        ink = cv2.LUT(gray, np.clip(1.25 * share - 0.125, 0, 1).astype(np.float32))
-        left, top, width, height = cv2.boundingRect((ink > 0.5).view(np.uint8))
-        if min(width / gray.shape[1], height / gray.shape[0]) >= _TIGHT_SHARE:
-            frame = to_frame(ink[top : top + height, left : left + width])
-            readings.append(Reading(kind * len(PARTS), frame))
-    return readings

@@ -14,3 +14,5 @@ class Reason(enum.IntEnum):
     """The ink is too small to read."""
     TOO_FAINT = 3
     """The ink is too faint to read."""
+    SEVERAL_DIGITS = 4
+    """The image holds several digits."""

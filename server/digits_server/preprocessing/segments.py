@@ -4,6 +4,7 @@ A digit is a run of one or more neighboring segments. There are more cuts than d
 which runs are digits is for the network to say.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -12,14 +13,15 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-# Shares of the line's height: wider ink may be several digits, two cuts are at least so far apart, and
-# a cut goes through so much ink at most. There are at most so many cuts for each height of the line.
+# Shares of the line's height: wider ink may be several digits, two cuts are at least so far apart,
+# and a cut goes through so much ink at most. There are at most so many cuts for each height of the
+# line.
 _MIN_CUT_WIDTH: Final = 0.75
 _MIN_CUT_DISTANCE: Final = 0.1
 _MAX_CUT_INK: Final = 0.3
 _MAX_CUTS: Final = 3.0
-# Cuts are searched on a copy of at most this height. They follow the gaps between strokes, and a step
-# to the side costs as much as so much ink.
+# Cuts are searched on a copy of at most this height. They follow the gaps between strokes, and a
+# step to the side costs as much as so much ink.
 _CUT_ROWS: Final = 64
 _STEP_COST: Final = 0.25
 
@@ -40,7 +42,7 @@ class Segment(NamedTuple):
     left: int
     top: int
     piece: int
-    """Number of the piece of ink that it is from."""
+    """Index of the piece of ink that it is from."""
 
     @property
     def right(self) -> int:
@@ -58,24 +60,26 @@ def line_height(heights: NDArray[np.float64]) -> float:
     return float(np.median(heights[heights >= _DIGIT_HEIGHT * heights.max()]))
 
 
-def find_segments(labels: MatLike, boxes: NDArray[np.intp], numbers: Sequence[int]) -> list[Segment]:
+def find_segments(
+    labels: MatLike, boxes: MatLike, pieces: Sequence[int], height: float
+) -> list[Segment]:
     """Return the segments of a line, from left to right by their middles.
 
     Args:
-        labels: (H, W) the number of each pixel's piece.
-        boxes: (N, 4) left, top, width and height of each piece.
-        numbers: The numbers of the pieces of the line.
+        labels: (H, W) the number of each pixel's piece, from 1.
+        boxes: (N, 5) left, top, width, height and pixel count of each piece, from number 1.
+        pieces: Indices of the pieces of the line.
+        height: Height of the line's digits.
     """
-    height = line_height(boxes[list(numbers), 3].astype(np.float64))
     segments: list[Segment] = []
-    for number in numbers:
-        left, top, wide, tall = boxes[number].tolist()
-        mask = (labels[top : top + tall, left : left + wide] == number).view(np.uint8)
+    for piece in pieces:
+        left, top, wide, tall = boxes[piece, :4].tolist()
+        mask = (labels[top : top + tall, left : left + wide] == piece + 1).view(np.uint8)
         for part in _cut(mask, height):
             x, y, width, rows = cv2.boundingRect(part)
             if width:
                 cropped = np.ascontiguousarray(part[y : y + rows, x : x + width])
-                segments.append(Segment(cropped, left + x, top + y, number))
+                segments.append(Segment(cropped, left + x, top + y, piece))
     return sorted(segments, key=lambda segment: segment.left + segment.right)
 
 
@@ -98,7 +102,8 @@ def _find_cuts(mask: MatLike, height: float) -> NDArray[np.intp]:
     """
     scale = min(1.0, _CUT_ROWS / mask.shape[0])
     size = max(2, round(mask.shape[1] * scale)), max(2, round(mask.shape[0] * scale))
-    ink = cv2.resize(mask * np.float32(1), size, interpolation=cv2.INTER_AREA)
+    resized = cv2.resize(mask * np.float32(1), size, interpolation=cv2.INTER_AREA)
+    ink = np.asarray(resized, np.float32)
     middle = len(ink) // 2
     upper, lower = _accumulate(ink[: middle + 1]), _accumulate(ink[: middle - 1 : -1])
     cost = upper[-1] + lower[-1] - ink[middle]
@@ -155,10 +160,15 @@ def _may_be_digit(run: Sequence[Segment], height: float) -> bool:
     width = max(each.right for each in run) - min(each.left for each in run)
     if width > _MAX_WIDTH * height:
         return False
-    pieces: dict[int, list[int]] = {}
+    pieces: dict[int, tuple[float, float, float, float]] = {}
     for each in run:
-        box = pieces.setdefault(each.piece, [each.left, each.top, each.right, each.bottom])
-        box[:] = [min(box[0], each.left), min(box[1], each.top), max(box[2], each.right), max(box[3], each.bottom)]
+        left, top, right, bottom = pieces.get(each.piece, (math.inf, math.inf, 0, 0))
+        pieces[each.piece] = (
+            min(left, each.left),
+            min(top, each.top),
+            max(right, each.right),
+            max(bottom, each.bottom),
+        )
     if len(pieces) == 1:
         return True
     boxes = sorted(pieces.values())

@@ -1,6 +1,6 @@
 """Finding the sheet that a digit is written on: paper on a desk, or a page between bars."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,7 +22,18 @@ _RIM_SHARE: Final = 0.02
 _MIN_SIDE: Final = 12
 
 
-def find_sheets(gray: NDArray[np.uint8], two_levels: TwoLevels) -> list[NDArray[np.uint8]]:
+class Sheet(NamedTuple):
+    """A part of an image as an image of its own."""
+
+    gray: NDArray[np.uint8]
+    """(h, w)"""
+    left: int
+    """Its first column in the image."""
+    top: int
+    """Its first row in the image."""
+
+
+def find_sheets(gray: NDArray[np.uint8], two_levels: TwoLevels) -> list[Sheet]:
     """Return the largest light and the largest dark area as images of their own.
 
     What lies outside the area's outline gets the level of the area.
@@ -32,7 +43,7 @@ def find_sheets(gray: NDArray[np.uint8], two_levels: TwoLevels) -> list[NDArray[
         two_levels: The levels of the two kinds of area.
 
     Returns:
-        None to two images, (h, w) uint8.
+        None to two sheets.
     """
     small = shrink_to(gray, _SIDE)
     light = (cv2.medianBlur(small, 3) > two_levels.threshold).view(np.uint8)
@@ -65,7 +76,7 @@ def _outline_of_largest(mask: MatLike, scale: float) -> MatLike | None:
     return np.asarray((hull * scale + (scale - 1) / 2).round(), np.int32)
 
 
-def _cut_out(gray: NDArray[np.uint8], outline: MatLike) -> NDArray[np.uint8] | None:
+def _cut_out(gray: NDArray[np.uint8], outline: MatLike) -> Sheet | None:
     rim = max(1, round(_RIM_SHARE * max(gray.shape)))
     inside = np.zeros(gray.shape, np.uint8)
     cv2.fillConvexPoly(inside, outline, 255)
@@ -77,4 +88,4 @@ def _cut_out(gray: NDArray[np.uint8], outline: MatLike) -> NDArray[np.uint8] | N
     sheet, mask = gray[box].copy(), inside[box]
     level = int(np.median(sheet[mask > 0]))
     sheet[mask == 0] = level
-    return sheet
+    return Sheet(sheet, left, top)

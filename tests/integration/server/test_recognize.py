@@ -216,7 +216,9 @@ async def test_the_reading_and_the_frame_are_those_of_the_reading_that_stands(
         Image.fromarray(gray).save(content, image_format, quality=100, subsampling=0)
         gray = np.asarray(Image.open(content))
         image = pb.Image(encoded=content.getvalue())
-    readings = {reading.frame.tobytes(): reading for reading in reversed(find_readings(gray)[0])}
+    readings = {
+        reading.frame.tobytes(): reading for reading in reversed(find_readings(gray).readings)
+    }
     assert len(readings) >= 3
     for reading in readings.values():
 

@@ -83,6 +83,7 @@ def make_results(
         np.full((len(owners), FRAME_SIZE, FRAME_SIZE), 0.5, np.float32),
         owners,
         np.full(len(owners), USUAL_READING, np.uint8),
+        np.ones((len(owners), 4), np.intp),
         np.zeros(len(labels), np.uint8),
         np.zeros(len(labels), np.uint32),
     )

@@ -21,6 +21,7 @@ def two_readings_and_more() -> Frames:
         np.stack([FRAME, FRAME / 2]),
         np.array([0, 0], np.intp),
         np.array([0, 0], np.uint8),
+        np.ones((2, 4), np.intp),
         np.array([0, 0, Reason.TOO_SMALL, 0], np.uint8),
         np.array([2, 0, 0, 1], np.uint32),
         {1: INVALID},
@@ -29,14 +30,37 @@ def two_readings_and_more() -> Frames:
 
 def message(pixels: bytes = FRAME.tobytes(), **changes: Any) -> bytes:
     """Return a response with one frame of one image, changed."""
-    columns = {"owners": [0], "readings": [0], "failures": [0], "unread_pages": [0], "errors": []}
+    columns = {
+        "owners": [0],
+        "readings": [0],
+        "boxes": [[3, 4, 5, 6]],
+        "failures": [0],
+        "unread_pages": [0],
+        "errors": [],
+        "lines": [],
+    }
     return json.dumps(columns | changes).encode() + b"\n" + pixels
+
+
+LINE = {
+    "image": 0,
+    "view": 0,
+    "runs": [[0, 1], [0, 2], [1, 2]],
+    "boxes": [[0, 0, 9, 20], [0, 0, 20, 20], [9, 0, 11, 20]],
+    "heights": [1.0, 1.0, 1.0],
+    "cuts": [False, True, False],
+}
+
+
+def message_with_line(pixels: bytes = FRAME.tobytes() * 4, **changes: Any) -> bytes:
+    """Return a response with a line of three candidates, changed."""
+    return message(pixels, lines=[LINE | changes])
 
 
 def test_frames_arrive_as_they_were_sent() -> None:
     sent = two_readings_and_more()
     found = unpack_frames(pack_frames(sent))
-    for column in ("pixels", "owners", "readings", "failures", "unread_pages"):
+    for column in ("pixels", "owners", "readings", "boxes", "failures", "unread_pages"):
         np.testing.assert_array_equal(getattr(found, column), getattr(sent, column))
         assert getattr(found, column).dtype == getattr(sent, column).dtype
     assert {index: str(error) for index, error in found.errors.items()} == {1: str(INVALID)}
@@ -44,6 +68,16 @@ def test_frames_arrive_as_they_were_sent() -> None:
 
 def test_a_plain_response_is_valid() -> None:
     assert len(unpack_frames(message())) == 1
+
+
+def test_lines_arrive_as_they_were_sent() -> None:
+    sent = unpack_frames(message_with_line())
+    [line] = sent.lines
+    assert line.frames.shape == (3, 28, 28)
+    [again] = unpack_frames(pack_frames(sent)).lines
+    for one, other in zip(line, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert type(one) is type(other)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +114,33 @@ def test_a_plain_response_is_valid() -> None:
         message(errors=[[7, "image", "is not there"]]),
         message(errors=[[0]]),
         message(errors=7),
+        message(boxes=[]),
+        message(boxes=[[0, 0, 0, 5]]),
+        message(boxes=[[-1, 0, 5, 5]]),
+        message(boxes=[[0, 0, 5, 2**31]]),
+        message(lines=7),
+        message(lines=[7]),
+        message_with_line(FRAME.tobytes() * 3),
+        message_with_line(FRAME.tobytes() * 5),
+        message_with_line(FRAME.tobytes() * 3 + (FRAME * np.nan).tobytes()),
+        message_with_line(FRAME.tobytes(), runs=[], boxes=[], heights=[], cuts=[False]),
+        message_with_line(image=1),
+        message_with_line(image=-1),
+        message_with_line(image="0"),
+        message_with_line(view=-1),
+        message_with_line(runs=[[0, 1], [0, 2], [1, 3]]),
+        message_with_line(runs=[[-1, 1], [0, 2], [1, 2]]),
+        message_with_line(runs=[[0, 1], [1, 1], [1, 2]]),
+        message_with_line(runs=[[0, 2], [0, 1], [1, 2]]),  # not in order
+        message_with_line(runs=[[0, 1], [0, 2], [0, 2]]),  # no way over the second segment alone
+        message_with_line(boxes=LINE["boxes"][:2]),
+        message_with_line(boxes=[[0, 0, 0, 0]] * 3),
+        message_with_line(heights=[1.0, 1.0]),
+        message_with_line(heights=[1.0, 1.0, 0.0]),
+        message_with_line(heights=[1.0, 1.0, float("nan")]),
+        message_with_line(heights=[1.0, 1.0, float("inf")]),
+        message_with_line(cuts=[False, False]),
+        message_with_line(cuts=[[False], [True], [False]]),
     ],
 )
 def test_an_invalid_response_is_rejected(content: bytes) -> None:

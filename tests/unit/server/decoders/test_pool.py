@@ -98,7 +98,7 @@ async def test_frames_and_errors_equal_those_made_in_this_process() -> None:
 
 
 def assert_equal(found: Frames, expected: Frames) -> None:
-    for column in ("pixels", "owners", "readings", "failures", "unread_pages"):
+    for column in ("pixels", "owners", "readings", "boxes", "failures", "unread_pages"):
         np.testing.assert_array_equal(getattr(found, column), getattr(expected, column))
     assert {index: str(error) for index, error in found.errors.items()} == {
         index: str(error) for index, error in expected.errors.items()
@@ -131,6 +131,7 @@ def test_the_readings_of_a_whole_group_fit_into_a_response() -> None:
         np.full((pool_module._GROUP_IMAGES * MAX_READINGS, 28, 28), 0.5, np.float32),
         np.repeat(np.arange(pool_module._GROUP_IMAGES), MAX_READINGS),
         np.full(pool_module._GROUP_IMAGES * MAX_READINGS, len(READINGS) - 1, np.uint8),
+        np.full((pool_module._GROUP_IMAGES * MAX_READINGS, 4), 2**31 - 1, np.intp),
         np.zeros(pool_module._GROUP_IMAGES, np.uint8),
         np.full(pool_module._GROUP_IMAGES, 2**32 - 1, np.uint32),
     )

@@ -25,6 +25,7 @@ from digits_server.preprocessing.framing import (
     measure_work,
     to_frames,
 )
+from digits_server.preprocessing.layout import Layout
 
 LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2**20)
 Gray = NDArray[np.uint8]
@@ -67,8 +68,8 @@ def model(engine: BrightnessEngine) -> LoadedModel:
 
 @pytest.fixture
 async def batcher(engine: BrightnessEngine) -> AsyncIterator[Batcher]:
-    def recognize(model: LoadedModel, images: Images, core: int) -> Predictions:
-        return model.predict(to_frames(images, LIMITS), core)
+    def recognize(model: LoadedModel, images: Images, layout: Layout, core: int) -> Predictions:
+        return model.predict(to_frames(images, LIMITS, layout), core)
 
     with ThreadPoolExecutor(1) as threads:
         yield Batcher(threads, 1, recognize, Metrics())

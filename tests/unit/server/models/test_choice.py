@@ -49,6 +49,7 @@ def predict(
         np.arange(1, len(owners) + 1, dtype=np.float32)[:, None, None].repeat(28, 1).repeat(28, 2),
         np.array(owners, np.intp),
         KINDS[: len(owners)],
+        np.ones((len(owners), 4), np.intp),
         np.zeros(count, np.uint8),
         np.zeros(count, np.uint32),
         **columns,  # type: ignore[arg-type]

@@ -39,6 +39,7 @@ def frames(
         pixels.repeat(28, 1).repeat(28, 2),
         np.array(owners, np.intp),
         np.zeros(len(owners), np.uint8),
+        np.ones((len(owners), 4), np.intp),
         np.array([failures.get(index, 0) for index in range(count)], np.uint8),
         np.arange(count, dtype=np.uint32),
         errors,

@@ -96,7 +96,7 @@ def test_frames_that_are_cut_and_joined_are_the_same(cut: int) -> None:
     joined = join(parts)
     assert isinstance(joined, Frames)
     np.testing.assert_array_equal(joined.pixels, frames.pixels)
-    for column in ("owners", "readings", "failures", "unread_pages"):
+    for column in ("owners", "readings", "boxes", "failures", "unread_pages"):
         assert getattr(joined, column).tolist() == getattr(frames, column).tolist()
     assert joined.errors == frames.errors
 

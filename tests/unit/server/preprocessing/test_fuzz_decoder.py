@@ -21,7 +21,7 @@ fuzz_settings = settings(max_examples=300, deadline=None, derandomize=True)
 
 
 def assert_readings_are_frames(gray: NDArray[np.uint8]) -> None:
-    readings, _ = find_readings(gray)
+    readings = find_readings(gray).readings
     assert len(readings) <= MAX_READINGS
     assert all(map(fuzz.is_frame, readings))
 
@@ -35,7 +35,7 @@ def assert_frames_or_error(encoded: bytes) -> None:
 
 def test_every_seed_image_has_ink() -> None:
     for seed in SEEDS:
-        assert find_readings(decode(seed, LIMITS).gray)[0]
+        assert find_readings(decode(seed, LIMITS).gray).readings
 
 
 @fuzz_settings

@@ -21,7 +21,7 @@ def to_gray(levels: NDArray[np.floating] | NDArray[np.integer]) -> Gray:
 
 
 def assert_readings_are_frames(gray: Gray) -> None:
-    readings, reason = find_readings(gray)
+    readings, _, reason = find_readings(gray)
     assert len(readings) <= MAX_READINGS
     assert reason == Reason.UNSPECIFIED or not readings
     assert all(0 <= reading.kind < len(READINGS) for reading in readings)
@@ -80,7 +80,7 @@ def test_images_of_few_levels_have_a_bounded_number_of_readings(shape: tuple[int
     for ground in (0, 1, 127, 254, 255):
         for ink in (0, 128, 255):
             gray = np.full(shape, ground, np.uint8)
-            assert find_readings(gray) == ([], Reason.UNSPECIFIED)
+            assert find_readings(gray) == ([], [], Reason.UNSPECIFIED)
             for pixel in (0, gray.size // 2, gray.size - 1):
                 dotted = gray.copy()
                 dotted.flat[pixel] = ink

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from digits_server.preprocessing.components import CORE, FRAME, MAIN
 from digits_server.preprocessing.ground import Contrast, even_contrast
+from digits_server.preprocessing.ink import find_ink
 from digits_server.preprocessing.pieces import (
     INSIDE,
     UNLINED,
@@ -36,8 +37,13 @@ def contrast_of(gray: Gray) -> Contrast:
     return contrast
 
 
+def pieces_in(contrast: Contrast) -> list[Piece]:
+    ink = find_ink(contrast)
+    return find_pieces(ink) if ink else []
+
+
 def pieces_of(gray: Gray) -> list[Piece]:
-    return find_pieces(contrast_of(gray))
+    return pieces_in(contrast_of(gray))
 
 
 def box(piece: Piece) -> tuple[int, int, int, int]:
@@ -119,7 +125,7 @@ def test_a_line_or_a_border_at_the_edge_is_left_out() -> None:
     assert_around(main, 70, 60, 130, 140)
     border[:8] = border[-8:] = border[:, :8] = border[:, -8:] = 255
     border[60:140, 95:105] = 255
-    [main] = find_pieces(uncropped(border))
+    [main] = pieces_in(uncropped(border))
     assert_around(main, 95, 60, 105, 140)
 
 
@@ -142,11 +148,11 @@ def test_a_line_at_the_edge_is_a_piece_only_on_an_even_ground_without_other_ink(
 ) -> None:
     pixels = np.zeros((SIDE, SIDE), np.uint8)
     cv2.line(pixels, (100, 199 if end[1] == 0 else 0), end, 255, 8)
-    [piece] = find_pieces(uncropped(pixels))
+    [piece] = pieces_in(uncropped(pixels))
     assert piece.extent == SIDE
-    assert find_pieces(uncropped(pixels, is_even=False)) == []
+    assert pieces_in(uncropped(pixels, is_even=False)) == []
     pixels[80:90, 20:30] = 255
-    assert piece.extent not in [piece.extent for piece in find_pieces(uncropped(pixels))]
+    assert piece.extent not in [piece.extent for piece in pieces_in(uncropped(pixels))]
 
 
 def test_what_runs_along_a_large_area_is_no_piece() -> None:
@@ -157,8 +163,8 @@ def test_what_runs_along_a_large_area_is_no_piece() -> None:
     cv2.line(stroke, (102, 100), (170, 120), 255, 8)  # a stroke that only starts at the area
     for pixels, count in ((sliver, 0), (stroke, 1)):
         contrast = uncropped(pixels * (1 - area), is_even=False, areas=area)
-        assert len(find_pieces(contrast)) == count
-        assert len(find_pieces(contrast._replace(areas=None))) == 1
+        assert len(pieces_in(contrast)) == count
+        assert len(pieces_in(contrast._replace(areas=None))) == 1
 
 
 @pytest.mark.parametrize(
@@ -195,5 +201,5 @@ def test_grain_is_neither_a_piece_nor_faint_ink() -> None:
     for deviation in (0.5, 1, 3):
         grain = np.random.default_rng(2).normal(200, deviation, (SIDE, SIDE))
         contrast = contrast_of(np.rint(grain).astype(np.uint8))
-        assert find_pieces(contrast) == []
+        assert pieces_in(contrast) == []
         assert why_unread(contrast) == Reason.UNSPECIFIED

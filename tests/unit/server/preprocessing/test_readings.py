@@ -26,12 +26,12 @@ def to_gray(image: NDArray[np.floating]) -> Gray:
 
 def kinds(gray: Gray) -> list[str]:
     """Return the names of an image's readings."""
-    return [READINGS[reading.kind] for reading in find_readings(gray)[0]]
+    return [READINGS[reading.kind] for reading in find_readings(gray).readings]
 
 
 def assert_some_reading_is_similar(gray: Gray, share: float) -> None:
     """Assert that a reading shows a 7, whatever the others show."""
-    readings, _ = find_readings(gray)
+    readings = find_readings(gray).readings
     differences = [np.abs(reading.frame - PLAIN).sum() for reading in readings]
     assert min(differences) <= share * PLAIN.sum()
 
@@ -124,7 +124,7 @@ def test_paper_without_ink_is_blank(side: int) -> None:
             level + rng.normal(0, 2, (side, side)),
             level + 30 * slope + 20 * slope[:, None] + rng.normal(0, 1, (side, side)),
         ):
-            assert find_readings(to_gray(page)) == ([], Reason.UNSPECIFIED)
+            assert find_readings(to_gray(page)) == ([], [], Reason.UNSPECIFIED)
 
 
 def test_a_large_canvas_gives_the_frame_of_a_small_one() -> None:
@@ -145,13 +145,13 @@ def test_searching_only_pixels_unlike_the_ground_gives_the_result_of_searching_a
         if rng.random() < 0.3:
             image[:: max(2, side // 4)] = 100  # ruled
         images.append(image if rng.random() < 0.5 else 255 - image)
-    cropped = [find_readings(image)[0] for image in images]
+    cropped = [find_readings(image).readings for image in images]
     monkeypatch.setattr(
         "digits_server.preprocessing.ground._box_with_margin",
         lambda difference: (0, 0, difference.shape[1], difference.shape[0]),
     )
     for image, expected in zip(images, cropped, strict=True):
-        found, _ = find_readings(image)
+        found = find_readings(image).readings
         assert [reading.kind for reading in found] == [reading.kind for reading in expected]
         for reading, other in zip(found, expected, strict=True):
             np.testing.assert_array_equal(reading.frame, other.frame)
@@ -224,7 +224,7 @@ def test_a_reading_shows_the_digit_whatever_is_around_it(page: Gray, share: floa
 
 def test_a_digit_that_is_cut_tight_is_all_that_is_dark() -> None:
     ordinary = normalize(seven(36))
-    readings, _ = find_readings(seven(36)[32:208, 52:188])
+    readings = find_readings(seven(36)[32:208, 52:188]).readings
     differences = [np.abs(reading.frame - ordinary).sum() for reading in readings]
     best = readings[int(np.argmin(differences))]
     assert READINGS[best.kind] == "all that is dark"
@@ -262,7 +262,7 @@ def test_the_image_as_it_came_shows_a_small_digit_that_is_lost_in_the_copy_that_
     ],
 )
 def test_ink_without_a_reading_has_a_reason(page: Gray, reason: Reason) -> None:
-    assert find_readings(page) == ([], reason)
+    assert find_readings(page) == ([], [], reason)
 
 
 def test_readings_of_many_images_are_those_of_each_in_their_order() -> None:
@@ -272,7 +272,7 @@ def test_readings_of_many_images_are_those_of_each_in_their_order() -> None:
         together = find_all_readings(grays)
         row = 0
         for index, gray in enumerate(grays):
-            readings, failure = find_readings(gray)
+            readings, _, failure = find_readings(gray)
             assert together.failures[index] == failure
             for reading in readings:
                 assert together.owners[row] == index

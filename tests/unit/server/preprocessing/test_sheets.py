@@ -12,7 +12,13 @@ DESK, PAPER, INK = 60, 230, 20
 
 def sheets_in(gray: Gray) -> list[Gray]:
     two_levels = TwoLevels.measure(gray)
-    return find_sheets(gray, two_levels) if two_levels else []
+    sheets = find_sheets(gray, two_levels) if two_levels else []
+    for sheet in sheets:
+        height, width = sheet.gray.shape
+        around = gray[sheet.top : sheet.top + height, sheet.left : sheet.left + width]
+        # What the outline leaves out has the level of the sheet.
+        assert ((sheet.gray == around) | (sheet.gray == np.median(sheet.gray))).all()
+    return [sheet.gray for sheet in sheets]
 
 
 def desk(height: int = 300, width: int = 400) -> Gray:

@@ -1,0 +1,99 @@
+"""The numbers of an image: the most convincing view of it, and the best path through each line."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits_server.preprocessing.lattice import Line
+from digits_server.preprocessing.layout import MAX_NUMBER_DIGITS
+
+from .engine import DIGIT_COUNT
+from .number_paths import LEAST_PROBABILITY, UNKNOWN, Path, best_path, evidence_of
+
+UNKNOWN_TEXT: Final = "?"
+# An image with fewer digits is read as one digit.
+_LEAST_DIGITS: Final = 2
+
+
+class Place(NamedTuple):
+    """A place of a number."""
+
+    digit: int
+    """0 to 9, or UNKNOWN."""
+    confidence: float
+    """The largest of ``probs``."""
+    probs: NDArray[np.float32]
+    """(10,) the probability of each digit, given that it is one."""
+    frame: NDArray[np.float32]
+    """(28, 28) in 0..1."""
+    box: tuple[int, int, int, int]
+    """Left, top, width and height in pixels of the image."""
+
+
+class Number(NamedTuple):
+    """A line of digits."""
+
+    places: list[Place]
+    """From left to right; at least one."""
+    confidence: float
+    """The probability that all places are right, 0 to 1."""
+    evidence: float
+    """How much speaks for digits here; natural logarithm."""
+
+    @property
+    def text(self) -> str:
+        """The digits, with "?" for a place that is not a digit."""
+        return "".join(
+            UNKNOWN_TEXT if place.digit == UNKNOWN else str(place.digit) for place in self.places
+        )
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, width and height of all places."""
+        boxes = np.array([place.box for place in self.places])
+        left, top = boxes[:, :2].min(axis=0).tolist()
+        right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0).tolist()
+        return left, top, right - left, bottom - top
+
+
+def find_numbers(
+    lines: Sequence[Line], probs: NDArray[np.float32], singles: Mapping[int, float]
+) -> dict[int, Sequence[Number]]:
+    """Return the numbers of the images that hold several digits, by image, lines from the top.
+
+    Args:
+        lines: The lines of digits, in the order of the images and their views.
+        probs: (C, 10) to (C, 12) the network's probabilities for all candidates.
+        singles: The probability of the most convincing single digit of each image that has one.
+    """
+    ends = np.cumsum([len(line.frames) for line in lines])
+    numbers: dict[int, Sequence[Number]] = {}
+    of_lines = zip(lines, np.split(probs, ends[:-1]), strict=True)
+    for image, of_image in groupby(of_lines, key=lambda item: item[0].image):
+        best, most = [], evidence_of(singles.get(image, LEAST_PROBABILITY))
+        for _, of_view in groupby(of_image, key=lambda item: item[0].view):
+            read = [(line, those, best_path(line, those)) for line, those in of_view]
+            paths = [path for _, _, path in read if path.rows]
+            count = sum(digit != UNKNOWN for path in paths for digit in path.digits)
+            is_short = all(len(path.rows) <= MAX_NUMBER_DIGITS for path in paths)
+            evidence = sum(path.evidence for path in paths)
+            if count >= _LEAST_DIGITS and is_short and evidence > most:
+                best, most = read, evidence
+        if best:
+            numbers[image] = [_to_number(*each) for each in best if each[-1].rows]
+    return numbers
+
+
+def _to_number(line: Line, probs: NDArray[np.float32], path: Path) -> Number:
+    places = []
+    for row, digit in zip(path.rows, path.digits, strict=True):
+        shares = probs[row, :DIGIT_COUNT] / max(
+            float(probs[row, :DIGIT_COUNT].sum()), LEAST_PROBABILITY
+        )
+        left, top, width, height = line.boxes[row].tolist()
+        box = (left, top, width, height)
+        places.append(Place(digit, float(shares.max()), shares, line.frames[row], box))
+    return Number(places, path.confidence, path.evidence)

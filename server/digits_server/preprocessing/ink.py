@@ -1,0 +1,111 @@
+"""Where the ink of an image is."""
+
+import functools
+import math
+from typing import Final
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+
+from .components import Components
+from .ground import MIN_BLUR_SIDE, Contrast, top_and_median
+from .lines import Outlines, remove_ruling
+
+# Ink starts at this share of the full contrast: faint ruling is below it, soft edges above.
+INK_SHARE: Final = 0.32
+# The least contrast of ink, in levels, on an even ground and elsewhere, without grain.
+MIN_EVEN_CONTRAST: Final = 4.0
+_MIN_LOCAL_CONTRAST: Final = 10.0
+LEAST_INK: Final = 0.3
+"""The least ink at the darkest pixel of a piece."""
+
+_LEVELS: Final = np.arange(256, dtype=np.float32)
+_SQUARE: Final = np.ones((3, 3), np.uint8)
+
+
+class InkMask:
+    """The ink of an image, without the lines of ruled paper."""
+
+    def __init__(self, contrast: Contrast, smooth: MatLike, mask: MatLike, full_ink: float) -> None:
+        self.contrast = contrast
+        """The contrast that it was found in."""
+        self.smooth = smooth
+        """(h, w) uint8: the contrast without its grain."""
+        self.mask = mask
+        """(h, w) uint8, 1 at ink."""
+        self.full_ink = full_ink
+        """The contrast of full ink."""
+
+    @functools.cached_property
+    def outlines(self) -> Outlines:
+        """The outlines of all of the ink."""
+        return Outlines.find(self.mask)
+
+    @functools.cached_property
+    def labeled(self) -> tuple[MatLike, MatLike, Components]:
+        """See ``label``."""
+        return self.label(self.mask)
+
+    def label(self, mask: MatLike) -> tuple[MatLike, MatLike, Components]:
+        """Return the components of a part of the ink, which has some.
+
+        Returns:
+            labels: (h, w) the number of each pixel's component, from 1; 0 is the ground.
+            boxes: (N, 5) left, top, width, height and pixel count of each component.
+            components: Their measures.
+        """
+        count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        inked = np.flatnonzero(mask)
+        ink = np.bincount(labels.ravel()[inked], self.smooth.ravel()[inked], count)[1:]
+        components = Components.measure(labels, boxes[1:], ink.astype(np.float64), self.contrast)
+        return labels, boxes[1:], components
+
+    def cut_out(self, mask: MatLike, left: int, top: int, full_ink: float) -> NDArray[np.float32]:
+        """Return the ink of a piece, (h, w) from 0 for no ink to 1 for full ink.
+
+        Args:
+            mask: (h, w) uint8, 1 at the piece's ink, cropped to it.
+            left: Its first column in the mask of all of the ink.
+            top: Its first row.
+            full_ink: The contrast of full ink in it.
+        """
+        height, width = mask.shape
+        pixels = self.contrast.pixels[top : top + height, left : left + width]
+        # The soft edge of a stroke lies outside the mask. Below a tenth of full ink is paper.
+        with_edges = cv2.dilate(mask, _SQUARE)
+        return np.asarray(cv2.LUT(pixels * with_edges, _ink_of_level(full_ink)), np.float32)
+
+
+def find_ink(contrast: Contrast) -> InkMask | None:
+    """Return where there is ink; None if there is none."""
+    pixels, longer_side = contrast.pixels, max(contrast.shape)
+    # Where strokes are wider than a pixel, blurring averages the grain away.
+    smooth = cv2.GaussianBlur(pixels, (3, 3), 0) if longer_side > MIN_BLUR_SIDE else pixels
+    levels = _ink_levels(smooth, contrast)
+    if levels is None:
+        return None
+    full_ink, threshold = levels
+    mask = remove_ruling((smooth > np.uint8(threshold)).view(np.uint8), contrast.shape)
+    return InkMask(contrast, smooth, mask, full_ink)
+
+
+def _ink_levels(smooth: MatLike, contrast: Contrast) -> tuple[float, float] | None:
+    """Return the contrast of full ink and the contrast where ink starts, or None without ink."""
+    pixel_count, longer_side = math.prod(contrast.shape), max(contrast.shape)
+    # The very darkest pixels may be a speck. A digit has at least this many dark pixels.
+    dark_count = min(pixel_count, max(4, longer_side // 16))
+    full_ink, paper = top_and_median(smooth, pixel_count, dark_count)
+    min_contrast = MIN_EVEN_CONTRAST if contrast.is_even else _MIN_LOCAL_CONTRAST
+    least = max(min_contrast, paper + 2 * contrast.grain)
+    if full_ink < least:
+        return None
+    return float(full_ink), max(INK_SHARE * full_ink, least)
+
+
+@functools.cache  # full ink has at most 256 values
+def _ink_of_level(full_ink: float) -> NDArray[np.float32]:
+    """Return the ink, (256,) from 0 to 1, at pixels of each contrast."""
+    ink = _LEVELS * np.float32(1.25 / full_ink) - np.float32(0.125)
+    return np.asarray(np.clip(ink, 0, 1), np.float32)
