@@ -4,6 +4,7 @@ Example:
     with Client("127.0.0.1:50051") as client:
         prediction = client.recognize("seven.png")
         print(prediction.digit, prediction.confidence)
+        print(client.recognize_number("2026.png").text)
 
 ``AsyncClient`` has the same methods for asyncio.
 """
@@ -21,11 +22,22 @@ from .errors import (
     UnavailableError,
 )
 from .images import ImageLike
-from .results import FileResult, Limits, Model, Prediction, Reason, StreamResult, Verdict
+from .results import (
+    Box,
+    FileResult,
+    Limits,
+    Model,
+    Number,
+    Prediction,
+    Reason,
+    StreamResult,
+    Verdict,
+)
 
 __all__ = [
     "AccessError",
     "AsyncClient",
+    "Box",
     "Client",
     "CredentialFileError",
     "DeadlineError",
@@ -35,6 +47,7 @@ __all__ = [
     "InvalidImageError",
     "Limits",
     "Model",
+    "Number",
     "OverloadedError",
     "Prediction",
     "Reason",

@@ -27,7 +27,7 @@ from .channel import (
 from .errors import DigitsError, call_errors
 from .images import ImageLike
 from .request_encoder import RequestEncoder
-from .results import FileResult, Model, Prediction, StreamResult
+from .results import FileResult, Model, Number, Prediction, StreamResult
 
 
 class Client:
@@ -120,12 +120,50 @@ class Client:
             DigitsError: InvalidImageError if the image cannot be recognized, another error if
                 the call failed.
         """
+        response = self._recognize(image, pb.LAYOUT_DIGIT, include_frame, timeout_seconds)
+        return results.to_prediction(results.single(response.predictions))
+
+    def recognize_number(
+        self,
+        image: ImageLike,
+        *,
+        include_frame: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> Number:
+        """Recognize one image of a number: of one line of digits.
+
+        The arguments and errors are those of ``recognize``. An image without a digit is not an
+        error: the text is empty.
+        """
+        response = self._recognize(image, pb.LAYOUT_NUMBER, include_frame, timeout_seconds)
+        return results.to_number(response)
+
+    def recognize_page(
+        self,
+        image: ImageLike,
+        *,
+        include_frame: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> list[Number]:
+        """Recognize one image of several lines of digits, and return them from the top.
+
+        The arguments and errors are those of ``recognize``.
+        """
+        response = self._recognize(image, pb.LAYOUT_PAGE, include_frame, timeout_seconds)
+        return results.to_numbers(response)
+
+    def _recognize(
+        self,
+        image: ImageLike,
+        layout: pb.Layout,
+        include_frame: bool,
+        timeout_seconds: float | None,
+    ) -> pb.RecognizeResponse:
         request = pb.RecognizeRequest(
-            image=image_messages.to_message(image), include_frame=include_frame
+            image=image_messages.to_message(image), include_frame=include_frame, layout=layout
         )
         with call_errors():
-            response = self._stub.Recognize(request, **self._options(timeout_seconds))
-        return results.to_prediction(results.single(response.predictions))
+            return self._stub.Recognize(request, **self._options(timeout_seconds))
 
     def recognize_batch(
         self,
@@ -148,13 +186,38 @@ class Client:
             DigitsError: The call failed as a whole.
         """
         encoder = RequestEncoder(include_frame=include_frame)
+        return encoder.results(self._recognize_batch(encoder, images, timeout_seconds))
+
+    def recognize_number_batch(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        include_frame: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> list[Number | DigitsError]:
+        """Recognize any number of images of numbers, in as few messages as possible.
+
+        The arguments and errors are those of ``recognize_batch``.
+
+        Returns:
+            The result of each image, in order: its number or its own error.
+        """
+        encoder = RequestEncoder(include_frame=include_frame, layout=pb.LAYOUT_NUMBER)
+        return encoder.numbers(self._recognize_batch(encoder, images, timeout_seconds))
+
+    def _recognize_batch(
+        self,
+        encoder: RequestEncoder,
+        images: Iterable[ImageLike],
+        timeout_seconds: float | None,
+    ) -> list[pb.RecognizeResult]:
         messages: list[pb.RecognizeResult] = []
         for batch in image_messages.batches(map(encoder.message, images)):
-            request = pb.RecognizeBatchRequest(images=batch, include_frame=include_frame)
+            request = encoder.batch_request(batch)
             with call_errors():
                 response = self._stub.RecognizeBatch(request, **self._options(timeout_seconds))
             messages.extend(response.results)
-        return encoder.results(messages)
+        return messages
 
     def recognize_stream(
         self,
@@ -177,6 +240,25 @@ class Client:
             DigitsError: The stream failed as a whole.
         """
         encoder = RequestEncoder(include_frame=include_frame)
+        yield from self._recognize_stream(encoder, images, timeout_seconds)
+
+    def recognize_number_stream(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        include_frame: bool = False,
+        timeout_seconds: float = DEFAULT_STREAM_TIMEOUT_SECONDS,
+    ) -> Iterator[StreamResult]:
+        """Recognize numbers as they come; one that a newer image overtakes is skipped.
+
+        The arguments, results and errors are those of ``recognize_stream``.
+        """
+        encoder = RequestEncoder(include_frame=include_frame, layout=pb.LAYOUT_NUMBER)
+        yield from self._recognize_stream(encoder, images, timeout_seconds)
+
+    def _recognize_stream(
+        self, encoder: RequestEncoder, images: Iterable[ImageLike], timeout_seconds: float
+    ) -> Iterator[StreamResult]:
         with call_errors():
             call = self._stub.StreamingRecognize(
                 encoder.stream_requests(images), **self._options(timeout_seconds)

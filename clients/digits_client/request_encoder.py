@@ -4,22 +4,31 @@ An image that cannot be read is sent as an unset one, so that numbers and order 
 the caller. Its local error then replaces the server's error for the unset image.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from typing import TypeVar
 
 from digits.v1 import recognizer_pb2 as pb
 
 from . import results
 from .errors import DigitsError, InvalidImageError, ServerFailureError
 from .images import ImageLike, to_message
-from .results import Prediction, StreamResult
+from .results import Number, Prediction, StreamResult
+
+Result = TypeVar("Result")
 
 
 class RequestEncoder:
     """Encodes the images of one call, numbered from 0 in the order in which they are sent."""
 
-    def __init__(self, *, include_frame: bool) -> None:
-        """Prepare to encode; ``include_frame`` applies to every image of a stream."""
+    def __init__(self, *, include_frame: bool, layout: pb.Layout = pb.LAYOUT_DIGIT) -> None:
+        """Prepare to encode.
+
+        Args:
+            include_frame: Whether to ask for frames.
+            layout: What each image holds: a digit or a number.
+        """
         self._include_frame = include_frame
+        self._layout = layout
         self._image_count = 0
         self._errors: dict[int, InvalidImageError] = {}
         self._failure: Exception | None = None
@@ -40,6 +49,13 @@ class RequestEncoder:
             sequence=self._image_count,
             image=self.message(image),
             include_frame=self._include_frame,
+            layout=self._layout,
+        )
+
+    def batch_request(self, images: Iterable[pb.Image]) -> pb.RecognizeBatchRequest:
+        """Return a request with some of the messages."""
+        return pb.RecognizeBatchRequest(
+            images=images, include_frame=self._include_frame, layout=self._layout
         )
 
     def stream_requests(
@@ -71,19 +87,33 @@ class RequestEncoder:
             raise self._failure
 
     def results(self, messages: Iterable[pb.RecognizeResult]) -> list[Prediction | DigitsError]:
-        """Return the results of all images, in the order in which they were sent.
+        """Return the predictions or errors of all images, in the order in which they were sent.
 
         Raises:
             ServerFailureError: The number of results differs from the number of images.
         """
+        return self._convert(messages, results.to_result)
+
+    def numbers(self, messages: Iterable[pb.RecognizeResult]) -> list[Number | DigitsError]:
+        """Return the numbers or errors of all images, in the order in which they were sent.
+
+        Raises:
+            ServerFailureError: The number of results differs from the number of images.
+        """
+        return self._convert(messages, results.to_number_result)
+
+    def _convert(
+        self,
+        messages: Iterable[pb.RecognizeResult],
+        convert: Callable[[pb.RecognizeResult], Result | DigitsError],
+    ) -> list[Result | DigitsError]:
         messages = list(messages)
         if len(messages) != self._image_count:
             raise ServerFailureError(
                 f"the server sent {len(messages)} results for {self._image_count} images"
             )
         return [
-            self._errors.get(index) or results.to_result(message)
-            for index, message in enumerate(messages)
+            self._errors.get(index) or convert(message) for index, message in enumerate(messages)
         ]
 
     def stream_result(self, response: pb.StreamingRecognizeResponse) -> StreamResult:
@@ -91,4 +121,5 @@ class RequestEncoder:
         error = self._errors.pop(response.sequence, None)
         if error:
             return StreamResult(response.sequence, error=error)
-        return results.to_stream_result(response)
+        is_number = self._layout == pb.LAYOUT_NUMBER
+        return results.to_stream_result(response, is_number=is_number)

@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from digits.v1 import recognizer_pb2 as pb
 
@@ -33,12 +33,15 @@ class Reason(enum.Enum):
     """The ink is too small to read."""
     TOO_FAINT = "too_faint"
     """The ink is too faint to read."""
+    SEVERAL_DIGITS = "several_digits"
+    """The image holds several digits: a number reads them."""
 
 
 _REASONS = {
     pb.REASON_NO_DIGIT: Reason.NO_DIGIT,
     pb.REASON_TOO_SMALL: Reason.TOO_SMALL,
     pb.REASON_TOO_FAINT: Reason.TOO_FAINT,
+    pb.REASON_SEVERAL_DIGITS: Reason.SEVERAL_DIGITS,
 }
 _VERDICTS = {
     pb.VERDICT_DIGIT: Verdict.DIGIT,
@@ -47,9 +50,18 @@ _VERDICTS = {
 }
 
 
+class Box(NamedTuple):
+    """A rectangle in pixels of an image, after an EXIF orientation was applied."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
 @dataclass(frozen=True)
 class Prediction:
-    """The model's prediction for one image."""
+    """The model's prediction for one digit."""
 
     verdict: Verdict
     digit: int | None
@@ -57,8 +69,8 @@ class Prediction:
     confidence: float
     """The confidence of the model, 0 to 1; 0 without probabilities."""
     probabilities: tuple[float, ...]
-    """The probabilities of the digits 0 to 9, which sum to 1. Empty for a blank image, and for ink
-    that is too small or too faint to read."""
+    """The probabilities of the digits 0 to 9, which sum to 1. Empty for a blank image, for ink that
+    is too small or too faint to read, and for several digits."""
     model_version: str
     """The version of the model that made the prediction."""
     frame: "NDArray[np.uint8] | None" = None
@@ -69,15 +81,37 @@ class Prediction:
     """The name of the reading of the image that was taken, for debugging; the names may change."""
     unread_pages: int = 0
     """The number of further pages or frames of the file, which were not looked at."""
+    box: Box | None = None
+    """Where the digit is in the image, if it is a digit of a number."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """One line of digits."""
+
+    text: str
+    """The digits from left to right, such as "2026"; "?" for a place that is not a digit. Empty for
+    an image without a digit."""
+    confidence: float
+    """The probability that all of the text is right, 0 to 1."""
+    digits: tuple[Prediction, ...]
+    """The prediction for each place of the text. For an image without a digit, the one that says
+    why."""
+    box: Box | None
+    """Where the number is in the image; None for an image without a digit."""
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True)
 class StreamResult:
-    """The result of one image of a stream: exactly one of the last three fields is set."""
+    """The result of one image of a stream: exactly one of the other fields is set."""
 
     sequence: int
     """The number of the image, counted from 0."""
     prediction: Prediction | None = None
+    number: Number | None = None
     error: DigitsError | None = None
     superseded: bool = False
     """True if a newer image arrived before this one was recognized."""
@@ -105,6 +139,10 @@ class Limits:
     """The images in one message."""
     max_message_bytes: int
     """The size of one message."""
+    max_number_digits: int = 0
+    """The digits of one line; 0 from a server that does not read numbers."""
+    max_page_lines: int = 0
+    """The lines of one page; 0 from a server that does not read numbers."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +201,16 @@ def to_prediction(message: pb.Prediction) -> Prediction:
         reason=to_reason(message),
         reading=message.reading,
         unread_pages=message.unread_pages,
+        box=to_box(message),
     )
+
+
+def to_box(message: pb.Prediction | pb.Number) -> Box | None:
+    """Return the box of a digit or a number; None without one."""
+    if not message.HasField("box"):
+        return None
+    box = message.box
+    return Box(box.left, box.top, box.width, box.height)
 
 
 def _to_frame(content: bytes) -> "NDArray[np.uint8]":
@@ -198,6 +245,59 @@ def prediction_or_error(result: pb.RecognizeResult | DigitsError) -> pb.Predicti
     return from_status(result.error) if result.HasField("error") else single(result.predictions)
 
 
+_Response = pb.RecognizeResponse | pb.StreamingRecognizeResponse | pb.RecognizeResult
+
+
+def to_numbers(response: _Response) -> list[Number]:
+    """Return the numbers of one image, lines from the top.
+
+    Raises:
+        ServerFailureError: The response is not valid.
+    """
+    lines: list[list[Prediction]] = [[] for _ in response.numbers]
+    if not lines:
+        single(response.predictions)
+        return []
+    for message in response.predictions:
+        if message.line >= len(lines):
+            raise ServerFailureError(
+                f"the server sent a digit of line {message.line} of {len(lines)}"
+            )
+        lines[message.line].append(to_prediction(message))
+    for line, number in zip(lines, response.numbers, strict=True):
+        if len(line) != len(number.text):
+            raise ServerFailureError(f"the server sent {len(line)} digits for {number.text!r}")
+    return [
+        Number(number.text, number.confidence, tuple(line), to_box(number))
+        for line, number in zip(lines, response.numbers, strict=True)
+    ]
+
+
+def to_number(response: _Response) -> Number:
+    """Return the number of one image, which was said to hold one at most.
+
+    Raises:
+        ServerFailureError: The response is not valid.
+    """
+    numbers = to_numbers(response)
+    if not numbers:
+        return Number("", 0.0, (to_prediction(single(response.predictions)),), None)
+    if len(numbers) > 1:
+        raise ServerFailureError(f"the server sent {len(numbers)} numbers for one line")
+    return numbers[0]
+
+
+def to_number_result(result: pb.RecognizeResult | DigitsError) -> Number | DigitsError:
+    """Return one result of a batch of numbers as a value.
+
+    Raises:
+        ServerFailureError: The result is not valid.
+    """
+    if isinstance(result, DigitsError):
+        return result
+    return from_status(result.error) if result.HasField("error") else to_number(result)
+
+
 def to_result(result: pb.RecognizeResult | DigitsError) -> Prediction | DigitsError:
     """Return one result of a batch as a value.
 
@@ -208,8 +308,10 @@ def to_result(result: pb.RecognizeResult | DigitsError) -> Prediction | DigitsEr
     return found if isinstance(found, DigitsError) else to_prediction(found)
 
 
-def to_stream_result(message: pb.StreamingRecognizeResponse) -> StreamResult:
-    """Return one response of a stream as a value.
+def to_stream_result(
+    message: pb.StreamingRecognizeResponse, *, is_number: bool = False
+) -> StreamResult:
+    """Return one response of a stream, which asked for a digit or a number, as a value.
 
     Raises:
         ServerFailureError: The response is not valid.
@@ -218,6 +320,8 @@ def to_stream_result(message: pb.StreamingRecognizeResponse) -> StreamResult:
         return StreamResult(message.sequence, superseded=True)
     if message.HasField("error"):
         return StreamResult(message.sequence, error=from_status(message.error))
+    if is_number:
+        return StreamResult(message.sequence, number=to_number(message))
     return StreamResult(message.sequence, prediction=to_prediction(single(message.predictions)))
 
 
@@ -235,5 +339,7 @@ def to_model(message: pb.GetModelResponse) -> Model:
             limits.max_image_pixels,
             limits.max_batch_images,
             limits.max_message_bytes,
+            limits.max_number_digits,
+            limits.max_page_lines,
         ),
     )
