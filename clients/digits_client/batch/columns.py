@@ -1,17 +1,23 @@
 """The columns of the output: the fixed ones, and the optional ones."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .rows import DECIMALS, Row
 
 Value = str | int | float | None
 
-# The first fields of a row, in order.
+# Of a run for digits: the first fields of a row, in order.
 COLUMNS: Final = (
     *("path", "verdict", "digit", "confidence", "model_version", "error"),
+    *("reason", "unread_pages"),
+)
+# Of a run for numbers.
+NUMBER_COLUMNS: Final = (
+    *("path", "verdict", "number", "confidence", "digits", "model_version", "error"),
     *("reason", "unread_pages"),
 )
 DIGITS: Final = range(10)
@@ -25,6 +31,8 @@ class Columns:
     """Number of most probable digits to add as ``top_1``, ``top_1_probability`` and so on."""
     has_probabilities: bool = False
     """Adds the probabilities ``p0`` to ``p9``."""
+    are_of_numbers: bool = False
+    """Whether the run is for numbers. It has no other columns then."""
 
     @cached_property
     def need_probabilities(self) -> bool:
@@ -34,6 +42,8 @@ class Columns:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The column names, in order."""
+        if self.are_of_numbers:
+            return NUMBER_COLUMNS
         ranks = range(1, self.top_count + 1)
         top = (name for rank in ranks for name in (f"top_{rank}", f"top_{rank}_probability"))
         probabilities = (f"p{digit}" for digit in DIGITS if self.has_probabilities)
@@ -41,7 +51,9 @@ class Columns:
 
     def values(self, row: Row) -> tuple[Value, ...]:
         """Return the value of each column, in the order of the names."""
-        fixed = row[:-1]  # all but the probabilities
+        if self.are_of_numbers:
+            return tuple(getattr(row, name) for name in NUMBER_COLUMNS)
+        fixed = cast("tuple[Value, ...]", row[: len(COLUMNS)])
         if not self.need_probabilities:
             return fixed
         values: list[Value] = []
@@ -62,18 +74,21 @@ def parse_row(values: Mapping[str, Any]) -> Row:
         ValueError: A column is missing or has an invalid value.
     """
     try:
-        fixed = {name: values[name] for name in COLUMNS}
+        is_number = "number" in values
+        fixed = {name: values[name] for name in (NUMBER_COLUMNS if is_number else COLUMNS)}
         if not isinstance(fixed["path"], str) or not fixed["path"]:
             raise ValueError("the path is missing")
         return Row(
             path=fixed["path"],
             verdict=fixed["verdict"] or None,
-            digit=_to_int(fixed["digit"]),
+            digit=None if is_number else _to_int(fixed["digit"]),
             confidence=None if fixed["confidence"] in (None, "") else float(fixed["confidence"]),
             model_version=fixed["model_version"] or None,
             error=fixed["error"] or None,
             reason=fixed["reason"] or None,
             unread_pages=_to_int(fixed["unread_pages"]),
+            number=fixed.get("number") or None,
+            digits=_to_json(fixed.get("digits")),
         )
     except KeyError as error:
         raise ValueError(f"the column {error} is missing") from error
@@ -83,3 +98,10 @@ def parse_row(values: Mapping[str, Any]) -> Row:
 
 def _to_int(value: Any) -> int | None:
     return None if value in (None, "") else int(value)
+
+
+def _to_json(value: Any) -> str | None:
+    """Return the places of a number as JSON, given it as CSV or JSON lines have it."""
+    if value in (None, ""):
+        return None
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""Accuracy of the results on images whose digit is known."""
+"""Accuracy of the results on images whose digit or number is known."""
 
 from bisect import insort
 from collections.abc import Iterator, Sequence
@@ -22,24 +22,26 @@ class Mismatch:
     doubt: float
     """1 minus the confidence."""
     path: str
-    label: int
+    label: str
     row: Row = field(compare=False)
     location: str = field(compare=False)
     """The current path of the image."""
 
     def __str__(self) -> str:
         return (
-            f"{self.path}: labeled {self.label}, recognized as {self.row.digit} "
+            f"{self.path}: labeled {self.label}, recognized as {self.row.text} "
             f"at {1 - self.doubt:.1%}"
         )
 
 
 class Evaluation:
-    """Compares rows with labels. Images that are not a digit, blank or failed are not correct."""
+    """Compares rows with labels. Images without a digit, and those that failed, are not correct."""
 
     def __init__(self) -> None:
-        self.confusion = [[0] * (len(DIGITS) + len(OTHER_OUTCOMES)) for _ in DIGITS]
-        """Images by label and by outcome: the ten digits, then OTHER_OUTCOMES."""
+        self.labeled_count = 0
+        """The number of labeled images."""
+        self.correct_count = 0
+        """The number of images recognized as what their label says."""
         # By confidence.
         self._counts = [0] * BIN_COUNT
         self._correct_counts = [0] * BIN_COUNT
@@ -47,43 +49,76 @@ class Evaluation:
         self.mismatches: list[Mismatch] = []
         """The MAX_MISMATCHES most confident mismatches, the most confident first."""
 
-    def add(self, row: Row, label: int, location: str | None = None) -> None:
+    def add(self, row: Row, label: str, location: str | None = None) -> None:
         """Compare an image with its label.
 
         Args:
             row: The row of the image.
-            label: The digit that the image is known to show.
+            label: The digit or the number that the image is known to show.
             location: The current path of the image, if it was moved.
         """
-        column = row.digit
-        if column is None:
-            column = len(DIGITS) + OTHER_OUTCOMES.index(row.verdict or "failed")
-        self.confusion[label][column] += 1
-        if row.digit is None or row.confidence is None:
+        is_correct = row.text == label
+        self.labeled_count += 1
+        self.correct_count += is_correct
+        if row.text is None or row.confidence is None:
             return
         index = min(int(row.confidence * BIN_COUNT), BIN_COUNT - 1)
         self._counts[index] += 1
-        self._correct_counts[index] += row.digit == label
+        self._correct_counts[index] += is_correct
         self._confidence_sums[index] += row.confidence
-        if row.digit != label:
+        if not is_correct:
             doubt = 1 - row.confidence
             insort(self.mismatches, Mismatch(doubt, row.path, label, row, location or row.path))
             del self.mismatches[MAX_MISMATCHES:]
 
     @property
-    def labeled_count(self) -> int:
-        """The number of labeled images."""
-        return sum(map(sum, self.confusion))
-
-    @property
-    def correct_count(self) -> int:
-        """The number of images recognized as the digit of their label."""
-        return sum(self._diagonal)
-
-    @property
     def accuracy(self) -> float:
         """The share of correct images among the labeled ones; 0 without any."""
         return self.correct_count / max(self.labeled_count, 1)
+
+    @property
+    def calibration_error(self) -> float:
+        """The expected calibration error of images with a digit, in BIN_COUNT bins."""
+        pairs = zip(self._correct_counts, self._confidence_sums, strict=True)
+        return sum(abs(correct - total) for correct, total in pairs) / max(sum(self._counts), 1)
+
+    @property
+    def reliability(self) -> list[tuple[float, float, int]]:
+        """For each filled bin: mean confidence, share of correct images, number of images."""
+        bins = zip(self._counts, self._correct_counts, self._confidence_sums, strict=True)
+        return [(total / count, correct / count, count) for count, correct, total in bins if count]
+
+    def summary(self) -> Iterator[str]:
+        """Yield lines for a terminal."""
+        yield (
+            f"{self.correct_count:,} of {self.labeled_count:,} labeled images are correct: "
+            f"{self.accuracy:.2%}; calibration error {self.calibration_error:.2%}"
+        )
+        yield from self._details()
+        if self.mismatches:
+            yield "most confident mismatches; the label may be the wrong one:"
+            yield from (f"  {mismatch}" for mismatch in self.mismatches[:MAX_PRINTED_MISMATCHES])
+
+    def _details(self) -> Iterator[str]:
+        """Yield lines about what was confused with what."""
+        return iter(())
+
+
+class DigitEvaluation(Evaluation):
+    """Compares rows of digits with labels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.confusion = [[0] * (len(DIGITS) + len(OTHER_OUTCOMES)) for _ in DIGITS]
+        """Images by label and by outcome: the ten digits, then OTHER_OUTCOMES."""
+
+    def add(self, row: Row, label: str, location: str | None = None) -> None:
+        """Compare an image with its label, as ``Evaluation.add`` describes."""
+        super().add(row, label, location)
+        column = row.digit
+        if column is None:
+            column = len(DIGITS) + OTHER_OUTCOMES.index(row.verdict or "failed")
+        self.confusion[int(label)][column] += 1
 
     @property
     def precision(self) -> list[float | None]:
@@ -100,33 +135,13 @@ class Evaluation:
     def _diagonal(self) -> list[int]:
         return [self.confusion[digit][digit] for digit in DIGITS]
 
-    @property
-    def calibration_error(self) -> float:
-        """The expected calibration error of images recognized as a digit, in BIN_COUNT bins."""
-        pairs = zip(self._correct_counts, self._confidence_sums, strict=True)
-        return sum(abs(correct - total) for correct, total in pairs) / max(sum(self._counts), 1)
-
-    @property
-    def reliability(self) -> list[tuple[float, float, int]]:
-        """For each filled bin: mean confidence, share of correct images, number of images."""
-        bins = zip(self._counts, self._correct_counts, self._confidence_sums, strict=True)
-        return [(total / count, correct / count, count) for count, correct, total in bins if count]
-
-    def summary(self) -> Iterator[str]:
-        """Yield lines for a terminal."""
-        yield (
-            f"{self.correct_count:,} of {self.labeled_count:,} labeled images are correct: "
-            f"{self.accuracy:.2%}; calibration error {self.calibration_error:.2%}"
-        )
+    def _details(self) -> Iterator[str]:
         heads = [*map(str, DIGITS), *("none", "blank", "failed")]
         yield "label  " + "".join(f"{head:>7}" for head in heads) + "  recall  precision"
         for digit in DIGITS:
             counts = "".join(f"{count or '.':>7}" for count in self.confusion[digit])
             recall, precision = map(_percent, (self.recall[digit], self.precision[digit]))
             yield f"{digit:>5}  {counts}  {recall:>6}  {precision:>9}"
-        if self.mismatches:
-            yield "most confident mismatches; the label may be the wrong one:"
-            yield from (f"  {mismatch}" for mismatch in self.mismatches[:MAX_PRINTED_MISMATCHES])
 
 
 def _shares(parts: Sequence[int], totals: Sequence[int]) -> list[float | None]:

@@ -131,6 +131,8 @@ class _JsonLinesWriter:
         for row in rows:
             values = dict(zip(names, self._columns.values(row), strict=True))
             values["path"] = to_utf8(row.path)
+            if row.digits is not None:
+                values["digits"] = json.loads(row.digits)
             if row.error is not None:
                 values["error"] = to_utf8(row.error)
             self._out.write(self._encode(values) + "\n")
@@ -149,6 +151,7 @@ class _TableWriter:
         self._columns = columns
         self._held: list[Row] | None = []
         self._path_width = 0
+        self._text_width = 5
 
     def write(self, rows: Sequence[Row]) -> None:
         if self._held is None:
@@ -163,20 +166,25 @@ class _TableWriter:
         if not self._held:
             return
         self._path_width = max(len("path"), *(len(row.path) for row in self._held))
-        titles = map(_title, self._columns.names[len(COLUMNS) :])
-        fixed = ("path", "verdict", "digit", "confidence", "model", "error", "reason", "unread")
+        has_digits = not self._columns.are_of_numbers
+        if not has_digits:
+            self._text_width = max(len("number"), *(len(row.number or "") for row in self._held))
+        titles = map(_title, self._columns.names[len(COLUMNS) :] if has_digits else ())
+        text = "digit" if has_digits else "number"
+        fixed = ("path", "verdict", text, "confidence", "model", "error", "reason", "unread")
         self._print_cells([*fixed, *titles])
         for row in self._held:
             self._print(row)
         self._held = None
 
     def _print(self, row: Row) -> None:
-        extras = self._columns.values(row)[len(COLUMNS) :]
+        values = () if self._columns.are_of_numbers else self._columns.values(row)
+        extras = values[len(COLUMNS) :]
         self._print_cells(
             [
                 row.path,
                 row.verdict or "error",
-                "" if row.digit is None else str(row.digit),
+                row.text or "",
                 "" if row.confidence is None else f"{row.confidence:.1%}",
                 row.model_version or "",
                 row.error or "",
@@ -187,12 +195,12 @@ class _TableWriter:
         )
 
     def _print_cells(self, cells: list[str]) -> None:
-        path, verdict, digit, confidence, model, error, reason, unread_pages, *extras = cells
+        path, verdict, text, confidence, model, error, reason, unread_pages, *extras = cells
         # The error comes last because it may be long.
         extra_text = "".join(f"  {cell:>6}" for cell in extras)
         line = (
-            f"{path:<{self._path_width}}  {verdict:<11}  {digit:>5}  {confidence:>10}"
-            f"  {model:>5}  {reason:<9}  {unread_pages:>6}{extra_text}  {error}"
+            f"{path:<{self._path_width}}  {verdict:<11}  {text:>{self._text_width}}"
+            f"  {confidence:>10}  {model:>5}  {reason:<14}  {unread_pages:>6}{extra_text}  {error}"
         )
         self._out.write(line.rstrip() + "\n")
 

@@ -1,7 +1,7 @@
 """Charts of the HTML report: bars, a confusion matrix and a reliability diagram."""
 
 from .columns import DIGITS
-from .evaluation import OTHER_OUTCOMES, Evaluation
+from .evaluation import OTHER_OUTCOMES, DigitEvaluation, Evaluation
 
 
 def bar_chart(title: str, values: list[tuple[str, int]]) -> str:
@@ -16,7 +16,7 @@ def bar_chart(title: str, values: list[tuple[str, int]]) -> str:
     return f'<section><h2>{title}</h2><table class="bars">{rows}</table></section>'
 
 
-def confusion_table(evaluation: Evaluation) -> str:
+def confusion_table(evaluation: DigitEvaluation) -> str:
     """Return the confusion matrix, with recall and precision of each digit.
 
     Correct cells are shaded by their share of the row, wrong ones relative to the largest.

@@ -16,7 +16,9 @@ from digits_client.special_file import is_special
 
 from .columns import DIGITS
 from .counters import Counters
+from .evaluation import DigitEvaluation
 from .html_charts import bar_chart, confusion_table, reliability_diagram
+from .number_evaluation import NumberEvaluation
 from .report_data import CONFIDENCE_BINS, ReportData, SheetImage
 from .thumbnails import thumbnail
 
@@ -27,8 +29,12 @@ _VERDICTS: Final = {
     "failed": "failed",
 }
 
-# Of images that the network has not seen; the others are simply not a digit.
-_REASONS: Final = {"too_small": "too small to read", "too_faint": "too faint to read"}
+# The others are simply not a digit.
+_REASONS: Final = {
+    "too_small": "too small to read",
+    "too_faint": "too faint to read",
+    "several_digits": "several digits; --numbers reads them",
+}
 
 
 def write(path: Path, report: ReportData, counters: Counters, limit_bytes: int) -> None:
@@ -45,7 +51,9 @@ def write(path: Path, report: ReportData, counters: Counters, limit_bytes: int) 
     """
     with atomic_write(path) as out:
         folder = Path() if is_special(path) else path.parent  # nobody opens a page in /dev
-        for piece in _page(report, counters, _SheetRenderer(folder, limit_bytes)):
+        are_numbers = isinstance(report.evaluation, NumberEvaluation)
+        sheets = _SheetRenderer(folder, limit_bytes, are_numbers=are_numbers)
+        for piece in _page(report, counters, sheets):
             out.write(f"{piece}\n".encode("utf-8", "replace"))
 
 
@@ -64,20 +72,30 @@ def _page(report: ReportData, counters: Counters, sheets: "_SheetRenderer") -> I
     yield f'<p class="soft">{when}; model {_text(models)}; {_text(str(counters))}</p>'
     yield from _charts(report)
     evaluation = report.evaluation
+    kind = "numbers" if isinstance(evaluation, NumberEvaluation) else "digits"
     if evaluation.labeled_count:
         yield (
             f"<h2>Comparison with labels</h2><p><b>{evaluation.accuracy:.2%}</b> correct: "
             f"{evaluation.correct_count:,} of {evaluation.labeled_count:,} labeled images. Images "
             "that are not a digit, blank or failed are not correct. The calibration error of the "
-            f"digits is {evaluation.calibration_error:.2%}.</p>"
+            f"others is {evaluation.calibration_error:.2%}.</p>"
         )
-        yield confusion_table(evaluation)
+        if isinstance(evaluation, DigitEvaluation):
+            yield confusion_table(evaluation)
+        if isinstance(evaluation, NumberEvaluation):
+            yield (
+                f"<p><b>{evaluation.digit_accuracy:.2%}</b> of {evaluation.digit_count:,} digits "
+                f"are right, by edit distance: {evaluation.wrong_count:,} are wrong, missing or "
+                "too many.</p>"
+            )
+            if evaluation.confusions:
+                yield bar_chart("Commonest confusions", evaluation.confusions)
         yield reliability_diagram(evaluation)
         mismatches = report.mismatches()
         order = "The label may be the wrong one."
         yield from sheets.render("Most confident mismatches", order, mismatches, len(mismatches))
     for title, order, sheet in (
-        ("Least confident digits", "The least confident come first.", report.unsure),
+        (f"Least confident {kind}", "The least confident come first.", report.unsure),
         ("Not a digit, or blank", "Those most like a digit come first.", report.not_digits),
         ("Failed", "In the order of the run.", report.failed),
     ):
@@ -88,21 +106,22 @@ def _page(report: ReportData, counters: Counters, sheets: "_SheetRenderer") -> I
 def _charts(report: ReportData) -> Iterator[str]:
     yield '<div class="charts">'
     yield bar_chart("Verdicts", [(name, report.verdicts[key]) for key, name in _VERDICTS.items()])
-    yield bar_chart("Digits", [(str(digit), report.digits[digit]) for digit in DIGITS])
+    yield bar_chart("Digits", [(str(digit), report.digits[str(digit)]) for digit in DIGITS])
     width = 100 // CONFIDENCE_BINS
     confidence = [
         (f"{index * width} to {(index + 1) * width} %", count)
         for index, count in enumerate(report.confidence)
     ]
     first = next((index for index, (_, count) in enumerate(confidence) if count), 0)
-    yield bar_chart("Confidence of digits", confidence[first:])
+    yield bar_chart("Confidence", confidence[first:])
     yield "</div>"
 
 
 class _SheetRenderer:
     """Renders contact sheets, with links relative to the folder of the page."""
 
-    def __init__(self, folder: Path, limit_bytes: int) -> None:
+    def __init__(self, folder: Path, limit_bytes: int, *, are_numbers: bool) -> None:
+        self._style = "sheet numbers" if are_numbers else "sheet"
         self._folder = os.path.realpath(folder)
         self._limit_bytes = limit_bytes
 
@@ -114,7 +133,7 @@ class _SheetRenderer:
             return
         extent = "All" if len(shown) == count else f"The first {len(shown)} of"
         yield f'<h2>{title}</h2><p class="soft">{order} {extent} {count:,} are shown.</p>'
-        yield '<div class="sheet">'
+        yield f'<div class="{self._style}">'
         for image in shown:
             yield self._figure(image)
         yield "</div>"
@@ -122,8 +141,8 @@ class _SheetRenderer:
     def _figure(self, image: SheetImage) -> str:
         row = image.row
         name = _text(row.path.rpartition("/")[2] or row.path)
-        caption = f"<b>{_VERDICTS[row.verdict or 'failed'] if row.digit is None else row.digit}</b>"
-        if row.confidence and row.digit is not None:
+        caption = f"<b>{row.text or _VERDICTS[row.verdict or 'failed']}</b>"
+        if row.confidence and row.text:
             caption += f" {row.confidence:.1%}"
         if image.label is not None:
             caption += f", <span class='label'>labeled {image.label}</span>"
@@ -134,13 +153,13 @@ class _SheetRenderer:
             caption += f", {row.unread_pages:,} further {pages} not read"
         return (
             f'<figure title="{_text(row.path)}"><a href="{_text(self._link(image.location))}">'
-            f"{self._thumbnail(image.location)}</a>"
+            f"{self._thumbnail(image)}</a>"
             f"<figcaption>{name}<br>{caption}</figcaption></figure>"
         )
 
-    def _thumbnail(self, location: str) -> str:
+    def _thumbnail(self, image: SheetImage) -> str:
         try:
-            uri = thumbnail(item(location).read(self._limit_bytes))
+            uri = thumbnail(item(image.location).read(self._limit_bytes), image.row.boxes)
         except InvalidImageError:
             uri = None
         return f'<img src="{uri}" alt="" loading="lazy">' if uri else "no preview"

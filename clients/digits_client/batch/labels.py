@@ -1,4 +1,4 @@
-"""The known digits of images."""
+"""The known digits or numbers of images."""
 
 import csv
 import json
@@ -12,18 +12,22 @@ from .path_text import from_utf8, safe_path
 
 
 class Labels(Protocol):
-    """Maps paths of images to known digits."""
+    """Maps paths of images to known digits or numbers."""
 
-    def of(self, path: str) -> int | None:
-        """Return the digit of the image with this path in its row; None if it is not known."""
+    def of(self, path: str) -> str | None:
+        """Return the label of the image with this path in its row; None if it is not known."""
 
 
 class FolderLabels:
-    """Labels an image with the name of its folder, 0 to 9, also in archives and remote stores."""
+    """Labels an image with the name of its folder, also in archives and remote stores."""
 
-    def of(self, path: str) -> int | None:
-        """Return the digit that names the image's folder."""
-        return _digit(path.rpartition("/")[0].rpartition("/")[2])
+    def __init__(self, *, are_numbers: bool = False) -> None:
+        """Take names of one digit, 0 to 9; or names of any number of digits."""
+        self._are_numbers = are_numbers
+
+    def of(self, path: str) -> str | None:
+        """Return the digit or the number that names the image's folder."""
+        return _label(path.rpartition("/")[0].rpartition("/")[2], are_numbers=self._are_numbers)
 
 
 class FileLabels:
@@ -33,38 +37,44 @@ class FileLabels:
     neither form matches, the file name alone decides, provided that it is unique in the file.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, are_numbers: bool = False) -> None:
         """Read the file.
 
+        Args:
+            file: The file.
+            are_numbers: Whether labels have any number of digits, or one.
+
         Raises:
-            UnusableFileError: The file cannot be read, or a line lacks a path or a digit.
+            UnusableFileError: The file cannot be read, or a line lacks a path or a label.
         """
-        self._by_path: dict[str, int] = {}
-        self._by_name: dict[str, int | None] = {}
+        self._by_path: dict[str, str] = {}
+        self._by_name: dict[str, str | None] = {}
+        kind = "of digits" if are_numbers else "from 0 to 9"
         try:
             # utf-8-sig: spreadsheets start a file with a byte order mark.
             with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
                 for number, values in _records(file, lines):
-                    path, digit = values.get("path"), _digit(str(values.get("label")))
-                    if not isinstance(path, str) or not path or digit is None:
+                    path = values.get("path")
+                    label = _label(str(values.get("label")), are_numbers=are_numbers)
+                    if not isinstance(path, str) or not path or label is None:
                         raise UnusableFileError(
-                            f"{file}: line {number} needs a path and a label from 0 to 9"
+                            f"{file}: line {number} needs a path and a label {kind}"
                         )
                     for known in {path, from_utf8(path)}:
-                        self._add(file.parent, known, digit)
+                        self._add(file.parent, known, label)
         except OSError as error:
             raise UnusableFileError(f"cannot read {file}: {error.strerror}") from error
         except (csv.Error, ValueError) as error:
             raise UnusableFileError(f"{file} is neither CSV nor JSON lines: {error}") from error
 
-    def _add(self, folder: Path, path: str, digit: int) -> None:
-        self._by_path[safe_path(path)] = digit
-        self._by_path[os.path.abspath(os.path.join(folder, path))] = digit  # noqa: PTH100, PTH118 - any bytes
+    def _add(self, folder: Path, path: str, label: str) -> None:
+        self._by_path[safe_path(path)] = label
+        self._by_path[os.path.abspath(os.path.join(folder, path))] = label  # noqa: PTH100, PTH118 - any bytes
         name = path.rpartition("/")[2]
-        self._by_name[name] = None if name in self._by_name else digit
+        self._by_name[name] = None if name in self._by_name else label
 
-    def of(self, path: str) -> int | None:
-        """Return the digit that the file has for an image."""
+    def of(self, path: str) -> str | None:
+        """Return the label that the file has for an image."""
         for known in (safe_path(path), os.path.abspath(path)):  # noqa: PTH100
             if known in self._by_path:
                 return self._by_path[known]
@@ -86,5 +96,6 @@ def _records(file: Path, lines: Any) -> Iterator[tuple[int, dict[str, Any]]]:
             yield reader.line_num, record
 
 
-def _digit(text: str) -> int | None:
-    return int(text) if len(text) == 1 and text in "0123456789" else None
+def _label(text: str, *, are_numbers: bool) -> str | None:
+    is_label = text.isascii() and text.isdigit() and (are_numbers or len(text) == 1)
+    return text if is_label else None

@@ -34,6 +34,8 @@ class Options:
     output: Path | None
     """None for standard output."""
     resumes: bool
+    are_numbers: bool
+    """Whether each image holds a number."""
     columns: Columns
     errors_to: Path | None
     move_to: Path | None
@@ -69,7 +71,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         row_format=cast("Format", parsed.format),
         output=parsed.output,
         resumes=parsed.resume,
-        columns=Columns(parsed.top, parsed.probabilities),
+        are_numbers=parsed.numbers,
+        columns=Columns(parsed.top, parsed.probabilities, parsed.numbers),
         errors_to=parsed.errors_to,
         move_to=parsed.move_to,
         link_to=parsed.link_to,
@@ -107,6 +110,8 @@ def _check(parser: argparse.ArgumentParser, parsed: argparse.Namespace) -> None:
             parser.error("--format parquet: needs PyArrow: pip install 'digits[parquet]'")
     if parsed.resume and (parsed.output is None or parsed.format == "table"):
         parser.error("--resume: needs --output, and --format csv, jsonl or parquet")
+    if parsed.numbers and (parsed.top or parsed.probabilities):
+        parser.error("--numbers: has no columns for --top and --probabilities")
     if parsed.labels and not parsed.has_labels:
         parser.error("--labels and --no-labels exclude each other")
     if parsed.min_accuracy is not None and not parsed.has_labels:

@@ -14,7 +14,9 @@ from .formats import Format
 
 UNSURE_BELOW: Final = 0.8
 
-DESCRIPTION: Final = "Recognize the handwritten digits in many image files, one digit per image."
+DESCRIPTION: Final = (
+    "Recognize the handwritten digits in many image files: one digit or one number per image."
+)
 EPILOG: Final = """\
 exit status:
   0    all images recognized
@@ -29,6 +31,7 @@ examples:
   digits-batch 'cells/**/*.png' --format csv --output results.csv
   digits-batch scans.zip --format jsonl --output results.jsonl --resume
   digits-batch scans/ --report report.html --link-to sorted/
+  digits-batch meters/ --numbers --format csv --output readings.csv
   digits-batch labeled/ --min-accuracy 0.98 > results.txt
   find scans/ -name '*.png' -print0 | digits-batch - --null --format csv
   digits-batch scans/ --errors-to failed.txt || digits-batch --files-from failed.txt
@@ -46,6 +49,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_exit_options(parser)
     _add_inputs(parser)
+    parser.add_argument(
+        "-n",
+        "--numbers",
+        action="store_true",
+        help="read a number of any length in each image: columns number and digits in place of "
+        "digit",
+    )
     add_options(parser, otherwise="else a private server for this run")
     parser.add_argument(
         "--give-up-after",
@@ -138,7 +148,7 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     )
     _add_path(group, "--errors-to", "FILE", "list the images that failed, for --files-from")
     sorting = group.add_mutually_exclusive_group()
-    folders = "into DIR/0 to DIR/9, DIR/unsure and DIR/not_a_digit"
+    folders = "into a folder for each digit or number, DIR/unsure and DIR/not_a_digit"
     _add_path(sorting, "--move-to", "DIR", f"move the images {folders}", is_folder=True)
     _add_path(sorting, "--link-to", "DIR", f"link the images {folders}", is_folder=True)
     group.add_argument(
@@ -146,7 +156,7 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         type=share,
         default=UNSURE_BELOW,
         metavar="P",
-        help=f"confidence below which a digit goes to DIR/unsure; default: {UNSURE_BELOW}",
+        help=f"confidence below which an image goes to DIR/unsure; default: {UNSURE_BELOW}",
     )
     _add_path(
         group,
@@ -163,7 +173,9 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 
 def _add_labels(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
-        "labels", "Images in folders named 0 to 9 are compared with the name of their folder."
+        "labels",
+        "Images in folders named by a digit, or with --numbers by a number, are compared with the "
+        "name of their folder.",
     )
     _add_path(
         group, "--labels", "FILE", "take labels from CSV or JSON lines with path and label instead"

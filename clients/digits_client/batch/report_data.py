@@ -21,8 +21,8 @@ class SheetImage:
     row: Row = field(compare=False)
     location: str = field(compare=False)
     """The current path of the image."""
-    label: int | None = field(default=None, compare=False)
-    """The known digit, if the sheet shows it."""
+    label: str | None = field(default=None, compare=False)
+    """The known digit or number, if the sheet shows it."""
 
 
 class ContactSheet:
@@ -52,10 +52,11 @@ class ReportData:
         self.evaluation = evaluation
         self.verdicts: Counter[str] = Counter()
         """Images by verdict, or ``failed``."""
-        self.digits: Counter[int] = Counter()
+        self.digits: Counter[str] = Counter()
+        """The digits recognized, those of numbers one by one."""
         self.model_versions: Counter[str] = Counter()
         self.confidence = [0] * CONFIDENCE_BINS
-        """Images recognized as a digit by confidence, in CONFIDENCE_BINS bins from 0 to 1."""
+        """Images with a digit or a number by confidence, in CONFIDENCE_BINS bins from 0 to 1."""
         self.unsure, self.not_digits, self.failed = (ContactSheet() for _ in range(3))
 
     def add(self, row: Row, location: str | None = None) -> None:
@@ -71,12 +72,12 @@ class ReportData:
             self.model_versions[row.model_version] += 1
         if row.error is not None:
             self.failed.add(0, row, location)
-        elif row.digit is None:
+        elif row.text is None:
             # Those most like a digit come first: they are the most likely mistakes.
             self.not_digits.add(-(row.confidence or 0), row, location)
         else:
             confidence = row.confidence or 0
-            self.digits[row.digit] += 1
+            self.digits.update(row.text)
             self.confidence[min(int(confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)] += 1
             self.unsure.add(confidence, row, location)
 

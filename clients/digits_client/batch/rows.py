@@ -1,10 +1,17 @@
 """The row of an image, which is written, counted, sorted by and reported."""
 
+import json
 from typing import Final, NamedTuple, Self
 
 from digits_client.bulk.sender import BatchResult
 from digits_client.errors import DigitsError
-from digits_client.results import prediction_or_error, to_reason, to_verdict
+from digits_client.results import (
+    Verdict,
+    prediction_or_error,
+    to_number_result,
+    to_reason,
+    to_verdict,
+)
 
 DECIMALS: Final = 4
 
@@ -19,7 +26,7 @@ class Row(NamedTuple):
     verdict: str | None = None
     """A value of ``Verdict``; None with an error."""
     digit: int | None = None
-    """0 to 9 with the verdict ``digit``, else None."""
+    """0 to 9 with the verdict ``digit``, else None; always None in a run for numbers."""
     confidence: float | None = None
     """0 to 1, rounded to DECIMALS places; None with an error."""
     model_version: str | None = None
@@ -28,6 +35,10 @@ class Row(NamedTuple):
     """A value of ``Reason`` with the verdict ``not_a_digit``, else None."""
     unread_pages: int | None = None
     """Further pages or frames of the file, which were not looked at; None with an error."""
+    number: str | None = None
+    """In a run for numbers, the text with the verdict ``digit``, else None."""
+    digits: str | None = None
+    """Each place of the number, as JSON: digit, confidence, and left, top, width and height."""
     probabilities: tuple[float, ...] = ()
     """Probabilities of 0 to 9; rounded in output, where they are optional, and never read back."""
 
@@ -56,5 +67,47 @@ class Row(NamedTuple):
             None,
             None if reason is None else reason.value,
             found.unread_pages,
-            tuple(found.probabilities) if has_probabilities else (),
+            probabilities=tuple(found.probabilities) if has_probabilities else (),
         )
+
+    @classmethod
+    def of_number(cls, path: str, result: BatchResult) -> Self:
+        """Return the row of a result in a run for numbers.
+
+        Raises:
+            ServerFailureError: The result is not valid.
+        """
+        found = to_number_result(result)
+        if isinstance(found, DigitsError):
+            return cls(path, error=str(found))
+        first = found.digits[0]
+        places = [
+            {
+                "digit": place.digit,
+                "confidence": round(place.confidence, DECIMALS),
+                "box": place.box,
+            }
+            for place in found.digits
+        ]
+        return cls(
+            path,
+            Verdict.DIGIT.value if found.text else first.verdict.value,
+            None,
+            round(found.confidence, DECIMALS),
+            first.model_version,
+            None,
+            None if found.text or first.reason is None else first.reason.value,
+            first.unread_pages,
+            found.text or None,
+            json.dumps(places) if found.text else None,
+        )
+
+    @property
+    def text(self) -> str | None:
+        """The digit or the number that was recognized; None without one."""
+        return self.number if self.digit is None else str(self.digit)
+
+    @property
+    def boxes(self) -> list[tuple[int, int, int, int]]:
+        """Left, top, width and height of each digit of a number."""
+        return [tuple(place["box"]) for place in json.loads(self.digits or "[]")]

@@ -5,14 +5,17 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Self
 
+from digits.v1 import recognizer_pb2 as pb
 from digits_client.bulk.pipeline import recognize_items
+from digits_client.bulk.sender import BatchResult
 from digits_client.cli.server_options import ServerOptions
 
 from .counters import Counters
-from .evaluation import Evaluation
+from .evaluation import DigitEvaluation, Evaluation
 from .failed_list import FailedList
 from .inputs import find_items, find_items_again
 from .labels import FileLabels, FolderLabels, Labels
+from .number_evaluation import NumberEvaluation
 from .options import Options
 from .output import Output
 from .progress import Total, open_progress
@@ -34,7 +37,9 @@ class Run:
         self._options = options
         self._labels = _open_labels(options)
         self._counters = Counters()
-        self._evaluation = Evaluation()
+        self._evaluation: Evaluation = (
+            NumberEvaluation() if options.are_numbers else DigitEvaluation()
+        )
         self._report = ReportData(self._evaluation)
         self._output = Output(options.row_format, options.columns, options.output)
         self._failed: FailedList | None = None
@@ -89,9 +94,9 @@ class Run:
                 as_json=self._options.has_json_progress,
                 total=lambda: Total(lambda: find_items_again(self._options)),
             )
-            has_probabilities = self._options.columns.need_probabilities
+            layout = pb.LAYOUT_NUMBER if self._options.are_numbers else pb.LAYOUT_DIGIT
             batches = recognize_items(
-                client.sender,
+                client.sender.with_layout(layout),
                 items,
                 limits,
                 give_up_seconds=self._options.give_up_seconds,
@@ -100,15 +105,18 @@ class Run:
             try:
                 async with contextlib.aclosing(batches):
                     async for batch in batches:
-                        rows = [
-                            Row.of(path, result, has_probabilities=has_probabilities)
-                            for path, result in batch
-                        ]
+                        rows = [self._row(path, result) for path, result in batch]
                         self._output.write(rows)
                         self._process(rows)
                         progress.update(self._counters)
             finally:
                 progress.close(self._counters)
+
+    def _row(self, path: str, result: BatchResult) -> Row:
+        if self._options.are_numbers:
+            return Row.of_number(path, result)
+        has_probabilities = self._options.columns.need_probabilities
+        return Row.of(path, result, has_probabilities=has_probabilities)
 
     def _process(self, rows: Iterable[Row], *, is_resumed: bool = False) -> None:
         """Count, list, sort, evaluate and report rows that have been written."""
@@ -194,7 +202,9 @@ class Run:
 def _open_labels(options: Options) -> Labels | None:
     if not options.has_labels:
         return None
-    return FileLabels(options.labels) if options.labels else FolderLabels()
+    if options.labels:
+        return FileLabels(options.labels, are_numbers=options.are_numbers)
+    return FolderLabels(are_numbers=options.are_numbers)
 
 
 def _open_sorter(options: Options) -> Sorter | None:

@@ -1,4 +1,4 @@
-"""Sorting images into folders by result: ``0`` to ``9``, ``unsure`` and ``not_a_digit``."""
+"""Sorting images into folders by result: ``7`` or ``2026``, ``unsure`` and ``not_a_digit``."""
 
 import contextlib
 import errno
@@ -40,7 +40,8 @@ class Sorter:
         Args:
             folder: The parent of the folders; created if necessary.
             mode: Whether to move images or to create symbolic links to them.
-            unsure_below: Digits with less confidence than this go to UNSURE.
+            unsure_below: Digits and numbers with less confidence than this go to UNSURE, and so
+                do numbers with a place that is not a digit.
         """
         self._folder = folder
         self._mode = mode
@@ -70,9 +71,10 @@ class Sorter:
             raise SortingError(f"{row.path} could not be sorted into {folder}: {reason}") from error
 
     def _class(self, row: Row) -> str:
-        if row.digit is None:
+        if row.text is None:
             return NOT_A_DIGIT
-        return str(row.digit) if (row.confidence or 0) >= self._unsure_below else UNSURE
+        is_sure = row.text.isdigit() and (row.confidence or 0) >= self._unsure_below
+        return row.text if is_sure else UNSURE
 
     def _put(self, path: str, folder: Path, limit_bytes: int) -> str | None:
         if not os.path.lexists(path):

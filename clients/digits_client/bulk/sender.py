@@ -1,7 +1,7 @@
 """Sends batches of encoded images, one message each."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_client.errors import DigitsError, ServerFailureError, async_call_errors
@@ -20,15 +20,22 @@ class BatchSender:
         self,
         stub: "RecognizerServiceAsyncStub",
         call_options: Callable[[float | None], dict[str, Any]],
+        layout: pb.Layout = pb.LAYOUT_DIGIT,
     ) -> None:
         """Store the arguments.
 
         Args:
             stub: The stub of an asyncio channel.
             call_options: Returns the options of a call with a deadline in seconds.
+            layout: What each image holds.
         """
         self._stub = stub
         self._call_options = call_options
+        self._layout = layout
+
+    def with_layout(self, layout: pb.Layout) -> Self:
+        """Return a sender of images of a layout over the same channel."""
+        return type(self)(self._stub, self._call_options, layout)
 
     async def send(self, contents: Sequence[bytes], timeout_seconds: float) -> list[BatchResult]:
         """Recognize images with one message, and return a result for each, in order.
@@ -40,7 +47,7 @@ class BatchSender:
         Raises:
             DigitsError: The call failed as a whole.
         """
-        request = pb.RecognizeBatchRequest()
+        request = pb.RecognizeBatchRequest(layout=self._layout)
         for content in contents:
             request.images.add().encoded = content
         with async_call_errors():

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from digits_client.batch.evaluation import MAX_MISMATCHES, Evaluation
+from digits_client.batch.evaluation import MAX_MISMATCHES, DigitEvaluation
 from digits_client.batch.rows import Row
 
 
@@ -17,10 +17,10 @@ BLANK = Row("b", "blank", None, 0.0, "3")
 FAILED = Row("f", error="is broken")
 
 
-def evaluate(*pairs: tuple[Row, int]) -> Evaluation:
-    evaluation = Evaluation()
+def evaluate(*pairs: tuple[Row, int]) -> DigitEvaluation:
+    evaluation = DigitEvaluation()
     for row, label in pairs:
-        evaluation.add(row, label)
+        evaluation.add(row, str(label))
     return evaluation
 
 
@@ -43,7 +43,7 @@ def test_precision_is_among_recognized_images_and_recall_among_labeled_ones() ->
 
 
 def test_without_labels_every_figure_is_zero_or_empty() -> None:
-    evaluation = Evaluation()
+    evaluation = DigitEvaluation()
     assert (evaluation.accuracy, evaluation.calibration_error) == (0, 0)
     assert evaluation.reliability == []
 

@@ -298,3 +298,68 @@ def test_a_record_of_another_format_is_an_error(row_format: LineFormat, content:
 def test_values_without_the_fixed_columns_are_not_a_row(values: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="is missing"):
         parse_row(values)
+
+
+NUMBERS = Columns(are_of_numbers=True)
+PLACES = [
+    {"digit": 2, "confidence": 0.9, "box": [1, 2, 3, 4]},
+    {"digit": None, "confidence": 0.4, "box": [5, 2, 3, 4]},
+]
+TWO = Row("2.png", "digit", None, 0.75, "3", unread_pages=0, number="2?", digits=json.dumps(PLACES))
+NONE = Row("n.png", "not_a_digit", None, 0.0, "3", reason="no_digit", unread_pages=0)
+
+
+def test_the_row_of_a_number_has_its_text_and_its_places() -> None:
+    box = pb.Box(left=1, top=2, width=3, height=4)
+    result = pb.RecognizeResult(
+        numbers=[pb.Number(text="2?", confidence=0.75, box=box)],
+        predictions=[
+            pb.Prediction(
+                verdict=pb.VERDICT_DIGIT, digit=2, confidence=0.9, box=box, model_version="3"
+            ),
+            pb.Prediction(
+                verdict=pb.VERDICT_NOT_A_DIGIT,
+                confidence=0.4,
+                box=pb.Box(left=5, top=2, width=3, height=4),
+                model_version="3",
+            ),
+        ],
+    )
+    row = Row.of_number("2.png", result)
+    assert row == TWO
+    assert row.text == "2?"
+    assert row.boxes == [(1, 2, 3, 4), (5, 2, 3, 4)]
+    blank = pb.RecognizeResult(
+        predictions=[
+            pb.Prediction(
+                verdict=pb.VERDICT_NOT_A_DIGIT, reason=pb.REASON_NO_DIGIT, model_version="3"
+            )
+        ]
+    )
+    assert Row.of_number("n.png", blank) == NONE
+    failed = pb.RecognizeResult(error=status_pb2.Status(code=3, message="is truncated"))
+    assert Row.of_number("a", failed) == Row("a", error="is truncated")
+
+
+@pytest.mark.parametrize("row_format", ["csv", "jsonl"])
+def test_rows_of_numbers_can_be_read_back(row_format: LineFormat) -> None:
+    rows = [TWO, NONE, BROKEN]
+    content = write(row_format, *rows, columns=NUMBERS).encode()
+    read = [parse_row(values) for _, values in records(row_format, io.BytesIO(content)) if values]
+    assert read == rows
+
+
+def test_the_places_of_a_number_are_json() -> None:
+    [line, *_] = write("jsonl", TWO, columns=NUMBERS).splitlines()
+    assert json.loads(line)["digits"] == PLACES
+    [row, *_] = csv.DictReader(io.StringIO(write("csv", TWO, columns=NUMBERS)))
+    assert row["number"] == "2?"
+    assert json.loads(row["digits"]) == PLACES
+
+
+def test_a_table_shows_numbers_of_any_length() -> None:
+    long = TWO._replace(number="1234567890")
+    head, *lines = write("table", TWO, long, NONE, columns=NUMBERS).splitlines()
+    assert head.split()[:3] == ["path", "verdict", "number"]
+    assert [line.split()[2] for line in lines[:2]] == ["2?", "1234567890"]
+    assert len({line.index("75.0%") for line in lines[:2]}) == 1

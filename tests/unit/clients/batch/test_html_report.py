@@ -1,6 +1,8 @@
 """The HTML report and its thumbnails: bounded, complete, and safe to open."""
 
+import base64
 import io
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -13,7 +15,8 @@ from PIL import Image
 
 from digits_client.batch import html_report
 from digits_client.batch.counters import Counters
-from digits_client.batch.evaluation import Evaluation
+from digits_client.batch.evaluation import DigitEvaluation, Evaluation
+from digits_client.batch.number_evaluation import NumberEvaluation
 from digits_client.batch.report_data import SHEET_SIZE, ReportData
 from digits_client.batch.rows import Row
 from digits_client.batch.thumbnails import SIDE, thumbnail
@@ -42,12 +45,13 @@ class ParsedPage(HTMLParser):
 
 
 def write(path: Path, *rows: Row, labels: dict[str, int] | None = None) -> ParsedPage:
-    evaluation = Evaluation()
+    is_number = any(row.number for row in rows)
+    evaluation: Evaluation = NumberEvaluation() if is_number else DigitEvaluation()
     report = ReportData(evaluation)
     for row in rows:
         report.add(row)
         if labels and row.path in labels:
-            evaluation.add(row, labels[row.path])
+            evaluation.add(row, str(labels[row.path]))
     html_report.write(path, report, Counters(), 10**6)
     assert not path.with_name(path.name + ".part").exists()
     return ParsedPage(path.read_text("utf-8"))
@@ -194,3 +198,25 @@ def test_the_reason_and_the_pages_that_were_not_read_are_shown(image: str, tmp_p
     page = write(tmp_path / "report.html", small, other)
     assert "not a digit: too small to read, 2 further pages not read" in page.text
     assert "not a digit, 1 further page not read" in page.text
+
+
+def test_numbers_have_their_accuracy_by_digit_and_boxes_on_their_thumbnails(tmp_path: Path) -> None:
+    file = tmp_path / "number.png"
+    Image.new("L", (400, 100), 255).save(file)
+    digits = json.dumps(
+        [
+            {"digit": 1, "confidence": 0.9, "box": [40, 20, 30, 60]},
+            {"digit": 7, "confidence": 0.9, "box": [200, 20, 40, 60]},
+        ]
+    )
+    row = Row(str(file), "digit", None, 0.9, "3", number="17", digits=digits)
+    page = write(tmp_path / "report.html", row, labels={str(file): 127})
+    assert "66.67%" in page.text
+    assert "2 missed" in page.text
+    assert "labeled 127" in page.text
+    [shown, *_] = page.images
+    content = base64.b64decode(shown.partition(",")[2])
+    pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
+    assert pixels.shape == (60, 240, 3)
+    is_blue = pixels[..., 2] - pixels[..., 0] > 50
+    assert is_blue[20:40].any(axis=0).sum() == 4  # two sides of two boxes

@@ -11,10 +11,10 @@ from digits_client.batch.labels import FileLabels, FolderLabels
 @pytest.mark.parametrize(
     ("path", "label"),
     [
-        ("scans/7/a.png", 7),
-        ("7/a.png", 7),
-        ("scans.zip/test/0/a.png", 0),
-        ("s3://bucket/9/a.png", 9),
+        ("scans/7/a.png", "7"),
+        ("7/a.png", "7"),
+        ("scans.zip/test/0/a.png", "0"),
+        ("s3://bucket/9/a.png", "9"),
         ("scans/7/deep/a.png", None),
         ("scans/10/a.png", None),
         ("scans/\u0667/a.png", None),  # Arabic-Indic 7
@@ -22,8 +22,33 @@ from digits_client.batch.labels import FileLabels, FolderLabels
         ("7", None),
     ],
 )
-def test_a_folder_named_after_a_digit_labels_the_images_in_it(path: str, label: int | None) -> None:
+def test_a_folder_named_after_a_digit_labels_the_images_in_it(path: str, label: str | None) -> None:
     assert FolderLabels().of(path) == label
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        ("meters/2026/a.png", "2026"),
+        ("meters/007/a.png", "007"),
+        ("meters/7/a.png", "7"),
+        ("meters/20-26/a.png", None),
+        ("meters/\u0667\u0667/a.png", None),
+        ("2026", None),
+    ],
+)
+def test_a_folder_named_by_a_number_labels_the_numbers_in_it(path: str, label: str | None) -> None:
+    assert FolderLabels(are_numbers=True).of(path) == label
+
+
+def test_a_file_labels_numbers_if_they_are_asked_for(tmp_path: Path) -> None:
+    file = write(tmp_path, "labels.csv", "path,label\na.png,0420\n")
+    assert FileLabels(file, are_numbers=True).of("a.png") == "0420"
+    with pytest.raises(UnusableFileError, match="a label from 0 to 9"):
+        FileLabels(file)
+    other = write(tmp_path, "other.csv", "path,label\na.png,4x\n")
+    with pytest.raises(UnusableFileError, match="line 2 needs a path and a label of digits"):
+        FileLabels(other, are_numbers=True)
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -45,12 +70,12 @@ def test_paths_in_a_file_match_as_written_or_relative_to_its_folder(
 ) -> None:
     monkeypatch.chdir("/")
     labels = FileLabels(write(tmp_path, name, text))
-    assert labels.of("scans/a.png") == 3
-    assert labels.of(f"{tmp_path}/scans/a.png") == 3
-    assert labels.of(f"{tmp_path}/scans/../scans/b.png") == 4
-    assert labels.of(f"{tmp_path}/other/b.png") == 5
-    assert labels.of("l-\udce4.png") == 6
-    assert labels.of("elsewhere/a.png") == 3  # the name is unique
+    assert labels.of("scans/a.png") == "3"
+    assert labels.of(f"{tmp_path}/scans/a.png") == "3"
+    assert labels.of(f"{tmp_path}/scans/../scans/b.png") == "4"
+    assert labels.of(f"{tmp_path}/other/b.png") == "5"
+    assert labels.of("l-\udce4.png") == "6"
+    assert labels.of("elsewhere/a.png") == "3"  # the name is unique
     assert labels.of("elsewhere/b.png") is None
     assert labels.of("c.png") is None
 
@@ -90,7 +115,7 @@ def test_an_invalid_line_is_reported_with_its_number(
 def test_byte_order_marks_and_blank_lines_are_accepted(
     name: str, text: str, tmp_path: Path
 ) -> None:
-    assert FileLabels(write(tmp_path, name, text)).of("a.png") == 3
+    assert FileLabels(write(tmp_path, name, text)).of("a.png") == "3"
 
 
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:

@@ -238,3 +238,17 @@ def test_an_image_that_cannot_be_sorted_is_reported_and_stays_where_it_is(folder
     with pytest.raises(SortingError, match=r"scans/a/7\.png could not be sorted into sorted/7: "):
         sorter("move").place(ROWS[0], 1000)
     assert Path("scans/a/7.png").exists()
+
+
+def test_numbers_have_folders_of_their_own(folder: Path) -> None:
+    whole = row("scans/a/7.png", None)._replace(verdict="digit", number="2026")
+    partly = row("scans/b/3.png", None)._replace(verdict="digit", number="20?6")
+    unsure = row("scans/b/7.png", None, 0.7)._replace(verdict="digit", number="12")
+    for each in (whole, partly, unsure, row("scans/noise.png", None)):
+        sorter("link").place(each, 10**6)
+    assert sorted(sorted_files(folder)) == [
+        "2026/7.png",
+        "not_a_digit/noise.png",
+        "unsure/3.png",
+        "unsure/7.png",
+    ]

@@ -126,7 +126,7 @@ def test_lines_arrive_as_they_were_sent() -> None:
         message_with_line(FRAME.tobytes(), runs=[], boxes=[], heights=[], cuts=[False]),
         message_with_line(image=1),
         message_with_line(image=-1),
-        message_with_line(image="0"),
+        message_with_line(image="first"),
         message_with_line(view=-1),
         message_with_line(runs=[[0, 1], [0, 2], [1, 3]]),
         message_with_line(runs=[[-1, 1], [0, 2], [1, 2]]),

@@ -27,6 +27,7 @@ from digits_server.preprocessing.framing import (
     SourceImage,
     to_frames,
 )
+from digits_server.preprocessing.layout import Layout
 from digits_server.preprocessing.readings import MAX_READINGS, READINGS
 from digits_server.settings import Settings
 from scripts import bombs
@@ -209,7 +210,7 @@ async def test_a_process_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyP
         os.kill(pool.pids[0], signal.SIGSTOP)
         monkeypatch.setattr(process_module, "_HUNG_SECONDS", 0.1)
         with pytest.raises(DecoderEndedError, match="hung"):
-            await pool._decode([encoded("JPEG")])
+            await pool._decode([encoded("JPEG")], Layout.DIGIT)
         monkeypatch.undo()
         found = await pool.to_frames([encoded("JPEG")])
 

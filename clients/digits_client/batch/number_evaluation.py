@@ -1,0 +1,92 @@
+"""Accuracy of numbers whose text is known, digit by digit."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from .evaluation import Evaluation
+from .rows import Row
+
+COMMONEST_COUNT: Final = 12
+MISSING: Final = ""
+"""In a pair: a digit that was not read, or that is not there."""
+
+Pair = tuple[str, str]
+"""A digit of the label, and what it was read as."""
+
+
+class NumberEvaluation(Evaluation):
+    """Compares rows of numbers with labels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.digit_count = 0
+        """Digits of the labels."""
+        self.wrong_count = 0
+        """Changes of one digit that make labels of what was read."""
+        self._confusions: Counter[Pair] = Counter()
+
+    def add(self, row: Row, label: str, location: str | None = None) -> None:
+        """Compare an image with its label, as ``Evaluation.add`` describes."""
+        super().add(row, label, location)
+        wrong = [pair for pair in align(label, row.text or "") if pair[0] != pair[1]]
+        self.digit_count += len(label)
+        self.wrong_count += len(wrong)
+        self._confusions.update(wrong)
+
+    @property
+    def digit_accuracy(self) -> float:
+        """The share of digits that are right; 0 if nothing is, or without any."""
+        return max(0.0, 1 - self.wrong_count / self.digit_count) if self.digit_count else 0.0
+
+    @property
+    def confusions(self) -> list[tuple[str, int]]:
+        """The commonest confusions, such as ``1 read as 7``, and how often each occurs."""
+        return [
+            (_describe(pair), count)
+            for pair, count in self._confusions.most_common(COMMONEST_COUNT)
+        ]
+
+    def _details(self) -> Iterator[str]:
+        yield (
+            f"{self.digit_accuracy:.2%} of {self.digit_count:,} digits are right "
+            f"(by edit distance: {self.wrong_count:,} are wrong, missing or too many)"
+        )
+        if self.confusions:
+            pairs = ", ".join(f"{name} ({count:,})" for name, count in self.confusions)
+            yield f"commonest confusions: {pairs}"
+
+
+def align(label: str, text: str) -> list[Pair]:
+    """Return what each digit of a label was read as, with as few differences as possible.
+
+    V. I. Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals"
+    (1966).
+    """
+    costs = [list(range(len(text) + 1))]
+    for row, digit in enumerate(label, 1):
+        costs.append([row])
+        for column, other in enumerate(text, 1):
+            changed = costs[row - 1][column - 1] + (digit != other)
+            costs[row].append(min(changed, costs[row - 1][column] + 1, costs[row][column - 1] + 1))
+    pairs: list[Pair] = []
+    row, column = len(label), len(text)
+    while row or column:
+        cost = costs[row][column]
+        if row and cost == costs[row - 1][column] + 1:
+            row -= 1
+            pairs.append((label[row], MISSING))
+        elif column and cost == costs[row][column - 1] + 1:
+            column -= 1
+            pairs.append((MISSING, text[column]))
+        else:
+            row, column = row - 1, column - 1
+            pairs.append((label[row], text[column]))
+    return pairs[::-1]
+
+
+def _describe(pair: Pair) -> str:
+    digit, read = pair
+    if not read:
+        return f"{digit} missed"
+    return f"{digit} read as {read}" if digit else f"{read} too many"
