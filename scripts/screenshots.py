@@ -14,7 +14,7 @@ from PIL import ImageGrab
 from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
 from digits_client.draw.corrections import Corrections
-from digits_client.draw.drawing import SHEET_SIDE
+from digits_client.draw.drawing import SHEET_HEIGHT
 from digits_client.draw.strokes import Point
 from digits_client.draw.theme import ThemeName
 from digits_client.draw.tk_gc import gc_in_tk_thread
@@ -40,6 +40,13 @@ SEVEN = [
 ]
 BAR = [(150, 214), (200, 208), (256, 204)]
 STAR = [(200, 70), (246, 320), (80, 160), (322, 152), (140, 322), (200, 70)]
+TWO = [(0, 30), (10, 8), (35, 0), (60, 12), (62, 38), (40, 74), (4, 118), (24, 120), (76, 116)]
+NOUGHT = [(44, 0), (14, 14), (0, 58), (12, 104), (44, 120), (72, 100), (80, 54), (66, 12), (40, 0)]
+SIX = [(60, 0), (26, 26), (4, 66), (6, 102), (34, 122), (66, 106), (70, 80), (44, 64), (14, 82)]
+NUMBER = [
+    [(x + left, y + 130) for x, y in digit]
+    for left, digit in ((50, TWO), (165, NOUGHT), (285, TWO), (395, SIX))
+]
 
 
 class ScreenshotWindow(DrawWindow):
@@ -63,12 +70,17 @@ class ScreenshotWindow(DrawWindow):
 
     def draw(self, *strokes: Sequence[Point]) -> None:
         """Draw strokes by events of the first mouse button."""
-        scale = self.sheet.winfo_width() / SHEET_SIDE
+        scale = self.sheet.winfo_height() / SHEET_HEIGHT
         for points in strokes:
             for number, (x, y) in enumerate(points):
                 kind = "<B1-Motion>" if number else "<ButtonPress-1>"
                 self.sheet.event_generate(kind, x=round(x * scale), y=round(y * scale))
             self.sheet.event_generate("<ButtonRelease-1>")
+
+    def point_at(self, x: float, y: float) -> None:
+        """Move the pointer to a point of the sheet."""
+        scale = self.sheet.winfo_height() / SHEET_HEIGHT
+        self.sheet.event_generate("<Motion>", x=round(x * scale), y=round(y * scale))
 
     def take_screenshot(self, display: str, name: str) -> None:
         """Write the window's part of the display, with the menu bar, to docs/images."""
@@ -99,6 +111,11 @@ def main() -> None:
                 window.wait_until_recognized()
                 window.take_screenshot(display, "draw-live")
                 window.clear()
+                window.draw(*NUMBER)
+                window.wait_until_recognized()
+                window.point_at(210, 200)
+                window.take_screenshot(display, "draw-number")
+                window.clear()
                 window.draw(STAR)
                 window.wait_until_recognized()
                 window.take_screenshot(display, "draw-no-digit")
@@ -106,7 +123,7 @@ def main() -> None:
                 window.clear()
                 window.draw(SEVEN, BAR)
                 window.wait_until_recognized()
-                window.save_correction(7)
+                window.save_correction("7")
                 window.take_screenshot(display, "draw-dark")
                 window.toggle_dark()
                 window.clear()

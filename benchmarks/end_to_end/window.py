@@ -21,7 +21,7 @@ import numpy as np
 from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
 from digits_client.draw.corrections import Corrections
-from digits_client.draw.drawing import SHEET_SIDE
+from digits_client.draw.drawing import SHEET_HEIGHT
 from digits_client.draw.events import Event
 from digits_client.draw.strokes import Point
 from digits_client.draw.window import DrawWindow
@@ -85,7 +85,7 @@ class ReplayWindow(DrawWindow):
             self.finish_recording()
             return
         kind, (x, y) = events.pop()
-        scale = self.sheet.winfo_width() / SHEET_SIDE
+        scale = self.sheet.winfo_height() / SHEET_HEIGHT
         before, now = self.revision, time.perf_counter()
         position: dict[str, Any] = {"x": round(x * scale), "y": round(y * scale)}
         self.sheet.event_generate(kind, **position)
@@ -111,8 +111,8 @@ def scale_to_sheet(recording: Recording) -> list[list[Point]]:
     """Return the strokes of a recording, centered on the sheet at 70% of its side."""
     points = np.concatenate(recording.strokes)
     center = (points.max(0) + points.min(0)) / 2
-    scale = 0.7 * SHEET_SIDE / np.ptp(points, axis=0).max()
-    return [((stroke - center) * scale + SHEET_SIDE / 2).tolist() for stroke in recording.strokes]
+    scale = 0.7 * SHEET_HEIGHT / np.ptp(points, axis=0).max()
+    return [((stroke - center) * scale + SHEET_HEIGHT / 2).tolist() for stroke in recording.strokes]
 
 
 def main() -> None:
@@ -126,7 +126,7 @@ def main() -> None:
     unseen = load_pendigits(part="test")
     recordings = [unseen[index] for index in random.permutation(len(unseen))[:count]]
     # The pen's width relative to the sheet is that of 8 to 24 pixels on a sheet of 300.
-    pen_widths = (random.uniform(8, 24, count) * SHEET_SIDE / 300).tolist()
+    pen_widths = (random.uniform(8, 24, count) * SHEET_HEIGHT / 300).tolist()
     with virtual_display(), embedded_server() as address, tempfile.TemporaryDirectory() as folder:
         window = ReplayWindow(
             tk.Tk(className="digits"), ServerOptions(address), Corrections(Path(folder))

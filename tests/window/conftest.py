@@ -26,6 +26,7 @@ from digits_client.draw.corrections import Corrections
 from digits_client.draw.strokes import Point
 from digits_client.draw.tk_gc import gc_in_tk_thread
 from digits_client.draw.window import DrawWindow
+from digits_client.results import Box
 from scripts.virtual_display import virtual_display
 
 TIMEOUT_SECONDS = 30
@@ -150,15 +151,39 @@ class Window(DrawWindow):
 
     def stroke(self, points: Sequence[Point], button: int = 1, *, lift: bool = True) -> None:
         """Draw a stroke by mouse events, processing each before the next."""
-        side = min(self.sheet.winfo_width(), self.sheet.winfo_height())
+        scale = self.sheet.winfo_height() / 400
         for number, (x, y) in enumerate(points):
-            position: dict[str, Any] = {"x": round(x * side / 400), "y": round(y * side / 400)}
+            position: dict[str, Any] = {"x": round(x * scale), "y": round(y * scale)}
             kind = f"<B{button}-Motion>" if number else f"<ButtonPress-{button}>"
             self.sheet.event_generate(kind, **position)
             self.root.update()
         if lift:
             self.sheet.event_generate(f"<ButtonRelease-{button}>", **position)
             self.root.update()
+
+    def number(self, digits: str) -> None:
+        """Draw small digits from left to right: zeros, ones and threes."""
+        points = {"0": ZERO, "1": ONE, "3": THREE}
+        for index, digit in enumerate(digits):
+            left = 20 + 130 * index
+            self.stroke([(left + (x - 100) * 0.6, 100 + y * 0.6) for x, y in points[digit]])
+
+    def point_at(self, box: Box) -> None:
+        """Move the pointer into a box."""
+        scale = self.sheet.winfo_height() / 400
+        x, y = (box.left + box.width / 2) * scale, (box.top + box.height / 2) * scale
+        self.sheet.event_generate("<Motion>", x=round(x), y=round(y))
+        self.root.update()
+
+    def type(self, digits: str) -> None:
+        """Type what it should be, and Enter."""
+        self.press(f"<Key-{digits[0]}>")
+        field = self.root.focus_get()
+        assert field is not None
+        for digit in digits[1:]:
+            field.event_generate(f"<Key-{digit}>")
+        field.event_generate("<Return>")
+        self.root.update()
 
     def press(self, key: str) -> None:
         """Press a key, named as in ``<Control-z>``."""

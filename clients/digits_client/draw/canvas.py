@@ -1,17 +1,22 @@
 """The sheet in the window: takes the pen's movements and shows the drawing."""
 
 import tkinter as tk
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from PIL import Image, ImageTk
 
-from .drawing import SHEET_SIDE, Drawing
+from digits_client.results import Box
+
+from .drawing import SHEET_HEIGHT, Drawing
 from .pictures import viewable
 from .strokes import Point, Stroke
 from .theme import Theme
 
 _CURRENT_STROKE: Final = "unfinished"
+_BOXES: Final = "boxes"
+# Space between ink and box, in pixels of the screen.
+_BOX_MARGIN: Final = 4
 
 
 class SheetCanvas(tk.Canvas):
@@ -27,6 +32,7 @@ class SheetCanvas(tk.Canvas):
         theme: Theme,
         drawing: Drawing,
         on_change: Callable[[], None],
+        on_point: Callable[[int | None], None],
     ) -> None:
         """Create the sheet.
 
@@ -35,6 +41,7 @@ class SheetCanvas(tk.Canvas):
             theme: The colors.
             drawing: The drawing to show and to change.
             on_change: Called after every movement that changes the drawing.
+            on_point: Called with the index of the box that is pointed at, or None.
         """
         super().__init__(parent, highlightthickness=1, borderwidth=0, cursor="pencil")
         self.pen_width = 16.0
@@ -44,7 +51,10 @@ class SheetCanvas(tk.Canvas):
         self._theme = theme
         self._drawing = drawing
         self._on_change = on_change
+        self._on_point = on_point
         self._scale = 1.0
+        self._boxes: list[Box] = []
+        self._pointed: int | None = None
         self._pen_position: Point | None = None
         self._photo: ImageTk.PhotoImage | None = None
         for button, erases in ((1, False), (3, True)):
@@ -52,6 +62,8 @@ class SheetCanvas(tk.Canvas):
             self.bind(f"<ButtonPress-{button}>", lambda event, e=erases: self._press(event, e))  # type: ignore[misc]  # mypy infers no type for a default
             self.bind(f"<B{button}-Motion>", self._move)
             self.bind(f"<ButtonRelease-{button}>", self._release)
+        self.bind("<Motion>", self._point)
+        self.bind("<Leave>", lambda _: self._set_pointed(None))
         self.bind("<Configure>", self._resize)
         self.apply_theme()
 
@@ -75,6 +87,55 @@ class SheetCanvas(tk.Canvas):
             self._show_picture(picture)
         for stroke in self._drawing.strokes:
             self._show_stroke(stroke)
+        self._draw_boxes()
+
+    @property
+    def boxes(self) -> list[Box]:
+        """The boxes that are shown, in pixels of the image that is sent."""
+        return list(self._boxes)
+
+    def show_boxes(self, boxes: Sequence[Box]) -> None:
+        """Show boxes over the ink, in pixels of the image that is sent."""
+        self._boxes = list(boxes)
+        self._draw_boxes()
+        if self._pointed is not None and self._pointed >= len(boxes):
+            self._set_pointed(None)
+
+    def _draw_boxes(self) -> None:
+        self.delete(_BOXES)
+        colors = self._theme.palette
+        scale, x, y = self._picture_place()
+        for index, box in enumerate(self._boxes):
+            left, top = x + box.left * scale - _BOX_MARGIN, y + box.top * scale - _BOX_MARGIN
+            right = x + (box.left + box.width) * scale + _BOX_MARGIN
+            bottom = y + (box.top + box.height) * scale + _BOX_MARGIN
+            is_pointed = index == self._pointed
+            self.create_rectangle(
+                *(left, top, right, bottom),
+                outline=colors.accent if is_pointed else colors.box,
+                width=2 if is_pointed else 1,
+                tags=_BOXES,
+            )
+
+    def _point(self, event: "tk.Event[tk.Misc]") -> None:
+        scale, x, y = self._picture_place()
+        column, row = (event.x - x) / scale, (event.y - y) / scale
+        self._set_pointed(
+            next(
+                (
+                    index
+                    for index, box in enumerate(self._boxes)
+                    if 0 <= column - box.left < box.width and 0 <= row - box.top < box.height
+                ),
+                None,
+            )
+        )
+
+    def _set_pointed(self, index: int | None) -> None:
+        if index != self._pointed:
+            self._pointed = index
+            self._draw_boxes()
+            self._on_point(index)
 
     def _press(self, event: "tk.Event[tk.Misc]", erases: bool) -> None:
         self.focus_set()
@@ -114,7 +175,7 @@ class SheetCanvas(tk.Canvas):
             self._show_stroke(self._drawing.strokes[-1])
 
     def _resize(self, event: "tk.Event[tk.Misc]") -> None:
-        self._scale = min(event.width, event.height) / SHEET_SIDE
+        self._scale = min(event.height / SHEET_HEIGHT, event.width / self._drawing.width)
         pen_position = self._pen_position
         self.redraw()
         self._pen_position = pen_position
@@ -139,12 +200,19 @@ class SheetCanvas(tk.Canvas):
         )
 
     def _show_picture(self, picture: Image.Image) -> None:
-        side = max(1, round(SHEET_SIDE * self._scale))
+        scale, x, y = self._picture_place()
+        size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
         shown = viewable(picture)
-        shown.thumbnail((side, side))
-        if max(shown.size) < side:
-            factor = side / max(shown.size)
-            size = (max(1, round(shown.width * factor)), max(1, round(shown.height * factor)))
-            shown = shown.resize(size, Image.Resampling.NEAREST)
-        self._photo = ImageTk.PhotoImage(shown, master=self)
-        self.create_image(side / 2, side / 2, image=self._photo)
+        resampling = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BICUBIC
+        self._photo = ImageTk.PhotoImage(shown.resize(size, resampling), master=self)
+        self.create_image(x, y, image=self._photo, anchor="nw")
+
+    def _picture_place(self) -> tuple[float, float, float]:
+        """Return how large the picture is shown, and where its left and top are."""
+        picture = self._drawing.picture
+        width, height = self._drawing.width * self._scale, SHEET_HEIGHT * self._scale
+        if picture is None:
+            return self._scale, 0.0, 0.0
+        scale = min(width / picture.width, height / picture.height)
+        left, top = (width - picture.width * scale) / 2, (height - picture.height * scale) / 2
+        return scale, left, top

@@ -31,11 +31,12 @@ COMMANDS: Final = (
     Command("thinner", "Edit", "Thinner pen", ("minus", "bracketleft")),
     Command("recognize", "Recognize", "Recognize now", ("Return",)),
     Command("toggle_live", "Recognize", "Toggle recognition while drawing", ("l",)),
+    Command("toggle_numbers", "Recognize", "Toggle numbers", ("n",)),
     Command("toggle_dark", "View", "Toggle dark theme", ("d",)),
     Command("show_keys", "Help", "Keyboard shortcuts", ("F1",)),
 )
 
-CORRECTION_KEYS: Final = ("0 to 9", "Correct the prediction: save the drawing with this digit")
+CORRECTION_KEYS: Final = ("0 to 9", "Correct what was read: type it, then Enter")
 
 _KEY_LABELS: Final = {
     "bracketright": "]",

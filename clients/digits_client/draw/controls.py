@@ -2,9 +2,11 @@
 
 import tkinter as tk
 from tkinter import ttk
-from typing import Protocol
+from typing import Final, Protocol
 
 from .theme import Theme
+
+_MAX_DIGITS: Final = 32
 
 
 class Actions(Protocol):
@@ -31,12 +33,15 @@ class Actions(Protocol):
     def toggle_live(self) -> None:
         """Switch between recognizing while drawing and on request only."""
 
-    def save_correction(self, digit: int) -> None:
-        """Save the drawing with the digit that the person meant."""
+    def toggle_numbers(self) -> None:
+        """Switch between reading numbers and single digits."""
+
+    def save_correction(self, text: str) -> None:
+        """Save the drawing with the digit or the number that the person meant."""
 
 
 class Controls(ttk.Frame):
-    """Pen, eraser, undo and redo; when to recognize; and ten buttons for corrections."""
+    """Pen, eraser, undo and redo; what to recognize and when; and a field for corrections."""
 
     def __init__(
         self, parent: tk.Misc, theme: Theme, actions: Actions, pen_widths: tuple[float, float]
@@ -53,6 +58,9 @@ class Controls(ttk.Frame):
         self._gap = theme.pixels(6)
         self._eraser = tk.BooleanVar(self, value=False)
         self._live = tk.BooleanVar(self, value=True)
+        self._numbers = tk.BooleanVar(self, value=True)
+        self._meant = tk.StringVar(self)
+        self._meant_field: ttk.Entry
         drawing_group = ttk.Frame(self)
         self._pen = ttk.Scale(
             drawing_group,
@@ -72,8 +80,7 @@ class Controls(ttk.Frame):
         self.columnconfigure(0, weight=1)
         for group in (drawing_group, recognition_group, correction_group):
             for widget in group.winfo_children():
-                # Keys belong to the window: Enter recognizes and 7 saves a correction,
-                # whichever control was clicked last.
+                # Keys belong to the window: Enter recognizes, whichever control was clicked last.
                 widget.configure(takefocus=False)  # type: ignore[call-arg]  # every ttk widget has it
         self.show_steps(undo=False, redo=False)
 
@@ -88,6 +95,21 @@ class Controls(ttk.Frame):
     def show_live(self, live: bool) -> None:
         """Show whether drawings are recognized while they are drawn."""
         self._live.set(live)
+
+    def show_numbers(self, reads_numbers: bool) -> None:
+        """Show whether numbers are read."""
+        self._numbers.set(reads_numbers)
+
+    def type_correction(self, digit: str) -> None:
+        """Go to the field for what the person meant, and start it with a digit."""
+        self._meant.set(digit)
+        self._meant_field.focus_set()
+        self._meant_field.icursor("end")
+
+    def clear_correction(self) -> None:
+        """Empty the field for what the person meant, and leave it."""
+        self._meant.set("")
+        self.winfo_toplevel().focus_set()
 
     def show_steps(self, *, undo: bool, redo: bool) -> None:
         """Enable or disable the buttons for undo and redo."""
@@ -111,21 +133,36 @@ class Controls(ttk.Frame):
     def _create_recognition_group(self, actions: Actions) -> ttk.Frame:
         group = ttk.Frame(self)
         ttk.Checkbutton(
-            group, text="While drawing", variable=self._live, command=actions.toggle_live
+            group, text="Numbers", variable=self._numbers, command=actions.toggle_numbers
         ).grid(row=0, column=0, padx=(0, self._gap))
+        ttk.Checkbutton(
+            group, text="While drawing", variable=self._live, command=actions.toggle_live
+        ).grid(row=0, column=1, padx=(0, self._gap))
         ttk.Button(group, text="Recognize", style="Accent.TButton", command=actions.recognize).grid(
-            row=0, column=1
+            row=0, column=2
         )
         return group
 
     def _create_correction_group(self, actions: Actions) -> ttk.Frame:
         group = ttk.Frame(self)
+
+        def save(_: object = None) -> None:
+            actions.save_correction(self._meant.get())
+
+        check = (self.register(_is_number), "%P")
+        field = ttk.Entry(
+            group, textvariable=self._meant, width=10, validate="key", validatecommand=check
+        )
+        field.bind("<Return>", save)
+        field.bind("<KP_Enter>", save)
+        field.bind("<Escape>", lambda _: self.clear_correction())
+        self._meant_field = field
         ttk.Label(group, text="Wrong? It should be").grid(row=0, column=0, padx=(0, self._gap))
-        for digit in range(10):
-            ttk.Button(
-                group,
-                text=str(digit),
-                style="Digit.TButton",
-                command=lambda digit=digit: actions.save_correction(digit),  # type: ignore[misc]  # mypy infers no type for a default
-            ).grid(row=0, column=1 + digit, padx=(0, self._gap // 3))
+        field.grid(row=0, column=1, padx=(0, self._gap))
+        ttk.Button(group, text="Save", command=save).grid(row=0, column=2)
         return group
+
+
+def _is_number(text: str) -> bool:
+    """Return whether a text may stand in the field for what the person meant."""
+    return not text or (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS)

@@ -1,42 +1,80 @@
-"""Saves what is on the sheet as a correction. Does not use Tk."""
+"""Saves what is on the sheet as corrections. Does not use Tk."""
 
-from digits_client.results import Prediction
+from digits_client.results import Box, Number, Prediction
 
 from .corrections import Correction, Corrections
+from .digit_split import DigitDrawing, groups_of_strokes, split
 from .drawing import Drawing
 
 
+class SplitError(Exception):
+    """The digits of a drawing cannot be told apart; ``str(error)`` is a sentence for the user."""
+
+
 class CorrectionRecorder:
-    """Saves at most one correction for each revision of a drawing."""
+    """Saves the corrections of a drawing: of its one digit, or of each digit that was misread."""
 
     def __init__(self, corrections: Corrections) -> None:
         self._corrections = corrections
-        self._latest: tuple[int, Correction] | None = None
+        self._latest: tuple[int, list[Correction]] = (-1, [])
 
-    def save(
-        self, drawing: Drawing, revision: int, digit: int, prediction: Prediction | None
-    ) -> None:
-        """Save a drawing as a correction; it replaces the one for the same revision.
+    def save(self, drawing: Drawing, revision: int, text: str, number: Number | None) -> list[int]:
+        """Save a drawing as corrections; they replace those for the same revision.
 
         Args:
             drawing: The drawing; not empty.
             revision: The revision of the drawing.
-            digit: The digit that the person meant.
-            prediction: The prediction for this revision, if there is one.
+            text: The digits that the person meant, at least one.
+            number: What was read for this revision, if anything was.
+
+        Returns:
+            The indices of the digits that were saved: of all, except those of a number that were
+            read as the person meant them.
 
         Raises:
+            SplitError: It is not clear which part of the drawing is which digit.
             OSError: The folder cannot be written to.
         """
-        if self._latest is not None and self._latest[0] == revision:
-            self._corrections.remove(self._latest[1])
-        correction = self._corrections.add(
-            drawing.image(),
-            () if drawing.picture else drawing.strokes,
-            digit,
-            predicted=_prediction_text(prediction),
-            model_version=prediction.model_version if prediction else "",
+        places = list(number.digits) if number else []
+        is_aligned = len(places) == len(text)
+        if len(text) == 1:
+            digits = [DigitDrawing(drawing.image(), () if drawing.picture else drawing.strokes)]
+        else:
+            digits = split(drawing, _find_boxes(drawing, len(text), places))
+        predictions: list[Prediction | None] = [*places] if is_aligned else [None] * len(text)
+        wrong = [
+            index
+            for index, (digit, prediction) in enumerate(zip(text, predictions, strict=True))
+            if len(text) == 1 or _prediction_text(prediction) != digit
+        ]
+        if self._latest[0] == revision:
+            for correction in self._latest[1]:
+                self._corrections.remove(correction)
+        saved: list[Correction] = []
+        self._latest = (revision, saved)
+        for index in wrong:
+            prediction = predictions[index]
+            saved.append(
+                self._corrections.add(
+                    digits[index].image,
+                    digits[index].strokes,
+                    int(text[index]),
+                    predicted=_prediction_text(prediction),
+                    model_version=prediction.model_version if prediction else "",
+                )
+            )
+        return wrong
+
+
+def _find_boxes(drawing: Drawing, count: int, places: list[Prediction]) -> list[Box]:
+    boxes = [place.box for place in places if place.box]
+    if len(boxes) != count and drawing.picture is None:
+        boxes = groups_of_strokes(drawing)
+    if len(boxes) != count:
+        raise SplitError(
+            f"The {count} digits cannot be told apart: write them with gaps between them."
         )
-        self._latest = (revision, correction)
+    return boxes
 
 
 def _prediction_text(prediction: Prediction | None) -> str:

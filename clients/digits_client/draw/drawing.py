@@ -7,9 +7,12 @@ from PIL import Image
 
 from .strokes import PAPER, Point, Stroke, draw_stroke
 
-SHEET_SIDE: Final = 400
-"""Side of the square sheet in pixels. Strokes are stored and the image is made at this size;
-the window may show the sheet at any other."""
+SHEET_HEIGHT: Final = 400
+"""Height of the sheet in pixels. Strokes are stored and the image is made at this size; the window
+may show the sheet at any other."""
+MAX_SHEET_WIDTH: Final = 1600
+"""Width of the widest sheet. None is narrower than it is high."""
+_MARGIN: Final = 20
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,20 @@ class Drawing:
         self._undone: list[_Step] = []
         self._points: list[Point] = []  # of the unfinished stroke; empty while the pen is up
         self._pen = (0.0, False)  # width and erases of the unfinished stroke
-        self._sheet = _blank_sheet()  # with all finished strokes
+        self._width = SHEET_HEIGHT
+        self._sheet = self._blank_sheet()  # with all finished strokes
+
+    @property
+    def width(self) -> int:
+        """The width of the sheet in pixels."""
+        return self._width
+
+    def set_width(self, width: float) -> None:
+        """Make the sheet wider or narrower, within limits and not so narrow that ink is cut off."""
+        right = max((x for stroke in self.strokes for x, _ in stroke.points), default=0)
+        width = max(SHEET_HEIGHT, right + _MARGIN, width)
+        self._width = round(min(width, MAX_SHEET_WIDTH))
+        self._redraw()
 
     @property
     def strokes(self) -> tuple[Stroke, ...]:
@@ -64,7 +80,7 @@ class Drawing:
         return bool(self._undone)
 
     def image(self) -> Image.Image:
-        """Return the sheet as a (400, 400) gray image, or the picture unchanged."""
+        """Return the sheet as a gray image, 400 pixels high, or the picture unchanged."""
         if self.picture is not None:
             return self.picture
         sheet = self._sheet.copy()
@@ -76,7 +92,7 @@ class Drawing:
         """Put the pen down; an unfinished stroke is ended first."""
         self.end_stroke()
         if self.picture is not None:
-            self._sheet = _blank_sheet()
+            self._sheet = self._blank_sheet()
         self._points = [point]
         self._pen = (width, erases)
 
@@ -130,9 +146,13 @@ class Drawing:
             self._redraw()
 
     def _redraw(self) -> None:
-        self._sheet = _blank_sheet()
-        for stroke in self.strokes:
-            draw_stroke(self._sheet, stroke)
+        self._sheet = self._blank_sheet()
+        for step in self._visible_steps():
+            if isinstance(step, Stroke):
+                draw_stroke(self._sheet, step)
+
+    def _blank_sheet(self) -> Image.Image:
+        return Image.new("L", (self._width, SHEET_HEIGHT), PAPER)
 
     def _visible_steps(self) -> list[_Step]:
         """Return the steps since the sheet was last empty: one picture, or strokes."""
@@ -146,7 +166,3 @@ class Drawing:
                 break
             visible.append(step)
         return visible[::-1]
-
-
-def _blank_sheet() -> Image.Image:
-    return Image.new("L", (SHEET_SIDE, SHEET_SIDE), PAPER)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from digits_client.results import Model, Prediction
+from digits_client.results import Model, Number
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,12 @@ class Disconnected:
 
 @dataclass(frozen=True)
 class Recognized:
-    """An image has a prediction."""
+    """An image was read."""
 
     revision: int
     """The revision that the image was sent with."""
-    prediction: Prediction
+    number: Number
+    """What was read: with boxes in pixels of the image that was sent."""
     round_trip_seconds: float
     """From handing the encoded image to gRPC to receiving the response."""
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from .canvas import SheetCanvas
 from .controls import Actions, Controls
-from .drawing import Drawing
+from .drawing import SHEET_HEIGHT, Drawing
 from .prediction_panel import PredictionPanel
 from .status_bar import StatusBar
 from .theme import Theme
@@ -15,8 +15,8 @@ from .theme import Theme
 MIN_PEN_WIDTH: Final = 4.0
 MAX_PEN_WIDTH: Final = 48.0
 
-_INITIAL_SIDE: Final = 460
-"""Side of the sheet in a new window, in pixels at 96 per inch."""
+_INITIAL_SIZE: Final = (680, 400)
+"""Width and height of the sheet in a new window, in pixels at 96 per inch."""
 
 
 class MainFrame(ttk.Frame):
@@ -29,6 +29,7 @@ class MainFrame(ttk.Frame):
         drawing: Drawing,
         actions: Actions,
         on_change: Callable[[], None],
+        on_point: Callable[[int | None], None],
     ) -> None:
         """Create the parts.
 
@@ -38,16 +39,18 @@ class MainFrame(ttk.Frame):
             drawing: The drawing that the sheet shows and changes.
             actions: Called when a control is used.
             on_change: Called after every movement that changes the drawing.
+            on_point: Called with the index of the digit that is pointed at, or None.
         """
         super().__init__(root)
         pad = theme.pixels(12)
-        side = theme.pixels(_INITIAL_SIDE)
+        width, height = map(theme.pixels, _INITIAL_SIZE)
+        self._drawing = drawing
         self.controls = Controls(self, theme, actions, (MIN_PEN_WIDTH, MAX_PEN_WIDTH))
         self.panel = PredictionPanel(self, theme)
         self.status = StatusBar(self, theme)
-        sheet_area = ttk.Frame(self, width=side, height=side)
-        self.sheet = SheetCanvas(sheet_area, theme, drawing, on_change)
-        self.sheet.place(width=side, height=side)
+        sheet_area = ttk.Frame(self, width=width, height=height)
+        self.sheet = SheetCanvas(sheet_area, theme, drawing, on_change, on_point)
+        self.sheet.place(width=width, height=height)
         sheet_area.bind("<Configure>", self._fit_sheet)
         sheet_area.grid(row=0, column=0, sticky="nsew", padx=pad, pady=(pad, 0))
         self.panel.grid(row=0, column=1, sticky="n", padx=(0, pad), pady=(pad, 0))
@@ -63,7 +66,10 @@ class MainFrame(ttk.Frame):
         self.status.apply_theme()
 
     def _fit_sheet(self, event: "tk.Event[tk.Misc]") -> None:
-        """Center the sheet in its area, as the largest square that fits."""
-        side = max(1, min(event.width, event.height))
-        x, y = (event.width - side) // 2, (event.height - side) // 2
-        self.sheet.place_configure(x=x, y=y, width=side, height=side)
+        """Give the sheet the proportions of its area, as far as it can have them."""
+        self._drawing.set_width(SHEET_HEIGHT * event.width / max(1, event.height))
+        scale = min(event.width / self._drawing.width, event.height / SHEET_HEIGHT)
+        width = max(1, round(self._drawing.width * scale))
+        height = max(1, round(SHEET_HEIGHT * scale))
+        x, y = (event.width - width) // 2, (event.height - height) // 2
+        self.sheet.place_configure(x=x, y=y, width=width, height=height)

@@ -2,6 +2,7 @@
 
 import tkinter as tk
 from collections.abc import Callable
+from tkinter import ttk
 from typing import Protocol
 
 from .commands import COMMANDS, event_sequence, key_label
@@ -10,8 +11,8 @@ from .commands import COMMANDS, event_sequence, key_label
 class CommandTarget(Protocol):
     """An object with a method for each command, and this one for the ten digit keys."""
 
-    def save_correction(self, digit: int) -> None:
-        """Save the drawing with the digit that the person meant."""
+    def type_correction(self, digit: str) -> None:
+        """Start to type what the person meant."""
 
 
 def is_mac(root: tk.Misc) -> bool:
@@ -38,16 +39,18 @@ def add_menus(root: tk.Tk, target: CommandTarget) -> list[tk.Menu]:
         )
         for key in command.keys:
             _bind(root, event_sequence(key, mac=mac), action)
-    for digit in range(10):
-        _bind(root, f"<Key-{digit}>", lambda digit=digit: target.save_correction(digit))  # type: ignore[misc]  # mypy infers no type for a default
+    for digit in "0123456789":
+        _bind(root, f"<Key-{digit}>", lambda digit=digit: target.type_correction(digit))  # type: ignore[misc]  # mypy infers no type for a default
     root.configure(menu=bar)
     return [bar, *menus.values()]
 
 
 def _bind(root: tk.Tk, sequence: str, action: Callable[[], None]) -> None:
     def on_key(event: "tk.Event[tk.Misc]") -> None:
-        # Tk delivers the keys of a dialog to the main window too; they are not for it.
-        if event.widget.winfo_toplevel() is root:
+        # Tk delivers the keys of a dialog to the main window too; they are not for it. Nor are
+        # those that are typed into a field.
+        is_typed = isinstance(event.widget, ttk.Entry) and "-" not in sequence.replace("Key-", "")
+        if event.widget.winfo_toplevel() is root and not is_typed:
             action()
 
     root.bind(sequence, on_key)

@@ -1,4 +1,4 @@
-"""The panel next to the sheet: the digit, ten bars, and the model's input."""
+"""The panel next to the sheet: the digit or number, ten bars, and the model's input."""
 
 import tkinter as tk
 from tkinter import ttk
@@ -23,16 +23,24 @@ class PredictionPanel(ttk.Frame):
     def __init__(self, parent: tk.Misc, theme: Theme) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._headline = ttk.Label(self, style="Headline.TLabel", anchor="center", width=2)
+        # As high as the largest headline, whatever the length of the number.
+        headline_area = ttk.Frame(self)
+        tallest = ttk.Label(headline_area, text=" ", font=theme.headline_font("0", 1000))
+        self._headline = ttk.Label(headline_area, anchor="center")
         self._caption = ttk.Label(self, style="Caption.TLabel", anchor="center")
+        self._place = ttk.Label(self, style="Faint.TLabel", anchor="center")
         self._bars = ProbabilityBars(self, theme)
         self._frame = FrameView(self, theme)
         frame_title = ttk.Label(self, text="What the model sees", style="Faint.TLabel")
-        self._headline.grid(row=0, column=0, sticky="ew")
-        self._caption.grid(row=1, column=0, sticky="ew", pady=(0, theme.pixels(8)))
-        self._bars.grid(row=2, column=0)
-        frame_title.grid(row=3, column=0, pady=(theme.pixels(10), theme.pixels(3)))
-        self._frame.grid(row=4, column=0)
+        tallest.grid(row=0, column=0)
+        self._headline.grid(row=0, column=0)
+        headline_area.columnconfigure(0, weight=1)
+        headline_area.grid(row=0, column=0, sticky="ew")
+        self._caption.grid(row=1, column=0, sticky="ew")
+        self._place.grid(row=2, column=0, sticky="ew", pady=theme.pixels(4))
+        self._bars.grid(row=3, column=0)
+        frame_title.grid(row=4, column=0, pady=(theme.pixels(10), theme.pixels(3)))
+        self._frame.grid(row=5, column=0)
         self.columnconfigure(0, weight=1)
         self._view: PredictionView | None = None
 
@@ -46,8 +54,11 @@ class PredictionPanel(ttk.Frame):
         self._view = view
         self._bars.show(view.bars)
         self._frame.show(frame)
-        self._headline.configure(text=view.headline)
+        width = int(self._bars.cget("width"))
+        font = self._theme.headline_font(view.headline, width)
+        self._headline.configure(text=view.headline, font=font)
         self._caption.configure(text=view.caption)
+        self._place.configure(text=view.place)
         self._color_texts(view)
 
     def apply_theme(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import io
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from digits_client.errors import (
     ServerFailureError,
     UnavailableError,
 )
-from digits_client.results import StreamResult
+from digits_client.results import Box, Number, StreamResult
 
 from .events import Deliver, Failed, Recognized
 from .mailbox import Mailbox
@@ -77,7 +78,9 @@ class StreamLoop:
         Raises:
             DigitsError: The reason for which the connection was lost.
         """
-        stream = self._client.recognize_stream(_until_none(self._outgoing), include_frame=True)
+        stream = self._client.recognize_number_stream(
+            _until_none(self._outgoing), include_frame=True
+        )
         async with contextlib.aclosing(stream):
             # The stream is read at all times, so that a lost connection is noticed at once.
             result = asyncio.ensure_future(_next_result(stream))
@@ -120,7 +123,7 @@ class StreamLoop:
             DigitsError: The connection was lost.
         """
         loop = asyncio.get_running_loop()
-        encoded = _encode(pending.image)
+        encoded, scale = _encode(pending.image)
         started = loop.time()
         try:
             if pending.live:
@@ -130,26 +133,26 @@ class StreamLoop:
                 outcome = await self._recognize_unary(encoded)
         except (InvalidImageError, OverloadedError) as error:
             # This image ended the stream. It is not retried, since it would end the next one too.
-            self._report(pending.revision, StreamResult(0, error=error), 0)
+            self._report(pending.revision, StreamResult(0, error=error), 0, scale)
             raise
         except DigitsError:
             self._mailbox.put_back(pending)
             raise
-        self._report(pending.revision, outcome, loop.time() - started)
+        self._report(pending.revision, outcome, loop.time() - started, scale)
 
     async def _recognize_unary(self, image: bytes) -> StreamResult:
         """Recognize an image in a unary call."""
         try:
-            prediction = await self._client.recognize(
+            number = await self._client.recognize_number(
                 image, include_frame=True, timeout_seconds=RESPONSE_TIMEOUT_SECONDS
             )
         except (InvalidImageError, OverloadedError) as error:
             return StreamResult(0, error=error)  # concerns this image, not the connection
-        return StreamResult(0, prediction=prediction)
+        return StreamResult(0, number=number)
 
-    def _report(self, revision: int, result: StreamResult, seconds: float) -> None:
-        if result.prediction is not None:
-            self._deliver(Recognized(revision, result.prediction, seconds))
+    def _report(self, revision: int, result: StreamResult, seconds: float, scale: float) -> None:
+        if result.number is not None:
+            self._deliver(Recognized(revision, _scaled(result.number, scale), seconds))
         elif result.error is not None:
             self._deliver(Failed(revision, diagnose(result.error, self._address)))
         # A superseded image has no event: a newer one follows.
@@ -174,11 +177,29 @@ async def _with_timeout(result: asyncio.Future[StreamResult]) -> StreamResult:
         raise DeadlineError("the response did not arrive in time") from error
 
 
-def _encode(image: Image.Image) -> bytes:
-    """Return an image as PNG, which takes 3 kB instead of 160 kB for a sheet."""
+def _encode(image: Image.Image) -> tuple[bytes, float]:
+    """Return an image as PNG, which takes 3 kB instead of 160 kB for a sheet.
+
+    A large one is scaled down; the second value is how many times smaller it is.
+    """
+    width = image.width
     if max(image.size) > _MAX_SIDE:
         image = image.copy()
         image.thumbnail((_MAX_SIDE, _MAX_SIDE))
     out = io.BytesIO()
     image.save(out, "PNG", compress_level=1)
-    return out.getvalue()
+    return out.getvalue(), width / image.width
+
+
+def _scaled(number: Number, factor: float) -> Number:
+    """Return a number whose boxes are in pixels of an image so many times as large."""
+    if factor == 1:
+        return number
+    digits = tuple(
+        dataclasses.replace(digit, box=_scaled_box(digit.box, factor)) for digit in number.digits
+    )
+    return dataclasses.replace(number, digits=digits, box=_scaled_box(number.box, factor))
+
+
+def _scaled_box(box: Box | None, factor: float) -> Box | None:
+    return box and Box(*(round(value * factor) for value in box))

@@ -34,6 +34,8 @@ class Palette:
     """Text on the accent color."""
     paper: str
     ink: str
+    box: str
+    """Boxes over the ink."""
     tones: dict[Tone, str]
 
 
@@ -49,6 +51,7 @@ PALETTES: Final[dict[ThemeName, Palette]] = {
         on_accent="#ffffff",
         paper="#ffffff",
         ink="#161b26",
+        box="#b3cbf4",
         tones={
             Tone.PLAIN: "#5b6577",
             Tone.GOOD: "#17803d",
@@ -67,6 +70,7 @@ PALETTES: Final[dict[ThemeName, Palette]] = {
         on_accent="#10141b",
         paper="#12151b",
         ink="#f2f4f8",
+        box="#34507f",
         tones={
             Tone.PLAIN: "#a3adbd",
             Tone.GOOD: "#5fd38a",
@@ -76,6 +80,8 @@ PALETTES: Final[dict[ThemeName, Palette]] = {
     ),
 }
 
+# A number has the largest font that it fits in.
+_HEADLINE_POINTS: Final = (72, 48, 34, 24, 17, 12, 8)
 _HEADLINE_FONT: Final = "DigitsHeadline"
 _CAPTION_FONT: Final = "DigitsCaption"
 _SMALL_FONT: Final = "DigitsSmall"
@@ -111,6 +117,7 @@ class Theme:
         # Tk's scaling is in pixels per point; ours is 1 at 96 pixels per inch.
         self._scale = float(root.tk.call("tk", "scaling")) * 72 / 96
         self._fonts = self._create_fonts()
+        self._headline_fonts = self._fonts[: len(_HEADLINE_POINTS)]
         self.style = ttk.Style(root)
         self.style.theme_use("clam")  # the only one whose colors can all be set, on every system
         self.use(name)
@@ -137,10 +144,12 @@ class Theme:
         """Return a length in pixels of this display, at least 1, from one at 96 pixels per inch."""
         return max(1, round(length * self._scale))
 
-    @property
-    def headline_font(self) -> str:
-        """Name of the font of the large digit."""
-        return _HEADLINE_FONT
+    def headline_font(self, text: str, width: int) -> str:
+        """Return the name of the largest font for headlines in which a text is not too wide."""
+        for headline in self._headline_fonts:
+            if headline.measure(text) <= width:
+                return headline.name
+        return self._headline_fonts[-1].name
 
     @property
     def caption_font(self) -> str:
@@ -160,7 +169,7 @@ class Theme:
 
         # The theme has to hold them: Tk deletes a font when its Python object is freed.
         return [
-            create(_HEADLINE_FONT, 72, "bold"),
+            *(create(f"{_HEADLINE_FONT}{points}", points, "bold") for points in _HEADLINE_POINTS),
             create(_CAPTION_FONT, 13, "normal"),
             create(_SMALL_FONT, 9, "normal"),
         ]
@@ -219,7 +228,6 @@ class Theme:
             sliderlength=self.pixels(18),
         )
         style.configure("Faint.TLabel", foreground=colors.faint, font=_SMALL_FONT)
-        style.configure("Headline.TLabel", font=_HEADLINE_FONT)
         style.configure("Caption.TLabel", font=_CAPTION_FONT)
         style.configure("TSeparator", background=colors.line)
         style.configure(

@@ -1,10 +1,11 @@
 """The texts, numbers and tones that the window shows. Does not use Tk."""
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from digits_client.results import Prediction, Reason, Verdict
+from digits_client.results import Number, Prediction, Reason, Verdict
 
 from .events import Connected, Connecting, Disconnected
 
@@ -26,11 +27,13 @@ class PredictionView:
     """The content of the panel next to the sheet."""
 
     headline: str
-    """A digit, "?", or nothing."""
+    """A digit or a number, "?", or nothing."""
     caption: str
     tone: Tone
     bars: tuple[float, ...]
     """Ten probabilities, 0 to 1, for the digits 0 to 9."""
+    place: str = ""
+    """Which digit of a number the bars are of."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,37 @@ _CAPTIONS: Final[dict[Reason | None, str]] = {
     Reason.TOO_SMALL: "too small to read",
     Reason.TOO_FAINT: "too faint to read",
 }
+_SEVERAL: Final = PredictionView("?", "several digits", Tone.UNSURE, _NO_BARS)
+
+
+def place_shown(number: Number, pointed: int | None) -> int:
+    """Return the index of the digit to show: the one pointed at, or the least sure one."""
+    if pointed is not None and pointed < len(number.digits):
+        return pointed
+    return min(range(len(number.digits)), key=lambda index: number.digits[index].confidence)
+
+
+def number_view(number: Number, place: int, *, reads_numbers: bool) -> PredictionView:
+    """Return the view of what was read.
+
+    Args:
+        number: What was read.
+        place: Index of the digit whose bars are shown.
+        reads_numbers: Whether several digits are a number, or no digit.
+    """
+    digits = number.digits
+    if len(digits) == 1:
+        return prediction_view(digits[0])
+    if not reads_numbers:
+        return _SEVERAL
+    tone = Tone.GOOD if number.confidence >= UNSURE_BELOW else Tone.UNSURE
+    return PredictionView(
+        number.text,
+        f"{percent(number.confidence)} sure",
+        tone,
+        digits[place].probabilities or _NO_BARS,
+        f"digit {place + 1} of {len(digits)}: {number.text[place]}",
+    )
 
 
 def prediction_view(prediction: Prediction) -> PredictionView:
@@ -64,6 +98,21 @@ def prediction_view(prediction: Prediction) -> PredictionView:
             if prediction.confidence < UNSURE_BELOW:
                 caption, tone = f"{caption}, maybe {_second_digit(prediction)}", Tone.UNSURE
             return PredictionView(str(prediction.digit), caption, tone, prediction.probabilities)
+
+
+def saved_notice(text: str, saved: Sequence[int]) -> str:
+    """Return the notice about corrections.
+
+    Args:
+        text: What the person meant.
+        saved: The indices of the digits that were saved.
+    """
+    if not saved:
+        return f"The drawing was read as {text}: there is nothing to correct."
+    if len(text) == 1:
+        return f"Saved as a correction: the drawing shows {text}."
+    named = ", ".join(f"digit {index + 1} is {text[index]}" for index in saved)
+    return f"Saved as corrections: {named}."
 
 
 def status(event: Connecting | Connected | Disconnected) -> Status:

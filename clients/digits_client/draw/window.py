@@ -11,7 +11,7 @@ from digits_client.cli.server_options import ServerOptions
 
 from . import view_model
 from .commands import key_table
-from .correction_recorder import CorrectionRecorder
+from .correction_recorder import CorrectionRecorder, SplitError
 from .corrections import Corrections
 from .corrections_window import CorrectionsWindow
 from .drag_and_drop import accept_files
@@ -68,11 +68,15 @@ class DrawWindow:
         self._recorder = CorrectionRecorder(corrections)
         self._offers_server = options is None
         self._live = True
+        self._reads_numbers = True
+        self._pointed: int | None = None
         self._revision = 0
         self._last_recognized: Recognized | None = None
         self._idle_send: str | None = None
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._main = MainFrame(root, self.theme, self.drawing, self, self._on_change)
+        self._main = MainFrame(
+            root, self.theme, self.drawing, self, self._on_change, self._on_point
+        )
         self.sheet, self.panel = self._main.sheet, self._main.panel
         self.controls, self.status = self._main.controls, self._main.status
         self.files = FileCommands(root, self.drawing, self.status, self._redraw)
@@ -88,7 +92,7 @@ class DrawWindow:
 
     @property
     def last_recognized(self) -> Recognized | None:
-        """The prediction that is shown, or was shown last."""
+        """What was read, as it is shown or was shown last."""
         return self._last_recognized
 
     def run(self) -> None:
@@ -163,6 +167,13 @@ class DrawWindow:
         if self._live:
             self._on_change()
 
+    def toggle_numbers(self) -> None:
+        """Switch between reading numbers and single digits."""
+        self._reads_numbers = not self._reads_numbers
+        self.controls.show_numbers(self._reads_numbers)
+        if self._last_recognized and self._last_recognized.revision == self._revision:
+            self._show_number(self._last_recognized)
+
     def toggle_dark(self) -> None:
         """Switch between the light and the dark theme."""
         self.theme.use("light" if self.theme.name == "dark" else "dark")
@@ -182,35 +193,67 @@ class DrawWindow:
             self.root.tk.call("after", "cancel", timer)
         self.root.destroy()
 
-    def save_correction(self, digit: int) -> None:
-        """Save the drawing with the digit that the person meant.
+    def type_correction(self, digit: str) -> None:
+        """Start to type what the person meant."""
+        self.controls.type_correction(digit)
 
-        Another digit for the same revision replaces the first.
+    def save_correction(self, text: str) -> None:
+        """Save the drawing with the digit or the number that the person meant.
+
+        Another one for the same revision replaces the first.
         """
         if self.drawing.is_empty:
             self.status.notice("There is no drawing to save: draw a digit first.")
             return
+        if not text:
+            self.status.notice("Type the digit or the number that it should be.")
+            return
         last = self._last_recognized
-        prediction = last.prediction if last and last.revision == self._revision else None
+        number = last.number if last and last.revision == self._revision else None
         with errors_as_notices(self.status):
-            self._recorder.save(self.drawing, self._revision, digit, prediction)
-            self.status.notice(f"Saved as a correction: the drawing shows {digit}.")
+            try:
+                saved = self._recorder.save(self.drawing, self._revision, text, number)
+            except SplitError as error:
+                self.status.notice(str(error))
+                return
+            self.status.notice(view_model.saved_notice(text, saved))
+        self.controls.clear_correction()
 
     # Everything below is called by the constructor, by widgets or by Tk's timers.
 
     def show_event(self, event: Event) -> None:
         """Show an event of the session."""
         match event:
-            case Recognized(revision, prediction, seconds):
+            case Recognized(revision, number, seconds):
                 if self._live or revision == self._revision:
                     self._last_recognized = event
-                    self.panel.show(view_model.prediction_view(prediction), prediction.frame)
-                    self.status.show_round_trip(prediction.model_version, seconds)
+                    self._show_number(event)
+                    self.status.show_round_trip(number.digits[0].model_version, seconds)
             case Failed(_, reason):
-                self.panel.show(view_model.NO_PREDICTION, None)
+                self._show(view_model.NO_PREDICTION)
                 self.status.notice(reason)
             case _:
                 self._show_connection(event)
+
+    def _show_number(self, recognized: Recognized) -> None:
+        """Show what was read, and where its digits are."""
+        number = recognized.number
+        boxes = [digit.box for digit in number.digits if digit.box] if self._reads_numbers else []
+        self.sheet.show_boxes(boxes)
+        place = view_model.place_shown(number, self._pointed)
+        view = view_model.number_view(number, place, reads_numbers=self._reads_numbers)
+        self.panel.show(view, number.digits[place].frame)
+
+    def _show(self, view: view_model.PredictionView) -> None:
+        """Show that nothing has been read."""
+        self.sheet.show_boxes(())
+        self.panel.show(view, None)
+
+    def _on_point(self, index: int | None) -> None:
+        """Show the bars of the digit that is pointed at."""
+        self._pointed = index
+        if self._last_recognized is not None and self.sheet.boxes:
+            self._show_number(self._last_recognized)
 
     def _show_connection(self, event: Connecting | Connected | Disconnected) -> None:
         self.status.show(view_model.status(event))
@@ -221,16 +264,16 @@ class DrawWindow:
                 self.status.offer(None)
                 self.status.show_model(model.version, model.precision)
                 if self._live:
-                    self.panel.show(view_model.NO_PREDICTION, None)
+                    self._show(view_model.NO_PREDICTION)
                     self._send()
                 else:
-                    self.panel.show(view_model.NOT_REQUESTED, None)
+                    self._show(view_model.NOT_REQUESTED)
             case Disconnected():
                 if self._offers_server:
                     self.status.offer("Start a local server", self.session.start_server)
                 else:
                     self.status.offer("Retry now", self.session.retry_now)
-                self.panel.show(view_model.NO_SERVER, None)
+                self._show(view_model.NO_SERVER)
 
     def _show_window(self) -> None:
         self.root.title("digits")
@@ -242,7 +285,8 @@ class DrawWindow:
         self.root.protocol("WM_DELETE_WINDOW", self.close)
         self.controls.show_pen(self.sheet.pen_width)
         self.controls.show_live(self._live)
-        self.panel.show(view_model.NO_PREDICTION, None)
+        self.controls.show_numbers(self._reads_numbers)
+        self._show(view_model.NO_PREDICTION)
         self.root.update_idletasks()
         self.root.minsize(self.root.winfo_reqwidth(), self.root.winfo_reqheight())
 
@@ -260,7 +304,7 @@ class DrawWindow:
         self._revision += 1
         self.controls.show_steps(undo=self.drawing.can_undo, redo=self.drawing.can_redo)
         if not self._live:
-            self.panel.show(view_model.NOT_REQUESTED, None)
+            self._show(view_model.NOT_REQUESTED)
         elif self._idle_send is None:
             self._idle_send = self.root.after_idle(self._send)
 

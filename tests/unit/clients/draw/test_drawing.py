@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits_client.draw.drawing import SHEET_SIDE, Drawing
+from digits_client.draw.drawing import MAX_SHEET_WIDTH, SHEET_HEIGHT, Drawing
 from digits_client.draw.strokes import Stroke, draw
 
 LINE = ((50.0, 60.0), (120.0, 200.0), (300.0, 220.0))
@@ -25,7 +25,9 @@ def draw_line(
 
 def shows(image: Image.Image, *strokes: Stroke) -> bool:
     """Return whether an image shows exactly these strokes."""
-    return np.array_equal(np.asarray(image), np.asarray(draw(strokes, (SHEET_SIDE, SHEET_SIDE))))
+    return np.array_equal(
+        np.asarray(image), np.asarray(draw(strokes, (SHEET_HEIGHT, SHEET_HEIGHT)))
+    )
 
 
 def test_the_image_shows_the_strokes() -> None:
@@ -298,3 +300,29 @@ def test_random_steps_leave_the_same_sheet_as_the_reference(seed: int) -> None:
             assert shows(drawing.image(), *strokes_shown)
         else:
             assert drawing.image() is picture_shown
+
+
+def test_the_sheet_becomes_wider_and_keeps_its_ink() -> None:
+    drawing = Drawing()
+    drawing.begin_stroke((300.0, 200.0), 20)
+    drawing.end_stroke()
+    narrow = np.asarray(drawing.image())
+    drawing.set_width(900)
+    wide = np.asarray(drawing.image())
+    assert (drawing.width, wide.shape) == (900, (SHEET_HEIGHT, 900))
+    np.testing.assert_array_equal(wide[:, :SHEET_HEIGHT], narrow)
+    assert (wide[:, SHEET_HEIGHT:] == 255).all()
+
+
+def test_the_sheet_is_never_so_narrow_that_ink_is_cut_off() -> None:
+    drawing = Drawing()
+    drawing.set_width(900)
+    drawing.begin_stroke((800.0, 200.0), 20)
+    drawing.set_width(100)
+    assert 810 <= drawing.width < 900
+    drawing.end_stroke()
+    drawing.clear()
+    drawing.set_width(100)
+    assert drawing.width == SHEET_HEIGHT
+    drawing.set_width(10**6)
+    assert drawing.width == MAX_SHEET_WIDTH

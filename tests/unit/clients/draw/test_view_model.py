@@ -7,7 +7,7 @@ import pytest
 from digits_client.draw import view_model
 from digits_client.draw.events import Connected, Connecting, Disconnected
 from digits_client.draw.view_model import Tone
-from digits_client.results import Limits, Model, Prediction, Reason, Verdict
+from digits_client.results import Limits, Model, Number, Prediction, Reason, Verdict
 
 
 def probabilities(**by_digit: float) -> tuple[float, ...]:
@@ -131,3 +131,58 @@ def test_ink_that_is_not_read_has_a_caption_and_ten_bars(
 def test_further_pages_are_told_in_a_sentence() -> None:
     assert view_model.unread_pages(1) == "1 further page was not read."
     assert view_model.unread_pages(2) == "2 further pages were not read."
+
+
+SURE, UNSURE = probabilities(d2=0.99, d7=0.01), probabilities(d6=0.7, d0=0.3)
+NUMBER = Number(
+    "26",
+    0.69,
+    (Prediction(Verdict.DIGIT, 2, 0.99, SURE, "3"), Prediction(Verdict.DIGIT, 6, 0.7, UNSURE, "3")),
+    None,
+)
+
+
+def test_a_number_is_shown_with_the_bars_of_its_least_sure_digit() -> None:
+    place = view_model.place_shown(NUMBER, None)
+    view = view_model.number_view(NUMBER, place, reads_numbers=True)
+    assert (view.headline, view.caption, view.tone) == ("26", "69% sure", Tone.UNSURE)
+    assert (view.bars, view.place) == (UNSURE, "digit 2 of 2: 6")
+
+
+def test_a_digit_that_is_pointed_at_shows_its_bars() -> None:
+    assert view_model.place_shown(NUMBER, 0) == 0
+    assert view_model.place_shown(NUMBER, 7) == 1  # of a number that was longer
+    view = view_model.number_view(NUMBER, 0, reads_numbers=True)
+    assert (view.bars, view.place) == (SURE, "digit 1 of 2: 2")
+
+
+def test_without_numbers_several_digits_are_no_digit() -> None:
+    view = view_model.number_view(NUMBER, 0, reads_numbers=False)
+    assert (view.headline, view.caption, view.tone) == ("?", "several digits", Tone.UNSURE)
+
+
+@pytest.mark.parametrize("reads_numbers", [False, True])
+def test_a_number_of_one_digit_is_shown_as_a_digit(reads_numbers: bool) -> None:
+    digit = NUMBER.digits[1]
+    one = Number("6", 0.7, (digit,), None)
+    view = view_model.number_view(one, 0, reads_numbers=reads_numbers)
+    assert view == view_model.prediction_view(digit)
+
+
+def test_a_place_that_is_no_digit_has_empty_bars() -> None:
+    unread = Number(
+        "2?", 0.5, (NUMBER.digits[0], Prediction(Verdict.NOT_A_DIGIT, None, 0, (), "3")), None
+    )
+    assert view_model.number_view(unread, 1, reads_numbers=True).bars == (0.0,) * 10
+
+
+@pytest.mark.parametrize(
+    ("text", "saved", "notice"),
+    [
+        ("7", [0], "Saved as a correction: the drawing shows 7."),
+        ("26", [], "The drawing was read as 26: there is nothing to correct."),
+        ("2026", [1, 3], "Saved as corrections: digit 2 is 0, digit 4 is 6."),
+    ],
+)
+def test_a_notice_says_what_was_saved(text: str, saved: list[int], notice: str) -> None:
+    assert view_model.saved_notice(text, saved) == notice
