@@ -1,4 +1,4 @@
-"""Recognize the digit in each of many images on the machines of a Ray cluster.
+"""Recognize the digit or the number in each of many images on the machines of a Ray cluster.
 
     python deploy/ray/classify.py INPUT... --output DIR [--address auto] [--format jsonl]
 
@@ -35,20 +35,22 @@ import ray
 import ray.data
 import ray.exceptions
 
+from digits.v1 import recognizer_pb2 as pb
 from digits_client.batch import parquet
 from digits_client.batch.columns import Columns
 from digits_client.batch.formats import writer
-from digits_client.batch.rows import DECIMALS, Row
+from digits_client.batch.rows import Row
 from digits_client.errors import DigitsError, InvalidImageError, ServerFailureError
 from digits_client.sources import Item, Selection, find, is_url, item
 from digits_client.sources.items import UnreadableItem
 from digits_server import settings
+from digits_server.api.results import fill, rows
 from digits_server.errors import InvalidArgumentError, ModelError
 from digits_server.models import LoadedModel, load_folder, versions
-from digits_server.models.predictions import NO_DIGIT, Predictions, Verdict
+from digits_server.models.predictions import Predictions
 from digits_server.preprocessing.decode import ImageLimits
 from digits_server.preprocessing.framing import EncodedImage, Frames, to_frames
-from digits_server.preprocessing.reason import Reason
+from digits_server.preprocessing.layout import Layout
 
 EXIT_ALL_RECOGNIZED: Final = 0
 EXIT_SOME_FAILED: Final = 1
@@ -67,8 +69,6 @@ REMOTE_READERS: Final = 16
 SHARD_RETRIES: Final = 3
 # Enough for a local Ray, which holds only paths and counts.
 LOCAL_STORE_BYTES: Final = 200 * 2**20
-
-_COLUMNS: Final = Columns()
 
 # In the place of an image that cannot be read.
 _NO_FRAMES: Final = Frames.invalid(InvalidArgumentError("image", "cannot be read"))
@@ -92,6 +92,13 @@ class Job:
     readers: int
     """Number of images that a worker reads at once."""
     limits: ImageLimits
+    layout: Layout
+    """What each image holds: a digit or a number."""
+
+    @property
+    def columns(self) -> Columns:
+        """The columns of the rows."""
+        return Columns(are_of_numbers=self.layout == Layout.NUMBER)
 
 
 @dataclass(frozen=True)
@@ -125,13 +132,13 @@ class Worker:
         """Recognize the images of a shard, write their rows, and return counts."""
         started = time.time()
         images = json.loads(shard["images"])
-        rows = [row for batch in batches(images, BATCH_SIZE) for row in self._recognize(batch)]
+        found = [row for batch in batches(images, BATCH_SIZE) for row in self._recognize(batch)]
         name = f"part-{shard['shard']:06}.{self._job.format}"
-        self._output.write(name, encode(rows, self._job.format))
+        self._output.write(name, encode(found, self._job.format, self._job.columns))
         return {
             "shard": shard["shard"],
-            "images": len(rows),
-            "failed": sum(row.error is not None for row in rows),
+            "images": len(found),
+            "failed": sum(row.error is not None for row in found),
             "started": started,
             "ended": time.time(),
         }
@@ -144,11 +151,9 @@ class Worker:
                 [_NO_FRAMES if isinstance(each, DigitsError) else each for each in found]
             )
         )
-        for number, ((path, _), each) in enumerate(zip(images, found, strict=True)):
-            if isinstance(each, DigitsError):
-                yield Row(path, error=str(each))
-            else:
-                yield row_of(path, predictions, number)
+        recognized = rows_of([path for path, _ in images], predictions, self._job.layout)
+        for row, each in zip(recognized, found, strict=True):
+            yield Row(row.path, error=str(each)) if isinstance(each, DigitsError) else row
 
     def _frames(self, image: FoundImage) -> Frames | DigitsError:
         """Return the frames of an image, or the error that its row shows."""
@@ -158,7 +163,7 @@ class Worker:
         try:
             location = path if is_url(path) else os.path.join(self._job.base_dir, path)  # noqa: PTH118
             content = item(location).read(self._job.limits.max_bytes)
-            frames = to_frames([EncodedImage(content)], self._job.limits)
+            frames = to_frames([EncodedImage(content)], self._job.limits, self._job.layout)
             return InvalidImageError(str(frames.errors[0])) if frames.errors else frames
         except InvalidImageError as error:
             return error
@@ -167,24 +172,22 @@ class Worker:
             return ServerFailureError("INTERNAL: internal error; the worker's log has it")
 
 
-def row_of(path: str, predictions: Predictions, number: int) -> Row:
-    """Return the row of a recognized image, the one of a number among the predictions."""
-    digit, reason = int(predictions.digits[number]), Reason(predictions.reasons[number])
-    return Row(
-        path,
-        Verdict(predictions.verdicts[number]).name.lower(),
-        None if digit == NO_DIGIT else digit,
-        round(float(predictions.confidences[number]), DECIMALS),
-        predictions.model_version,
-        reason=reason.name.lower() if reason else None,
-        unread_pages=int(predictions.unread_pages[number]),
-    )
+def rows_of(paths: Sequence[str], predictions: Predictions, layout: Layout) -> Iterator[Row]:
+    """Yield the row of each image that was recognized."""
+    fields = rows(predictions, include_frame=False)
+    for number, (path, row) in enumerate(zip(paths, fields, strict=True)):
+        result = pb.RecognizeResult()
+        fill(result, number, row, predictions, layout, include_frame=False)
+        if layout == Layout.NUMBER:
+            yield Row.of_number(path, result)
+        else:
+            yield Row.of(path, result, has_probabilities=False)
 
 
-def encode(rows: Iterable[Row], form: str) -> bytes:
+def encode(rows: Iterable[Row], form: str, columns: Columns) -> bytes:
     """Return the content of a file with these rows."""
     text = io.StringIO()
-    lines = writer("csv" if form == "csv" else "jsonl", text, _COLUMNS)
+    lines = writer("csv" if form == "csv" else "jsonl", text, columns)
     lines.write(list(rows))
     lines.finish()
     content = text.getvalue().encode("utf-8", "surrogateescape")
@@ -193,7 +196,7 @@ def encode(rows: Iterable[Row], form: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         json_lines, file = Path(folder, "rows.jsonl"), Path(folder, "rows.parquet")
         json_lines.write_bytes(content)
-        parquet.convert(json_lines, file, _COLUMNS)
+        parquet.convert(json_lines, file, columns)
         return file.read_bytes()
 
 
@@ -326,6 +329,7 @@ def run(parsed: argparse.Namespace) -> int:
         format=parsed.format,
         readers=parsed.readers or readers,
         limits=ImageLimits(parsed.max_image_bytes, parsed.max_image_pixels),
+        layout=Layout.NUMBER if parsed.numbers else Layout.DIGIT,
     )
     selection = Selection(
         include=tuple(parsed.include),
@@ -370,6 +374,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("inputs", nargs="+", metavar="INPUT", help="files, folders, URLs ..., as for digits-batch")
     add("--output", required=True, metavar="DIR", help="new or empty folder, or its URL")
     add("--format", choices=FORMATS, default="parquet", help="default: parquet")
+    add("--numbers", action="store_true", help="read a number in each image, as digits-batch does")
     add("--address", help="cluster: auto, HOST:PORT or ray://...; default: start a local Ray")
     add("--workers", type=_count, metavar="N", help="worker processes; default: one per core")
     add("--readers", type=_count, metavar="N", help="images that each worker reads at once")

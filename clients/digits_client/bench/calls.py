@@ -26,6 +26,7 @@ _OK_IMAGE: Final = Outcome(OK, {OK: 1})
 _SERVICE: Final[str] = pb.DESCRIPTOR.services_by_name["RecognizerService"].full_name
 _METHODS: Final = {
     CallKind.UNARY: "Recognize",
+    CallKind.NUMBER: "Recognize",
     CallKind.BATCH: "RecognizeBatch",
     CallKind.STREAM: "StreamingRecognize",
     CallKind.NOOP: "GetModel",

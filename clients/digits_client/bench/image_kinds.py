@@ -29,6 +29,8 @@ class ImageKind(enum.StrEnum):
     """The same pixels as a PNG file."""
     PNG300 = "png300"
     """A PNG file of the whole 300x300 canvas."""
+    PNG600 = "png600"
+    """PNG files of numbers of four digits on a canvas of 600x300."""
 
 
 def _arc(x: float, y: float, width: float, height: float, start: int, end: int) -> list[Point]:
@@ -49,6 +51,9 @@ _CANVAS_SIZE: Final = 300
 _SMALL_SIZE: Final = 28
 _DIGIT_HEIGHT: Final = 200
 _PEN_WIDTH: Final = 24
+_NUMBERS: Final = ("1347", "7103", "4031", "3410", "0174")
+_NUMBER_DIGIT_HEIGHT: Final = 120
+_NUMBER_PEN_WIDTH: Final = 12
 
 
 def load_images(images: ImageKind | Path) -> list[pb.Image]:
@@ -57,14 +62,21 @@ def load_images(images: ImageKind | Path) -> list[pb.Image]:
     Raises:
         InvalidImageError: The folder holds no images, or one cannot be read.
     """
-    if isinstance(images, ImageKind):
-        return list(drawn_digits(images).values())
-    return from_folder(images)
+    if isinstance(images, Path):
+        return from_folder(images)
+    if images is ImageKind.PNG600:
+        return list(drawn_numbers().values())
+    return list(drawn_digits(images).values())
 
 
 def drawn_digits(kind: ImageKind) -> dict[int, pb.Image]:
     """Return drawn images, by digit."""
     return {digit: _encode(_draw_digit(digit), kind) for digit in _DIGITS}
+
+
+def drawn_numbers() -> dict[str, pb.Image]:
+    """Return drawn images of numbers, by their text."""
+    return {text: _encode(_draw_number(text), ImageKind.PNG600) for text in _NUMBERS}
 
 
 def from_folder(folder: Path) -> list[pb.Image]:
@@ -91,18 +103,33 @@ def from_folder(folder: Path) -> list[pb.Image]:
 
 def _draw_digit(digit: int) -> Image.Image:
     margin = (_CANVAS_SIZE - _DIGIT_HEIGHT) / 2
-    strokes = [
-        Stroke(
-            tuple((margin + x * _DIGIT_HEIGHT, margin + y * _DIGIT_HEIGHT) for x, y in line),
-            _PEN_WIDTH,
-        )
-        for line in _DIGITS[digit]
-    ]
+    strokes = _strokes(digit, margin, margin, _DIGIT_HEIGHT, _PEN_WIDTH)
     return draw(strokes, (_CANVAS_SIZE, _CANVAS_SIZE))
 
 
+def _draw_number(text: str) -> Image.Image:
+    top, width = (_CANVAS_SIZE - _NUMBER_DIGIT_HEIGHT) / 2, 2 * _CANVAS_SIZE
+    distance = width / (len(text) + 0.5)
+    strokes = [
+        stroke
+        for index, digit in enumerate(text)
+        for stroke in _strokes(
+            *(int(digit), (index + 0.25) * distance, top),
+            *(_NUMBER_DIGIT_HEIGHT, _NUMBER_PEN_WIDTH),
+        )
+    ]
+    return draw(strokes, (width, _CANVAS_SIZE))
+
+
+def _strokes(digit: int, left: float, top: float, height: float, pen: float) -> list[Stroke]:
+    return [
+        Stroke(tuple((left + x * height, top + y * height) for x, y in line), pen)
+        for line in _DIGITS[digit]
+    ]
+
+
 def _encode(drawing: Image.Image, kind: ImageKind) -> pb.Image:
-    if kind is not ImageKind.PNG300:
+    if kind in (ImageKind.RAW28, ImageKind.PNG28):
         drawing = drawing.resize((_SMALL_SIZE, _SMALL_SIZE), Image.Resampling.BOX)
     if kind is ImageKind.RAW28:
         return to_message(drawing)

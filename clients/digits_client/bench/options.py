@@ -9,7 +9,13 @@ from digits_client.cli.server_options import ServerOptions
 
 from .convergence import Repeats
 from .image_kinds import ImageKind
-from .parser import DEFAULT_BATCH_SIZE, DEFAULT_CALLERS, DEFAULT_DRAWINGS_PER_SECOND, build_parser
+from .parser import (
+    DEFAULT_BATCH_SIZE,
+    DEFAULT_CALLERS,
+    DEFAULT_DRAWINGS_PER_SECOND,
+    DEFAULT_IMAGES,
+    build_parser,
+)
 from .schedule import Arrivals
 from .workload import CallKind, Workload
 
@@ -35,6 +41,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     kind = CallKind(parsed.kind)
     _check(parser, parsed, kind)
     is_stream = kind is CallKind.STREAM
+    default_image = DEFAULT_IMAGES.get(kind, ImageKind.RAW28)
     rate = parsed.rate or (DEFAULT_DRAWINGS_PER_SECOND if is_stream else None)
     arrivals = parsed.arrivals or (Arrivals.CONSTANT if is_stream else Arrivals.POISSON)
     min_count, max_count = parsed.repeats
@@ -44,7 +51,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         rate=rate,
         arrivals=Arrivals(arrivals),
         seed=parsed.seed,
-        images=parsed.folder or ImageKind(parsed.image or ImageKind.RAW28),
+        images=parsed.folder or ImageKind(parsed.image or default_image),
         batch_size=(parsed.images or DEFAULT_BATCH_SIZE) if kind is CallKind.BATCH else 1,
         processes=parsed.processes,
         connections=parsed.connections,

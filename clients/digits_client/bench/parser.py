@@ -14,10 +14,13 @@ from .workload import DEFAULT_REPEATS, CallKind, Workload, usable_cores
 
 DEFAULT_CALLERS: Final = {
     CallKind.UNARY: 16,
+    CallKind.NUMBER: 16,
     CallKind.NOOP: 16,
     CallKind.BATCH: 4,
     CallKind.STREAM: 4,
 }
+# Otherwise raw28.
+DEFAULT_IMAGES: Final = {CallKind.NUMBER: ImageKind.PNG600}
 DEFAULT_DRAWINGS_PER_SECOND: Final = 30.0
 DEFAULT_BATCH_SIZE: Final = 64
 
@@ -36,6 +39,7 @@ examples:
   digits-bench --rate 200 --seconds 10 --json before.json
   digits-bench --rate 200 --seconds 10 --compare before.json --plot latency.svg
   digits-bench --kind batch --images 64 --folder scans/
+  digits-bench --kind number --concurrency 4
   digits-bench --kind stream --concurrency 8 --rate 60
   digits-bench --kind noop --server 127.0.0.1:50051
 """
@@ -66,8 +70,9 @@ def _add_load(parser: argparse.ArgumentParser) -> None:
         "--kind",
         choices=[kind.value for kind in CallKind],
         default=CallKind.UNARY.value,
-        help="call to measure: unary, one image per call; batch, many images per call; stream, "
-        "streams of drawings; noop, GetModel, as a baseline without images; default: unary",
+        help="call to measure: unary, one image per call; number, one image of a number per call; "
+        "batch, many images per call; stream, streams of drawings; noop, GetModel, as a baseline "
+        "without images; default: unary",
     )
     group.add_argument(
         "--concurrency",
@@ -123,7 +128,8 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
         "--image",
         choices=[kind.value for kind in ImageKind],
         help="send drawn digits: raw28, 28x28 gray pixels; png28, the same as PNG; png300, a "
-        "300x300 canvas as PNG; default: raw28",
+        "300x300 canvas as PNG; png600, numbers of four digits on a canvas of 600x300; default: "
+        "raw28, with --kind number png600",
     )
     folder = source.add_argument(
         "--folder", type=Path, metavar="DIR", help="send the first 1,000 image files of a folder"

@@ -24,6 +24,11 @@ def build_requests(kind: CallKind, images: Sequence[pb.Image], batch_size: int) 
     match kind:
         case CallKind.UNARY:
             return [pb.RecognizeRequest(image=image).SerializeToString() for image in images]
+        case CallKind.NUMBER:
+            return [
+                pb.RecognizeRequest(image=image, layout=pb.LAYOUT_NUMBER).SerializeToString()
+                for image in images
+            ]
         case CallKind.STREAM:
             return [
                 pb.StreamingRecognizeRequest(image=image).SerializeToString() for image in images

@@ -16,6 +16,8 @@ class CallKind(enum.StrEnum):
 
     UNARY = "unary"
     """``Recognize``."""
+    NUMBER = "number"
+    """``Recognize`` with the layout of a number."""
     BATCH = "batch"
     """``RecognizeBatch``."""
     STREAM = "stream"
@@ -95,6 +97,7 @@ class Workload:
     def __str__(self) -> str:
         subject = {
             CallKind.UNARY: f"unary, {self.images}",
+            CallKind.NUMBER: f"numbers, {self.images}",
             CallKind.BATCH: f"batches of {self.batch_size}, {self.images}",
             CallKind.STREAM: f"streams, {self.images}",
             CallKind.NOOP: "noop",

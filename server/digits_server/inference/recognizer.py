@@ -53,6 +53,7 @@ class Recognizer:
         self._metrics = metrics
         self._limits = limits
         self._batcher = Batcher(threads, len(model.engines), self._recognize, metrics)
+        self._layouts = {each: metrics.layouts.labels(each.name.lower()) for each in Layout}
         self._verdicts = [metrics.verdicts.labels(verdict.name.lower()) for verdict in Verdict]
 
     @property
@@ -89,6 +90,10 @@ class Recognizer:
         for verdict, count in enumerate(np.bincount(predictions.verdicts).tolist()):
             if count:
                 self._verdicts[verdict].inc(count)
+        self._layouts[layout].inc(len(predictions))
+        for numbers in predictions.numbers.values():
+            for number in numbers:
+                self._metrics.number_digits.observe(len(number.places))
         return predictions
 
     async def _decode(

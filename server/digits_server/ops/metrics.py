@@ -118,6 +118,18 @@ class Metrics:
             ["verdict"],
             registry=self.registry,
         )
+        self.layouts = Counter(
+            "digits_layouts",
+            "Finished images by what they were said to hold: digit, number or page.",
+            ["layout"],
+            registry=self.registry,
+        )
+        self.number_digits = Histogram(
+            "digits_number_digits",
+            "Digits of each number found in images that hold several.",
+            buckets=(2, 3, 4, 6, 8, 12, 16, 32),
+            registry=self.registry,
+        )
         self.model_version = Gauge(
             "digits_model_version", "The model version that is served.", registry=self.registry
         )

@@ -22,7 +22,7 @@ from .lattice import MAX_CANDIDATES, CrowdedError, Line, find_views
 from .layout import MAX_NUMBER_DIGITS, MAX_PAGE_LINES, Layout
 from .pieces import MAX_PIECES, MIN_EXTENT_PIXELS, PARTS, Piece, find_pieces, why_unread
 from .reason import Reason
-from .recipe import FRAME_SIZE, are_frames, is_frame
+from .recipe import FRAME_SIZE, are_frames, have_gaps, is_frame
 from .resize import shrink_to
 from .sheets import find_sheets
 
@@ -124,10 +124,12 @@ def find_readings(gray: NDArray[np.uint8], layout: Layout = Layout.DIGIT) -> Fou
     Raises:
         InvalidArgumentError: There are too many pieces of ink for a number or a page.
     """
-    if is_frame(gray):
-        reading = Reading(AS_IT_IS, _to_float(gray), _WHOLE_FRAME)
-        return Found([reading], [], Reason.UNSPECIFIED)
-    return _Search(gray, layout).run()
+    if not is_frame(gray):
+        return _Search(gray, layout).run()
+    reading = Reading(AS_IT_IS, _to_float(gray), _WHOLE_FRAME)
+    may_hold_several = layout != Layout.DIGIT or bool(have_gaps(gray[None])[0])
+    lines = _Search(gray, layout).run().lines if may_hold_several else []
+    return Found([reading], lines, Reason.UNSPECIFIED)
 
 
 def find_all_readings(grays: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> Readings:
@@ -142,8 +144,8 @@ def find_all_readings(grays: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) ->
 
 
 def _read_frame_sized(grays: NDArray[np.uint8]) -> Readings:
-    """Return the readings of (N, 28, 28) images, of which most already are frames."""
-    are_read = are_frames(grays)
+    """Return the readings of (N, 28, 28) images, of which most already are frames of a digit."""
+    are_read = are_frames(grays) & ~have_gaps(grays)
     owners = np.flatnonzero(are_read)
     frames = Readings(
         _to_float(grays[owners]),
@@ -156,9 +158,7 @@ def _read_frame_sized(grays: NDArray[np.uint8]) -> Readings:
     if len(owners) == len(grays):
         return frames
     indices = np.flatnonzero(~are_read)
-    others = join_readings(
-        [_Search(grays[index], Layout.DIGIT).run() for index in indices.tolist()]
-    )
+    others = join_readings([find_readings(grays[index]) for index in indices.tolist()])
     frames.failures[indices] = others.failures
     owners = np.concatenate((owners, indices[others.owners]))
     order = np.argsort(owners, kind="stable")

@@ -59,6 +59,20 @@ def are_frames(grays: NDArray[np.uint8]) -> NDArray[np.bool_]:
     )
 
 
+def have_gaps(grays: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return whether there are columns without ink between others: there may be several digits.
+
+    Args:
+        grays: (N, 28, 28) uint8.
+
+    Returns:
+        (N,) bool.
+    """
+    has_ink = grays.max(axis=1) > 0
+    inked = has_ink.sum(axis=1)
+    return np.asarray((inked > 0) & (inked < _extent(has_ink)))
+
+
 def _fits_box(longer_side: _OneOrMany) -> _OneOrMany:
     """Return whether ink whose box has this longer side has the recipe's size."""
     return abs(longer_side - BOX_SIZE) <= TOLERANCE_PIXELS
