@@ -17,7 +17,7 @@ from .components import Components, Flags
 from .frames import to_frame
 from .ink import LEAST_INK, InkMask
 from .layout import MAX_NUMBER_DIGITS, MAX_PAGE_LINES, Layout
-from .lines import inside_frame, remove_dividers, without_underline
+from .lines import Outlines, inside_frame, remove_dividers, without_underline
 from .segments import Segment, find_runs, find_segments, line_height
 
 # Ink that is narrower, as a share of its height, is one digit at most. Two digits that touch may be
@@ -34,6 +34,9 @@ _SPECK_SHARE: Final = 0.12
 _MAX_GAP: Final = 3.0
 _MIN_OVERLAP: Final = 0.4
 _MIN_COMMON_ROWS: Final = 0.5
+
+# What is at least so large, as a share of the largest piece's box, may be a frame.
+_FRAME_SHARE: Final = 0.25
 
 # What a line of the longest number has, and more.
 _MAX_PIECES: Final = 2 * MAX_NUMBER_DIGITS
@@ -94,20 +97,33 @@ def _is_narrow(width: int, height: int, layout: Layout) -> bool:
     return width < _MIN_WIDTH[layout] * height
 
 
+def _is_one_digit(components: Components, group: list[int], layout: Layout) -> bool:
+    """Return whether components are one digit at most: narrow, and without a gap between them."""
+    left, right = components.left[group], components.right[group]
+    if (left[1:] > np.maximum.accumulate(right)[:-1]).any():
+        return False
+    height = components.bottom[group].max() - components.top[group].min()
+    return _is_narrow(int(right.max() - left.min()), int(height), layout)
+
+
 def _inside_frames(ink: InkMask) -> MatLike | None:
-    """Return the ink without each frame that it touches."""
-    outlines = ink.outlines
-    left, top, width, height = cv2.boundingRect(np.concatenate(outlines.components))
-    area = np.ascontiguousarray(ink.mask[top : top + height, left : left + width])
-    rest = inside_frame(area, outlines)
-    if rest is None:
-        return None
-    x, y, columns, rows = cv2.boundingRect(rest)
-    inside = np.s_[y : y + rows, x : x + columns]
-    rest[inside] = remove_dividers(rest[inside])
-    whole = np.zeros_like(ink.mask)
-    whole[top : top + height, left : left + width] = rest
-    return whole
+    """Return the ink without each frame that it touches; None if there is none."""
+    labels, boxes, _ = ink.labeled
+    rest = None
+    sizes = boxes[:, 2] * boxes[:, 3]
+    for index in np.flatnonzero(sizes >= _FRAME_SHARE * sizes.max()).tolist():
+        left, top, width, height = boxes[index, :4].tolist()
+        area = np.s_[top : top + height, left : left + width]
+        piece = (labels[area] == index + 1).view(np.uint8)
+        inside = inside_frame(piece, Outlines.find(piece))
+        if inside is None:
+            continue
+        x, y, columns, rows = cv2.boundingRect(inside)
+        cells = np.s_[y : y + rows, x : x + columns]
+        inside[cells] = remove_dividers(inside[cells])
+        rest = ink.mask.copy() if rest is None else rest
+        rest[area] -= piece - inside
+    return rest
 
 
 def _read(
@@ -120,7 +136,7 @@ def _read(
         groups = [max(groups, key=len)[:_FEW_PIECES]] if groups else []
     elif len(groups) > MAX_PAGE_LINES or max(map(len, groups), default=0) > _MAX_PIECES:
         raise CrowdedError
-    if len(groups) == 1 and _is_narrow(*_size(components, groups[0]), layout):
+    if len(groups) == 1 and _is_one_digit(components, groups[0], layout):
         return
     lines: list[Line] = []
     for group in groups:
@@ -131,14 +147,6 @@ def _read(
             raise CrowdedError
     if lines:
         yield lines
-
-
-def _size(components: Components, group: Sequence[int]) -> tuple[int, int]:
-    """Return the width and height of the box around components."""
-    index = list(group)
-    width = components.right[index].max() - components.left[index].min()
-    height = components.bottom[index].max() - components.top[index].min()
-    return int(width), int(height)
 
 
 def _read_line(ink: InkMask, labels: MatLike, boxes: MatLike, group: list[int]) -> Line | None:
