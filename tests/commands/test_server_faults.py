@@ -131,7 +131,7 @@ def test_a_window_stays_connected_through_a_rolling_restart(start_server: "Start
             while not isinstance(recognized, Recognized):
                 recognized = events.get(timeout=PATIENCE_SECONDS)
                 assert not isinstance(recognized, Disconnected)
-            assert (recognized.revision, recognized.prediction.digit) == (revision, 3)
+            assert (recognized.revision, recognized.number.text) == (revision, "3")
             if server is not None:
                 server.process.send_signal(signal.SIGTERM)
                 assert server.process.wait(PATIENCE_SECONDS) == 0

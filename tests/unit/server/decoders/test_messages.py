@@ -42,7 +42,7 @@ def message(pixels: bytes = FRAME.tobytes(), **changes: Any) -> bytes:
     return json.dumps(columns | changes).encode() + b"\n" + pixels
 
 
-LINE = {
+LINE: dict[str, Any] = {
     "image": 0,
     "view": 0,
     "runs": [[0, 1], [0, 2], [1, 2]],

@@ -18,6 +18,7 @@ from digits_server.models import LoadedModel
 from digits_server.models.predictions import Predictions
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.framing import EncodedImage, Images, Work
+from digits_server.preprocessing.layout import Layout
 
 MODEL: Any = SimpleNamespace(image_seconds=1)  # too slow for the event loop's thread
 SUCCESSOR: Any = SimpleNamespace(image_seconds=1)
@@ -43,7 +44,9 @@ class Recognition:
         self._lock = threading.Lock()
         self._busy_cores: set[int] = set()
 
-    def __call__(self, model: LoadedModel, images: Images, core: int) -> Predictions:
+    def __call__(
+        self, model: LoadedModel, images: Images, layout: Layout, core: int
+    ) -> Predictions:
         with self._lock:
             assert core not in self._busy_cores
             self._busy_cores.add(core)
@@ -59,7 +62,7 @@ class Recognition:
         numbers = np.asarray(images).ravel().astype(np.int8)
         none = np.zeros(len(images))
         digits = -numbers if model is SUCCESSOR else numbers
-        return Predictions(none, digits, none, none, none, none, none, none, "1")  # type: ignore[arg-type]
+        return Predictions(none, digits, none, none, none, none, none, none, none, "1")  # type: ignore[arg-type]
 
 
 class NumberBatcher(Batcher):
@@ -461,3 +464,19 @@ async def test_stopping_cancels_the_requests_that_still_wait(
     assert await first == [0]
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_images_of_different_layouts_are_not_recognized_together(
+    recognition: Recognition, batcher: NumberBatcher
+) -> None:
+    blocked = await block(recognition, batcher)
+    waiting = [
+        asyncio.create_task(
+            batcher.predict(images(number), Work(1, 1, is_plain=True), MODEL, layout=layout)
+        )
+        for number, layout in enumerate((Layout.DIGIT, Layout.DIGIT, Layout.NUMBER, Layout.PAGE))
+    ]
+    await asyncio.sleep(0)
+    recognition.released.set()
+    await asyncio.gather(blocked, *waiting)
+    assert recognition.calls[1:] == [2, 1, 1]

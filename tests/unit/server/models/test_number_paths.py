@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Collection
 
 import numpy as np
 import pytest
@@ -15,9 +16,7 @@ CLASS_COUNT = 12
 
 
 def line(
-    runs: list[tuple[int, int]],
-    cuts: set[int] = frozenset(),
-    heights: list[float] | None = None,  # type: ignore[assignment]  # never changed
+    runs: list[tuple[int, int]], cuts: Collection[int] = (), heights: list[float] | None = None
 ) -> Line:
     count = max(end for _, end in runs)
     return Line(
@@ -35,7 +34,7 @@ def row(**by_name: float) -> NDArray[np.float32]:
     for name, prob in by_name.items():
         index = {"no": NOT_A_DIGIT, "nothing": NO_WRITING}.get(name)
         probs[int(name[1:]) if index is None else index] = prob
-    return probs / probs.sum()
+    return np.asarray(probs / probs.sum(), np.float32)
 
 
 TWO = [(0, 1), (0, 2), (1, 2)]

@@ -18,7 +18,7 @@ def line(count: int, *, view: int = 0, image: int = 0) -> Line:
     """Return a line of so many segments, each of which is a candidate."""
     boxes = [(10 * index, 5, 8, 20 + index) for index in range(count)]
     return Line(
-        np.arange(count, dtype=np.float32)[:, None, None].repeat(28, 1).repeat(28, 2) / 100,
+        np.full((count, 28, 28), 0.25, np.float32),
         np.array([(index, index + 1) for index in range(count)], np.intp),
         np.array(boxes, np.intp),
         np.ones(count),

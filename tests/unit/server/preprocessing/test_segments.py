@@ -40,9 +40,9 @@ def segments_of(mask: Mask) -> list[Segment]:
 
 def ink_of(segments: list[Segment], shape: tuple[int, ...]) -> Mask:
     """Return how many segments have ink at each pixel."""
-    total = np.zeros(shape, np.uint8)
+    total: Mask = np.zeros(shape, np.uint8)
     for each in segments:
-        total[each.top : each.bottom, each.left : each.right] += each.mask
+        total[each.top : each.bottom, each.left : each.right] += np.asarray(each.mask, np.uint8)
     return total
 
 
