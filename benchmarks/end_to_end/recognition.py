@@ -18,16 +18,20 @@ from typing import Final
 
 from PIL import Image
 
+from digits_client.batch.columns import parse_row
+from digits_client.batch.number_evaluation import NumberEvaluation
 from digits_client.cli.embedded import embedded_server
 from digits_training.datasets import load_mnist
 from digits_training.eval_set import EvalSet
 from digits_training.eval_sets import available_sets
+from digits_training.evaluate import SINGLES
+from digits_training.number_sets import NumberSet, available_number_sets
 
 SUCCESS_OR_FAILED_IMAGES: Final = (0, 1)
 """Exit codes of ``digits-batch`` after which each image has a row."""
 
 
-def image_files(eval_set: EvalSet) -> Iterator[bytes]:
+def image_files(eval_set: EvalSet | NumberSet) -> Iterator[bytes]:
     """Yield the files of a set, or its images as PNG files."""
     yield from eval_set.files
     if not eval_set.files:
@@ -37,7 +41,9 @@ def image_files(eval_set: EvalSet) -> Iterator[bytes]:
             yield file.getvalue()
 
 
-def classify(eval_set: EvalSet, address: str, folder: Path) -> list[dict[str, object]]:
+def classify(
+    eval_set: EvalSet | NumberSet, address: str, folder: Path, *options: str
+) -> list[dict[str, object]]:
     """Write the images of a set as files and return the row of ``digits-batch`` for each."""
     folder.mkdir()
     for number, content in enumerate(image_files(eval_set)):
@@ -45,7 +51,7 @@ def classify(eval_set: EvalSet, address: str, folder: Path) -> list[dict[str, ob
     output = folder.with_suffix(".jsonl")
     command = [
         *(sys.executable, "-m", "digits_client.batch.cli", str(folder), "--server", address),
-        *("--format", "jsonl", "--output", str(output)),
+        *("--format", "jsonl", "--output", str(output), *options),
     ]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     if done.returncode not in SUCCESS_OR_FAILED_IMAGES:
@@ -69,15 +75,47 @@ def table_line(eval_set: EvalSet, rows: list[dict[str, object]]) -> str:
     return f"| {eval_set.title} | {total:,} | {right / total:.2%} | {not_a_digit:.2%} |"
 
 
+def as_numbers(eval_set: EvalSet, address: str, folder: Path) -> float:
+    """Return the share of single digits that is right if they are read as numbers."""
+    rows = classify(eval_set, address, folder / f"{eval_set.name}-numbers", "--numbers")
+    labels = eval_set.labels.tolist()
+    right = sum(row["number"] == str(label) for row, label in zip(rows, labels, strict=True))
+    return right / len(rows)
+
+
+def number_line(number_set: NumberSet, address: str, folder: Path) -> str:
+    """Return the line of the table for a set of numbers."""
+    rows = classify(number_set, address, folder, "--numbers")
+    as_digits = classify(number_set, address, folder.with_name(f"{folder.name}-digits"))
+    evaluation = NumberEvaluation()
+    for row, text in zip(rows, number_set.texts, strict=True):
+        number = parse_row(row)
+        evaluation.add(number, text)
+    as_one = sum(row["verdict"] == "digit" for row in as_digits) / len(as_digits)
+    return (
+        f"| {number_set.title} | {len(rows):,} | {evaluation.accuracy:.2%} | "
+        f"{evaluation.digit_accuracy:.2%} | {evaluation.calibration_error:.2%} | {as_one:.2%} |"
+    )
+
+
 def main() -> None:
-    """Measure all sets and print a table in Markdown."""
+    """Measure all sets and print two tables in Markdown."""
     sets, notes = available_sets(load_mnist(), None)
-    print("| images | count | right | not a digit |\n|---|---|---|---|")
-    with embedded_server() as address, tempfile.TemporaryDirectory() as folder:
+    number_sets, more_notes = available_number_sets(None)
+    print("| images | count | right | not a digit | right as a number |\n|---|---|---|---|---|")
+    with embedded_server() as address, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         for eval_set in sets:
-            rows = classify(eval_set, address, Path(folder) / eval_set.name)
-            print(table_line(eval_set, rows))
-    for note in notes:
+            rows = classify(eval_set, address, folder / eval_set.name)
+            line = table_line(eval_set, rows)
+            if eval_set.name in SINGLES:
+                line += f" {as_numbers(eval_set, address, folder):.2%} |"
+            print(line)
+        print("\n| numbers | count | right | digits right | calibration error | as one digit |")
+        print("|---|---|---|---|---|---|")
+        for number_set in number_sets:
+            print(number_line(number_set, address, folder / number_set.name))
+    for note in [*notes, *more_notes]:
         print(f"\n{note}")
 
 

@@ -15,6 +15,13 @@ from .eval_sets import available_sets, corrections_set
 from .evaluation_report import Report, write_report
 from .keras_files import load_network, predict
 from .metrics import Metrics
+from .number_results import (
+    NumberResults,
+    SinglesAsNumbers,
+    evaluate_numbers,
+    evaluate_singles,
+)
+from .number_sets import available_number_sets
 from .plots import save_confusion
 from .record import RunRecord
 from .robustness import measure_robustness, robustness_table
@@ -22,6 +29,8 @@ from .robustness import measure_robustness, robustness_table
 CONFUSION_FILE: Final = "confusion.png"
 METRICS_FILE: Final = "metrics.json"
 REPORT_FILE: Final = "report.html"
+SINGLES: Final = ("mnist", "strokes", "unipen", "wild")
+"""Sets of single digits that are also read as numbers."""
 CORRUPTED_COUNT: Final = 500
 """Number of test images that are corrupted, each in forty ways."""
 
@@ -59,9 +68,20 @@ def evaluate(
         return predict(model, frames[..., None])
 
     sets, notes = available_sets(mnist, data_dir)
+    number_sets, more_notes = available_number_sets(data_dir)
+    notes += more_notes
     if drawings is not None:
         sets.append(corrections_set(drawings))
     results = [evaluate_set(each, predict_frames, calibration, read) for each in sets]
+    # The tutorial's way to make frames has none of numbers.
+    numbers = [
+        evaluate_numbers(each, predict_frames, calibration) for each in number_sets if not read
+    ]
+    singles = [
+        evaluate_singles(each, predict_frames, calibration)
+        for each in results
+        if not read and each.eval_set.name in SINGLES
+    ]
     test = results[0]
     metrics = Metrics.compute(test.forced.probs, test.labels)
     some = np.random.default_rng(0).permutation(len(test.labels))[:CORRUPTED_COUNT]
@@ -71,11 +91,14 @@ def evaluate(
     out.mkdir(parents=True, exist_ok=True)
     title = f"MNIST test set: {metrics.accuracy:.2%} right"
     save_confusion(metrics.confusion, title, out / CONFUSION_FILE)
-    (out / METRICS_FILE).write_text(json.dumps(_metrics_json(metrics, results), indent=2) + "\n")
+    document = _metrics_json(metrics, results, numbers)
+    (out / METRICS_FILE).write_text(json.dumps(document, indent=2) + "\n")
     report = Report(
         title=f"{model.name}: recognition of digits",
         provenance=_provenance(source),
         results=results,
+        numbers=numbers,
+        singles=singles,
         letters_auroc=next(
             (_auroc(test, each) for each in results if _has_other_writing(each)), None
         ),
@@ -83,7 +106,10 @@ def evaluate(
         notes=notes,
     )
     write_report(out / REPORT_FILE, report)
-    parts = [metrics.table(), _table(results), robustness_table(robustness), *notes]
+    parts = [metrics.table(), _table(results)]
+    if numbers:
+        parts += [_number_table(numbers), _singles_table(singles)]
+    parts += [robustness_table(robustness), *notes]
     if drawings is not None:
         parts.append(compare_with_shipped([test, results[-1]]))
     return "\n\n".join([*parts, f"Wrote the report to {out / REPORT_FILE}."])
@@ -97,7 +123,9 @@ def _provenance(source: Path) -> dict[str, str]:
     return {"command": record.command, "commit": record.commit, **record.versions}
 
 
-def _metrics_json(metrics: Metrics, results: list[EvalResults]) -> dict[str, Any]:
+def _metrics_json(
+    metrics: Metrics, results: list[EvalResults], numbers: list[NumberResults]
+) -> dict[str, Any]:
     """Return the metrics of all sets; shares are in 0..1."""
     document: dict[str, Any] = {
         "mnist_test_accuracy": metrics.accuracy,
@@ -115,6 +143,14 @@ def _metrics_json(metrics: Metrics, results: list[EvalResults]) -> dict[str, Any
         if _has_other_writing(each):
             values["area_under_curve"] = _auroc(results[0], each)
         document[each.eval_set.name] = values
+    for read in numbers:
+        document[read.number_set.name] = {
+            "images": len(read.texts),
+            "right": read.accuracy,
+            "digits_right": read.digit_accuracy,
+            "calibration_error": read.calibration_error,
+            "as_one_digit": read.one_digit_share,
+        }
     return document
 
 
@@ -143,4 +179,30 @@ def _table(results: list[EvalResults]) -> str:
         )
         if _has_other_writing(each):
             lines.append(f"   AUROC, MNIST's digits against these: {_auroc(results[0], each):.4f}")
+    return "\n".join(lines)
+
+
+def _number_table(results: list[NumberResults]) -> str:
+    """Return the metrics of all sets of numbers."""
+    lines = [
+        "numbers                          images     right   digits right   calibration error"
+        "   as one digit"
+    ]
+    lines += [
+        f"{each.number_set.title:<30}   {len(each.texts):>6}   {each.accuracy:>7.2%}"
+        f"   {each.digit_accuracy:>12.2%}   {each.calibration_error:>17.2%}"
+        f"   {each.one_digit_share:>12.2%}"
+        for each in results
+    ]
+    return "\n".join(lines)
+
+
+def _singles_table(singles: list[SinglesAsNumbers]) -> str:
+    """Return the metrics of single digits that are read as numbers."""
+    lines = ["single digits                    images   as a digit   as a number   found several"]
+    lines += [
+        f"{each.title:<30}   {each.count:>6}   {each.digit_accuracy:>10.2%}"
+        f"   {each.number_accuracy:>11.2%}   {each.several_share:>13.2%}"
+        for each in singles
+    ]
     return "\n".join(lines)

@@ -74,11 +74,13 @@ def picture(eval_set: EvalSet, index: int) -> Image.Image:
     return Image.fromarray(eval_set.images[index])
 
 
-def thumbnail(image: Image.Image, name: str) -> str:
-    """Return an ``img`` element of at most 84x84 pixels; a smaller image shows its pixels."""
+def thumbnail(
+    image: Image.Image, name: str, size: tuple[int, int] = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+) -> str:
+    """Return an ``img`` element of at most this size; a smaller image shows its pixels."""
     is_small = max(image.size) < THUMBNAIL_SIDE
     small = image.copy()
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    small.thumbnail(size)
     file = io.BytesIO()
     small.save(file, "PNG", optimize=True)
     css_class = ' class="small"' if is_small else ""

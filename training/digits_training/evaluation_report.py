@@ -15,8 +15,10 @@ import numpy as np
 
 from .eval_results import EvalResults
 from .evaluation_examples import mistakes, scenes
+from .evaluation_numbers import numbers_section
 from .evaluation_pictures import ACCENT, LINE, reliability_chart, robustness_chart
 from .metrics import Metrics
+from .number_results import NumberResults, SinglesAsNumbers
 from .robustness import CorruptionResult
 
 
@@ -30,6 +32,12 @@ class Report:
     """Origin of the network, such as the command, the commit and the versions."""
 
     results: list[EvalResults]
+
+    numbers: list[NumberResults]
+    """Of images of numbers."""
+
+    singles: list[SinglesAsNumbers]
+    """Of single digits that are read as numbers."""
 
     letters_auroc: float | None
     """AUROC of digits against letters; None if there are no letters."""
@@ -60,6 +68,7 @@ def page(report: Report) -> str:
     parts.append(_reliability(report.results))
     if report.robustness:
         parts.append(_robustness(report.robustness))
+    parts.append(numbers_section(report.numbers, report.singles))
     parts.append(scenes(report.results))
     parts += [mistakes(results) for results in report.results]
     facts = [(escape(name), escape(value)) for name, value in report.provenance.items()]

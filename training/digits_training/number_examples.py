@@ -39,18 +39,31 @@ def from_numbers(recordings: Sequence[Recording], count: int, seed: int) -> Exam
         count: Number of images.
         seed: Seed of everything random.
     """
+    writers = by_writer(recordings)
+    random = np.random.default_rng(seed)
+    items = []
+    for _ in range(count if writers else 0):
+        digits = choose_digits(writers, random)
+        items.append((str(random.choice(_KINDS)), digits))
+    nothing = Examples(stack([]), np.empty(0, np.uint8))
+    return concatenate([nothing, *run_jobs(_read_number, items, seed)])
+
+
+def by_writer(recordings: Sequence[Recording]) -> list[list[Recording]]:
+    """Return the recordings of each writer, in the order of their names."""
     writers: dict[str, list[Recording]] = {}
     for each in recordings:
         writers.setdefault(each.writer, []).append(each)
-    random = np.random.default_rng(seed)
-    names = sorted(writers)
-    items = []
-    for _ in range(count if names else 0):
-        digits = writers[names[random.integers(len(names))]]
-        chosen = random.integers(len(digits), size=random.integers(2, MOST_DIGITS + 1))
-        items.append((str(random.choice(_KINDS)), [digits[index] for index in chosen]))
-    nothing = Examples(stack([]), np.empty(0, np.uint8))
-    return concatenate([nothing, *run_jobs(_read_number, items, seed)])
+    return [writers[name] for name in sorted(writers)]
+
+
+def choose_digits(
+    writers: Sequence[Sequence[Recording]], random: np.random.Generator
+) -> list[Recording]:
+    """Return 2 to MOST_DIGITS digits of one writer."""
+    digits = writers[int(random.integers(len(writers)))]
+    chosen = random.integers(len(digits), size=random.integers(2, MOST_DIGITS + 1))
+    return [digits[index] for index in chosen]
 
 
 def _read_number(item: tuple[str, Sequence[Recording]], random: np.random.Generator) -> Examples:

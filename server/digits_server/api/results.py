@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_server.models.number_paths import UNKNOWN
-from digits_server.models.numbers import Number, Place
+from digits_server.models.numbers import Number, Place, main_number
 from digits_server.models.predictions import NO_DIGIT, NO_READING, Predictions, Verdict
 from digits_server.preprocessing.layout import Layout
 from digits_server.preprocessing.readings import READINGS
@@ -73,7 +73,7 @@ def fill(
     """
     several = () if layout == Layout.DIGIT else predictions.numbers.get(row, ())
     if layout == Layout.NUMBER and several:
-        several = [max(several, key=lambda number: number.evidence)]
+        several = [main_number(several)]
     for line, number in enumerate(several):
         for place in number.places:
             message = result.predictions.add(line=line)

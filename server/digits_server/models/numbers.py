@@ -59,6 +59,11 @@ class Number(NamedTuple):
         return left, top, right - left, bottom - top
 
 
+def main_number(numbers: Sequence[Number]) -> Number:
+    """Return the line that an image of one number is taken to hold: the most convincing one."""
+    return max(numbers, key=lambda number: number.evidence)
+
+
 def find_numbers(
     lines: Sequence[Line], probs: NDArray[np.float32], singles: Mapping[int, float]
 ) -> dict[int, Sequence[Number]]:

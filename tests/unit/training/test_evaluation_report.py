@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from digits_server.models.numbers import Number, Place
 from digits_server.preprocessing.framing import Frames
 from digits_server.preprocessing.readings import READINGS
 from digits_server.preprocessing.recipe import FRAME_SIZE
@@ -20,7 +21,10 @@ from digits_training.corruptions import CORRUPTIONS
 from digits_training.eval_results import EvalResults, evaluate_frames
 from digits_training.eval_set import EvalSet
 from digits_training.evaluation_examples import MISTAKE_COUNT
+from digits_training.evaluation_numbers import numbers_section
 from digits_training.evaluation_report import Report, page, write_report
+from digits_training.number_results import NumberResults, SinglesAsNumbers
+from digits_training.number_sets import NumberSet
 from digits_training.recordings import NO_WRITING
 from digits_training.robustness import CorruptionResult
 
@@ -90,6 +94,20 @@ def make_results(
     return evaluate_frames(eval_set, frames, lambda _: rows, Calibration(1.0, 0.5))
 
 
+def make_numbers(labels: list[str], texts: list[str]) -> NumberResults:
+    """Return results for images of numbers, of which the first has boxes."""
+    images: list[NDArray[np.uint8]] = [np.full((60, 200), 255, np.uint8) for _ in labels]
+    place = Place(1, 0.9, np.zeros(10, np.float32), np.zeros((28, 28), np.float32), (10, 5, 30, 50))
+    return NumberResults(
+        NumberSet("numbers-spaced", "Numbers: spaced", images, labels),
+        texts,
+        np.linspace(0.9, 0.1, len(labels)).astype(np.float32),
+        [Number([place], 0.9, 1.0), *[None] * (len(labels) - 1)],
+        np.array([False, True, False]),
+        np.array([True, False, True]),
+    )
+
+
 def replace_images(results: EvalResults) -> EvalResults:
     """Return results whose images are color files."""
     files = []
@@ -119,6 +137,8 @@ def report() -> Report:
             make_results("letters", [10, 10, 10], [2, 7, 7], [0.6, 0.9, 0.2], side=56),
             make_results("blank", [NO_WRITING] * 3, [2, 7, 7], [0.6, 0.2, 0.2], blank=(2,)),
         ],
+        numbers=[make_numbers(["17", "2026", "55"], ["17", "2020", ""])],
+        singles=[SinglesAsNumbers("Pen strokes", 10_000, 0.99, 0.98, 0.001)],
         letters_auroc=0.98765,
         robustness=tuple(robustness),
         notes=["skipped: people's own images"],
@@ -214,7 +234,7 @@ def test_a_blank_is_the_least_confident_mistake(report: Report) -> None:
 
 def test_a_mistake_shows_thumbnails_of_the_image_and_the_frame() -> None:
     results = make_results("strokes", [1], [7], [0.9], side=300)
-    source = page(Report("", {}, [results], None, None, []))
+    source = page(Report("", {}, [results], [], [], None, None, []))
     pictures = [
         Image.open(io.BytesIO(base64.b64decode(str(image["src"]).partition("base64,")[2])))
         for image in Page(source).attributes("img")
@@ -227,7 +247,7 @@ def test_a_mistake_shows_thumbnails_of_the_image_and_the_frame() -> None:
 
 def test_a_set_shows_a_limited_number_of_mistakes() -> None:
     results = make_results("wild", [1] * 60, [7] * 60, [0.9] * 60)
-    parsed = Page(page(Report("", {}, [results], None, None, [])))
+    parsed = Page(page(Report("", {}, [results], [], [], None, None, [])))
     assert parsed.text.count("1 → 7") == MISTAKE_COUNT
     assert "60 mistakes" in parsed.text
     assert f"the {MISTAKE_COUNT} most confident ones" in parsed.text
@@ -264,3 +284,18 @@ def test_scenes_are_shown_in_color_with_what_was_read(source: str) -> None:
     shown = str(parsed.attributes("img")[0]["src"])
     with Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2]))) as image:
         assert image.convert("RGB").getpixel((5, 5)) == (200, 30, 30)
+
+
+def test_numbers_are_shown_with_their_boxes_and_what_was_read() -> None:
+    results = make_numbers(["17", "2026", "55"], ["17", "2020", ""])
+    assert results.accuracy == pytest.approx(1 / 3)
+    assert results.digit_accuracy == pytest.approx(1 - 3 / 8)
+    assert results.one_digit_share == pytest.approx(1 / 3)
+    source = numbers_section([results], [SinglesAsNumbers("MNIST test set", 10, 0.99, 0.98, 0.1)])
+    assert "Numbers: spaced: 33.3% right" in source
+    assert "<td>62.5%</td>" in source
+    assert "2026 → <b>2020</b> · 50.0%" in source
+    assert "55 → <b>not a number</b>" in source
+    assert "<td>98.00%</td><td>10.00%</td>" in source
+    assert source.count("<figure>") == 3
+    assert numbers_section([], []) == ""
