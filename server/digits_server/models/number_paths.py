@@ -22,6 +22,8 @@ UNKNOWN: Final = -1
 _CUT: Final = -0.5
 _UNKNOWN: Final = -2.5
 _LEFT_OUT: Final = -1.5
+# What is left out costs less if it is smaller than that, as a share of the line's height.
+_LARGE: Final = 0.5
 # Digits have at least about this share of the line's height; less costs its square times that.
 _LEAST_HEIGHT: Final = 0.6
 _HEIGHT_COST: Final = 64.0
@@ -72,7 +74,9 @@ def best_path(line: Line, probs: NDArray[np.float32]) -> Path:
     digits = logs[:, :DIGIT_COUNT]
     best_digits, highest = digits.argmax(axis=1).tolist(), digits.max(axis=1)
     totals = np.logaddexp.reduce(digits, axis=1)
-    others = np.logaddexp.reduce(logs[:, NOT_A_DIGIT:], axis=1) + _LEFT_OUT
+    extents = line.heights * np.maximum(1, line.boxes[:, 2] / line.boxes[:, 3])
+    others = np.logaddexp.reduce(logs[:, NOT_A_DIGIT:], axis=1)
+    others += _LEFT_OUT * np.minimum(1, (extents / _LARGE) ** 2)
     prior = _CUT * line.cuts[line.runs[:, 1]]
     prior -= _HEIGHT_COST * np.maximum(0, _LEAST_HEIGHT - line.heights) ** 2
     count = len(line.cuts) - 1

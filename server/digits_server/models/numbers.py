@@ -11,11 +11,15 @@ from digits_server.preprocessing.lattice import Line
 from digits_server.preprocessing.layout import MAX_NUMBER_DIGITS
 
 from .engine import DIGIT_COUNT
-from .number_paths import LEAST_PROBABILITY, UNKNOWN, Path, best_path, evidence_of
+from .number_paths import LEAST_PROBABILITY, UNKNOWN, best_path, evidence_of
 
 UNKNOWN_TEXT: Final = "?"
 # An image with fewer digits is read as one digit.
 _LEAST_DIGITS: Final = 2
+# How much speaks for the digits of an image that is not read as one digit, at least; and for those
+# of a line, which is left out otherwise. Chosen on validation writers.
+_LEAST_EVIDENCE: Final = -4.0
+_LINE_LEFT_OUT: Final = -5.0
 
 
 class Place(NamedTuple):
@@ -37,7 +41,7 @@ class Number(NamedTuple):
     """A line of digits."""
 
     places: list[Place]
-    """From left to right; at least one."""
+    """From left to right."""
     confidence: float
     """The probability that all places are right, 0 to 1."""
     evidence: float
@@ -65,7 +69,10 @@ def main_number(numbers: Sequence[Number]) -> Number:
 
 
 def find_numbers(
-    lines: Sequence[Line], probs: NDArray[np.float32], singles: Mapping[int, float]
+    lines: Sequence[Line],
+    probs: NDArray[np.float32],
+    singles: Mapping[int, float],
+    threshold: float,
 ) -> dict[int, Sequence[Number]]:
     """Return the numbers of the images that hold several digits, by image, lines from the top.
 
@@ -73,26 +80,31 @@ def find_numbers(
         lines: The lines of digits, in the order of the images and their views.
         probs: (C, 10) to (C, 12) the network's probabilities for all candidates.
         singles: The probability of the most convincing single digit of each image that has one.
+        threshold: Minimum probability of a single digit that is read as one.
     """
     ends = np.cumsum([len(line.frames) for line in lines])
     numbers: dict[int, Sequence[Number]] = {}
     of_lines = zip(lines, np.split(probs, ends[:-1]), strict=True)
     for image, of_image in groupby(of_lines, key=lambda item: item[0].image):
-        best, most = [], evidence_of(singles.get(image, LEAST_PROBABILITY))
+        best: list[Number] = []
+        single = singles.get(image, 0.0)
+        most = evidence_of(single) if single >= threshold else _LEAST_EVIDENCE
         for _, of_view in groupby(of_image, key=lambda item: item[0].view):
-            read = [(line, those, best_path(line, those)) for line, those in of_view]
-            paths = [path for _, _, path in read if path.rows]
-            count = sum(digit != UNKNOWN for path in paths for digit in path.digits)
-            is_short = all(len(path.rows) <= MAX_NUMBER_DIGITS for path in paths)
-            evidence = sum(path.evidence for path in paths)
+            read = [_read(line, those) for line, those in of_view]
+            kept = [number for number in read if number.evidence > _LINE_LEFT_OUT]
+            evidence = sum(max(number.evidence, _LINE_LEFT_OUT) for number in read)
+            count = sum(place.digit != UNKNOWN for number in kept for place in number.places)
+            is_short = all(len(number.places) <= MAX_NUMBER_DIGITS for number in kept)
             if count >= _LEAST_DIGITS and is_short and evidence > most:
-                best, most = read, evidence
+                best, most = kept, evidence
         if best:
-            numbers[image] = [_to_number(*each) for each in best if each[-1].rows]
+            numbers[image] = [number for number in best if number.places]
     return numbers
 
 
-def _to_number(line: Line, probs: NDArray[np.float32], path: Path) -> Number:
+def _read(line: Line, probs: NDArray[np.float32]) -> Number:
+    """Return the best way to read a line; without places, if all of it is left out."""
+    path = best_path(line, probs)
     places = []
     for row, digit in zip(path.rows, path.digits, strict=True):
         shares = probs[row, :DIGIT_COUNT] / max(

@@ -171,9 +171,8 @@ def to_predictions(
     highest = digit_probs.max(axis=1)
     numbers: dict[int, Sequence[Number]] = {}
     if frames.lines:
-        numbers = find_numbers(
-            frames.lines, of_candidates, dict(zip(owners.tolist(), highest.tolist(), strict=True))
-        )
+        singles = dict(zip(owners.tolist(), highest.tolist(), strict=True))
+        numbers = find_numbers(frames.lines, of_candidates, singles, threshold)
         is_single = ~np.isin(owners, list(numbers))
         owners, readings, boxes = owners[is_single], readings[is_single], boxes[is_single]
         pixels, digit_probs, highest = pixels[is_single], digit_probs[is_single], highest[is_single]
