@@ -27,8 +27,8 @@ _MIN_WIDTH: Final = {Layout.DIGIT: 1.1, Layout.NUMBER: 0.75, Layout.PAGE: 0.75}
 # digit, or a dash, if it is near a digit and not a speck.
 _MAX_HEIGHT: Final = 1.8
 # A line between two cells is thinner than so much of its height, and higher than a digit.
-_DIVIDER_WIDTH: Final = 0.12
-_DIVIDER_HEIGHT: Final = 1.25
+_DIVIDER_WIDTH: Final = 0.16
+_DIVIDER_HEIGHT: Final = 1.2
 _TALL_SHARE: Final = 0.4
 _NEAR_SHARE: Final = 0.25
 _SPECK_SHARE: Final = 0.12
@@ -118,10 +118,12 @@ def _inside_frames(ink: InkMask) -> MatLike | None:
         left, top, width, height = boxes[index, :4].tolist()
         area = np.s_[top : top + height, left : left + width]
         piece = (labels[area] == index + 1).view(np.uint8)
-        inside = inside_frame(piece, Outlines.find(piece))
+        outlines = Outlines.find(piece)
+        inside = inside_frame(piece, outlines)
         if inside is None:
             continue
-        x, y, columns, rows = cv2.boundingRect(inside)
+        x, _, columns, _ = cv2.boundingRect(np.concatenate(outlines.holes))
+        _, y, _, rows = cv2.boundingRect(inside)  # a line between cells ends at the frame
         cells = np.s_[y : y + rows, x : x + columns]
         inside[cells] = remove_dividers(inside[cells])
         rest = ink.mask.copy() if rest is None else rest

@@ -14,8 +14,9 @@ _MIN_SIDE: Final = 64
 MAX_RULE_SHARE: Final = 0.025
 # The share of the image's width or height that a line spans.
 RULE_SPAN: Final = 0.95
-# The thickest line between two cells, as a share of their height.
+# The thickest line between two cells, and the least that is left of it, as shares of their height.
 _MAX_DIVIDER_SHARE: Final = 0.1
+_DIVIDER_SPAN: Final = 0.85
 # A frame fills so much of the rectangle around it if it is filled, and encloses so much of its box.
 # From its outline inwards it is as thick as so much of it is ink.
 _FRAME_FILL: Final = 0.86
@@ -44,7 +45,8 @@ def remove_ruling(mask: MatLike, shape: tuple[int, ...]) -> MatLike:
     longer_side = max(shape)
     if longer_side < _MIN_SIDE:
         return mask
-    return _without_rules(mask, shape, max(2, round(MAX_RULE_SHARE * longer_side)), 2)
+    thickness = max(2, round(MAX_RULE_SHARE * longer_side))
+    return _without_rules(mask, shape, thickness, RULE_SPAN, 2)
 
 
 def remove_dividers(mask: MatLike) -> MatLike:
@@ -54,13 +56,15 @@ def remove_dividers(mask: MatLike) -> MatLike:
         mask: (h, w) what the frame encloses.
     """
     thickness = max(2, round(_MAX_DIVIDER_SHARE * min(mask.shape)))
-    return _without_rules(mask, mask.shape, thickness, 1)
+    return _without_rules(mask, mask.shape, thickness, _DIVIDER_SPAN, 1)
 
 
-def _without_rules(mask: MatLike, shape: tuple[int, ...], thickness: int, least: int) -> MatLike:
+def _without_rules(
+    mask: MatLike, shape: tuple[int, ...], thickness: int, span: float, least: int
+) -> MatLike:
     """Remove lines from edge to edge, if there are so many, and close strokes that cross them."""
-    rows, row_count = _rules(mask, 1, RULE_SPAN * shape[1], thickness)
-    columns, column_count = _rules(mask, 0, RULE_SPAN * shape[0], thickness)
+    rows, row_count = _rules(mask, 1, span * shape[1], thickness)
+    columns, column_count = _rules(mask, 0, span * shape[0], thickness)
     if row_count + column_count < least:
         return mask
     lines = mask * (rows[:, None] | columns)
