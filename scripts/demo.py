@@ -44,13 +44,13 @@ def count_right(rows: Path) -> tuple[int, int]:
 
     Returns:
         The number of images whose folder is the recognized digit, and the number of images in
-        folders that are named by a digit.
+        folders that are named by one digit.
     """
     with rows.open(newline="", encoding="utf-8") as file:
         is_right = [
             row["digit"] == Path(row["path"]).parent.name
             for row in csv.DictReader(file)
-            if Path(row["path"]).parent.name.isdigit()
+            if len(Path(row["path"]).parent.name) == 1
         ]
     return sum(is_right), len(is_right)
 
@@ -67,7 +67,10 @@ def show_samples(address: str, folder: Path) -> None:
     print(
         f"\n{right_count} of {total} sample drawings are right. The files in samples/odd are broken"
     )
-    print("on purpose; each has a row with the reason.")
+    print(
+        "on purpose; each has a row with the reason. Those in samples/numbers hold several digits:"
+    )
+    batch("samples/numbers", "--numbers", "--server", address, shown="samples/numbers --numbers")
 
 
 def show_mnist(address: str, folder: Path) -> None:

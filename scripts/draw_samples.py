@@ -2,8 +2,8 @@
 
     python -m scripts.draw_samples
 
-It writes ``samples/``, which ``make demo`` classifies (drawings of every digit and a few broken
-files), and ``server/digits_server/self_test_images/``, the ten digits that a model must recognize
+It writes ``samples/``, which ``make demo`` classifies (drawings of every digit, a few numbers and a few
+broken files), and ``server/digits_server/self_test_images/``, the ten digits that a model must recognize
 before the server serves it.
 """
 
@@ -86,6 +86,14 @@ STYLES = (
 )
 
 
+NUMBERS = (
+    ("2026", Style("spaced", 240, 0.5, 10), 1.0),
+    ("17", Style("chalk", 240, 0.5, 9, slant=0.1, ink=235, paper=40), 0.9),
+    ("80513", Style("touching", 240, 0.45, 9, slant=0.06), 0.58),
+)
+"""The text of each sample number, its style, and from digit to digit as a share of their height."""
+
+
 def digit_strokes(digit: int, style: Style, rng: random.Random) -> list[Stroke]:
     """Return the strokes of a digit, with the unsteadiness of a hand."""
     tilt = style.slant + rng.uniform(-0.05, 0.05)
@@ -126,6 +134,17 @@ def broken_files(png: bytes) -> Iterator[tuple[str, bytes]]:
     yield "blank.png", blank.getvalue()
 
 
+def draw_number(text: str, style: Style, step: float, rng: random.Random) -> Image.Image:
+    """Return a drawing of a number, on a canvas that is wider than high."""
+    distance = step * style.height * style.canvas
+    width = round(distance * len(text) + 0.5 * style.canvas)
+    strokes = []
+    for index, digit in enumerate(text):
+        x = (0.5 * style.canvas + distance * (index + 0.5) - 0.25 * style.canvas) / style.canvas
+        strokes += digit_strokes(int(digit), style._replace(place=(x, 0.5)), rng)
+    return draw(strokes, (width, style.canvas), paper=style.paper, ink=style.ink)
+
+
 def main() -> None:
     """Replace the content of both folders."""
     rng = random.Random(SEED)
@@ -137,6 +156,10 @@ def main() -> None:
         (SAMPLES / str(digit)).mkdir()
         for style in STYLES:
             draw_digit(digit, style, rng).save(SAMPLES / str(digit) / f"{style.name}.png")
+    for text, style, step in NUMBERS:
+        (SAMPLES / "numbers" / text).mkdir(parents=True)
+        image = draw_number(text, style, step, rng)
+        image.save(SAMPLES / "numbers" / text / f"{style.name}.png")
     (SAMPLES / "odd").mkdir()
     for name, content in broken_files((SELF_TEST_IMAGES / "8.png").read_bytes()):
         (SAMPLES / "odd" / name).write_bytes(content)

@@ -37,6 +37,8 @@ from digits.inference.v2 import inference_pb2 as oip
 from digits.v1 import recognizer_pb2 as pb
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.decode import ImageLimits, decode
+from digits_server.preprocessing.lattice import MAX_CANDIDATES
+from digits_server.preprocessing.layout import Layout
 from digits_server.preprocessing.readings import MAX_READINGS, Reading, find_readings
 from scripts.server_process import server_process
 
@@ -163,9 +165,12 @@ def fuzz_decoder(count: int, seed: int, out: Path) -> int:
         current_input.write_bytes(content)
         faulthandler.dump_traceback_later(MAX_SECONDS, exit=True)
         try:
-            readings = find_readings(decode(content, limits).gray).readings
+            found = find_readings(decode(content, limits).gray, rng.choice(list(Layout)))
+            readings, lines = found.readings, found.lines
             if len(readings) > MAX_READINGS:
                 outcome = f"{FINDING}{len(readings)} readings"
+            elif sum(len(line.frames) for line in lines) > 2 * MAX_CANDIDATES:
+                outcome = f"{FINDING}too many candidates"
             elif all(map(is_frame, readings)):
                 outcome = "frames" if readings else "no frame"
             else:
@@ -205,15 +210,18 @@ def _random_message(
 ) -> bytes:
     image = _random_image(seeds, rng)
     include_frame = rng.random() < 0.3
+    layout = rng.choice((*pb.Layout.values(), 99))
     if message_type is pb.RecognizeRequest:
-        return pb.RecognizeRequest(image=image, include_frame=include_frame).SerializeToString()
+        unary = pb.RecognizeRequest(image=image, include_frame=include_frame, layout=layout)
+        return unary.SerializeToString()
     if message_type is pb.RecognizeBatchRequest:
         images = [_random_image(seeds, rng) for _ in range(rng.choice((0, 1, 3, 20, 257)))]
-        batch = pb.RecognizeBatchRequest(images=images, include_frame=include_frame)
+        batch = pb.RecognizeBatchRequest(images=images, include_frame=include_frame, layout=layout)
         return batch.SerializeToString()
     if message_type is pb.StreamingRecognizeRequest:
         sequence = rng.choice((0, 1, 5, 2**63, 2**64 - 1))
-        return pb.StreamingRecognizeRequest(sequence=sequence, image=image).SerializeToString()
+        drawing = pb.StreamingRecognizeRequest(sequence=sequence, image=image, layout=layout)
+        return drawing.SerializeToString()
     if message_type is oip.ModelInferRequest:
         count = rng.choice((0, 1, 3, 2**40))
         request = oip.ModelInferRequest(

@@ -68,7 +68,7 @@ def number_view(number: Number, place: int, *, reads_numbers: bool) -> Predictio
     Args:
         number: What was read.
         place: Index of the digit whose bars are shown.
-        reads_numbers: Whether several digits are a number, or no digit.
+        reads_numbers: Whether several digits are a number, or not a digit.
     """
     digits = number.digits
     if len(digits) == 1:

@@ -29,7 +29,7 @@ def line(
 
 
 def row(**by_name: float) -> NDArray[np.float32]:
-    """Return probabilities: ``d7`` of a seven, ``no`` of no digit, ``nothing`` of no writing."""
+    """Return probabilities: ``d7`` of a seven, ``no`` of ink that is not a digit, ``nothing`` of no writing."""
     probs = np.full(CLASS_COUNT, 1e-4, np.float32)
     for name, prob in by_name.items():
         index = {"no": NOT_A_DIGIT, "nothing": NO_WRITING}.get(name)
