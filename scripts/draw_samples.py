@@ -2,9 +2,9 @@
 
     python -m scripts.draw_samples
 
-It writes ``samples/``, which ``make demo`` classifies (drawings of every digit, a few numbers and a few
-broken files), and ``server/digits_server/self_test_images/``, the ten digits that a model must recognize
-before the server serves it.
+It writes ``samples/``, which ``make demo`` classifies (drawings of every digit, a few numbers, and
+a few broken files), and ``server/digits_server/self_test_images/``, the ten digits that a model
+must recognize before the server serves it.
 """
 
 import io

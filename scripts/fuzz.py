@@ -210,7 +210,7 @@ def _random_message(
 ) -> bytes:
     image = _random_image(seeds, rng)
     include_frame = rng.random() < 0.3
-    layout = rng.choice((*pb.Layout.values(), 99))
+    layout: Any = rng.choice((*pb.Layout.values(), 99))  # the last is of a later version
     if message_type is pb.RecognizeRequest:
         unary = pb.RecognizeRequest(image=image, include_frame=include_frame, layout=layout)
         return unary.SerializeToString()

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from digits_server.models.engine import NO_WRITING, NOT_A_DIGIT
-from digits_server.models.number_paths import UNKNOWN, Path, best_path, evidence_of
+from digits_server.models.number_paths import UNKNOWN, best_path, evidence_of
 from digits_server.preprocessing.lattice import Line
 
 CLASS_COUNT = 12
@@ -29,7 +29,7 @@ def line(
 
 
 def row(**by_name: float) -> NDArray[np.float32]:
-    """Return probabilities: ``d7`` of a seven, ``no`` of ink that is not a digit, ``nothing`` of no writing."""
+    """Return probabilities: ``d7`` of a 7, ``no`` of another sign, ``nothing`` of no writing."""
     probs = np.full(CLASS_COUNT, 1e-4, np.float32)
     for name, prob in by_name.items():
         index = {"no": NOT_A_DIGIT, "nothing": NO_WRITING}.get(name)
@@ -129,16 +129,13 @@ def all_paths(
 def score_of(
     each: Line, probs: NDArray[np.float32], index: int, choice: int | None
 ) -> float | None:
-    single = best_path(
-        line([(0, 1)], heights=[float(each.heights[index])]), probs[index : index + 1]
-    )
-    assert isinstance(single, Path)
     start, end = each.runs[index].tolist()
     is_whole = end == start + 1 and not (each.cuts[start] or each.cuts[end])
     height = each.heights[index]
     logs = np.log(np.maximum(probs[index].astype(np.float64), 1e-9))
     if choice is None:
-        return float(np.logaddexp(logs[10], logs[11]) - 1.5) if is_whole else None
+        cost = 1.5 * min(1, (height / 0.5) ** 2)
+        return float(np.logaddexp(logs[10], logs[11]) - cost) if is_whole else None
     if choice == UNKNOWN:
         return float(logs[10] - 2.5) if is_whole and height >= 0.5 else None
     return float(logs[choice] - 0.5 * each.cuts[end] - 64 * max(0, 0.6 - height) ** 2)

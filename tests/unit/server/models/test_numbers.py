@@ -12,6 +12,7 @@ from digits_server.preprocessing.readings import NOTHING, Found, Reading, join_r
 from digits_server.preprocessing.reason import Reason
 
 BOX = (3, 4, 5, 6)
+THRESHOLD = 0.5
 
 
 def line(count: int, *, view: int = 0, image: int = 0) -> Line:
@@ -45,11 +46,11 @@ def find(
     lines: list[Line], probs: list[NDArray[np.float32]], **singles: float
 ) -> dict[int, list[str]]:
     known = {int(name[1:]): prob for name, prob in singles.items()}
-    return texts(find_numbers(lines, np.stack(probs), known))  # type: ignore[arg-type]
+    return texts(find_numbers(lines, np.stack(probs), known, THRESHOLD))  # type: ignore[arg-type]
 
 
 def test_a_number_has_its_places_and_boxes() -> None:
-    [number] = find_numbers([line(3)], np.stack([digit(2), digit(0), digit(6)]), {})[0]
+    [number] = find_numbers([line(3)], np.stack([digit(2), digit(0), digit(6)]), {}, THRESHOLD)[0]
     assert number.text == "206"
     assert [place.digit for place in number.places] == [2, 0, 6]
     assert number.box == (0, 5, 28, 22)
@@ -88,9 +89,19 @@ def test_each_image_has_its_own_numbers() -> None:
 
 def test_a_digit_that_is_more_convincing_stands() -> None:
     unsure = [digit(1, 0.52), digit(7, 0.52)]
-    assert find([line(2)], unsure, i0=0.2) == {0: ["17"]}
     assert find([line(2)], unsure, i0=0.99) == {}
     assert find([line(2)], [digit(1, 0.999), digit(7, 0.999)], i0=0.999) == {0: ["17"]}
+
+
+def test_ink_that_is_not_one_digit_is_several_even_if_they_are_not_sure() -> None:
+    unsure = [digit(1, 0.3), digit(7, 0.3)]
+    assert find([line(2)], unsure, i0=0.2) == {0: ["17"]}
+    assert find([line(2)], [NO, NO], i0=0.2) == {}
+
+
+def test_lines_without_digits_are_left_out() -> None:
+    junk, probs = [digit(11, 0.9)] * 9, [digit(1), digit(2)]
+    assert find([line(9), line(2)], junk + probs) == {0: ["12"]}
 
 
 def test_a_line_of_too_many_digits_is_none() -> None:
