@@ -1,6 +1,6 @@
-"""Calibration of a network: its temperature and the threshold for "not a digit".
+"""Calibration of a network: its temperature, the threshold for "not a digit", and that of numbers.
 
-Both are fitted on held-out examples, and neither changes which digit is the most probable.
+All are fitted on held-out examples, and none changes which digit is the most probable.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits_server.models.engine import DIGIT_COUNT
+from digits_server.models.numbers import PLAIN_WEIGHTS, Weights
 
 CALIBRATION_FILE: Final = "calibration.json"
 
@@ -42,11 +43,18 @@ class Calibration:
     """Minimum probability of the top digit for the verdict DIGIT. The default, for a network
     without a fitted threshold, is where a digit is more likely right than wrong."""
 
+    number_weights: Weights = PLAIN_WEIGHTS
+    """What makes the confidence of a number."""
+
     @classmethod
     def load(cls, run_dir: Path) -> Self:
         """Return the calibration of a run, or the default if the folder has none."""
         path = run_dir / CALIBRATION_FILE
-        return cls(**json.loads(path.read_text())) if path.is_file() else cls()
+        if not path.is_file():
+            return cls()
+        values = json.loads(path.read_text())
+        weights = tuple(values.get("number_weights", PLAIN_WEIGHTS))
+        return cls(**(values | {"number_weights": weights}))
 
     def save(self, run_dir: Path) -> None:
         """Write the calibration into a run's folder."""

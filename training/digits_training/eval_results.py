@@ -148,7 +148,9 @@ def evaluate_frames(
         top_digit_probs[frames.owners[rows]] = top_digit_probability(probs[rows])
     return EvalResults(
         eval_set,
-        to_predictions(frames, probs, calibration.rejection_threshold, ""),
+        to_predictions(
+            frames, probs, calibration.rejection_threshold, "", calibration.number_weights
+        ),
         to_predictions(frames, probs, 0, ""),
         top_digit_probs,
         np.bincount(frames.owners, minlength=len(frames)),

@@ -106,6 +106,7 @@ def export(
             labels=models.LABELS,
             temperature=calibration.temperature,
             rejection_threshold=calibration.rejection_threshold,
+            number_weights=calibration.number_weights,
             metrics=metrics,
             training=dataclasses.asdict(record) if record else {"source": source.name},
             files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},

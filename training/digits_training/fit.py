@@ -1,5 +1,7 @@
 """A training run, from images to a folder with the best weights and their record."""
 
+import dataclasses
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,7 +13,7 @@ import numpy as np
 from . import examples, networks, record
 from .batches import SampledBatches, Sampler, ShuffledBatches, one_hot
 from .calibration import Calibration, Predicted, fit_calibration
-from .datasets import Mnist
+from .datasets import DatasetError, Mnist
 from .distillation import make_pool
 from .errors import TrainingError
 from .examples import Examples
@@ -19,6 +21,8 @@ from .keras_files import load_network, predict
 from .mixture import HeldOut, Mixture, build_held_out, build_mixture
 from .mixture_cache import load_mixture, save_mixture
 from .network_path import network_path
+from .number_calibration import fit_number_weights
+from .number_sets import drawn_number_sets
 from .plots import save_curves
 from .run_folder import RunFolder
 from .settings import FitSettings
@@ -28,6 +32,8 @@ from .training_state import History
 TUTORIAL_FILE: Final = "mnist.h5"
 HISTORY_FILE: Final = "history.csv"
 CURVES_FILE: Final = "curves.png"
+
+logger = logging.getLogger(__name__)
 
 
 def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Path) -> None:
@@ -66,7 +72,7 @@ def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Pat
             # First, because a wrong one should not be found out after minutes of work.
             source = _load_source(settings) if settings.start_from else None
             mixture = _load_or_build_mixture(settings, mnist, data_dir, folder)
-            history, plan = _fit_compact(settings, mixture, source, folder)
+            history, plan = _fit_compact(settings, mixture, source, folder, data_dir)
         save_curves(history, run_dir / CURVES_FILE)
         accuracies = history["val_accuracy"]
         folder.finish(len(accuracies), accuracies[plan.best_epoch(history)])
@@ -111,7 +117,11 @@ def _load_or_build_mixture(
 
 
 def _fit_compact(
-    settings: FitSettings, mixture: Mixture, source: keras.Model | None, folder: RunFolder
+    settings: FitSettings,
+    mixture: Mixture,
+    source: keras.Model | None,
+    folder: RunFolder,
+    data_dir: Path | None,
 ) -> tuple[History, Plan]:
     sampler = Sampler(mixture.components, settings.seed)
     make_batches = partial(
@@ -144,7 +154,7 @@ def _fit_compact(
     build = _seeded(partial(make, settings.learning_rate, step_count), settings.seed)
     plan = _plan(settings, "model", settings.epochs)
     model, history = train(build, make_batches, mixture.held_out.all(), plan, folder, HISTORY_FILE)
-    _calibrate(model, mixture.held_out).save(folder.path)
+    _calibrate(model, mixture.held_out, data_dir).save(folder.path)
     return history, plan
 
 
@@ -207,17 +217,26 @@ def calibrate(run_dir: Path, mnist: Mnist, data_dir: Path | None) -> Calibration
     held_out = build_held_out(
         mnist, data_dir, run.settings["validation_count"], run.settings["seed"]
     )
-    calibration = _calibrate(load_network(run_dir), held_out)
+    calibration = _calibrate(load_network(run_dir), held_out, data_dir)
     calibration.save(run_dir)
     return calibration
 
 
-def _calibrate(model: keras.Model, held_out: HeldOut) -> Calibration:
-    """Fit a calibration on the held-out digits: MNIST's, drawn ones, and those in scenes."""
+def _calibrate(model: keras.Model, held_out: HeldOut, data_dir: Path | None) -> Calibration:
+    """Fit a calibration on held-out digits (MNIST's, drawn ones, those in scenes) and numbers."""
     digits_in_scenes = held_out.scenes.with_labels(*range(networks.DIGIT_COUNT))
-    return fit_calibration(
+    calibration = fit_calibration(
         *(_predict(model, each) for each in (held_out.mnist, held_out.strokes, digits_in_scenes))
     )
+    try:
+        numbers = drawn_number_sets(data_dir, "validation")
+    except DatasetError as error:
+        logger.warning("The confidence of numbers is not calibrated: %s", error)
+        return calibration
+    weights = fit_number_weights(
+        numbers, lambda frames: predict(model, frames[..., None]), calibration
+    )
+    return dataclasses.replace(calibration, number_weights=weights)
 
 
 def _predict(model: keras.Model, those: Examples) -> Predicted:

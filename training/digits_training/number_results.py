@@ -135,7 +135,9 @@ def predict_images(
     readings = join_readings([find_readings(image, layout) for image in images])
     frames = Frames.of_readings(readings, np.zeros(len(images), np.uint32))
     probs = calibration.apply(predict(frames.all_pixels))
-    return to_predictions(frames, probs, calibration.rejection_threshold, "")
+    return to_predictions(
+        frames, probs, calibration.rejection_threshold, "", calibration.number_weights
+    )
 
 
 def read_number(predictions: Predictions, row: int) -> tuple[str, float]:

@@ -35,8 +35,13 @@ class LoadedModel:
             core: Index of the engine to use. No two threads may use one engine at a time.
         """
         probs = self._probabilities(frames.all_pixels, core)
+        manifest = self.manifest
         return to_predictions(
-            frames, probs, self.manifest.rejection_threshold, self.manifest.version
+            frames,
+            probs,
+            manifest.rejection_threshold,
+            manifest.version,
+            manifest.number_weights,
         )
 
     def _probabilities(self, frames: NDArray[np.float32], core: int) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -11,6 +12,7 @@ from typing import Any, Final, Self
 from digits_server.errors import ModelError
 
 from .files import read_file
+from .numbers import PLAIN_WEIGHTS, Weights
 
 MANIFEST_FILE: Final = "manifest.json"
 MODEL_FILE: Final = "model.tflite"
@@ -56,6 +58,9 @@ class Manifest:
     files: dict[str, str]
     """The SHA-256 of each other file in the folder."""
 
+    number_weights: Weights = PLAIN_WEIGHTS
+    """What makes the confidence of a number: see ``numbers.Weights``."""
+
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read and check a folder's manifest, and its files against their checksums.
@@ -70,7 +75,9 @@ class Manifest:
         content = read_file(folder / MANIFEST_FILE, MAX_MANIFEST_BYTES)
         try:
             values = json.loads(content)
-            manifest = cls(**(values | {"labels": tuple(values["labels"])}))
+            weights = values.get("number_weights", PLAIN_WEIGHTS)
+            lists = {"labels": tuple(values["labels"]), "number_weights": tuple(weights)}
+            manifest = cls(**(values | lists))
             manifest._check_values(folder.name)
         except Exception as error:  # JSON alone raises ValueError, RecursionError, MemoryError
             raise ModelError(
@@ -105,6 +112,9 @@ class Manifest:
             raise ValueError(f"temperature {self.temperature} is not a finite number above 0")
         if not 0 <= self.rejection_threshold <= 1:
             raise ValueError(f"rejection_threshold {self.rejection_threshold} is not in 0..1")
+        weights: Sequence[float] = self.number_weights
+        if len(weights) != len(PLAIN_WEIGHTS) or not all(map(math.isfinite, weights)):
+            raise ValueError(f"number_weights {weights} are not three finite numbers")
         for name in ("metrics", "files"):  # a list would fail only when it is used
             if not isinstance(getattr(self, name), dict):
                 raise TypeError(f"{name} is not an object")

@@ -47,7 +47,7 @@ class Path(NamedTuple):
     """Index of the candidate of each place, from left to right."""
     digits: list[int]
     """The digit of each place, or UNKNOWN."""
-    confidence: float
+    share: float
     """The probability of this path, 0 to 1, given that one of all paths is right."""
     evidence: float
     """How much speaks for digits here at all; natural logarithm, above 0 for likely ones."""
@@ -97,7 +97,7 @@ def best_path(line: Line, probs: NDArray[np.float32]) -> Path:
     return _follow(steps, math.exp(steps[-1].score - total[-1]))
 
 
-def _follow(steps: list[_Step], confidence: float) -> Path:
+def _follow(steps: list[_Step], share: float) -> Path:
     """Return the path that ends at the last step."""
     rows, digits, at = [], [], len(steps) - 1
     while at > 0:
@@ -107,4 +107,4 @@ def _follow(steps: list[_Step], confidence: float) -> Path:
             digits.append(step.digit)
         at = step.start
     evidence = steps[-1].score - math.log(_EVIDENCE) * sum(digit != UNKNOWN for digit in digits)
-    return Path(rows[::-1], digits[::-1], confidence, evidence)
+    return Path(rows[::-1], digits[::-1], share, evidence)

@@ -1,8 +1,10 @@
 """The numbers of an image: the most convincing view of it, and the best path through each line."""
 
+import math
+import operator
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,14 @@ _LEAST_DIGITS: Final = 2
 # of a line, which is left out otherwise. Chosen on validation writers.
 _LEAST_EVIDENCE: Final = -4.0
 _LINE_LEFT_OUT: Final = -5.0
+
+
+Weights: TypeAlias = tuple[float, float, float]
+"""Of the logit of a path's share, of its evidence, and a constant: their sum is the logit of the
+number's confidence."""
+PLAIN_WEIGHTS: Final[Weights] = (1.0, 0.0, 0.0)
+"""The confidence is the share of the path."""
+_LEAST_SHARE: Final = 1e-6
 
 
 class Place(NamedTuple):
@@ -44,6 +54,8 @@ class Number(NamedTuple):
     """From left to right."""
     confidence: float
     """The probability that all places are right, 0 to 1."""
+    share: float
+    """The probability of this text, given that one of all ways to read the line is right."""
     evidence: float
     """How much speaks for digits here; natural logarithm."""
 
@@ -73,6 +85,7 @@ def find_numbers(
     probs: NDArray[np.float32],
     singles: Mapping[int, float],
     threshold: float,
+    weights: Weights = PLAIN_WEIGHTS,
 ) -> dict[int, Sequence[Number]]:
     """Return the numbers of the images that hold several digits, by image, lines from the top.
 
@@ -81,6 +94,7 @@ def find_numbers(
         probs: (C, 10) to (C, 12) the network's probabilities for all candidates.
         singles: The probability of the most convincing single digit of each image that has one.
         threshold: Minimum probability of a single digit that is read as one.
+        weights: What makes a confidence of a path's share and evidence.
     """
     ends = np.cumsum([len(line.frames) for line in lines])
     numbers: dict[int, Sequence[Number]] = {}
@@ -90,7 +104,7 @@ def find_numbers(
         single = singles.get(image, 0.0)
         most = evidence_of(single) if single >= threshold else _LEAST_EVIDENCE
         for _, of_view in groupby(of_image, key=lambda item: item[0].view):
-            read = [_read(line, those) for line, those in of_view]
+            read = [_read(line, those, weights) for line, those in of_view]
             kept = [number for number in read if number.evidence > _LINE_LEFT_OUT]
             evidence = sum(max(number.evidence, _LINE_LEFT_OUT) for number in read)
             count = sum(place.digit != UNKNOWN for number in kept for place in number.places)
@@ -102,7 +116,7 @@ def find_numbers(
     return numbers
 
 
-def _read(line: Line, probs: NDArray[np.float32]) -> Number:
+def _read(line: Line, probs: NDArray[np.float32], weights: Weights) -> Number:
     """Return the best way to read a line; without places, if all of it is left out."""
     path = best_path(line, probs)
     places = []
@@ -113,4 +127,16 @@ def _read(line: Line, probs: NDArray[np.float32]) -> Number:
         left, top, width, height = line.boxes[row].tolist()
         box = (left, top, width, height)
         places.append(Place(digit, float(shares.max()), shares, line.frames[row], box))
-    return Number(places, path.confidence, path.evidence)
+    confidence = _confidence(path.share, path.evidence, weights)
+    return Number(places, confidence, path.share, path.evidence)
+
+
+def features(share: float, evidence: float) -> tuple[float, float, float]:
+    """Return what the weights are of: the logit of the share, the evidence, and 1."""
+    share = min(max(share, _LEAST_SHARE), 1 - _LEAST_SHARE)
+    return math.log(share / (1 - share)), evidence, 1.0
+
+
+def _confidence(share: float, evidence: float, weights: Weights) -> float:
+    logit: float = sum(map(operator.mul, weights, features(share, evidence)))
+    return 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0)))

@@ -13,7 +13,7 @@ from digits_server.preprocessing.framing import Frames
 from digits_server.preprocessing.reason import Reason
 
 from .engine import DIGIT_COUNT, NO_WRITING, NOT_A_DIGIT
-from .numbers import Number, find_numbers
+from .numbers import PLAIN_WEIGHTS, Number, Weights, find_numbers
 
 # Value of the column ``digits`` where the verdict is not DIGIT.
 NO_DIGIT: Final = -1
@@ -150,7 +150,11 @@ def choose(
 
 
 def to_predictions(
-    frames: Frames, probs: NDArray[np.float32], threshold: float, version: str
+    frames: Frames,
+    probs: NDArray[np.float32],
+    threshold: float,
+    version: str,
+    number_weights: Weights = PLAIN_WEIGHTS,
 ) -> Predictions:
     """Return the predictions for N images, given the network's probabilities for their frames.
 
@@ -159,6 +163,7 @@ def to_predictions(
         probs: (R + C, 10) to (R + C, 12) probabilities, for ``frames.all_pixels``.
         threshold: Minimum probability of the top digit for the verdict DIGIT.
         version: The model's version.
+        number_weights: What makes the confidence of a number.
     """
     owners, readings, boxes, pixels = frames.owners, frames.readings, frames.boxes, frames.pixels
     probs, of_candidates = probs[: len(owners)], probs[len(owners) :]
@@ -172,7 +177,7 @@ def to_predictions(
     numbers: dict[int, Sequence[Number]] = {}
     if frames.lines:
         singles = dict(zip(owners.tolist(), highest.tolist(), strict=True))
-        numbers = find_numbers(frames.lines, of_candidates, singles, threshold)
+        numbers = find_numbers(frames.lines, of_candidates, singles, threshold, number_weights)
         is_single = ~np.isin(owners, list(numbers))
         owners, readings, boxes = owners[is_single], readings[is_single], boxes[is_single]
         pixels, digit_probs, highest = pixels[is_single], digit_probs[is_single], highest[is_single]

@@ -102,7 +102,7 @@ def make_numbers(labels: list[str], texts: list[str]) -> NumberResults:
         NumberSet("numbers-spaced", "Numbers: spaced", images, labels),
         texts,
         np.linspace(0.9, 0.1, len(labels)).astype(np.float32),
-        [Number([place], 0.9, 1.0), *[None] * (len(labels) - 1)],
+        [Number([place], 0.9, 0.9, 1.0), *[None] * (len(labels) - 1)],
         np.array([False, True, False]),
         np.array([True, False, True]),
     )

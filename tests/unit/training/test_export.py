@@ -41,7 +41,7 @@ def run(convolutional_model: keras.Model, tmp_path: Path) -> Path:
     folder.mkdir()
     convolutional_model.save(folder / "model.keras")
     (folder / "run.json").write_text(json.dumps(RECORD))
-    Calibration(temperature=0.7, rejection_threshold=0.3).save(folder)
+    Calibration(0.7, 0.3, (0.5, 1.5, 0.1)).save(folder)
     return folder
 
 
@@ -206,3 +206,4 @@ def test_the_manifest_has_the_record_and_the_calibration_of_the_run(
     manifest = models.Manifest.read(export(run, sample_mnist, models_dir, None, int8=False).folder)
     assert manifest.training == RECORD
     assert (manifest.temperature, manifest.rejection_threshold) == (0.7, 0.3)
+    assert manifest.number_weights == (0.5, 1.5, 0.1)

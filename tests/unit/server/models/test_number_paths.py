@@ -43,7 +43,7 @@ TWO = [(0, 1), (0, 2), (1, 2)]
 def test_two_digits_are_read_where_neither_both_together_are_one() -> None:
     path = best_path(line(TWO), np.stack([row(d1=0.9), row(no=0.9), row(d7=0.9)]))
     assert (path.rows, path.digits) == ([0, 2], [1, 7])
-    assert path.confidence > 0.7
+    assert path.share > 0.7
     assert path.evidence > 0
 
 
@@ -94,7 +94,7 @@ def test_the_confidence_is_the_share_of_the_path_in_all_paths(seed: int) -> None
     best = max(scores, key=lambda key: scores[key])
     assert tuple(zip(path.rows, path.digits, strict=True)) == best
     total = math.log(sum(math.exp(score) for score in scores.values()))
-    assert path.confidence == pytest.approx(math.exp(scores[best] - total), rel=1e-4)
+    assert path.share == pytest.approx(math.exp(scores[best] - total), rel=1e-4)
 
 
 def all_paths(
@@ -146,13 +146,13 @@ def test_a_network_without_further_classes_reads_digits_only() -> None:
     probs[[0, 2], [3, 5]] = 0.9
     path = best_path(line(TWO), probs)
     assert path.digits == [3, 5]
-    assert 0 < path.confidence <= 1
+    assert 0 < path.share <= 1
 
 
 def test_probabilities_of_zero_are_no_error() -> None:
     for probs in (np.zeros((3, CLASS_COUNT), np.float32), np.zeros((3, 10), np.float32)):
         path = best_path(line(TWO), probs)
-        assert 0 <= path.confidence <= 1
+        assert 0 <= path.share <= 1
         assert math.isfinite(path.evidence)
     assert math.isfinite(evidence_of(0.0))
 

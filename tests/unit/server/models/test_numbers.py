@@ -1,6 +1,7 @@
 """The numbers of images: which view stands, and whether there are several digits at all."""
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from digits_server.models.engine import NOT_A_DIGIT
@@ -153,3 +154,18 @@ def test_frames_that_are_cut_and_joined_keep_their_lines() -> None:
         joined = Frames.concatenate(parts)
         assert [each.image for each in joined.lines] == [1]
         np.testing.assert_array_equal(joined.all_pixels, whole.all_pixels)
+
+
+def test_the_confidence_is_made_of_the_share_and_the_evidence() -> None:
+    probs = np.stack([digit(2), digit(0)])
+
+    def confidence(*weights: float) -> float:
+        found = find_numbers([line(2)], probs, {}, THRESHOLD, weights)  # type: ignore[arg-type]  # three
+        return found[0][0].confidence
+
+    [plain] = find_numbers([line(2)], probs, {}, THRESHOLD)[0]
+    assert plain.confidence == pytest.approx(plain.share)
+    assert confidence(1.0, 0.0, 0.0) == pytest.approx(plain.share)
+    assert confidence(0.0, 0.0, 0.0) == 0.5
+    assert confidence(0.0, 1.0, 0.0) == pytest.approx(1 / (1 + np.exp(-plain.evidence)))
+    assert 0 < confidence(0.0, 0.0, -1e9) < confidence(0.0, 0.0, 1e9) < 1
