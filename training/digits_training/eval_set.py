@@ -1,13 +1,16 @@
 """A set of images for evaluation, before normalization."""
 
+import json
 from dataclasses import dataclass, field, replace
-from typing import Final, Self
+from pathlib import Path
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digits_server.preprocessing.decode import ImageLimits, decode
 
+from .datasets import DatasetError, data_folder
 from .recordings import NO_WRITING, NOT_A_DIGIT
 
 Gray = NDArray[np.uint8]
@@ -65,3 +68,20 @@ class EvalSet:
     def is_blank(self) -> bool:
         """True if the set has only images without writing."""
         return bool((self.labels == NO_WRITING).all())
+
+
+def load_own_files(data_dir: Path | None, name: str) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """Return people's own image files in a folder, and what is known of each.
+
+    ``manifest.jsonl`` has a JSON object per image, with the name of its ``file`` and more.
+
+    Raises:
+        DatasetError: The folder or a file is missing, or the manifest is not valid.
+    """
+    folder = data_folder(data_dir) / name
+    try:
+        lines = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        return rows, [(folder / row["file"]).read_bytes() for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{folder} cannot be read as people's own images: {error}") from error

@@ -3,7 +3,6 @@
 They are not trained on, except for a user's corrected drawings (``fit --drawings``).
 """
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from digits_client.draw.corrections import Corrections
 from digits_server.errors import InvalidArgumentError
 
 from . import drawn_sets, omniglot
-from .datasets import DatasetError, Mnist, data_folder
-from .eval_set import EvalSet
+from .datasets import DatasetError, Mnist
+from .eval_set import EvalSet, load_own_files
 from .recordings import NOT_A_DIGIT
 
 
@@ -39,22 +38,18 @@ def letter_set(
 def wild_sets(data_dir: Path | None) -> list[EvalSet]:
     """Return people's own images: all of them, then a set for each kind.
 
-    They are the files in ``wild/``. ``manifest.jsonl`` has a JSON object per image with
-    ``file``, ``label`` and ``kind``.
+    They are the files in ``wild/``, each with a ``label`` and a ``kind``.
 
     Raises:
         DatasetError: The images are missing, or one of them cannot be read.
     """
-    folder = data_folder(data_dir) / "wild"
+    rows, files = load_own_files(data_dir, "wild")
     try:
-        lines = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
-        rows = [json.loads(line) for line in lines]
-        files = [(folder / row["file"]).read_bytes() for row in rows]
         labels = np.array([int(row["label"]) for row in rows], np.uint8)
+        kinds = np.array([row["kind"] for row in rows])
         everything = EvalSet.of_files("wild", "People's own images", files, labels)
-    except (OSError, ValueError, KeyError, InvalidArgumentError) as error:
-        raise DatasetError(f"{folder} cannot be read as people's own images: {error}") from error
-    kinds = np.array([row["kind"] for row in rows])
+    except (ValueError, KeyError, InvalidArgumentError) as error:
+        raise DatasetError(f"people's own images cannot be read: {error}") from error
     sets = [everything]
     for kind in sorted(set(kinds.tolist())):
         indices = np.flatnonzero(kinds == kind)

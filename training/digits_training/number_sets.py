@@ -1,6 +1,5 @@
 """Sets of images of numbers for evaluation: drawn, by unseen writers, and people's own."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -11,9 +10,9 @@ from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.decode import decode
 
 from . import pendigits, unipen
-from .datasets import DatasetError, data_folder
+from .datasets import DatasetError
 from .drawn_sets import HeldOutPart
-from .eval_set import LIMITS, Gray
+from .eval_set import LIMITS, Gray, load_own_files
 from .number_examples import by_writer, choose_digits
 from .recordings import Recording
 from .scenes.numbers import NUMBER_KINDS, draw_number
@@ -55,20 +54,17 @@ def drawn_number_sets(data_dir: Path | None, part: HeldOutPart = "test") -> list
 
 
 def own_number_set(data_dir: Path | None) -> NumberSet:
-    """Return people's own images of numbers, described by ``wild-numbers/manifest.jsonl``.
+    """Return people's own images of numbers: the files in ``wild-numbers/``, with their labels.
 
     Raises:
         DatasetError: The images are missing, or one of them cannot be read.
     """
-    folder = data_folder(data_dir) / "wild-numbers"
+    rows, files = load_own_files(data_dir, "wild-numbers")
     try:
-        lines = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
-        rows = [json.loads(line) for line in lines]
-        files = [(folder / row["file"]).read_bytes() for row in rows]
         texts = [str(row["label"]) for row in rows]
         images = [decode(file, LIMITS).gray for file in files]
-    except (OSError, ValueError, KeyError, InvalidArgumentError) as error:
-        raise DatasetError(f"{folder} cannot be read as people's own numbers: {error}") from error
+    except (KeyError, InvalidArgumentError) as error:
+        raise DatasetError(f"people's own numbers cannot be read: {error}") from error
     return NumberSet("wild-numbers", "People's own numbers", images, texts, files)
 
 
