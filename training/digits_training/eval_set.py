@@ -82,6 +82,8 @@ def load_own_files(data_dir: Path | None, name: str) -> tuple[list[dict[str, Any
     try:
         lines = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
         rows = [json.loads(line) for line in lines]
+        if not rows:
+            raise ValueError("the manifest is empty")
         return rows, [(folder / row["file"]).read_bytes() for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{folder} cannot be read as people's own images: {error}") from error
