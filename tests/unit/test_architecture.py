@@ -25,6 +25,7 @@ MAY_IMPORT = {
         "digits_server",
         "digits_client.draw.strokes",
         "digits_client.draw.corrections",
+        "digits_client.edit_distance",
     },
 }
 TENSORFLOW = {"tensorflow", "keras"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_client.batch.number_evaluation import align
+from digits_client.edit_distance import align
 from digits_server.models.numbers import Number, main_number
 from digits_server.models.predictions import NO_DIGIT, Predictions, to_predictions
 from digits_server.preprocessing.framing import Frames
