@@ -41,7 +41,9 @@ def test_every_sample_gets_a_row_and_every_drawing_is_recognized(
     assert [row["path"] for row in rows] == samples
     for row in rows:
         folder = Path(row["path"]).parent.name
-        if folder.isdigit():
+        if "numbers" in row["path"]:
+            assert (row["verdict"], row["reason"]) == ("not_a_digit", "several_digits"), row
+        elif folder.isdigit():
             assert (row["verdict"], row["digit"], row["error"]) == ("digit", folder, ""), row
             assert 0.5 <= float(row["confidence"]) <= 1
     odd = {Path(row["path"]).name: row for row in rows if "odd" in row["path"]}
@@ -51,7 +53,26 @@ def test_every_sample_gets_a_row_and_every_drawing_is_recognized(
         assert row["error"].startswith("image.encoded is ")
         assert row["verdict"] == row["digit"] == ""
     assert done.stderr.startswith("50 of 50 labeled images are correct: 100.00%; ")
-    assert done.stderr.endswith(": 50 digits, 1 blank, 3 failed\n")
+    assert done.stderr.endswith(": 50 digits, 3 not a digit, 1 blank, 3 failed\n")
+
+
+def test_the_sample_numbers_are_read_and_reported(run: "Run", tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    arguments = ("--numbers", "--format", "jsonl", "--report", str(report))
+    done = run(BATCH, "samples/numbers", *arguments, "--link-to", str(tmp_path / "sorted"))
+    assert done.returncode == 0
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["number"] for row in rows] == ["17", "2026", "80513"]
+    for row in rows:
+        assert [str(place["digit"]) for place in row["digits"]] == list(row["number"])
+        lefts = [place["box"][0] for place in row["digits"]]
+        assert lefts == sorted(lefts)
+    assert done.stderr.startswith("3 of 3 labeled images are correct: 100.00%; ")
+    assert "100.00% of 11 digits are right" in done.stderr
+    page = report.read_text("utf-8")
+    assert "Least confident numbers" in page
+    assert page.count("data:image/png") == 3
+    assert (tmp_path / "sorted" / "2026" / "spaced.png").is_symlink()
 
 
 def test_a_folder_of_good_images_exits_0(run: "Run") -> None:
