@@ -281,7 +281,11 @@ def to_number(response: _Response) -> Number:
     """
     numbers = to_numbers(response)
     if not numbers:
-        return Number("", 0.0, (to_prediction(single(response.predictions)),), None)
+        digit = to_prediction(single(response.predictions))
+        if digit.digit is None:
+            return Number("", 0.0, (digit,), None)
+        # A server that does not read numbers.
+        return Number(str(digit.digit), digit.confidence, (digit,), digit.box)
     if len(numbers) > 1:
         raise ServerFailureError(f"the server sent {len(numbers)} numbers for one line")
     return numbers[0]

@@ -1,7 +1,8 @@
 """A configurable fake server, and both clients behind one interface.
 
 The server is a real gRPC server on a free port with made-up predictions: the digit of an image
-is the last character of its content, and an image without content is an error.
+is the last character of its content, its numbers are the words of its content that are made of
+digits and "?", and an image without content is an error.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from digits_client import (
     DigitsError,
     FileResult,
     Model,
+    Number,
     Prediction,
     StreamResult,
     UnavailableError,
@@ -80,10 +82,10 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
     ) -> pb.RecognizeResponse:
         self._begin(context)
         self.requests.append(request)
-        result = self._result(request.image, request.include_frame)
+        result = self._result(request.image, request)
         if result.HasField("error"):
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, result.error.message)
-        return pb.RecognizeResponse(predictions=result.predictions)
+        return pb.RecognizeResponse(predictions=result.predictions, numbers=result.numbers)
 
     def StreamingRecognize(  # noqa: N802
         self, request_iterator: Iterator[pb.StreamingRecognizeRequest], context: Context
@@ -97,8 +99,9 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
             if request.sequence in self.superseded:
                 response.superseded = True
             else:
-                result = self._result(request.image, request.include_frame)
+                result = self._result(request.image, request)
                 response.predictions.extend(result.predictions)
+                response.numbers.extend(result.numbers)
                 if result.HasField("error"):
                     response.error.CopyFrom(result.error)
             yield response
@@ -111,9 +114,7 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
             context.abort(grpc.StatusCode.INTERNAL, "configured failure")
         self.requests.append(request)
         images = request.images[: len(request.images) - self.missing_result_count]
-        return pb.RecognizeBatchResponse(
-            results=[self._result(image, request.include_frame) for image in images]
-        )
+        return pb.RecognizeBatchResponse(results=[self._result(image, request) for image in images])
 
     def GetModel(  # noqa: N802
         self, request: pb.GetModelRequest, context: Context
@@ -140,9 +141,12 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
             context.abort(code, failure.message)
         self.go_on.wait()
 
-    def _result(self, image: pb.Image, include_frame: bool) -> pb.RecognizeResult:
+    def _result(self, image: pb.Image, request: Any) -> pb.RecognizeResult:
         if not image.encoded:
             return pb.RecognizeResult(error=status_pb2.Status(code=3, message="image is unset"))
+        include_frame = request.include_frame
+        if request.layout in (pb.LAYOUT_NUMBER, pb.LAYOUT_PAGE):
+            return self._numbers(image.encoded.decode().split(), include_frame)
         digit = int(image.encoded[-1:])
         return pb.RecognizeResult(
             predictions=[
@@ -155,6 +159,29 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
                 )
             ]
         )
+
+    def _numbers(self, words: list[str], include_frame: bool) -> pb.RecognizeResult:
+        result = pb.RecognizeResult()
+        for word in words:
+            if not set(word) <= set("0123456789?"):
+                continue
+            line = len(result.numbers)
+            result.numbers.add(text=word, confidence=0.25, box=pb.Box(width=9, height=5))
+            for column, character in enumerate(word):
+                is_digit = character != "?"
+                prediction = result.predictions.add(
+                    verdict=pb.VERDICT_DIGIT if is_digit else pb.VERDICT_NOT_A_DIGIT,
+                    confidence=0.5,
+                    model_version="5",
+                    box=pb.Box(left=column, top=line, width=1, height=5),
+                    line=line,
+                    frame=bytes(784) if include_frame else b"",
+                )
+                if is_digit:
+                    prediction.digit = int(character)
+        if not result.numbers:
+            result.predictions.add(verdict=pb.VERDICT_BLANK, model_version="5")
+        return result
 
 
 def retry_info(milliseconds: int) -> bytes:
@@ -213,6 +240,18 @@ class AnyClient(Protocol):
         self, images: Iterable[ImageLike], **options: Any
     ) -> list[StreamResult]: ...
 
+    async def recognize_number(self, image: ImageLike, **options: Any) -> Number: ...
+
+    async def recognize_page(self, image: ImageLike, **options: Any) -> list[Number]: ...
+
+    async def recognize_number_batch(
+        self, images: Iterable[ImageLike], **options: Any
+    ) -> list[Number | DigitsError]: ...
+
+    async def recognize_number_stream(
+        self, images: Iterable[ImageLike], **options: Any
+    ) -> list[StreamResult]: ...
+
     async def recognize_folder(self, folder: FilePath, **options: Any) -> list[FileResult]: ...
 
     async def model(self, **options: Any) -> Model: ...
@@ -237,6 +276,24 @@ class BlockingAdapter:
     ) -> list[StreamResult]:
         return await asyncio.to_thread(
             lambda: list(self._client.recognize_stream(images, **options))
+        )
+
+    async def recognize_number(self, image: ImageLike, **options: Any) -> Number:
+        return await asyncio.to_thread(self._client.recognize_number, image, **options)
+
+    async def recognize_page(self, image: ImageLike, **options: Any) -> list[Number]:
+        return await asyncio.to_thread(self._client.recognize_page, image, **options)
+
+    async def recognize_number_batch(
+        self, images: Iterable[ImageLike], **options: Any
+    ) -> list[Number | DigitsError]:
+        return await asyncio.to_thread(self._client.recognize_number_batch, images, **options)
+
+    async def recognize_number_stream(
+        self, images: Iterable[ImageLike], **options: Any
+    ) -> list[StreamResult]:
+        return await asyncio.to_thread(
+            lambda: list(self._client.recognize_number_stream(images, **options))
         )
 
     async def recognize_folder(self, folder: FilePath, **options: Any) -> list[FileResult]:
@@ -265,17 +322,36 @@ class AsyncAdapter:
     async def recognize_stream(
         self, images: Iterable[ImageLike], **options: Any
     ) -> list[StreamResult]:
-        async def stream() -> AsyncIterator[ImageLike]:
-            for image in images:
-                yield image
+        stream = self._client.recognize_stream(_as_stream(images), **options)
+        return [result async for result in stream]
 
-        return [result async for result in self._client.recognize_stream(stream(), **options)]
+    async def recognize_number(self, image: ImageLike, **options: Any) -> Number:
+        return await self._client.recognize_number(image, **options)
+
+    async def recognize_page(self, image: ImageLike, **options: Any) -> list[Number]:
+        return await self._client.recognize_page(image, **options)
+
+    async def recognize_number_batch(
+        self, images: Iterable[ImageLike], **options: Any
+    ) -> list[Number | DigitsError]:
+        return await self._client.recognize_number_batch(images, **options)
+
+    async def recognize_number_stream(
+        self, images: Iterable[ImageLike], **options: Any
+    ) -> list[StreamResult]:
+        stream = self._client.recognize_number_stream(_as_stream(images), **options)
+        return [result async for result in stream]
 
     async def recognize_folder(self, folder: FilePath, **options: Any) -> list[FileResult]:
         return [result async for result in self._client.recognize_folder(folder, **options)]
 
     async def model(self, **options: Any) -> Model:
         return await self._client.model(**options)
+
+
+async def _as_stream(images: Iterable[ImageLike]) -> AsyncIterator[ImageLike]:
+    for image in images:
+        yield image
 
 
 @pytest.fixture(params=["Client", "AsyncClient"])

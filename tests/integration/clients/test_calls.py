@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from digits_client import AsyncClient, Client, InvalidImageError, Prediction
+from digits.v1 import recognizer_pb2 as pb
+from digits_client import AsyncClient, Box, Client, InvalidImageError, Number, Prediction
 from digits_client.images import ImageLike
+from digits_client.results import Verdict
 
 if TYPE_CHECKING:
     from tests.integration.clients.conftest import AnyClient, FakeRecognizer
@@ -137,3 +139,54 @@ async def test_the_model_has_its_version_and_the_limits(client: "AnyClient") -> 
     model = await client.model()
     assert (model.version, model.labels) == ("5", tuple("0123456789"))
     assert model.limits.max_image_bytes == 1000
+
+
+async def test_a_number_has_its_text_and_its_digits(
+    client: "AnyClient", server: "FakeRecognizer"
+) -> None:
+    number = await client.recognize_number(b"of 20?6")
+    assert (number.text, str(number), number.confidence) == ("20?6", "20?6", 0.25)
+    assert [digit.digit for digit in number.digits] == [2, 0, None, 6]
+    assert number.box == Box(0, 0, 9, 5)
+    assert number.digits[3].box == Box(3, 0, 1, 5)
+    assert number.digits[0].frame is None
+    assert [request.layout for request in server.requests] == [pb.LAYOUT_NUMBER]
+    with_frames = await client.recognize_number(b"17", include_frame=True)
+    assert all(digit.frame is not None for digit in with_frames.digits)
+
+
+async def test_an_image_without_a_number_says_why(client: "AnyClient") -> None:
+    number = await client.recognize_number(b"nothing")
+    assert (number.text, number.confidence, number.box) == ("", 0.0, None)
+    [digit] = number.digits
+    assert digit.verdict is Verdict.BLANK
+    assert await client.recognize_page(b"nothing") == []
+
+
+async def test_a_page_has_a_number_for_each_line(client: "AnyClient") -> None:
+    numbers = await client.recognize_page(b"17 and 2026")
+    assert [number.text for number in numbers] == ["17", "2026"]
+    assert [len(number.digits) for number in numbers] == [2, 4]
+
+
+async def test_numbers_in_a_batch_keep_their_order_and_errors_their_place(
+    client: "AnyClient", server: "FakeRecognizer"
+) -> None:
+    images: list[ImageLike] = [b"%d" % index for index in range(100, 170)]
+    images[33] = "missing.png"
+    found = await client.recognize_number_batch(images)
+    assert isinstance(found.pop(33), InvalidImageError)
+    texts = [number.text for number in found if isinstance(number, Number)]
+    assert texts == [str(index) for index in range(100, 170) if index != 133]
+    assert {request.layout for request in server.requests} == {pb.LAYOUT_NUMBER}
+
+
+async def test_numbers_of_a_stream_have_their_sequence(
+    client: "AnyClient", server: "FakeRecognizer"
+) -> None:
+    server.superseded = {1}
+    first, second, third = await client.recognize_number_stream([b"17", b"18", "missing.png"])
+    assert first.number is not None
+    assert (first.sequence, first.number.text, first.prediction) == (0, "17", None)
+    assert second.superseded
+    assert isinstance(third.error, InvalidImageError)

@@ -44,6 +44,7 @@ def test_a_prediction_has_all_fields_of_the_message() -> None:
         (pb.REASON_NO_DIGIT, Reason.NO_DIGIT),
         (pb.REASON_TOO_SMALL, Reason.TOO_SMALL),
         (pb.REASON_TOO_FAINT, Reason.TOO_FAINT),
+        (pb.REASON_SEVERAL_DIGITS, Reason.SEVERAL_DIGITS),
         (99, None),
     ],
 )
@@ -138,3 +139,45 @@ def test_a_model_has_the_limits_of_its_server() -> None:
 def test_a_model_of_a_server_that_does_not_report_its_precision_has_a_title() -> None:
     model = results.to_model(pb.GetModelResponse(model=pb.Model(version="3")))
     assert (model.precision, model.title) == ("", "3")
+
+
+def number_response(*texts: str, digits: str = "", line: int = 0) -> pb.RecognizeResponse:
+    """Return a response with numbers, and predictions of one line."""
+    return pb.RecognizeResponse(
+        numbers=[pb.Number(text=text, confidence=0.5) for text in texts],
+        predictions=[
+            pb.Prediction(verdict=pb.VERDICT_DIGIT, digit=int(digit), confidence=0.75, line=line)
+            for digit in digits
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        number_response(),
+        number_response("17", digits="1"),
+        number_response("17", digits="178"),
+        number_response("17", digits="17", line=1),
+        number_response("17", "18", digits="17"),
+        number_response("17"),
+    ],
+)
+def test_numbers_without_their_digits_are_a_server_failure(response: pb.RecognizeResponse) -> None:
+    with pytest.raises(ServerFailureError):
+        results.to_numbers(response)
+    with pytest.raises(ServerFailureError):
+        results.to_number(response)
+
+
+def test_two_numbers_for_one_line_are_a_server_failure() -> None:
+    response = number_response("1", "2", digits="1")
+    response.predictions.add(verdict=pb.VERDICT_DIGIT, digit=2, line=1)
+    assert [number.text for number in results.to_numbers(response)] == ["1", "2"]
+    with pytest.raises(ServerFailureError, match="2 numbers for one line"):
+        results.to_number(response)
+
+
+def test_a_server_that_does_not_read_numbers_reads_one_digit() -> None:
+    number = results.to_number(number_response(digits="7"))
+    assert (number.text, number.confidence, len(number.digits), number.box) == ("7", 0.75, 1, None)

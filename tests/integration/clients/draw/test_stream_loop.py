@@ -40,8 +40,8 @@ def test_a_prediction_carries_the_revision_of_its_image(
     assert recorded.wait_for(Connected).model.version == "5"
     recorded.session.send(41, image(3), live=live)
     recognized = recorded.wait_for(Recognized)
-    assert (recognized.revision, recognized.prediction.digit) == (41, 3)
-    assert recognized.prediction.frame is not None
+    assert (recognized.revision, recognized.number.text) == (41, "3")
+    assert recognized.number.digits[0].frame is not None
     assert recognized.round_trip_seconds > 0
     assert isinstance(recognizer.requests[0], pb.StreamingRecognizeRequest) is live
 
@@ -134,7 +134,7 @@ def test_an_image_in_flight_when_the_connection_is_cut_is_sent_again(
     proxy.restore()
     recorded.wait_for(Connected)
     recognized = recorded.wait_for(Recognized)
-    assert (recognized.revision, recognized.prediction.digit) == (7, 7)
+    assert (recognized.revision, recognized.number.text) == (7, "7")
 
 
 @live_or_not
