@@ -153,7 +153,7 @@ class Worker:
         )
         recognized = rows_of([path for path, _ in images], predictions, self._job.layout)
         for row, each in zip(recognized, found, strict=True):
-            yield Row(row.path, error=str(each)) if isinstance(each, DigitsError) else row
+            yield row._replace(error=str(each)) if isinstance(each, DigitsError) else row
 
     def _frames(self, image: FoundImage) -> Frames | DigitsError:
         """Return the frames of an image, or the error that its row shows."""
@@ -176,6 +176,9 @@ def rows_of(paths: Sequence[str], predictions: Predictions, layout: Layout) -> I
     """Yield the row of each image that was recognized."""
     fields = rows(predictions, include_frame=False)
     for number, (path, row) in enumerate(zip(paths, fields, strict=True)):
+        if number in predictions.errors:
+            yield Row(path, error=str(predictions.errors[number]))
+            continue
         result = pb.RecognizeResult()
         fill(result, number, row, predictions, layout, include_frame=False)
         if layout == Layout.NUMBER:

@@ -83,9 +83,9 @@ def test_the_job_writes_the_same_rows_as_digits_batch(
     done = run_job(python, environment, *inputs, "--output", str(output), *flags)
     assert done.returncode == 1, done.stderr
     assert f"classify.py: {len(expected)} images in " in done.stderr
-    assert done.stderr.endswith("): 4 failed, 7 files\n")
+    assert done.stderr.endswith("): 4 failed, 8 files\n")
     parts = sorted(output.glob("part-*.jsonl"))
-    assert len(parts) == 7
+    assert len(parts) == 8
     lines = [
         line for part in parts for line in part.read_text(errors="surrogateescape").splitlines()
     ]
@@ -95,6 +95,25 @@ def test_the_job_writes_the_same_rows_as_digits_batch(
         "_SUCCESS",
         *(part.name for part in parts),
     ]
+
+
+def test_the_job_reads_numbers_as_digits_batch_does(
+    python: str,
+    run: "Run",
+    server: "ServerProcess",
+    environment: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    inputs = ["samples/numbers", "samples/odd", "--numbers"]
+    batch = run(BATCH, *inputs, "--server", server.address, "--format", "jsonl")
+    expected = [json.loads(line) for line in batch.stdout.splitlines()]
+    assert [row["number"] for row in expected[:3]] == ["17", "2026", "80513"]
+    done = run_job(
+        *(python, environment, *inputs, "--output", str(tmp_path), "--format", "jsonl"),
+    )
+    assert done.returncode == 1, done.stderr
+    [part] = tmp_path.glob("part-*.jsonl")
+    assert [json.loads(line) for line in part.read_text().splitlines()] == expected
 
 
 def test_a_killed_worker_loses_no_row_and_duplicates_none(
