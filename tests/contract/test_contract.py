@@ -145,10 +145,13 @@ def test_repeated_fields_stay_repeated_and_an_unset_digit_differs_from_zero() ->
     }
     assert found == {
         "Prediction.probabilities",
+        "RecognizeResponse.numbers",
         "RecognizeResponse.predictions",
+        "StreamingRecognizeResponse.numbers",
         "StreamingRecognizeResponse.predictions",
         "RecognizeBatchRequest.images",
         "RecognizeBatchResponse.results",
+        "RecognizeResult.numbers",
         "RecognizeResult.predictions",
         "Model.labels",
     }
@@ -172,6 +175,16 @@ def test_the_reasons_keep_their_numbers() -> None:
         "REASON_NO_DIGIT": 1,
         "REASON_TOO_SMALL": 2,
         "REASON_TOO_FAINT": 3,
+        "REASON_SEVERAL_DIGITS": 4,
+    }
+
+
+def test_the_layouts_keep_their_numbers() -> None:
+    assert dict(pb.Layout.items()) == {
+        "LAYOUT_UNSPECIFIED": 0,
+        "LAYOUT_DIGIT": 1,
+        "LAYOUT_NUMBER": 2,
+        "LAYOUT_PAGE": 3,
     }
 
 
