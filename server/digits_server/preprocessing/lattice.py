@@ -195,6 +195,8 @@ def _number_lines(components: Components, tall: NDArray[np.intp]) -> NDArray[np.
     """Return the number of the line of each tall component."""
     left, right = components.left[tall], components.right[tall]
     top, bottom = components.top[tall], components.bottom[tall]
+    if bottom.min() - top.max() >= _MIN_COMMON_ROWS * (bottom - top).min():
+        return np.zeros(len(tall), np.intp)  # as most are
     gaps = np.maximum.outer(left, left) - np.minimum.outer(right, right)
     is_near = gaps <= _MAX_GAP * float(np.median(bottom - top))
     numbers = _number_groups(is_near & (_common_rows(top, bottom) >= _MIN_OVERLAP))

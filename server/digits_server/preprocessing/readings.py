@@ -52,10 +52,10 @@ _UNEVEN_SEARCH_SIDE: Final = 240  # each pixel is looked at far more often
 _SMALL_EXTENT: Final = 80
 _MARGIN_SHARE: Final = 0.6
 
-# A number is wide. It has as many pixels as another image, as long as its longer side is at most so
-# many times as long, and a page has sides twice as long.
+# A number is wide. It has twice the pixels of another image, unless its sides differ by more than
+# this factor squared, and a page has eight times as many.
 _MAX_STRETCH: Final = 4.0
-_PAGE_FACTOR: Final = 2
+_FACTORS: Final = {Layout.NUMBER: 2**0.5, Layout.PAGE: 8**0.5}
 
 _FRAME_SHAPE: Final = (FRAME_SIZE, FRAME_SIZE)
 _WHOLE_FRAME: Final = (0, 0, FRAME_SIZE, FRAME_SIZE)
@@ -244,8 +244,7 @@ class _Search:
     def _shrink(self, gray: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
         if self._layout != Layout.DIGIT:
             stretch = math.sqrt(max(gray.shape) / min(gray.shape))
-            factor = _PAGE_FACTOR if self._layout == Layout.PAGE else 1
-            side = round(side * factor * min(stretch, _MAX_STRETCH))
+            side = round(side * _FACTORS[self._layout] * min(stretch, _MAX_STRETCH))
         return np.asarray(shrink_to(gray, side), np.uint8)
 
     def _area(self, small: NDArray[np.uint8]) -> _Area:
