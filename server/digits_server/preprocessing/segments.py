@@ -28,7 +28,7 @@ _STEP_COST: Final = 0.25
 # A digit has at most so many segments, and as a share of the line's height at most so wide a box,
 # or so wide a one if several of its parts are as high as a digit.
 MAX_RUN: Final = 6
-_MAX_WIDTH: Final = 1.5
+_MAX_WIDTH: Final = 1.9
 _MAX_JOINED_WIDTH: Final = 1.0
 _MAX_GAP: Final = 0.25
 _DIGIT_HEIGHT: Final = 0.6
