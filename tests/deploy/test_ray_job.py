@@ -108,9 +108,8 @@ def test_the_job_reads_numbers_as_digits_batch_does(
     batch = run(BATCH, *inputs, "--server", server.address, "--format", "jsonl")
     expected = [json.loads(line) for line in batch.stdout.splitlines()]
     assert [row["number"] for row in expected[:3]] == ["17", "2026", "80513"]
-    done = run_job(
-        *(python, environment, *inputs, "--output", str(tmp_path), "--format", "jsonl"),
-    )
+    flags = ("--output", str(tmp_path), "--format", "jsonl")
+    done = run_job(python, environment, *inputs, *flags)
     assert done.returncode == 1, done.stderr
     [part] = tmp_path.glob("part-*.jsonl")
     assert [json.loads(line) for line in part.read_text().splitlines()] == expected
