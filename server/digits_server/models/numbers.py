@@ -19,7 +19,7 @@ UNKNOWN_TEXT: Final = "?"
 # An image with fewer digits is read as one digit.
 _LEAST_DIGITS: Final = 2
 # How much speaks for the digits of an image that is not read as one digit, at least; and for those
-# of a line, which is left out otherwise. Chosen on validation writers.
+# of a line, which is left out otherwise. Set by hand, and checked on validation writers.
 _LEAST_EVIDENCE: Final = -4.0
 _LINE_LEFT_OUT: Final = -5.0
 

@@ -20,8 +20,8 @@ from .layout import MAX_NUMBER_DIGITS, MAX_PAGE_LINES, Layout
 from .lines import Outlines, inside_frame, remove_dividers, without_underline
 from .segments import Segment, find_runs, find_segments, line_height
 
-# Ink that is narrower, as a share of its height, is one digit at most. Two digits that touch may be
-# narrower if that is not asked: the network takes most of them for not a digit.
+# Ink that is narrower, as a share of its height, is taken for one digit at most. With the layout of
+# one digit, which has to be fast, only the network tells narrower pairs that touch.
 _MIN_WIDTH: Final = {Layout.DIGIT: 1.1, Layout.NUMBER: 0.75, Layout.PAGE: 0.75}
 # Shares of the height of a line's digits. Taller ink is a line. What is less tall is a part of a
 # digit, or a dash, if it is near a digit and not a speck.
