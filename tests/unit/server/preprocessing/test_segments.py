@@ -96,7 +96,7 @@ def test_the_number_of_cuts_is_limited() -> None:
     mask = page(4000)
     mask[20:100, ::3] = 1
     mask[60] = 1
-    assert len(segments_of(mask)) <= 4000 / 80 * 3 + 1
+    assert len(segments_of(mask)) <= 4000 / 80 * 5 + 1
 
 
 def test_a_run_is_no_longer_than_its_limit_and_every_segment_is_one() -> None:
