@@ -209,7 +209,9 @@ def find_runs(segments: Sequence[Segment], height: float) -> list[tuple[int, int
         (start, end)
         for start in range(len(segments))
         for end in range(start + 1, min(len(segments), start + MAX_RUN) + 1)
-        if _may_be_digit(segments[start:end], is_cut[start] or is_cut[end], height)
+        # So that every line can be read in some way, a segment alone is always one.
+        if end == start + 1
+        or _may_be_digit(segments[start:end], is_cut[start] or is_cut[end], height)
     ]
 
 
@@ -218,8 +220,6 @@ def _may_be_digit(run: Sequence[Segment], ends_at_cut: bool, height: float) -> b
         rows = max(each.bottom for each in run) - min(each.top for each in run)
         if rows < _MIN_CUT_HEIGHT * height:
             return False
-    if len(run) == 1:
-        return True
     width = max(each.right for each in run) - min(each.left for each in run)
     if width > (_MAX_CUT_WIDTH if ends_at_cut else _MAX_WIDTH) * height:
         return False
