@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .components import Components
 from .ground import MIN_BLUR_SIDE, Contrast, top_and_median
-from .lines import Outlines, remove_ruling
+from .lines import Outlines, find_ruling, remove_ruling
 
 # Ink starts at this share of the full contrast: faint ruling is below it, soft edges above.
 INK_SHARE: Final = 0.32
@@ -21,6 +21,10 @@ _MIN_LOCAL_CONTRAST: Final = 10.0
 LEAST_INK: Final = 0.3
 """The least ink at the darkest pixel of a piece."""
 
+# Ruling of at most such a share of full ink is told from it by its level: ink starts at so much of
+# the way from the one to the other. Lines that are cut out leave more behind.
+_RULING_SHARE: Final = 0.4
+_DARKEST_RULING: Final = 0.75
 _LEVELS: Final = np.arange(256, dtype=np.float32)
 _SHORT_LABELS: Final = 2**16
 _SQUARE: Final = np.ones((3, 3), np.uint8)
@@ -92,8 +96,18 @@ def find_ink(contrast: Contrast) -> InkMask | None:
     if levels is None:
         return None
     full_ink, threshold = levels
-    mask = remove_ruling((smooth > np.uint8(threshold)).view(np.uint8), contrast.shape)
+    mask = _pixels_above(threshold, smooth)
+    ruling = find_ruling(mask, contrast.shape)
+    if ruling is not None:
+        level = float(np.median(smooth[ruling.view(np.bool_)]))
+        if level <= _DARKEST_RULING * full_ink:
+            mask = _pixels_above(level + _RULING_SHARE * (full_ink - level), smooth)
+        mask = remove_ruling(mask, contrast.shape)
     return InkMask(contrast, smooth, mask, full_ink)
+
+
+def _pixels_above(threshold: float, smooth: MatLike) -> MatLike:
+    return (smooth > np.uint8(threshold)).view(np.uint8)
 
 
 def _ink_levels(smooth: MatLike, contrast: Contrast) -> tuple[float, float] | None:

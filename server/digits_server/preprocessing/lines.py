@@ -33,20 +33,24 @@ _LINE_MARGIN: Final = 0.04
 _LINE_ROW: Final = 0.5
 
 
-def remove_ruling(mask: MatLike, shape: tuple[int, ...]) -> MatLike:
-    """Remove the lines of ruled or squared paper: thin lines from edge to edge.
+def find_ruling(mask: MatLike, shape: tuple[int, ...]) -> MatLike | None:
+    """Return the ink in the lines of ruled or squared paper: thin lines from edge to edge.
 
-    A single line may be a stroke and stays. Strokes that cross a removed line are closed again.
+    A single line may be a stroke, and is none.
 
     Args:
         mask: A region of the image, or all of it.
         shape: (H, W) of the image.
     """
-    longer_side = max(shape)
-    if longer_side < _MIN_SIDE:
-        return mask
-    thickness = max(2, round(MAX_RULE_SHARE * longer_side))
-    return _without_rules(mask, shape, thickness, RULE_SPAN, 2)
+    if max(shape) < _MIN_SIDE:
+        return None
+    return _find_lines(mask, shape, _rule_thickness(shape), RULE_SPAN, 2)
+
+
+def remove_ruling(mask: MatLike, shape: tuple[int, ...]) -> MatLike:
+    """Remove what ``find_ruling`` finds, and close strokes that cross it."""
+    ruling = find_ruling(mask, shape)
+    return mask if ruling is None else _remove_lines(mask, ruling, _rule_thickness(shape))
 
 
 def remove_dividers(mask: MatLike) -> MatLike:
@@ -56,18 +60,35 @@ def remove_dividers(mask: MatLike) -> MatLike:
         mask: (h, w) what the frame encloses.
     """
     thickness = max(2, round(_MAX_DIVIDER_SHARE * min(mask.shape)))
-    return _without_rules(mask, mask.shape, thickness, _DIVIDER_SPAN, 1)
+    lines = _find_lines(mask, mask.shape, thickness, _DIVIDER_SPAN, 1)
+    return mask if lines is None else _remove_lines(mask, lines, thickness)
 
 
-def _without_rules(
+def _rule_thickness(shape: tuple[int, ...]) -> int:
+    return max(2, round(MAX_RULE_SHARE * max(shape)))
+
+
+def _find_lines(
     mask: MatLike, shape: tuple[int, ...], thickness: int, span: float, least: int
-) -> MatLike:
-    """Remove lines from edge to edge, if there are so many, and close strokes that cross them."""
+) -> MatLike | None:
+    """Return the ink in lines from edge to edge, if there are so many."""
     rows, row_count = _rules(mask, 1, span * shape[1], thickness)
     columns, column_count = _rules(mask, 0, span * shape[0], thickness)
     if row_count + column_count < least:
-        return mask
-    lines = mask * (rows[:, None] | columns)
+        return None
+    # In the corners of crossings, blurred lines are as dark as in the middle of one.
+    corners = _with_neighbors(rows)[:, None] & _with_neighbors(columns)
+    return np.asarray(mask * (rows[:, None] | columns | corners), np.uint8)
+
+
+def _with_neighbors(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    result = flags.copy()
+    result[1:] |= flags[:-1]
+    result[:-1] |= flags[1:]
+    return result
+
+
+def _remove_lines(mask: MatLike, lines: MatLike, thickness: int) -> MatLike:
     rest = cv2.subtract(mask, lines)
     bridge = np.ones((thickness + 2, thickness + 2), np.uint8)
     crossings = cv2.bitwise_and(cv2.morphologyEx(rest, cv2.MORPH_CLOSE, bridge), lines)

@@ -69,8 +69,13 @@ def find_pieces(ink: InkMask) -> list[Piece]:
     return [piece for piece in pieces if piece.ink.max() > LEAST_INK]
 
 
-def why_unread(contrast: Contrast) -> Reason:
-    """Return why an even image has no piece: its ink is too faint or too small, or it has none."""
+def why_unread(contrast: Contrast, scale: float = 1.0) -> Reason:
+    """Return why an even image has no piece: its ink is too faint or too small, or it has none.
+
+    Args:
+        contrast: The contrast of the image.
+        scale: Number of columns of the image as it came for each one of the contrast.
+    """
     highest = float(contrast.pixels.max()) if contrast.pixels.size else 0.0
     if highest < max(_LEAST_VISIBLE, GRAIN_SIGMAS * contrast.grain):
         return Reason.UNSPECIFIED
@@ -81,8 +86,9 @@ def why_unread(contrast: Contrast) -> Reason:
     if highest < MIN_EVEN_CONTRAST:
         is_ink = is_large and count <= SPECK_COUNT
         return Reason.TOO_FAINT if is_ink else Reason.UNSPECIFIED
-    # One speck may be a digit; several are dust.
-    return Reason.TOO_SMALL if count == 2 and not is_large else Reason.UNSPECIFIED
+    # One speck may be a digit; several are dust, and so is one of a pixel or two.
+    is_digit = count == 2 and not is_large and extent * scale >= MIN_EXTENT_PIXELS
+    return Reason.TOO_SMALL if is_digit else Reason.UNSPECIFIED
 
 
 class _Selected(NamedTuple):

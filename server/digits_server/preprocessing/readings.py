@@ -232,7 +232,7 @@ class _Search:
             if contrast.has_large_areas():
                 self._search_uneven(small)
             if not self._readings:
-                failure = why_unread(contrast)
+                failure = why_unread(contrast, self._area(small).scale)
         if self._is_crowded and not self._lines and self._layout != Layout.DIGIT:
             raise InvalidArgumentError(
                 "image",
