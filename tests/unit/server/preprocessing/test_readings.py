@@ -257,7 +257,7 @@ def test_the_image_as_it_came_shows_a_small_digit_that_is_lost_in_the_copy_that_
     ("page", "reason"),
     [
         (to_gray(255 - (255 - seven()) / 100), Reason.TOO_FAINT),
-        (cv2.circle(np.full((400, 400), 255, np.uint8), (200, 200), 1, 0, -1), Reason.TOO_SMALL),
+        (cv2.circle(np.full((800, 800), 255, np.uint8), (400, 400), 2, 0, -1), Reason.TOO_SMALL),
         (np.full((400, 400), 255, np.uint8), Reason.UNSPECIFIED),
     ],
 )
