@@ -1,18 +1,20 @@
-"""Take the screenshots in docs/images, of a real window with a real server.
+"""Make the pictures in docs/images: screenshots of a real window, and a number read by the library.
 
 .venv/bin/python -m scripts.screenshots
 """
 
+import dataclasses
 import tempfile
 import time
 import tkinter as tk
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PIL import ImageGrab
+from PIL import Image, ImageDraw, ImageFont, ImageGrab
 
 from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
+from digits_client.client import Client
 from digits_client.draw.corrections import Corrections
 from digits_client.draw.drawing import SHEET_HEIGHT
 from digits_client.draw.strokes import Point
@@ -21,8 +23,13 @@ from digits_client.draw.tk_gc import gc_in_tk_thread
 from digits_client.draw.window import DrawWindow
 from scripts.virtual_display import virtual_display
 
-IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
 TIMEOUT_SECONDS = 20
+
+EXAMPLE = ROOT / "samples" / "numbers" / "80513" / "touching.png"
+BOX_COLOR = (220, 90, 20)
+LABEL_SIZE = 16
 
 # Points of strokes, in pixels of the sheet.
 THREE = [(118, 118), (135, 92), (170, 76), (212, 78), (244, 98), (254, 132), (242, 164), (212, 184)]
@@ -92,6 +99,23 @@ class ScreenshotWindow(DrawWindow):
         screenshot.quantize(64).save(IMAGES / f"{name}.png")
 
 
+def draw_boxes(address: str) -> None:
+    """Write the example of a number, with the box and the confidence of each digit."""
+    with Client(address) as client:
+        number = client.recognize_number(EXAMPLE)
+    picture = Image.open(EXAMPLE).convert("RGB")
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(LABEL_SIZE)
+    for digit in number.digits:
+        if digit.box is not None:
+            left, top, width, height = dataclasses.astuple(digit.box)
+            right, bottom = left + width, top + height
+            draw.rectangle((left - 3, top - 3, right + 3, bottom + 3), outline=BOX_COLOR, width=2)
+            middle = (left + right) / 2
+            draw.text((middle, bottom + 8), f"{digit.confidence:.0%}", BOX_COLOR, font, "mt")
+    picture.quantize(64).save(IMAGES / "number-boxes.png")
+
+
 def open_window(address: str, folder: Path, theme: ThemeName) -> ScreenshotWindow:
     """Open a window and wait until it is connected."""
     window = ScreenshotWindow(
@@ -105,6 +129,7 @@ def main() -> None:
     """Take all screenshots."""
     with virtual_display() as display, tempfile.TemporaryDirectory() as folder:
         with embedded_server() as address:
+            draw_boxes(address)
             window = open_window(address, Path(folder), "light")
             with gc_in_tk_thread(window.root):
                 window.draw(THREE)
