@@ -3,7 +3,6 @@
 .venv/bin/python -m scripts.screenshots
 """
 
-import dataclasses
 import tempfile
 import time
 import tkinter as tk
@@ -108,7 +107,7 @@ def draw_boxes(address: str) -> None:
     font = ImageFont.load_default(LABEL_SIZE)
     for digit in number.digits:
         if digit.box is not None:
-            left, top, width, height = dataclasses.astuple(digit.box)
+            left, top, width, height = digit.box
             right, bottom = left + width, top + height
             draw.rectangle((left - 3, top - 3, right + 3, bottom + 3), outline=BOX_COLOR, width=2)
             middle = (left + right) / 2
