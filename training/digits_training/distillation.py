@@ -39,6 +39,8 @@ def make_pool(
     copies: int,
     seed: int,
     folder: Path,
+    *,
+    corrected: bool = False,
 ) -> Pool:
     """Sample augmented frames and let teachers predict them, and save both in chunks.
 
@@ -52,6 +54,7 @@ def make_pool(
             and slightly moved copies.
         seed: Seed of the frames and of the moves.
         folder: Existing folder of the chunks.
+        corrected: The label alone is the target where the teachers' first choice is another.
     """
     frames = np.empty((count, FRAME_SIZE, FRAME_SIZE), np.uint8)
     targets = np.empty((count, CLASS_COUNT), np.float32)
@@ -61,7 +64,8 @@ def make_pool(
         end = min(start + CHUNK_SIZE, count)
         if not file.is_file():
             random = np.random.default_rng((seed, start))
-            save_arrays(file, _make_chunk(teachers, sampler, end - start, mover, copies, random))
+            chunk = _make_chunk(teachers, sampler, end - start, mover, copies, random, corrected)
+            save_arrays(file, chunk)
         with np.load(file) as saved:
             frames[start:end] = saved["frames"]
             targets[start:end] = saved["targets"]
@@ -75,15 +79,18 @@ def _make_chunk(
     mover: Augmenter,
     copies: int,
     random: np.random.Generator,
+    corrected: bool,
 ) -> dict[str, NDArray[Any]]:
     sampled, labels = sampler.sample(count, random)
     # The teachers see the same bytes as the student.
     frames = np.asarray(np.rint(sampled * 255), np.uint8)
     soft = _soften(_mean_probs(teachers, frames, mover, copies, random))
-    return {
-        "frames": frames,
-        "targets": LABEL_WEIGHT * one_hot(labels) + (1 - LABEL_WEIGHT) * soft,
-    }
+    hard = one_hot(labels)
+    targets = LABEL_WEIGHT * hard + (1 - LABEL_WEIGHT) * soft
+    if corrected:
+        is_wrong = soft.argmax(axis=1) != labels
+        targets[is_wrong] = hard[is_wrong]
+    return {"frames": frames, "targets": targets}
 
 
 def _mean_probs(

@@ -127,18 +127,16 @@ def _fit_compact(
     make_batches = partial(
         SampledBatches, sampler, settings.epoch_count, settings.batch_size, settings.seed
     )
-    if settings.teacher_epochs:
-        teachers = [
-            _load_or_train_teacher(settings, index, sampler, mixture, folder)
-            for index in range(settings.teachers)
-        ]
+    teachers = _teachers(settings, source, sampler, mixture, folder)
+    if teachers:
         frames, targets = make_pool(
             teachers,
             sampler,
-            settings.taught_count,
+            min(settings.taught_count, settings.epochs * settings.epoch_count),
             settings.label_copies,
             settings.seed + 1,
             folder.unfinished,
+            corrected=teachers == [source],
         )
         folder.save_time()
         make_batches = partial(
@@ -156,6 +154,26 @@ def _fit_compact(
     model, history = train(build, make_batches, mixture.held_out.all(), plan, folder, HISTORY_FILE)
     _calibrate(model, mixture.held_out, data_dir).save(folder.path)
     return history, plan
+
+
+def _teachers(
+    settings: FitSettings,
+    source: keras.Model | None,
+    sampler: Sampler,
+    mixture: Mixture,
+    folder: RunFolder,
+) -> list[keras.Model]:
+    """Return the networks whose predictions are learned.
+
+    A network that is trained further is its own teacher. It so keeps what it knows, which labels
+    alone would make it forget.
+    """
+    if settings.teacher_epochs:
+        return [
+            _load_or_train_teacher(settings, index, sampler, mixture, folder)
+            for index in range(settings.teachers)
+        ]
+    return [source] if source else []
 
 
 def _load_source(settings: FitSettings) -> keras.Model:
