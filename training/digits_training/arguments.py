@@ -165,7 +165,7 @@ def _add_fit(commands: Commands, *parents: argparse.ArgumentParser) -> None:
         "--start-from",
         metavar="MODEL",
         help="start with the weights of a run, a Keras file or 'shipped', and train for a few "
-        "epochs without a teacher",
+        "epochs; the network itself is the teacher of what it already knows",
     )
     fit.add_argument(
         "--seed",

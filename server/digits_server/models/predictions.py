@@ -19,6 +19,9 @@ from .numbers import PLAIN_WEIGHTS, Number, Weights, find_numbers
 NO_DIGIT: Final = -1
 # Value of the column ``readings`` where no reading has a frame.
 NO_READING: Final = 255
+# Writing is so many times as probable as none, at least: an image with several readings has several
+# chances to be taken for writing. Chosen on blank pages and letters by validation writers.
+_WRITING_ODDS: Final = 2.5
 # In place of a sum of 0, as a divisor.
 _LEAST_SUM: Final = np.finfo(np.float64).tiny
 
@@ -134,7 +137,7 @@ def choose(
     highest = probs[:, :DIGIT_COUNT].max(axis=1)
     has_writing = highest >= threshold
     if probs.shape[1] > NO_WRITING:
-        has_writing |= probs[:, NOT_A_DIGIT] >= probs[:, NO_WRITING]
+        has_writing |= probs[:, NOT_A_DIGIT] >= _WRITING_ODDS * probs[:, NO_WRITING]
     else:
         has_writing[:] = True
     is_first = np.ones(len(owners), bool)

@@ -109,8 +109,12 @@ def test_a_digit_at_the_threshold_is_writing_though_the_rest_speaks_against_it()
     assert chosen([0], [row(4, 0.49, no_writing=0.51)]) == []
 
 
-def test_not_a_digit_and_no_writing_that_are_as_likely_are_writing() -> None:
-    assert chosen([0], [row(4, 0.2, not_a_digit=0.4, no_writing=0.4)]) == [0]
+@pytest.mark.parametrize(("not_a_digit", "is_writing"), [(0.4, False), (0.6, True)])
+def test_writing_that_is_not_a_digit_is_far_likelier_than_none(
+    *, not_a_digit: float, is_writing: bool
+) -> None:
+    probs = row(4, 0.2, not_a_digit=not_a_digit, no_writing=0.8 - not_a_digit)
+    assert bool(chosen([0], [probs])) == is_writing
     assert chosen([0], [row(4, 0.2, not_a_digit=0.39, no_writing=0.41)]) == []
 
 
