@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
@@ -35,7 +34,8 @@ from .inference.admission import Admission, AdmissionLimits
 from .inference.recognizer import Recognizer
 from .ops.admin import admin_port
 from .ops.health import OPEN_METHODS, HealthServicer
-from .ops.logs import log_ready
+from .ops.listening import remove_own_socket
+from .ops.logs import log_ready, report_failure
 from .ops.metrics import Metrics
 from .ops.parent_process import ParentProcess
 from .ops.port_mux import LOOPBACK
@@ -185,9 +185,11 @@ async def running(
     address = bind(grpc_server, settings, credentials.certificate)
     server = Server(grpc_server, address, health, metrics, recognizer, methods.open_calls)
     async with contextlib.AsyncExitStack() as stack:  # stops the parts in reverse order
+        if settings.unix_path is not None:
+            stack.callback(remove_own_socket, settings.unix_path, settings.unix_path.stat())
         stack.enter_context(credentials.reloading())
         if settings.admin_port is not None:
-            admin_host = LOOPBACK if is_worker else settings.host
+            admin_host = LOOPBACK if is_worker or settings.unix_path else settings.host
             server.admin_address = await stack.enter_async_context(
                 admin_port(admin_host, settings.admin_port, health, metrics, server.model_details)
             )
@@ -273,7 +275,7 @@ def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool 
     try:
         asyncio.run(_serve(settings, parent, is_worker=is_worker))
     except ServerError as error:
-        print(f"digits-server: {error}", file=sys.stderr)  # noqa: T201 - the command's output
+        report_failure(error, settings.log_format)
         return 1
     return 0
 

@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
+    # gRPC reads it when it is imported. Its own lines on standard error are not ours, and not JSON.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     if parsed.command == "healthcheck":
         if (parsed.client_cert is None) != (parsed.client_key is None):
             parser.error("--client-cert and --client-key must be set together")

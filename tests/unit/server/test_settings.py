@@ -61,6 +61,32 @@ def test_without_port_sharing_only_one_worker_is_possible(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("localhost", "localhost:7"),
+        ("::1", "[::1]:7"),
+        ("[::1]", "[::1]:7"),
+        ("fe80::1%eth0", "[fe80::1%eth0]:7"),
+        ("unix:/run/digits.sock", "unix:/run/digits.sock"),
+        ("unix:///run/digits.sock", "unix:/run/digits.sock"),
+        ("unix:/run/a b", "unix:/run/a%20b"),
+    ],
+)
+def test_the_address_of_a_host_is_one_that_clients_accept(host: str, address: str) -> None:
+    assert resolve("--host", host, "--port", "7").address == address
+
+
+def test_a_unix_socket_has_a_path_and_only_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert resolve("--host", "unix:/run/a%20b").unix_path == Path("/run/a b")
+    assert resolve().unix_path is None
+    with pytest.raises(SettingsError, match=r"^--workers: .* Unix socket"):
+        resolve("--host", "unix:/run/digits.sock", "--workers", "2")
+    monkeypatch.delattr("socket.AF_UNIX")
+    with pytest.raises(SettingsError, match=r"^--host: this system has no Unix sockets"):
+        resolve("--host", "unix:/run/digits.sock")
+
+
+@pytest.mark.parametrize(
     ("flag", "value"),
     [
         ("--port", "65536"),
@@ -74,6 +100,11 @@ def test_without_port_sharing_only_one_worker_is_possible(monkeypatch: pytest.Mo
         ("--grace-seconds", "-1"),
         ("--log-level", "loud"),
         ("--host", ""),
+        ("--host", "127.0.0.1:8500"),
+        ("--host", "http://digits.example"),
+        ("--host", "[::1"),
+        ("--host", "[localhost]"),
+        ("--host", "unix:relative"),
     ],
 )
 def test_an_invalid_value_is_an_error_that_names_its_flag_or_variable(
