@@ -12,7 +12,6 @@ import cv2
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
-from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from digits.inference.v2 import inference_pb2_grpc
 from digits.v1 import recognizer_pb2 as pb
@@ -27,6 +26,7 @@ from .api.message_reader import MessageReader
 from .api.methods import Methods
 from .api.open_calls import OpenCalls
 from .api.recognizer_servicer import RecognizerServicer
+from .api.reflection import add_reflection
 from .api.transport import bind, make_server
 from .decoders import DecoderPool
 from .errors import ServerError
@@ -249,10 +249,7 @@ def _add_services(
         InferenceServicer(recognizer, limits.max_batch_images, lambda: health.is_ready), server
     )
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
-        reflection.aio.ReflectionServicer((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME)),
-        server,
-    )
+    add_reflection((*SERVICES, HEALTH_SERVICE), server)
 
 
 def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool = False) -> int:
