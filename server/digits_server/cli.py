@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from digits.extras import MissingExtraError, require
+
 from .errors import CredentialsError
 from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings, SettingsError
 
@@ -38,14 +40,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     # gRPC reads it when it is imported. Its own lines on standard error are not ours, and not JSON.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    if parsed.command == "healthcheck":
-        if (parsed.client_cert is None) != (parsed.client_key is None):
-            parser.error("--client-cert and --client-key must be set together")
-        return healthcheck(parsed)
     try:
+        require("server")
+        if parsed.command == "healthcheck":
+            if (parsed.client_cert is None) != (parsed.client_key is None):
+                parser.error("--client-cert and --client-key must be set together")
+            return healthcheck(parsed)
         settings = Settings.resolve(parsed, os.environ)
+        if settings.telemetry == "otlp":
+            require("otel")
     except SettingsError as error:
         parser.error(str(error))
+    except MissingExtraError as error:
+        print(f"digits-server: {error}", file=sys.stderr)
+        return 2
     from .ops.logs import configure
 
     configure(settings.log_level, settings.log_format)
