@@ -3,6 +3,7 @@
 import argparse
 import importlib.metadata
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MissingExtraError as error:
         print(f"digits-server: {error}", file=sys.stderr)
         return 2
+    # Until the server handles it, Ctrl-C ends the process without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from .ops.logs import configure
 
     configure(settings.log_level, settings.log_format)

@@ -4,6 +4,7 @@ import argparse
 import ipaddress
 import os
 import socket
+import sys
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -289,8 +290,18 @@ class Settings:
             raise SettingsError("--tls-client-ca requires --tls-cert and --tls-key")
         if self.workers > 1 and self.unix_path is not None:
             raise SettingsError("--workers: processes share a port, but not a Unix socket")
-        if self.workers > 1 and not hasattr(socket, "SO_REUSEPORT"):
-            raise SettingsError("--workers: this system cannot share a port between processes")
+        if self.workers > 1 and not _spreads_connections():
+            raise SettingsError(
+                "--workers: this system does not spread connections over processes; use 1"
+            )
+
+
+def _spreads_connections() -> bool:
+    """Return whether processes that share a port each get a part of its connections.
+
+    macOS lets them share it, but one gets all connections.
+    """
+    return sys.platform == "linux" and hasattr(socket, "SO_REUSEPORT")
 
 
 def join_address(host: str, port: int) -> str:

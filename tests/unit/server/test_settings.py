@@ -53,8 +53,11 @@ def test_settings_as_flags_resolve_to_the_same_settings() -> None:
     assert resolve(*settings.as_flags(), DIGITS_PORT="7") == settings
 
 
-def test_without_port_sharing_only_one_worker_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("socket.SO_REUSEPORT")
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_only_linux_spreads_connections_over_workers(
+    monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    monkeypatch.setattr("sys.platform", system)
     assert resolve().workers == 1
     with pytest.raises(SettingsError, match=r"^--workers: this system "):
         resolve("--workers", "2")
