@@ -118,6 +118,7 @@ class Server:
             grace_seconds: Time for calls in flight to finish before they are cancelled.
         """
         self.set_ready(is_ready=False)
+        logger.info(_stopping(self._open_calls.count, drain_seconds, grace_seconds))
         await asyncio.sleep(drain_seconds)
         stopping = asyncio.create_task(self._server.stop(grace_seconds))
         await asyncio.sleep(0)  # now calls are refused, so a stream that ends comes back elsewhere
@@ -134,6 +135,17 @@ class Server:
             logger.info("closing connections without an open call")
             await self._server.stop(0)
         await stopping
+
+
+def _stopping(call_count: int, drain_seconds: float, grace_seconds: float) -> str:
+    """Return the log message of a server that stops: what it waits for, and for how long."""
+    message = "stopping"
+    if drain_seconds:
+        message += f"; new calls are accepted for {drain_seconds:g} s"
+    if call_count:
+        calls = "1 call" if call_count == 1 else f"{call_count} calls"
+        message += f"; {calls} in flight may take up to {drain_seconds + grace_seconds:g} s"
+    return message
 
 
 @contextlib.asynccontextmanager
@@ -331,7 +343,6 @@ async def _serve(settings: Settings, parent: ParentProcess | None, *, is_worker:
         if parent is not None:
             parent.notify_ready(server.address, server.admin_address)
         await stopping.wait()
-        logger.info("stopping")
         watching.cancel()
         await server.drain(settings.drain_seconds, settings.grace_seconds)
     logger.info("stopped")

@@ -226,7 +226,7 @@ def test_a_signal_after_the_end_of_standard_input_does_not_count_as_the_second(
         assert process.stderr is not None
         ready_addresses(process.stderr)
         process.stdin.close()
-        assert process.stderr.readline().endswith("stopping\n")
+        assert process.stderr.readline().endswith("stopping; new calls are accepted for 1 s\n")
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_SECONDS) == 0
 

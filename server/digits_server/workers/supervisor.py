@@ -80,7 +80,7 @@ async def _supervise(settings: Settings, parent: ParentProcess | None) -> int:
             running = [asyncio.create_task(worker.keep_running()) for worker in workers]
             await stop_request
         if stopping.is_set():
-            logger.info("stopping")
+            logger.info("stopping; %d workers may take up to %g s", len(workers), limit_seconds)
         for worker in workers:
             worker.stop(limit_seconds)
         await starting
