@@ -81,7 +81,7 @@ def test_a_failed_start_is_json_too(run: "Run", workers: str) -> None:
     assert last["level"] == "ERROR"
 
 
-def test_a_client_that_speaks_no_tls_leaves_no_lines_of_grpc(
+def test_a_client_that_does_not_speak_grpc_leaves_no_line_of_the_library(
     environment: dict[str, str],
 ) -> None:
     flags = ("--port", "0", "--log-format", "json")
