@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +12,6 @@ import cv2
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
-from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from digits.inference.v2 import inference_pb2_grpc
 from digits.v1 import recognizer_pb2 as pb
@@ -28,6 +26,7 @@ from .api.message_reader import MessageReader
 from .api.methods import Methods
 from .api.open_calls import OpenCalls
 from .api.recognizer_servicer import RecognizerServicer
+from .api.reflection import add_reflection
 from .api.transport import bind, make_server
 from .decoders import DecoderPool
 from .errors import ServerError
@@ -35,7 +34,8 @@ from .inference.admission import Admission, AdmissionLimits
 from .inference.recognizer import Recognizer
 from .ops.admin import admin_port
 from .ops.health import OPEN_METHODS, HealthServicer
-from .ops.logs import log_ready
+from .ops.listening import remove_own_socket
+from .ops.logs import log_ready, report_failure
 from .ops.metrics import Metrics
 from .ops.parent_process import ParentProcess
 from .ops.port_mux import LOOPBACK
@@ -118,6 +118,7 @@ class Server:
             grace_seconds: Time for calls in flight to finish before they are cancelled.
         """
         self.set_ready(is_ready=False)
+        logger.info(_stopping(self._open_calls.count, drain_seconds, grace_seconds))
         await asyncio.sleep(drain_seconds)
         stopping = asyncio.create_task(self._server.stop(grace_seconds))
         await asyncio.sleep(0)  # now calls are refused, so a stream that ends comes back elsewhere
@@ -134,6 +135,17 @@ class Server:
             logger.info("closing connections without an open call")
             await self._server.stop(0)
         await stopping
+
+
+def _stopping(call_count: int, drain_seconds: float, grace_seconds: float) -> str:
+    """Return the log message of a server that stops: what it waits for, and for how long."""
+    message = "stopping"
+    if drain_seconds:
+        message += f"; new calls are accepted for {drain_seconds:g} s"
+    if call_count:
+        calls = "1 call" if call_count == 1 else f"{call_count} calls"
+        message += f"; {calls} in flight may take up to {drain_seconds + grace_seconds:g} s"
+    return message
 
 
 @contextlib.asynccontextmanager
@@ -185,9 +197,11 @@ async def running(
     address = bind(grpc_server, settings, credentials.certificate)
     server = Server(grpc_server, address, health, metrics, recognizer, methods.open_calls)
     async with contextlib.AsyncExitStack() as stack:  # stops the parts in reverse order
+        if settings.unix_path is not None:
+            stack.callback(remove_own_socket, settings.unix_path, settings.unix_path.stat())
         stack.enter_context(credentials.reloading())
         if settings.admin_port is not None:
-            admin_host = LOOPBACK if is_worker else settings.host
+            admin_host = LOOPBACK if is_worker or settings.unix_path else settings.host
             server.admin_address = await stack.enter_async_context(
                 admin_port(admin_host, settings.admin_port, health, metrics, server.model_details)
             )
@@ -247,10 +261,7 @@ def _add_services(
         InferenceServicer(recognizer, limits.max_batch_images, lambda: health.is_ready), server
     )
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
-        reflection.aio.ReflectionServicer((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME)),
-        server,
-    )
+    add_reflection((*SERVICES, HEALTH_SERVICE), server)
 
 
 def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool = False) -> int:
@@ -273,7 +284,7 @@ def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool 
     try:
         asyncio.run(_serve(settings, parent, is_worker=is_worker))
     except ServerError as error:
-        print(f"digits-server: {error}", file=sys.stderr)  # noqa: T201 - the command's output
+        report_failure(error, settings.log_format)
         return 1
     return 0
 
@@ -332,7 +343,6 @@ async def _serve(settings: Settings, parent: ParentProcess | None, *, is_worker:
         if parent is not None:
             parent.notify_ready(server.address, server.admin_address)
         await stopping.wait()
-        logger.info("stopping")
         watching.cancel()
         await server.drain(settings.drain_seconds, settings.grace_seconds)
     logger.info("stopped")

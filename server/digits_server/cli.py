@@ -3,10 +3,13 @@
 import argparse
 import importlib.metadata
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+
+from digits.extras import MissingExtraError, require
 
 from .errors import CredentialsError
 from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings, SettingsError
@@ -36,14 +39,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
-    if parsed.command == "healthcheck":
-        if (parsed.client_cert is None) != (parsed.client_key is None):
-            parser.error("--client-cert and --client-key must be set together")
-        return healthcheck(parsed)
+    # gRPC reads it when it is imported. Its own lines on standard error are not ours, and not JSON.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
+        require("server")
+        if parsed.command == "healthcheck":
+            if (parsed.client_cert is None) != (parsed.client_key is None):
+                parser.error("--client-cert and --client-key must be set together")
+            return healthcheck(parsed)
         settings = Settings.resolve(parsed, os.environ)
+        if settings.telemetry == "otlp":
+            require("otel")
     except SettingsError as error:
         parser.error(str(error))
+    except MissingExtraError as error:
+        print(f"digits-server: {error}", file=sys.stderr)
+        return 2
+    # Until the server handles it, Ctrl-C ends the process without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from .ops.logs import configure
 
     configure(settings.log_level, settings.log_format)

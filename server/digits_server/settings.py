@@ -1,8 +1,11 @@
 """The server's settings, each from its flag, its environment variable, or its default."""
 
 import argparse
+import ipaddress
 import os
 import socket
+import sys
+import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -13,6 +16,7 @@ DEFAULT_PORT: Final = 50051
 # Pillow itself warns above 89 million pixels and refuses at twice that.
 MAX_IMAGE_PIXELS: Final = 2**26
 PRECISIONS: Final = ("float32", "int8")
+UNIX_SCHEME: Final = "unix:"
 SHIPPED_MODELS: Final = Path(__file__).parent / "shipped_models"
 
 
@@ -62,7 +66,21 @@ def _one_of(*words: str) -> Callable[[str], str]:
 def _host(text: str) -> str:
     if not text:
         raise ValueError("the host must not be empty")
-    return text
+    if text.startswith(UNIX_SCHEME):
+        if not hasattr(socket, "AF_UNIX"):
+            raise ValueError("this system has no Unix sockets for Python programs")
+        path = text.removeprefix(UNIX_SCHEME)
+        if not path.removeprefix("//").startswith("/"):
+            raise ValueError(f"{text!r} is not unix: and an absolute path")
+        # Like a client's address, which is a URI.
+        return UNIX_SCHEME + urllib.parse.quote(urllib.parse.unquote(path.removeprefix("//")))
+    host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if ":" in host or host != text:
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a host name or address without a port") from None
+    return host
 
 
 def _setting(default: Any, parse: Callable[[str], Any], placeholder: str, text: str) -> Any:
@@ -95,7 +113,9 @@ class Settings:
     ``--max-queue-images`` and ``DIGITS_MAX_QUEUE_IMAGES``.
     """
 
-    host: str = _setting(DEFAULT_HOST, _host, "HOST", "address to listen on")
+    host: str = _setting(
+        DEFAULT_HOST, _host, "HOST", "address to listen on; unix:PATH is a Unix socket"
+    )
     port: int = _setting(
         DEFAULT_PORT, _integer(0, 65_535), "PORT", "port to listen on; 0 picks a free port"
     )
@@ -246,9 +266,17 @@ class Settings:
 
     @property
     def address(self) -> str:
-        """``host:port``, with brackets around an IPv6 address."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        """``host:port``, with brackets around an IPv6 address, or ``unix:PATH``."""
+        if self.unix_path is not None:
+            return self.host
+        return join_address(self.host, self.port)
+
+    @property
+    def unix_path(self) -> Path | None:
+        """Path of the Unix socket to listen on instead of a port, if the host names one."""
+        if not self.host.startswith(UNIX_SCHEME):
+            return None
+        return Path(urllib.parse.unquote(self.host.removeprefix(UNIX_SCHEME)))
 
     def as_flags(self) -> list[str]:
         """Return the flags that resolve to these settings in the same environment."""
@@ -260,8 +288,25 @@ class Settings:
             raise SettingsError("--tls-cert and --tls-key must be set together")
         if self.tls_client_ca is not None and self.tls_cert is None:
             raise SettingsError("--tls-client-ca requires --tls-cert and --tls-key")
-        if self.workers > 1 and not hasattr(socket, "SO_REUSEPORT"):
-            raise SettingsError("--workers: this system cannot share a port between processes")
+        if self.workers > 1 and self.unix_path is not None:
+            raise SettingsError("--workers: processes share a port, but not a Unix socket")
+        if self.workers > 1 and not _spreads_connections():
+            raise SettingsError(
+                "--workers: this system does not spread connections over processes; use 1"
+            )
+
+
+def _spreads_connections() -> bool:
+    """Return whether processes that share a port each get a part of its connections.
+
+    macOS lets them share it, but one gets all connections.
+    """
+    return sys.platform == "linux" and hasattr(socket, "SO_REUSEPORT")
+
+
+def join_address(host: str, port: int) -> str:
+    """Return ``host:port``, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _flag_name(setting: Field[Any]) -> str:

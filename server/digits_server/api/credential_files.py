@@ -131,7 +131,8 @@ def read_file(path: Path) -> bytes:
 
 
 def _open_regular(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags | os.O_NONBLOCK)  # does not wait for the writer of a FIFO
+    # Does not wait for the writer of a FIFO. Windows has neither the flag nor FIFOs.
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise CredentialsError(f"{path} is not a regular file")

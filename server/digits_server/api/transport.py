@@ -7,6 +7,7 @@ from typing import Final
 import grpc
 
 from digits_server.errors import BindError
+from digits_server.ops.listening import find_bind_error, remove_stale_socket
 from digits_server.settings import Settings
 
 from .tls import ServerCertificate
@@ -43,9 +44,13 @@ def make_server(
 def bind(server: grpc.aio.Server, settings: Settings, certificate: ServerCertificate | None) -> str:
     """Bind a server to its address, with TLS if there is a certificate; return the bound address.
 
+    A Unix socket of a server that was killed is replaced.
+
     Raises:
         BindError: The address is in use or not local.
     """
+    if settings.unix_path is not None:
+        remove_stale_socket(settings.unix_path, settings.address)
     try:
         if certificate is not None:
             bound = server.add_secure_port(settings.address, certificate.credentials())
@@ -54,7 +59,9 @@ def bind(server: grpc.aio.Server, settings: Settings, certificate: ServerCertifi
     except RuntimeError:
         bound = 0
     if not bound:
-        raise BindError(f"cannot listen on {settings.address}: the address is in use or not local")
+        if settings.unix_path is not None:
+            raise BindError(f"cannot listen on {settings.address}")
+        raise find_bind_error(settings.host, settings.port, settings.address)
     return dataclasses.replace(settings, port=bound).address
 
 

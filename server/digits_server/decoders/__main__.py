@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import BinaryIO, Final
 
 import cv2
@@ -102,12 +103,15 @@ def _set_timer(cpu_seconds: float) -> None:
 
 def _limit_memory(memory_bytes: int) -> None:
     """Limit the memory beyond what this process has now."""
-    if not os.path.exists(_STATUS):  # noqa: PTH110 - only on Linux
-        return
-    import resource
+    try:
+        import resource
 
-    with open(_STATUS) as file:  # noqa: PTH123
-        now_bytes = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmData"))
+        status = Path(_STATUS).read_text()
+    except (ImportError, OSError):  # only Linux has both
+        return
+    now_bytes = next(
+        int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData")
+    )
     # Only the soft limit, so that a process that starts afresh can set its own.
     _, hard_limit = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (now_bytes + memory_bytes, hard_limit))
@@ -130,7 +134,12 @@ def _take_stdout() -> BinaryIO:
 
 
 def _start_afresh(responses: BinaryIO) -> None:
-    """Replace this process by a new one that has the same number, pipes and settings."""
+    """Replace this process by a new one that has the same number, pipes and settings.
+
+    Does nothing on Windows, where the new process would have another number.
+    """
+    if sys.platform == "win32":
+        return
     os.dup2(responses.fileno(), 1)
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same command
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Literal, Self
 
+from digits_server.ops.process_group import own_group
 from digits_server.preprocessing.framing import Frames, SourceImage
 from digits_server.preprocessing.layout import Layout
 
@@ -64,6 +65,7 @@ class DecoderProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=os.environ | _ENVIRONMENT,
+            **own_group(),
         )
         return cls(process)
 

@@ -36,5 +36,7 @@ def read_file(path: Path, max_bytes: int) -> bytes:
 
 
 def _open(path: str, flags: int) -> int:
-    # Without O_NONBLOCK, a FIFO would be opened when another process writes to it.
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
+    # Without O_NONBLOCK, a FIFO would be opened when another process writes to it. Windows has
+    # neither flag, nor FIFOs among its files.
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    return os.open(path, flags)

@@ -6,13 +6,15 @@ runs ``python -m digits_server.models``.
 
 import asyncio
 import contextlib
+import mmap
 import os
-import resource
 import signal
 import sys
 import time
 from pathlib import Path
 from typing import Final
+
+from digits_server.ops.process_group import own_group
 
 from .registry import Candidate
 
@@ -38,7 +40,7 @@ async def run_in_sandbox(candidate: Candidate) -> None:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # more threads only take time to start
-        process_group=0,  # Ctrl-C is for the server
+        **own_group(),
     )
     try:
         async with asyncio.timeout(MAX_SECONDS):
@@ -57,23 +59,30 @@ async def run_in_sandbox(candidate: Candidate) -> None:
 def enter_sandbox() -> None:
     """Limit what this process may use from now on, and silence native code.
 
-    Systems other than Linux have no limit of memory.
+    Systems other than Linux have no limit of memory, and Windows none of CPU time.
     """
-    signal.alarm(MAX_SECONDS)  # in case the server dies
+    if hasattr(signal, "alarm"):
+        signal.alarm(MAX_SECONDS)  # in case the server dies
     for number in (signal.SIGTERM, signal.SIGINT):  # sent to all processes of a service
         signal.signal(number, signal.SIG_IGN)
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, int(time.process_time()) + 1 + MAX_CPU_SECONDS)
+    _limit("RLIMIT_CORE", 0)
+    _limit("RLIMIT_CPU", int(time.process_time()) + 1 + MAX_CPU_SECONDS)
     with contextlib.suppress(OSError):
         # If memory runs out, the kernel is to end this process and not the server.
         Path("/proc/self/oom_score_adj").write_text("1000")
     with contextlib.suppress(OSError):
         used_pages = int(Path("/proc/self/statm").read_text().split()[5])
-        _limit(resource.RLIMIT_DATA, used_pages * resource.getpagesize() + MAX_MEMORY_BYTES)
+        _limit("RLIMIT_DATA", used_pages * mmap.PAGESIZE + MAX_MEMORY_BYTES)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
-def _limit(kind: int, value: int) -> None:
+def _limit(name: str, value: int) -> None:
+    """Set a limit by the name of its constant, where the system has it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    kind = getattr(resource, name)
     _, hard_limit = resource.getrlimit(kind)
     if hard_limit != resource.RLIM_INFINITY:
         value = min(value, hard_limit)
@@ -81,7 +90,7 @@ def _limit(kind: int, value: int) -> None:
 
 
 def _describe_exit(status: int) -> str:
-    if status == -signal.SIGXCPU:
+    if status == -getattr(signal, "SIGXCPU", 0):
         return f"it takes more than {MAX_CPU_SECONDS} s of CPU time to load and self-test"
     if status < 0:
         return f"it ends the process that runs it with {signal.Signals(-status).name}"

@@ -1,11 +1,14 @@
 """The log on standard error: readable lines, or JSON for log collectors."""
 
+import faulthandler
 import functools
 import json
 import logging
+import os
 import sys
+import threading
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
@@ -21,7 +24,10 @@ _SEPARATORS: Final = frozenset(" ='\"")
 
 
 def configure(level: str, log_format: str, worker: int | None = None) -> None:
-    """Send all log records and Python's warnings to standard error.
+    """Send all log records, Python's warnings and uncaught exceptions to standard error.
+
+    The log has a descriptor of its own, so that ``silenced_stderr`` does not affect it. If a
+    library crashes the process, the stack of each thread follows, which is not JSON.
 
     Args:
         level: DEBUG, INFO, WARNING or ERROR.
@@ -30,12 +36,28 @@ def configure(level: str, log_format: str, worker: int | None = None) -> None:
         worker: The number of this process among those that share a port, added to each entry;
             None for a server of one process.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_log_stream())
     if worker is not None:
         handler.addFilter(functools.partial(_add_worker, worker))
     handler.setFormatter(_JsonLineFormatter() if log_format == "json" else _ConsoleFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    sys.unraisablehook = _log_ignored
+    threading.excepthook = _log_ended_thread
+
+
+def report_failure(error: Exception, log_format: str) -> None:
+    """Report why the server cannot start, in one line on standard error.
+
+    Args:
+        error: Its text is a sentence.
+        log_format: ``json`` for a log entry, ``console`` for the name of the command and the text.
+    """
+    if log_format == "json":
+        logger.error("%s", error)
+    else:
+        print(f"digits-server: {error}", file=sys.stderr)  # noqa: T201 - the command's output
 
 
 def log_ready(settings: Settings, address: str, admin_address: str | None) -> None:
@@ -56,6 +78,36 @@ def log_ready(settings: Settings, address: str, admin_address: str | None) -> No
     if admin_address:
         logger.info("health and metrics on %s", admin_address)
     logger.info("ready on %s", address)
+
+
+def _log_stream() -> TextIO:
+    """Return standard error with a descriptor of its own, if it has a descriptor."""
+    try:
+        descriptor = os.dup(sys.stderr.fileno())
+    except (AttributeError, OSError):  # closed, or replaced by an object of Python
+        return sys.stderr
+    faulthandler.enable(descriptor)
+    return os.fdopen(
+        descriptor, "w", buffering=1, encoding=sys.stderr.encoding, errors=sys.stderr.errors
+    )
+
+
+def _log_uncaught(*exception: Any) -> None:
+    logger.critical("uncaught exception", exc_info=exception)
+
+
+def _log_ignored(error: "sys.UnraisableHookArgs") -> None:
+    exception = (error.exc_type, error.exc_value or error.exc_type(), error.exc_traceback)
+    reason = error.err_msg or "Exception ignored in"
+    logger.error("%s %r", reason, error.object, exc_info=exception)
+
+
+def _log_ended_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_type is SystemExit:
+        return
+    exception = (ended.exc_type, ended.exc_value or ended.exc_type(), ended.exc_traceback)
+    name = ended.thread.name if ended.thread else "?"
+    logger.error("thread %s ended by an exception", name, exc_info=exception)
 
 
 def _add_worker(worker: int, record: logging.LogRecord) -> bool:

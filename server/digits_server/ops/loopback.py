@@ -12,7 +12,7 @@ _ANY_HOSTS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared only
 
 def is_loopback_host(host: str) -> bool:
     """Return whether only this machine can reach a server that listens on a host."""
-    if host.lower() == "localhost":
+    if host.lower() == "localhost" or host.startswith(_SOCKET_SCHEMES):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

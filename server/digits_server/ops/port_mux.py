@@ -13,7 +13,9 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from digits_server.errors import BindError
+from digits_server.settings import join_address
+
+from .listening import find_bind_error
 
 LOOPBACK: Final = "127.0.0.1"
 REQUEST_SECONDS: Final = 10.0
@@ -55,9 +57,9 @@ async def multiplexed_port(
             mux.accept, host, port, limit=_MAX_HTTP_BYTES, backlog=_BACKLOG
         )
     except OSError as error:
-        raise BindError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise find_bind_error(host, port, join_address(host, port)) from error
     try:
-        yield "{}:{}".format(*server.sockets[0].getsockname()[:2])
+        yield join_address(*server.sockets[0].getsockname()[:2])
     finally:
         server.close()
         mux.close()

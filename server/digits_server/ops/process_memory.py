@@ -1,7 +1,7 @@
 """The memory of this process, and its return to the system."""
 
 import ctypes
-import os
+import mmap
 from pathlib import Path
 from typing import Final
 
@@ -15,11 +15,14 @@ def resident_bytes() -> int:
         pages = int(_STATISTICS.read_bytes().split()[_RESIDENT])
     except OSError:
         return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return pages * mmap.PAGESIZE
 
 
 def return_free_memory() -> None:
     """Let the allocator return what is free; takes milliseconds. For any thread."""
-    libc = ctypes.CDLL(None)
+    try:
+        libc = ctypes.CDLL(None)
+    except TypeError:  # Windows
+        return
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)

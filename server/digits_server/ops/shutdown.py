@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import selectors
 import signal
 import socket
 import sys
@@ -21,6 +20,10 @@ from digits_server.settings import Settings
 EXIT_SECONDS: Final = 3.0
 # A log that nobody reads must not delay the end of the process for longer.
 _LOG_SECONDS: Final = 1.0
+# Not the number of a signal.
+_STDIN_ENDED: Final = 0
+_SIGNALS_THREAD: Final = "signals"
+_STDIN_THREAD: Final = "stdin"
 _PACKAGE: Final = __name__.partition(".")[0]
 
 logger = logging.getLogger(__name__)
@@ -41,8 +44,9 @@ def handle_signals(
 ) -> None:
     """Handle the signals of this process in a thread, even while the event loop is blocked.
 
-    SIGTERM and SIGINT request the shutdown. After a second one, and ``limit_seconds`` after the
-    request, the process exits with status 1, whatever its other threads do.
+    SIGTERM and SIGINT, on Windows also Ctrl-Break, request the shutdown. After a second one, and
+    ``limit_seconds`` after the request, the process exits with status 1, whatever its other
+    threads do.
 
     Call this once, from a coroutine in the main thread.
 
@@ -59,16 +63,37 @@ def handle_signals(
     received, written = socket.socketpair()
     written.setblocking(False)
     # Python's own handlers, and those of asyncio, run in the main thread only.
-    signal.set_wakeup_fd(written.detach(), warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
+    for number in _signals():
         signal.signal(number, lambda *_: None)
-        signal.siginterrupt(number, False)
+        if hasattr(signal, "siginterrupt"):
+            signal.siginterrupt(number, False)
     handler = _SignalHandler(
         asyncio.get_running_loop(), stopping, on_hangup, limit_seconds, before_forced_exit
     )
+    # It keeps the socket to which signals are written.
     threading.Thread(
-        target=handler.run, args=(received, until_stdin_ends), name="signals", daemon=True
+        target=handler.run, args=(received, written), name=_SIGNALS_THREAD, daemon=True
     ).start()
+    if until_stdin_ends:
+        threading.Thread(
+            target=_wait_for_stdin, args=(written,), name=_STDIN_THREAD, daemon=True
+        ).start()
+
+
+def _signals() -> list[signal.Signals]:
+    """Return the signals to handle. Windows has no SIGHUP, and only Windows has SIGBREAK."""
+    names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def _wait_for_stdin(signals: socket.socket) -> None:
+    """Write to the socket of the signals once standard input has ended."""
+    with contextlib.suppress(OSError):
+        # Not by the file object, whose lock would be held at the end of the process.
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+    signals.send(bytes([_STDIN_ENDED]))
 
 
 class _SignalHandler:
@@ -90,26 +115,21 @@ class _SignalHandler:
         self._was_signaled = False
         self._deadline: float | None = None
 
-    def run(self, signals: socket.socket, until_stdin_ends: bool) -> NoReturn:
-        with selectors.PollSelector() as selector:  # unlike epoll, it accepts regular files
-            selector.register(signals, selectors.EVENT_READ)
-            if until_stdin_ends:
-                selector.register(sys.stdin, selectors.EVENT_READ)
-            while (remaining_seconds := self._remaining_seconds()) is None or remaining_seconds > 0:
-                for key, _ in selector.select(remaining_seconds):
-                    if key.fileobj is signals:
-                        for number in signals.recv(4096):
-                            self._handle(number)
-                    elif not os.read(key.fd, 4096):
-                        selector.unregister(sys.stdin)
-                        self._request_shutdown()
+    def run(self, signals: socket.socket, _written: socket.socket) -> NoReturn:
+        while (remaining_seconds := self._remaining_seconds()) is None or remaining_seconds > 0:
+            signals.settimeout(remaining_seconds)
+            with contextlib.suppress(TimeoutError):
+                for number in signals.recv(4096):
+                    self._handle(number)
         self._exit(f"not stopped after {self._limit_seconds:g} s; {_busy_threads()}")
 
     def _remaining_seconds(self) -> float | None:
         return None if self._deadline is None else self._deadline - time.monotonic()
 
     def _handle(self, number: int) -> None:
-        if number == signal.SIGHUP:
+        if number == _STDIN_ENDED:
+            self._request_shutdown()
+        elif number == getattr(signal, "SIGHUP", None):
             self._call_in_loop(self._on_hangup)
         elif self._was_signaled:
             self._exit(f"second signal; {_busy_threads()}")
@@ -143,7 +163,7 @@ def _busy_threads() -> str:
         frame: FrameType | None = frames.get(thread.ident or 0)
         while frame is not None and not str(frame.f_globals.get("__name__")).startswith(_PACKAGE):
             frame = frame.f_back
-        if frame is not None and thread is not threading.current_thread():
+        if frame is not None and thread.name not in (_SIGNALS_THREAD, _STDIN_THREAD):
             code = frame.f_code
             place = f"{Path(code.co_filename).name}:{frame.f_lineno}"
             busy.append(f"{thread.name} in {code.co_name} ({place})")

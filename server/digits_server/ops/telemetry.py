@@ -14,30 +14,19 @@ from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from typing import Final
 
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from prometheus_client import CollectorRegistry
 
 from digits_server.errors import ServerError
 
-
-class TelemetryError(ServerError):
-    """Telemetry is enabled but cannot be set up: the server does not start."""
-
-
-try:
-    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-    from opentelemetry.metrics import CallbackOptions, Meter, Observation
-    from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-    from .call_telemetry import CallTelemetry
-except ModuleNotFoundError as missing:
-    raise TelemetryError(
-        f"telemetry needs {missing.name}, which is not installed: pip install 'digits[otel]'"
-    ) from missing
+from .call_telemetry import CallTelemetry
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +40,10 @@ _PROTOCOL_VARIABLES: Final = (
     "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
     "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
 )
+
+
+class TelemetryError(ServerError):
+    """Telemetry is enabled but cannot be set up: the server does not start."""
 
 
 class Telemetry:

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Sequence
 from typing import Final, Self
 
+from digits_server.ops.process_group import own_group
+
 # A process that waits for a device cannot be killed before the device responds.
 KILL_SECONDS: Final = 5.0
 _TICK_SECONDS: Final = 1.0
@@ -30,7 +32,7 @@ class WorkerProcess:
                 *command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                process_group=0,  # only the supervisor handles Ctrl-C
+                **own_group(),
             )
         )
 

@@ -4,12 +4,11 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import sys
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from digits_server.errors import ServerError
-from digits_server.ops.logs import log_ready
+from digits_server.ops.logs import log_ready, report_failure
 from digits_server.ops.parent_process import ParentProcess
 from digits_server.ops.shutdown import EXIT_SECONDS, handle_signals, longest_shutdown_seconds
 from digits_server.settings import Settings
@@ -41,7 +40,7 @@ def run_supervisor(settings: Settings, *, has_parent: bool = False) -> int:
         with claimed_port(settings) as port:
             return asyncio.run(_supervise(dataclasses.replace(settings, port=port), parent))
     except ServerError as error:
-        print(f"digits-server: {error}", file=sys.stderr)  # noqa: T201 - the command's output
+        report_failure(error, settings.log_format)
         return 1
 
 
@@ -81,7 +80,7 @@ async def _supervise(settings: Settings, parent: ParentProcess | None) -> int:
             running = [asyncio.create_task(worker.keep_running()) for worker in workers]
             await stop_request
         if stopping.is_set():
-            logger.info("stopping")
+            logger.info("stopping; %d workers may take up to %g s", len(workers), limit_seconds)
         for worker in workers:
             worker.stop(limit_seconds)
         await starting

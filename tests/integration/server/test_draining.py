@@ -77,6 +77,26 @@ async def test_after_draining_new_calls_are_refused_and_those_in_flight_finish(
     await draining
 
 
+async def test_a_server_that_stops_logs_once_what_it_waits_for(
+    running_server: Any, image_of: ImageOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "digits_server.app")
+    working = await hold(running_server, image_of(5))
+    draining = asyncio.create_task(running_server.server.drain(0, 3600))
+    await until_refused(running_server)
+    running_server.engine.free.set()
+    await asyncio.gather(working, draining)
+    assert caplog.messages.count("stopping; 1 call in flight may take up to 3600 s") == 1
+
+
+async def test_a_server_with_nothing_to_wait_for_logs_that_it_stops(
+    running_server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "digits_server.app")
+    await running_server.server.drain(0.01, 3600)
+    assert "stopping; new calls are accepted for 0.01 s" in caplog.messages
+
+
 async def test_large_responses_are_sent_before_the_connections_are_closed(
     run_server: Any, image_of: ImageOf
 ) -> None:

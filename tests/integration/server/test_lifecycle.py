@@ -6,8 +6,9 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_server.app import SERVICE
@@ -36,13 +37,27 @@ async def test_the_health_of_an_unknown_service_is_not_found(running_server: Any
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
 
 
-async def test_reflection_lists_the_services(running_server: Any) -> None:
-    stub = reflection_pb2_grpc.ServerReflectionStub(running_server.channel)
-    call = stub.ServerReflectionInfo()
+REFLECTIONS = [f"grpc.reflection.{version}.ServerReflection" for version in ("v1", "v1alpha")]
+
+
+@pytest.mark.parametrize("service", REFLECTIONS)
+async def test_reflection_has_the_services_and_their_descriptors_in_both_versions(
+    running_server: Any, service: str
+) -> None:
+    call = running_server.channel.stream_stream(
+        f"/{service}/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )()
     await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
     response = await call.read()
-    names = {service.name for service in response.list_services_response.service}
-    assert {SERVICE, "grpc.health.v1.Health"} <= names
+    names = [listed.name for listed in response.list_services_response.service]
+    assert {SERVICE, "grpc.health.v1.Health", *REFLECTIONS} <= set(names)
+    for name in names:
+        await call.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol=name))
+        content, *_ = (await call.read()).file_descriptor_response.file_descriptor_proto
+        file = FileDescriptorProto.FromString(content)
+        assert name in [f"{file.package}.{found.name}" for found in file.service]
     await call.done_writing()
 
 

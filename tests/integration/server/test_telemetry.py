@@ -154,25 +154,6 @@ def test_an_unsupported_value_is_an_error(
         telemetry.start(SERVICES)
 
 
-def test_without_the_extra_the_error_names_the_command_to_install_it() -> None:
-    program = """
-import sys
-sys.modules["opentelemetry"] = None
-from digits_server.errors import ServerError
-try:
-    import digits_server.ops.telemetry
-except ServerError as error:
-    print(error)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout == (
-        "telemetry needs opentelemetry.exporter, which is not installed: "
-        "pip install 'digits[otel]'\n"
-    )
-
-
 def test_a_server_without_telemetry_does_not_import_opentelemetry() -> None:
     program = "import sys, digits_server.app; print(*sys.modules)"
     done = subprocess.run(

@@ -97,6 +97,7 @@ async def test_a_method_of_any_arity_is_rejected(tmp_path: Path, arity: str) -> 
     "method",
     [
         "/inference.GRPCInferenceService/ServerLive",
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
         "/grpc.health.v1.Health/List",
         "/digits.v1.RecognizerService/NoSuchMethod",

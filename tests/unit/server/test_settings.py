@@ -53,11 +53,40 @@ def test_settings_as_flags_resolve_to_the_same_settings() -> None:
     assert resolve(*settings.as_flags(), DIGITS_PORT="7") == settings
 
 
-def test_without_port_sharing_only_one_worker_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("socket.SO_REUSEPORT")
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_only_linux_spreads_connections_over_workers(
+    monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    monkeypatch.setattr("sys.platform", system)
     assert resolve().workers == 1
     with pytest.raises(SettingsError, match=r"^--workers: this system "):
         resolve("--workers", "2")
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("localhost", "localhost:7"),
+        ("::1", "[::1]:7"),
+        ("[::1]", "[::1]:7"),
+        ("fe80::1%eth0", "[fe80::1%eth0]:7"),
+        ("unix:/run/digits.sock", "unix:/run/digits.sock"),
+        ("unix:///run/digits.sock", "unix:/run/digits.sock"),
+        ("unix:/run/a b", "unix:/run/a%20b"),
+    ],
+)
+def test_the_address_of_a_host_is_one_that_clients_accept(host: str, address: str) -> None:
+    assert resolve("--host", host, "--port", "7").address == address
+
+
+def test_a_unix_socket_has_a_path_and_only_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert resolve("--host", "unix:/run/a%20b").unix_path == Path("/run/a b")
+    assert resolve().unix_path is None
+    with pytest.raises(SettingsError, match=r"^--workers: .* Unix socket"):
+        resolve("--host", "unix:/run/digits.sock", "--workers", "2")
+    monkeypatch.delattr("socket.AF_UNIX")
+    with pytest.raises(SettingsError, match=r"^--host: this system has no Unix sockets"):
+        resolve("--host", "unix:/run/digits.sock")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +103,11 @@ def test_without_port_sharing_only_one_worker_is_possible(monkeypatch: pytest.Mo
         ("--grace-seconds", "-1"),
         ("--log-level", "loud"),
         ("--host", ""),
+        ("--host", "127.0.0.1:8500"),
+        ("--host", "http://digits.example"),
+        ("--host", "[::1"),
+        ("--host", "[localhost]"),
+        ("--host", "unix:relative"),
     ],
 )
 def test_an_invalid_value_is_an_error_that_names_its_flag_or_variable(

@@ -226,6 +226,8 @@ async def test_signals_that_drain_the_server_leave_its_decoders_running() -> Non
             os.kill(pid, number)
         await pool.to_frames([encoded("JPEG")])
         assert pool.pids == [pid]
+        # Before it ignores Ctrl-C, while it starts, it does not even get it.
+        assert os.getpgid(pid) != os.getpgid(0)
 
 
 async def test_a_caller_that_leaves_does_not_cost_a_process() -> None:

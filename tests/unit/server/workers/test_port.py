@@ -33,7 +33,7 @@ def port_of(listener: socket.socket) -> int:
 def test_a_port_in_use_cannot_be_claimed_whether_it_is_shared_or_not(shares: bool) -> None:
     with (
         listening(0, shares=shares) as listener,
-        pytest.raises(BindError, match=f"{LOOPBACK}:{port_of(listener)}: the address is in use"),
+        pytest.raises(BindError, match=f"{LOOPBACK}:{port_of(listener)}: the port is in use"),
         claimed_port(Settings(port=port_of(listener))),
     ):
         pass
@@ -92,7 +92,7 @@ def test_the_port_is_free_after_the_claim_even_if_connections_linger() -> None:
 
 def test_a_host_that_is_not_this_machine_is_refused() -> None:
     with (
-        pytest.raises(BindError, match="not local"),
+        pytest.raises(BindError, match="not an address of this machine"),
         claimed_port(Settings(host="192.0.2.1", port=0)),
     ):
         pass

@@ -1,0 +1,26 @@
+"""The memory of a process, on systems that tell less about it."""
+
+import ctypes
+from pathlib import Path
+
+import pytest
+
+from digits_server.ops import process_memory
+
+
+def test_a_system_without_statistics_reports_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert process_memory.resident_bytes() > 2**20
+    monkeypatch.setattr(process_memory, "_STATISTICS", Path("/nowhere"))
+    assert process_memory.resident_bytes() == 0
+
+
+def test_a_system_without_a_library_of_c_keeps_what_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process_memory.return_free_memory()
+
+    def no_library(_: None) -> None:
+        raise TypeError("expected a name")  # as on Windows
+
+    monkeypatch.setattr(ctypes, "CDLL", no_library)
+    process_memory.return_free_memory()
