@@ -54,7 +54,8 @@ def make_pool(
             and slightly moved copies.
         seed: Seed of the frames and of the moves.
         folder: Existing folder of the chunks.
-        corrected: The label alone is the target where the teachers' first choice is another.
+        corrected: The label and the teachers' first choice, if it is another, exchange their
+            probabilities.
     """
     frames = np.empty((count, FRAME_SIZE, FRAME_SIZE), np.uint8)
     targets = np.empty((count, CLASS_COUNT), np.float32)
@@ -84,13 +85,12 @@ def _make_chunk(
     sampled, labels = sampler.sample(count, random)
     # The teachers see the same bytes as the student.
     frames = np.asarray(np.rint(sampled * 255), np.uint8)
-    soft = _soften(_mean_probs(teachers, frames, mover, copies, random))
-    hard = one_hot(labels)
-    targets = LABEL_WEIGHT * hard + (1 - LABEL_WEIGHT) * soft
-    if corrected:
-        is_wrong = soft.argmax(axis=1) != labels
-        targets[is_wrong] = hard[is_wrong]
-    return {"frames": frames, "targets": targets}
+    probs = _mean_probs(teachers, frames, mover, copies, random)
+    soft = _correct(probs, labels) if corrected else _soften(probs)
+    return {
+        "frames": frames,
+        "targets": LABEL_WEIGHT * one_hot(labels) + (1 - LABEL_WEIGHT) * soft,
+    }
 
 
 def _mean_probs(
@@ -107,6 +107,19 @@ def _mean_probs(
         for teacher in teachers:
             total += predict(teacher, seen)
     return total / np.float32(copies * len(teachers))
+
+
+def _correct(probs: NDArray[np.float32], labels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the probabilities with the highest one at the label, in exchange for that of the label.
+
+    Nothing is softened: what learned from soft targets predicts as softly.
+    """
+    rows = np.arange(len(probs))
+    first = probs.argmax(axis=1)
+    corrected = probs.copy()
+    corrected[rows, first] = probs[rows, labels]
+    corrected[rows, labels] = probs[rows, first]
+    return corrected
 
 
 def _soften(probs: NDArray[np.float32]) -> NDArray[np.float32]:
