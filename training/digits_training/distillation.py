@@ -110,7 +110,7 @@ def _mean_probs(
 
 
 def _correct(probs: NDArray[np.float32], labels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the probabilities with the highest one at the label, in exchange for that of the label.
+    """Return the probabilities after the label and the first choice exchanged theirs.
 
     Nothing is softened: what learned from soft targets predicts as softly.
     """
