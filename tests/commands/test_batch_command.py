@@ -101,7 +101,7 @@ def test_json_lines_are_written_to_the_output_file(
     run: "Run", server: "ServerProcess", tmp_path: Path
 ) -> None:
     file = tmp_path / "rows.jsonl"
-    arguments = ("samples/*/thin.png", "--format", "jsonl", "--output", str(file))
+    arguments = ("samples/*/thin.png", "--output", str(file))  # the format is that of the name
     done = run(BATCH, *arguments, "--server", server.address)
     assert (done.returncode, done.stdout) == (0, "")
     rows = [json.loads(line) for line in file.read_text().splitlines()]
@@ -160,7 +160,9 @@ def test_an_embedded_server_that_cannot_start_exits_3_with_the_reason(run: "Run"
 def test_wrong_usage_exits_2(run: "Run", arguments: list[str]) -> None:
     done = run(BATCH, *arguments)
     assert done.returncode == 2
-    assert done.stderr.startswith("usage: digits-batch")
+    assert done.stderr.startswith("digits-batch: error: ")
+    assert done.stderr.endswith("; see digits-batch --help\n")
+    assert done.stderr.count("\n") == 1
 
 
 def test_an_output_file_that_cannot_be_written_exits_2_and_is_named(

@@ -283,7 +283,7 @@ def test_a_failed_image_whose_path_does_not_fit_the_list_is_reported(
         BATCH, str(tmp_path / "scans"), "--server", server.address, "--errors-to", str(failed)
     )
     assert done.returncode == 1
-    assert "1 failed images are not in" in done.stderr
+    assert "1 failed image is not in" in done.stderr
     assert failed.read_bytes() == b""
 
 
@@ -342,7 +342,7 @@ def test_an_accuracy_below_the_minimum_exits_1(
     paths = sorted((ROOT / "samples" / "3").glob("*.png"))
     labels.write_text("path,label\n" + "".join(f"{path},{3}\n" for path in paths[:4]))
     arguments = (BATCH, "samples/3", "--server", server.address, "--labels", str(labels))
-    assert run(*arguments, "--min-accuracy", "1").returncode == 0
+    assert run(*arguments, "--min-accuracy", "100%").returncode == 0
     labels.write_text(labels.read_text() + f"{paths[4]},8\n")
     assert run(*arguments, "--min-accuracy", "0.8").returncode == 0
     done = run(*arguments, "--min-accuracy", "0.81")
@@ -372,6 +372,9 @@ def test_no_progress_bar_is_drawn_without_a_terminal(run: "Run", server: "Server
         (["samples", "--resume"], "--resume: needs --output"),
         (["samples", "--format", "parquet"], "--format parquet: needs --output"),
         (["samples", "--min-accuracy", "2"], "argument --min-accuracy: 2 is not between 0 and 1"),
+        (["samples", "--min-accuracy", "98"], "between 0 and 1; percent are written as 98%"),
+        (["samples", "--min-accuracy", "101%"], "101% is not between 0% and 100%"),
+        (["samples", "--resume", "--output", "x.txt"], "--resume: needs --output, and --format"),
         (["samples", "--give-up-after", "x"], "argument --give-up-after: 'x' is not a number"),
         (["samples", "--no-labels", "--labels", "x"], "exclude each other"),
         (["samples", "--move-to", "x", "--link-to", "y"], "not allowed with"),
@@ -386,7 +389,10 @@ def test_contradictory_usage_exits_2_and_names_the_flag(
     assert caught.value.code == 2
     output, errors = capsys.readouterr()
     assert output == ""
-    assert message in errors.splitlines()[-1]
+    assert message in errors
+    assert errors.startswith("digits-batch: error: ")
+    assert errors.endswith("; see digits-batch --help\n")
+    assert errors.count("\n") == 1
 
 
 def test_a_missing_list_exits_2_and_is_named(run: "Run", server: "ServerProcess") -> None:

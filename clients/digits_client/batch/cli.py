@@ -18,6 +18,7 @@ from .errors import UnusableFileError
 from .inputs import find_items
 from .options import Options, parse
 from .run import Run
+from .wording import counted
 
 EXIT_ALL_RECOGNIZED = 0
 EXIT_SOME_FAILED = 1
@@ -54,7 +55,7 @@ def _print_paths(options: Options) -> int:
         print(item.path, end=options.separator.decode())
         count += 1
     sys.stdout.flush()
-    print(f"{count:,} images would be recognized", file=sys.stderr)
+    print(f"{counted(count, 'image')} would be recognized", file=sys.stderr)
     return EXIT_ALL_RECOGNIZED
 
 

@@ -5,13 +5,15 @@ from collections import Counter
 from typing import Final
 
 from .rows import Row
+from .wording import counted
 
 ERROR: Final = "error"
+# Words for one image and for several.
 _LABELS: Final = {
-    "digit": "digits",
-    "not_a_digit": "not a digit",
-    "blank": "blank",
-    ERROR: "failed",
+    "digit": ("digit", "digits"),
+    "not_a_digit": ("not a digit", "not a digit"),
+    "blank": ("blank", "blank"),
+    ERROR: ("failed", "failed"),
 }
 
 
@@ -61,7 +63,9 @@ class Counters:
 
     def __str__(self) -> str:
         counts = [
-            f"{self._counts[key]:,} {label}" for key, label in _LABELS.items() if self._counts[key]
+            counted(self._counts[key], *words)
+            for key, words in _LABELS.items()
+            if self._counts[key]
         ]
         resumed = f", {self._resumed_count:,} from an earlier run" if self._resumed_count else ""
         rate = f"{self.images_per_second:,.0f} per second"
@@ -70,6 +74,6 @@ class Counters:
             verb = "has" if self._unread_count == 1 else "have"
             unread = f"; {self._unread_count:,} {verb} further pages, which were not read"
         return (
-            f"{self.count:,} images in {self.seconds:.1f} s ({rate}){resumed}: "
+            f"{counted(self.count, 'image')} in {self.seconds:.1f} s ({rate}){resumed}: "
             f"{', '.join(counts) or 'none'}{unread}"
         )

@@ -6,9 +6,11 @@ from typing import Final, get_args
 
 from digits_client.bulk.retry import GIVE_UP_SECONDS
 from digits_client.cli.arguments import positive_number, share
+from digits_client.cli.command_parser import CommandParser
 from digits_client.cli.exit_options import add_exit_options, complete_files
 from digits_client.cli.server_options import add_options
 
+from .arguments import share_or_percent
 from .columns import DIGITS
 from .formats import Format
 
@@ -39,9 +41,9 @@ examples:
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="digits-batch",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -122,7 +124,11 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
-    group.add_argument("--format", choices=get_args(Format), default="table", help="default: table")
+    group.add_argument(
+        "--format",
+        choices=get_args(Format),
+        help="default: by the name of the output file (.csv, .jsonl, .parquet), else table",
+    )
     _add_path(
         group,
         "--output",
@@ -174,8 +180,8 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 def _add_labels(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "labels",
-        "Images in folders named by a digit, or with --numbers by a number, are compared with the "
-        "name of their folder.",
+        "Images below a folder named by a digit, or with --numbers by a number, are compared with "
+        "the name of the nearest such folder.",
     )
     _add_path(
         group, "--labels", "FILE", "take labels from CSV or JSON lines with path and label instead"
@@ -188,9 +194,9 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--min-accuracy",
-        type=share,
+        type=share_or_percent,
         metavar="SHARE",
-        help="exit with 1 if a smaller share of the labeled images is correct",
+        help="exit with 1 if a smaller share of the labeled images is correct; 0.98 or 98%%",
     )
 
 

@@ -23,6 +23,7 @@ from .report_data import ReportData
 from .resume import remaining
 from .rows import Row
 from .sorting import Sorter, SortingError
+from .wording import counted
 
 
 class Run:
@@ -162,19 +163,20 @@ class Run:
         if self._evaluation.labeled_count:
             yield from self._evaluation.summary()
         if self._failed and self._failed.unlisted_count:
+            count = self._failed.unlisted_count
             yield (
-                f"{self._failed.unlisted_count:,} failed images are not in "
-                f"{self._options.errors_to}, because their paths contain line breaks: use --null"
+                f"{counted(count, 'failed image is', 'failed images are')} not in "
+                f"{self._options.errors_to}, because of a line break in the path: use --null"
             )
         if self._unsorted_count:
             yield (
-                f"{self._unsorted_count:,} images could not be sorted; the first: "
+                f"{counted(self._unsorted_count, 'image')} could not be sorted; the first: "
                 f"{self._first_sorting_error}"
             )
         if self._is_below_min_accuracy:
             yield (
-                f"the accuracy of {self._evaluation.labeled_count:,} labeled images is below "
-                f"{self._options.min_accuracy:.2%}"
+                f"the accuracy of {counted(self._evaluation.labeled_count, 'labeled image')} is "
+                f"below {self._options.min_accuracy:.2%}"
             )
         yield str(self._counters)
 
@@ -184,7 +186,8 @@ class Run:
         part = self._output.part
         if part is None or options.row_format == "table" or not self._counters.count:
             return ""
-        return f"; {self._counters.count:,} rows are in {part}: rerun with --resume to continue"
+        rows = counted(self._counters.count, "row is", "rows are")
+        return f"; {rows} in {part}: rerun with --resume to continue"
 
     @property
     def has_failed(self) -> bool:

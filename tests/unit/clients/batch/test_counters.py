@@ -15,8 +15,15 @@ def test_the_summary_counts_the_files_with_further_pages() -> None:
     one = Row("a.tif", "digit", 7, 0.9, "4", unread_pages=5)
     none = Row("a.png", "blank", None, 0.0, "4", unread_pages=0)
     assert summary(none, none) == "2 blank"
-    assert summary(one) == "1 digits; 1 has further pages, which were not read"
+    assert summary(one) == "1 digit; 1 has further pages, which were not read"
     assert (
         summary(one, one, none, Row("x", error="is empty"))
         == "2 digits, 1 blank, 1 failed; 2 have further pages, which were not read"
     )
+
+
+def test_a_single_image_is_counted_in_the_singular() -> None:
+    counters = Counters()
+    assert str(counters).startswith("0 images in ")
+    counters.add(Row("a.png", "blank", None, 0.0, "4"))
+    assert str(counters).startswith("1 image in ")
