@@ -268,7 +268,7 @@ def test_failed_images_can_be_repaired_and_run_again_from_their_list(
     for path in broken:
         path.write_bytes(next(scans.glob("thin.png")).read_bytes())
     done = run(BATCH, "--files-from", str(failed), *arguments, "--format", "jsonl")
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stderr
     assert [json.loads(line)["path"] for line in done.stdout.splitlines()] == [*map(str, broken)]
     assert failed.read_bytes() == b""
 

@@ -14,8 +14,8 @@ from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
 from digits_client.errors import DigitsError
 
-from .errors import UnusableFileError
-from .inputs import find_items
+from .errors import UsageError
+from .inputs import check_paths, find_items
 from .options import Options, parse
 from .run import Run
 from .wording import counted
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
         return _print_paths(options) if options.is_dry_run else _recognize(options)
-    except UnusableFileError as error:
+    except UsageError as error:
         return _fail(error, EXIT_USAGE)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename is None:
@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_paths(options: Options) -> int:
+    check_paths(options)
     count = 0
     for item in find_items(options, _stdin()):
         print(item.path, end=options.separator.decode())
@@ -64,6 +65,7 @@ def _recognize(options: Options) -> int:
     # hundreds of images, most of it at exit.
     gc.freeze()
     with Run(options) as run:
+        run.check_paths()
         received: signal.Signals | None = None
         try:
             with contextlib.ExitStack() as stack:
@@ -73,6 +75,8 @@ def _recognize(options: Options) -> int:
             run.finish(is_complete=False)
             return _fail(f"{error}{run.resume_hint()}", EXIT_SERVER_FAILED)
         run.finish(is_complete=received is None)
+        if received is None:
+            run.check_found()
         for line in run.summary():
             print(line, file=sys.stderr)
         if received is not None:

@@ -15,6 +15,11 @@ _LABELS: Final = {
     "blank": ("blank", "blank"),
     ERROR: ("failed", "failed"),
 }
+# How files of some kinds are read after all.
+_READ_WITH: Final = {
+    "HEIC": "pip install 'digits[heic]' to read them",
+    "PDF": "use --pages to read them",
+}
 
 
 class Counters:
@@ -25,6 +30,7 @@ class Counters:
         self._counts: Counter[str] = Counter()
         self._resumed_count = 0
         self._unread_count = 0
+        self._skipped: Counter[str | None] = Counter()
 
     def restart_clock(self) -> None:
         """Measure the time from now."""
@@ -40,6 +46,36 @@ class Counters:
         self._counts[row.verdict or ERROR] += 1
         self._resumed_count += is_resumed
         self._unread_count += bool(row.unread_pages)
+
+    def skip(self, kind: str | None) -> None:
+        """Count a file that is not an image.
+
+        Args:
+            kind: ``HEIC``, ``PDF`` or ``SVG``; None for any other file.
+        """
+        self._skipped[kind] += 1
+
+    @property
+    def skipped_count(self) -> int:
+        """The number of files that were skipped, because they are not images."""
+        return self._skipped.total()
+
+    @property
+    def skipped(self) -> str | None:
+        """The files that were skipped, as a sentence; None without any."""
+        if not self._skipped:
+            return None
+        files = counted(
+            self.skipped_count,
+            "file that is not an image was skipped",
+            "files that are not images were skipped",
+        )
+        kinds = (
+            f"{self._skipped[kind]:,} of them {kind} ({hint})"
+            for kind, hint in _READ_WITH.items()
+            if self._skipped[kind]
+        )
+        return ", ".join((files, *kinds))
 
     @property
     def count(self) -> int:

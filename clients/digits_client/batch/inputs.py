@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from digits_client.sources import Item, find, is_archive, is_url, read_paths
+from digits_client.sources import Item, find, is_archive, is_url, missing_reason, read_paths
 
-from .errors import UnusableFileError
+from .errors import NothingToDoError, UnusableFileError
 from .options import Options
+from .wording import counted
 
 STDIN: Final = "-"
 
@@ -35,6 +36,25 @@ def find_items(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
             raise UnusableFileError(f"cannot read {name}: {error.strerror}") from error
         with file:
             yield from _of_list(options, file)
+
+
+def check_paths(options: Options) -> None:
+    """Check that each path on the command line names a file, before any is sent.
+
+    Raises:
+        NothingToDoError: A path does not exist, a glob has no match, or a folder or an archive
+            is empty. The first one is named.
+    """
+    reasons = (
+        (path, missing_reason(path, options.selection)) for path in options.paths if path != STDIN
+    )
+    found = [f"{path or repr(path)} {reason}" for path, reason in reasons if reason]
+    if found:
+        more = len(found) - 1
+        rest = (
+            f", and {counted(more, 'more path names', 'more paths name')} no file" if more else ""
+        )
+        raise NothingToDoError(found[0] + rest)
 
 
 def find_items_again(options: Options) -> Iterator[Item] | None:

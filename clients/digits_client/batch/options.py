@@ -65,6 +65,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
             include=tuple(parsed.include),
             exclude=tuple(parsed.exclude),
             excluded_paths=_output_paths(outputs, parsed.paths),
+            only_images=True,
         ),
         server=ServerOptions.of(parser, parsed),
         give_up_seconds=parsed.give_up_after,

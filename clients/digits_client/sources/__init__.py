@@ -5,13 +5,15 @@
 
 from .archives import is_archive
 from .find import containing_file, find, is_inside_another, item
-from .items import Item
+from .items import Item, NotAnImageError
+from .missing import missing_reason
 from .path_lists import read_paths
 from .remote_tree import is_url
 from .selection import Selection
 
 __all__ = [
     "Item",
+    "NotAnImageError",
     "Selection",
     "containing_file",
     "find",
@@ -19,5 +21,6 @@ __all__ = [
     "is_inside_another",
     "is_url",
     "item",
+    "missing_reason",
     "read_paths",
 ]

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from . import archives, glob_match, remote_tree
 from .archives import ArchivePath
 from .files import File
-from .items import Item
+from .image_file import ImageFile
+from .items import Item, UnreadableItem
 from .local_tree import LocalTree
 from .selection import EVERYTHING, Selection
 from .walk import Tree, Walk
@@ -40,6 +41,10 @@ def item(path: str) -> Item:
     If an archive has several members with the same name, any of them is returned. Finding
     members is fast in the archive used last; in a compressed tar, only in the tar's order.
     """
+    return ImageFile(_file(path))
+
+
+def _file(path: str) -> Item:
     if remote_tree.is_url(path):
         return remote_tree.RemoteFile(path)
     inside = archives.split(path)
@@ -69,7 +74,7 @@ def _find(argument: str, selection: Selection, *, globs: bool) -> Iterator[Item]
         return _find_in_archive(inside, Walk(tree, selection), globs=globs)
     if globs and not os.path.lexists(argument) and (glob := glob_match.split(argument)):
         return _find_matches(argument, glob, tree, selection)
-    return iter((File(argument),))
+    return iter((ImageFile(File(argument)),))
 
 
 def _find_remote(url: str, selection: Selection, *, globs: bool) -> Iterator[Item]:
@@ -79,7 +84,7 @@ def _find_remote(url: str, selection: Selection, *, globs: bool) -> Iterator[Ite
         return _find_matches(url, glob, tree, selection)
     if tree.is_folder(url):
         return Walk(tree, selection).walk_folder(url, glob_match.WHOLE_FOLDER)
-    return iter((tree.item(url),))
+    return iter((ImageFile(tree.item(url)),))
 
 
 def _find_matches(
@@ -89,16 +94,16 @@ def _find_matches(
     if tree.is_folder(glob.root):
         yield from walk.walk_folder(glob.root, glob_match.initial_state(glob.pattern))
     if not walk.has_matched:
-        yield tree.item(argument)
+        yield ImageFile(tree.item(argument))
 
 
 def _find_in_archive(inside: ArchivePath, walk: Walk, *, globs: bool) -> Iterator[Item]:
     if not inside.member:
         yield from walk.walk_archive(inside.archive, glob_match.WHOLE_FOLDER)
     elif member := archives.find_member(inside):
-        yield member
+        yield member if isinstance(member, UnreadableItem) else ImageFile(member)
     else:
         pattern = inside.member if globs else glob_match.escape(inside.member)
         yield from walk.walk_archive(inside.archive, glob_match.initial_state(pattern))
         if not walk.has_matched:
-            yield archives.NamedMember(inside)
+            yield ImageFile(archives.NamedMember(inside))

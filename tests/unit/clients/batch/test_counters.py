@@ -27,3 +27,17 @@ def test_a_single_image_is_counted_in_the_singular() -> None:
     assert str(counters).startswith("0 images in ")
     counters.add(Row("a.png", "blank", None, 0.0, "4"))
     assert str(counters).startswith("1 image in ")
+
+
+def test_files_that_were_skipped_are_a_sentence_of_their_own() -> None:
+    counters = Counters()
+    assert counters.skipped is None
+    counters.skip(None)
+    assert counters.skipped == "1 file that is not an image was skipped"
+    for kind in ("HEIC", "PDF", "PDF", "SVG"):
+        counters.skip(kind)
+    assert counters.skipped == (
+        "5 files that are not images were skipped, 1 of them HEIC (pip install 'digits[heic]' to "
+        "read them), 2 of them PDF (use --pages to read them)"
+    )
+    assert str(counters).startswith("0 images in ")
