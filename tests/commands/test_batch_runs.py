@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from digits_client.batch.cli import main
+from digits_client.batch.options import parse
 from digits_client.batch.parser import EPILOG
 from tests.processes import PATIENCE_SECONDS, ROOT, image_count, wait_until
 
@@ -385,7 +385,7 @@ def test_contradictory_usage_exits_2_and_names_the_flag(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(arguments)  # in this process, which is faster
+        parse(arguments)  # in this process, which is faster
     assert caught.value.code == 2
     output, errors = capsys.readouterr()
     assert output == ""

@@ -220,11 +220,11 @@ class Run:
     def resume_hint(self) -> str:
         """Return how to continue the run, to append to an error; empty if it cannot be resumed."""
         options = self._options
-        part = self._output.part
-        if part is None or options.row_format == "table" or not self._counters.count:
+        file = self._output.resumable
+        if file is None or options.row_format == "table" or not self._counters.count:
             return ""
         rows = counted(self._counters.count, "row is", "rows are")
-        return f"; {rows} in {part}: rerun with --resume to continue"
+        return f"; {rows} in {file}: rerun with --resume to continue"
 
     @property
     def has_failed(self) -> bool:
