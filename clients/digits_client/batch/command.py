@@ -13,6 +13,7 @@ from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
 from digits_client.errors import DigitsError
 
+from . import parquet
 from .errors import UsageError
 from .inputs import check_paths, find_items
 from .interrupts import (
@@ -42,6 +43,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # None where it was closed
         # As in files, whatever the locale; file names are bytes.
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    _import_for(options)
     try:
         raise_on_signal()
         return _print_paths(options) if options.is_dry_run else _recognize(options)
@@ -57,6 +59,17 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"cannot write {target}: {error.strerror}", EXIT_USAGE)
     finally:
         exit_on_signal()
+
+
+def _import_for(options: Options) -> None:
+    """Import what the run needs at its end, while a signal still ends the process at once.
+
+    Modules may swallow an exception that is raised while they are initialized.
+    """
+    if options.report and not options.is_dry_run:
+        from . import html_report  # noqa: F401
+    if options.row_format == "parquet" and not options.is_dry_run:
+        parquet.load()
 
 
 def _print_paths(options: Options) -> int:
