@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from digits_client.batch.options import parse
 from digits_client.batch.parser import EPILOG
@@ -333,6 +334,39 @@ def test_images_are_sorted_into_folders_and_the_report_links_to_their_new_places
     page = report.read_text("utf-8")
     assert "3 failed" in page
     assert 'href="scans/odd/empty.png"' in page
+
+
+def test_pages_are_rows_that_are_labeled_sorted_reported_and_resumed(
+    run: "Run", server: "ServerProcess", tmp_path: Path
+) -> None:
+    scans, output, report = tmp_path / "scans" / "3", tmp_path / "o.csv", tmp_path / "r.html"
+    scans.mkdir(parents=True)
+    with Image.open(ROOT / "samples" / "3" / "thin.png") as page:
+        page.save(scans / "scan.tif", save_all=True, append_images=[page.copy()] * 2)
+    shutil.copy(ROOT / "samples" / "3" / "thin.png", scans / "single.png")
+    arguments = [str(scans), "--pages", "--server", server.address, "--output", str(output)]
+    arguments += ["--report", str(report), "--move-to", str(tmp_path / "sorted")]
+    done = run(BATCH, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "4 of 4 labeled images are correct" in done.stderr
+    names = ["scan.tif#1", "scan.tif#2", "scan.tif#3", "single.png"]
+    assert [row["path"] for row in rows_of(output)] == [f"{scans}/{name}" for name in names]
+    assert {row["unread_pages"] for row in rows_of(output)} == {"0"}
+    assert sorted(path.name for path in (tmp_path / "sorted" / "3").iterdir()) == [
+        *(f"scan.tif#{number}.png" for number in (1, 2, 3)),
+        "single.png",
+    ]
+    assert (scans / "scan.tif").exists()
+    assert report.read_text("utf-8").count("data:image/png") == 4
+    lines = output.read_text("utf-8").splitlines(keepends=True)
+    output.unlink()
+    (tmp_path / "o.csv.part").write_text("".join(lines[:3]), "utf-8")  # as if it was killed
+    again = run(BATCH, *arguments, "--resume")
+    assert again.returncode == 0, again.stderr
+    assert ", 2 from an earlier run" in again.stderr
+    assert output.read_text("utf-8").splitlines(keepends=True) == lines[:4]  # single.png moved
+    single = run(BATCH, f"{scans}/scan.tif#2", "--server", server.address)
+    assert (single.returncode, single.stdout.count("scan.tif#2")) == (0, 1)
 
 
 def test_an_accuracy_below_the_minimum_exits_1(

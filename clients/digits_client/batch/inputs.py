@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from digits_client.sources import Item, find, is_archive, is_url, missing_reason, read_paths
+from digits_client.sources import (
+    Item,
+    find,
+    is_archive,
+    is_url,
+    missing_reason,
+    read_paths,
+    with_pages,
+)
 
 from .errors import NothingToDoError, UnusableFileError
 from .options import Options
@@ -17,6 +25,8 @@ STDIN: Final = "-"
 def find_items(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
     """Yield the images of the paths on the command line, then those of its lists.
 
+    With --pages, each page of a file is an image.
+
     Args:
         options: The command line.
         stdin: The source of a list named ``-``; None if standard input is closed.
@@ -24,6 +34,11 @@ def find_items(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
     Raises:
         UnusableFileError: A list cannot be read.
     """
+    files = _find_files(options, stdin)
+    yield from with_pages(files) if options.has_pages else files
+
+
+def _find_files(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
     for path in options.paths:
         if path != STDIN:
             yield from find([path], options.selection)
@@ -60,10 +75,15 @@ def check_paths(options: Options) -> None:
 def find_items_again(options: Options) -> Iterator[Item] | None:
     """Return the same images once more, to count them; None if that is costly or impossible.
 
-    A pipe can be read only once, and listing an archive or a remote store is slow.
+    A pipe can be read only once, and listing an archive, a remote store or pages is slow.
     """
     is_costly = any(is_url(path) or is_archive(path) for path in options.paths)
-    if is_costly or STDIN in options.paths or not all(map(os.path.isfile, options.lists)):
+    if (
+        is_costly
+        or options.has_pages
+        or STDIN in options.paths
+        or not all(map(os.path.isfile, options.lists))
+    ):
         return None
     return find_items(options, None)
 

@@ -26,6 +26,8 @@ class Options:
     separator: bytes
     """The byte that ends each path in a list."""
     selection: Selection
+    has_pages: bool
+    """Whether each page of a file is an image."""
     server: ServerOptions | None
     """None for a private server."""
     give_up_seconds: float
@@ -67,6 +69,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
             excluded_paths=_output_paths(outputs, parsed.paths),
             only_images=True,
         ),
+        has_pages=parsed.pages,
         server=ServerOptions.of(parser, parsed),
         give_up_seconds=parsed.give_up_after,
         row_format=row_format,

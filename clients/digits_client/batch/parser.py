@@ -118,6 +118,12 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         help="skip files and folders that match; may be repeated",
     )
     group.add_argument(
+        "--pages",
+        action="store_true",
+        help="recognize each page of a TIFF, and of a PDF with pip install 'digits[pdf]', as an "
+        "image of its own, such as scan.pdf#2",
+    )
+    group.add_argument(
         "--dry-run", action="store_true", help="only print the paths that would be recognized"
     )
 

@@ -2,10 +2,12 @@
 
 from typing import Final
 
+_TIFF_EXTENSIONS: Final = (".tif", ".tiff")
 # A file with one of these names is meant to be an image that the server reads.
 _IMAGE_EXTENSIONS: Final = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"),
-    *(".bmp", ".dib", ".gif", ".tif", ".tiff"),
+    *(".bmp", ".dib", ".gif"),
+    *_TIFF_EXTENSIONS,
 )
 _HEIC_EXTENSIONS: Final = (".heic", ".heif")
 _PDF_EXTENSION: Final = ".pdf"
@@ -37,6 +39,16 @@ def has_signature(content: bytes) -> bool:
 def has_image_name(path: str) -> bool:
     """Return whether a file is named as an image that the server reads."""
     return path.lower().endswith(_IMAGE_EXTENSIONS)
+
+
+def is_tiff(path: str) -> bool:
+    """Return whether a file is named as a TIFF."""
+    return path.lower().endswith(_TIFF_EXTENSIONS)
+
+
+def is_pdf(path: str) -> bool:
+    """Return whether a file is named as a PDF."""
+    return path.lower().endswith(_PDF_EXTENSION)
 
 
 def unread_kind(path: str) -> str | None:

@@ -8,6 +8,7 @@ from .files import File
 from .find import find
 from .image_file import ImageFile
 from .items import Item
+from .pages import split_page
 from .selection import Selection
 
 
@@ -26,6 +27,8 @@ def missing_reason(path: str, selection: Selection) -> str | None:
     """
     if remote_tree.is_url(path):
         return None
+    if page := split_page(path):
+        path = path if os.path.lexists(path) else page.file
     first = next(find([path], selection), None)
     if first is None:
         if selection.include or selection.exclude:
