@@ -24,17 +24,18 @@ exit status:
   0    all images recognized
   1    some images failed (each has a row with its error), or the accuracy is below
        --min-accuracy
-  2    wrong usage
+  2    wrong usage, a path that names no file, or no image at all
   3    the server is unreachable, timed out, or denied access
   130  interrupted (143 by SIGTERM)
 
 examples:
   digits-batch scans/
-  digits-batch 'cells/**/*.png' --format csv --output results.csv
-  digits-batch scans.zip --format jsonl --output results.jsonl --resume
+  digits-batch 'cells/**/*.png' --output results.csv
+  digits-batch scans.zip --output results.jsonl --resume
+  digits-batch scans/ --pages --output pages.csv
   digits-batch scans/ --report report.html --link-to sorted/
-  digits-batch meters/ --numbers --format csv --output readings.csv
-  digits-batch labeled/ --min-accuracy 0.98 > results.txt
+  digits-batch meters/ --numbers --output readings.csv
+  digits-batch labeled/ --min-accuracy 98% > results.txt
   find scans/ -name '*.png' -print0 | digits-batch - --null --format csv
   digits-batch scans/ --errors-to failed.txt || digits-batch --files-from failed.txt
   digits-batch scans/ --server 10.0.0.7:50051,10.0.0.8:50051
@@ -45,6 +46,7 @@ def build_parser() -> CommandParser:
     """Return the parser of the command line."""
     parser = CommandParser(
         prog="digits-batch",
+        usage="%(prog)s [OPTION ...] PATH ...",  # all options would fill half a screen
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -186,8 +188,8 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 def _add_labels(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "labels",
-        "Images below a folder named by a digit, or with --numbers by a number, are compared with "
-        "the name of the nearest such folder.",
+        "Images below a folder named by a digit, or with --numbers by a number, are\n"
+        "  compared with the name of the nearest such folder.",
     )
     _add_path(
         group, "--labels", "FILE", "take labels from CSV or JSON lines with path and label instead"
