@@ -173,8 +173,7 @@ def measure_broken(seed: int) -> None:
 def measure_memory(count: int) -> None:
     """Print the client's peak memory at few and at many files in one folder.
 
-    The files are empty: each is listed, read and sent, and gets a row, but is little work for the
-    server.
+    The files are empty: each is listed, read and gets a row, but is no work for the server.
     """
     with tempfile.TemporaryDirectory() as folder, embedded_server() as address:
         images, rows_file = Path(folder) / "images", Path(folder) / "rows.csv"

@@ -9,50 +9,26 @@ Example:
 ``AsyncClient`` has the same methods for asyncio.
 """
 
-from .aio import AsyncClient
-from .client import Client
-from .errors import (
-    AccessError,
-    CredentialFileError,
-    DeadlineError,
-    DigitsError,
-    InvalidImageError,
-    OverloadedError,
-    ServerFailureError,
-    UnavailableError,
-)
-from .images import ImageLike
-from .results import (
-    Box,
-    FileResult,
-    Limits,
-    Model,
-    Number,
-    Prediction,
-    Reason,
-    StreamResult,
-    Verdict,
-)
+import typing
 
-__all__ = [
-    "AccessError",
-    "AsyncClient",
-    "Box",
-    "Client",
-    "CredentialFileError",
-    "DeadlineError",
-    "DigitsError",
-    "FileResult",
-    "ImageLike",
-    "InvalidImageError",
-    "Limits",
-    "Model",
-    "Number",
-    "OverloadedError",
-    "Prediction",
-    "Reason",
-    "ServerFailureError",
-    "StreamResult",
-    "UnavailableError",
-    "Verdict",
-]
+if typing.TYPE_CHECKING:
+    from .public import *  # noqa: F403 - all of them
+    from .public import __all__ as __all__
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import the library when one of its names is first used.
+
+        Not before, because gRPC takes longer to import than a person needs to press Ctrl-C, and a
+        command of this package can only then handle it.
+        """
+        import importlib
+
+        if name == "__all__" or not name.startswith("__"):
+            public = vars(importlib.import_module(".public", __name__))
+            names = public.get("__all__")
+            if names is not None:  # else it is just being imported
+                globals().update({each: public[each] for each in (*names, "__all__")})
+            if name in globals():
+                return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

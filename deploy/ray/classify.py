@@ -164,7 +164,7 @@ class Worker:
             location = path if is_url(path) else os.path.join(self._job.base_dir, path)  # noqa: PTH118
             content = item(location).read(self._job.limits.max_bytes)
             frames = to_frames([EncodedImage(content)], self._job.limits, self._job.layout)
-            return InvalidImageError(str(frames.errors[0])) if frames.errors else frames
+            return InvalidImageError(frames.errors[0].reason) if frames.errors else frames
         except InvalidImageError as error:
             return error
         except Exception:  # like the server: the other images go on, and the log has the cause
@@ -177,7 +177,7 @@ def rows_of(paths: Sequence[str], predictions: Predictions, layout: Layout) -> I
     fields = rows(predictions, include_frame=False)
     for number, (path, row) in enumerate(zip(paths, fields, strict=True)):
         if number in predictions.errors:
-            yield Row(path, error=str(predictions.errors[number]))
+            yield Row(path, error=predictions.errors[number].reason)
             continue
         result = pb.RecognizeResult()
         fill(result, number, row, predictions, layout, include_frame=False)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,8 +51,10 @@ def test_every_sample_gets_a_row_and_every_drawing_is_recognized(
     assert odd.pop("blank.png")["verdict"] == "blank"
     assert sorted(odd) == ["empty.png", "not-an-image.png", "truncated.png"]
     for row in odd.values():
-        assert row["error"].startswith("image.encoded is ")
         assert row["verdict"] == row["digit"] == ""
+    assert odd["empty.png"]["error"] == "is an empty file"
+    assert odd["not-an-image.png"]["error"] == "is not a PNG, JPEG, WebP, BMP, GIF or TIFF image"
+    assert odd["truncated.png"]["error"].startswith("is truncated")
     assert done.stderr.startswith("50 of 50 labeled images are correct: 100.00%; ")
     assert done.stderr.endswith(": 50 digits, 3 not a digit, 1 blank, 3 failed\n")
 
@@ -101,7 +104,7 @@ def test_json_lines_are_written_to_the_output_file(
     run: "Run", server: "ServerProcess", tmp_path: Path
 ) -> None:
     file = tmp_path / "rows.jsonl"
-    arguments = ("samples/*/thin.png", "--format", "jsonl", "--output", str(file))
+    arguments = ("samples/*/thin.png", "--output", str(file))  # the format is that of the name
     done = run(BATCH, *arguments, "--server", server.address)
     assert (done.returncode, done.stdout) == (0, "")
     rows = [json.loads(line) for line in file.read_text().splitlines()]
@@ -160,7 +163,80 @@ def test_an_embedded_server_that_cannot_start_exits_3_with_the_reason(run: "Run"
 def test_wrong_usage_exits_2(run: "Run", arguments: list[str]) -> None:
     done = run(BATCH, *arguments)
     assert done.returncode == 2
-    assert done.stderr.startswith("usage: digits-batch")
+    assert done.stderr.startswith("digits-batch: error: ")
+    assert done.stderr.endswith("; see digits-batch --help\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("paths", "reason"),
+    [
+        (["samples/3", "nowhere.png"], "nowhere.png does not exist"),
+        (
+            ["no/*.png", "nowhere", "gone"],
+            "no/*.png matches no file, and 2 more paths name no file",
+        ),
+        (["no/*.png", "nowhere"], "no/*.png matches no file, and 1 more path names no file"),
+        ([""], "'' does not exist"),
+        (["{empty}"], "{empty} is an empty folder"),
+    ],
+)
+@pytest.mark.parametrize("extra", [[], ["--dry-run"]])
+def test_a_path_that_names_nothing_exits_2_before_a_server_is_called(
+    paths: list[str], reason: str, extra: list[str], run: "Run", tmp_path: Path
+) -> None:
+    named = [path.format(empty=tmp_path) for path in paths]
+    done = run(BATCH, *named, *extra, "--server", "127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"digits-batch: {reason.format(empty=tmp_path)}\n"
+
+
+def test_files_that_are_not_images_are_skipped_and_counted(
+    run: "Run", server: "ServerProcess", tmp_path: Path
+) -> None:
+    shutil.copy("samples/3/thin.png", tmp_path / "scan without extension")
+    for name in ("notes.txt", "Thumbs.db", ".DS_Store", "a.svg", "b.pdf"):
+        (tmp_path / name).write_text(name)
+    done = run(BATCH, str(tmp_path), "--server", server.address, "--format", "csv")
+    assert done.returncode == 0, done.stderr
+    assert [row["digit"] for row in rows_of(done.stdout)] == ["3"]
+    skipped, counts = done.stderr.splitlines()
+    assert skipped == (
+        "4 files that are not images were skipped, 1 of them PDF (use --pages to read them)"
+    )
+    assert counts.endswith(": 1 digit")
+    assert counts.startswith("1 image in ")
+
+
+def test_a_run_that_finds_no_image_exits_2_and_counts_what_it_skipped(
+    run: "Run", server: "ServerProcess", tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("no image")
+    done = run(BATCH, str(tmp_path), "--server", server.address)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "digits-batch: there is no image to recognize: 1 file that is not an image was skipped\n"
+    )
+    done = run(BATCH, "-", "--server", server.address)
+    assert done.returncode == 2
+    assert done.stderr == "digits-batch: there is no image to recognize\n"
+
+
+def test_a_file_that_is_named_and_not_an_image_has_a_row_with_the_reason(
+    run: "Run", server: "ServerProcess", tmp_path: Path
+) -> None:
+    names = ("notes.txt", "a.pdf", "a.svg", "empty")
+    for name in names:
+        (tmp_path / name).write_text("" if name == "empty" else "no image")
+    paths = [str(tmp_path / name) for name in names]
+    done = run(BATCH, *paths, "--server", server.address, "--format", "csv")
+    assert done.returncode == 1
+    assert [row["error"] for row in rows_of(done.stdout)] == [
+        "is not a PNG, JPEG, WebP, BMP, GIF or TIFF image",
+        "is a PDF, whose pages are read with --pages",
+        "is not a PNG, JPEG, WebP, BMP, GIF or TIFF image",
+        "is an empty file",
+    ]
 
 
 def test_an_output_file_that_cannot_be_written_exits_2_and_is_named(

@@ -161,9 +161,11 @@ def test_a_full_disk_names_the_file_that_did_not_fit(
     scans = tmp_path / "scans"
     scans.mkdir()
     (scans / f"{'long' * 40}.png").touch()
-    missing = [str(tmp_path / f"{number}{'long' * 40}.png") for number in range(20)]
+    (tmp_path / "missing").write_text(
+        "".join(f"{tmp_path}/{number}{'long' * 40}.png\n" for number in range(20))
+    )
     # The files may have 2,048 bytes: enough for one row, too few for a report or for 20 paths.
-    names = [str(scans)] if file == "report" else missing
+    names = [str(scans)] if file == "report" else ["--files-from", str(tmp_path / "missing")]
     output = ["--format", "csv", "--output", str(tmp_path / "rows.csv")] if file == "report" else []
     full = tmp_path / "full"
     command = [sys.executable, "-m", BATCH, *names, "--server", server.address, *output]
@@ -223,7 +225,8 @@ def test_rows_are_utf_8_whatever_the_locale_says(run: "Run", server: "ServerProc
     name = "samples/七.png"
     for row_format in ("csv", "jsonl", "table"):
         done = run(
-            *(BATCH, name, "--server", server.address, "--format", row_format),
+            *(BATCH, "-", "--server", server.address, "--format", row_format),
+            stdin=name,
             PYTHONIOENCODING="ascii",
             PYTHONUTF8="0",
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.processes import PATIENCE_SECONDS, ROOT
+from tests.processes import PATIENCE_SECONDS, ROOT, wait_until
 
 if TYPE_CHECKING:
     from tests.processes import ServerProcess
@@ -84,6 +84,102 @@ def test_the_embedded_server_ends_when_its_client_is_interrupted(
     assert errors.splitlines()[-1] == "digits-batch: interrupted"
     assert "Traceback" not in errors
     assert not server.is_running()
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["argparse", "digits_client.batch.run"],
+)
+def test_an_interrupt_during_the_imports_ends_the_run_without_a_traceback(
+    module: str, environment: dict[str, str]
+) -> None:
+    # Each line appears once its module has been imported.
+    command = [sys.executable, "-X", "importtime", *COMMAND[1:], "-"]
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            assert any(line.split()[-1] == module for line in process.stderr)
+            process.send_signal(signal.SIGINT)
+            errors = process.stderr.read()
+            assert process.wait(PATIENCE_SECONDS) == 130
+        finally:
+            process.kill()
+    assert "digits-batch: interrupted" in errors
+    assert "Traceback" not in errors
+    assert "Exception ignored" not in errors
+
+
+def test_an_interrupt_while_the_embedded_server_starts_ends_both(
+    batch: subprocess.Popen[str],
+) -> None:
+    client = psutil.Process(batch.pid)
+    wait_until(client.children)
+    servers = client.children()
+    client.send_signal(signal.SIGINT)
+    _, errors = batch.communicate(timeout=PATIENCE_SECONDS)
+    assert (batch.returncode, errors) == (130, "digits-batch: interrupted\n")
+    _, alive = psutil.wait_procs(servers, timeout=PATIENCE_SECONDS)
+    assert not alive
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_the_report_is_written_keeps_the_rows_and_explains_how_to_resume(
+    number: signal.Signals, server: "ServerProcess", environment: dict[str, str], tmp_path: Path
+) -> None:
+    rows, report = tmp_path / "rows.csv", tmp_path / "report.html"
+    os.mkfifo(report)  # which waits for a reader
+    with subprocess.Popen(
+        [
+            *(*COMMAND, "samples/3", "--server", server.address),
+            *("--output", str(rows), "--report", str(report)),
+        ],
+        env=environment,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            wait_until(rows.exists)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            process.kill()
+    assert process.returncode == 128 + number
+    assert errors == (
+        f"digits-batch: interrupted; 5 rows are in {rows}: rerun with --resume to continue\n"
+    )
+
+
+def test_a_second_signal_cancels_the_images_in_flight(
+    server: "ServerProcess", environment: dict[str, str]
+) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "-", "--format", "jsonl", "--server", server.address],
+        env=environment,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdin is not None and process.stdout is not None  # noqa: PT018 - pipes
+            process.stdin.write("samples/3/thin.png\n" * IMAGE_COUNT)
+            process.stdin.flush()
+            assert "samples/3/thin.png" in process.stdout.readline()
+            server.process.send_signal(signal.SIGSTOP)
+            process.stdin.write("samples/3/thin.png\n" * IMAGE_COUNT)
+            process.stdin.flush()
+            for number in (signal.SIGINT, signal.SIGTERM):  # two of a kind could become one
+                process.send_signal(number)
+            _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            process.kill()
+            server.process.send_signal(signal.SIGCONT)
+    assert process.returncode in (130, 143)  # the system may deliver them in either order
+    assert errors == "digits-batch: interrupted\n"
 
 
 def test_a_closed_output_pipe_ends_the_run_without_a_message(

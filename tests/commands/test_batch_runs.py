@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
-from digits_client.batch.cli import main
+from digits_client.batch.options import parse
 from digits_client.batch.parser import EPILOG
 from tests.processes import PATIENCE_SECONDS, ROOT, image_count, wait_until
 
@@ -268,7 +269,7 @@ def test_failed_images_can_be_repaired_and_run_again_from_their_list(
     for path in broken:
         path.write_bytes(next(scans.glob("thin.png")).read_bytes())
     done = run(BATCH, "--files-from", str(failed), *arguments, "--format", "jsonl")
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stderr
     assert [json.loads(line)["path"] for line in done.stdout.splitlines()] == [*map(str, broken)]
     assert failed.read_bytes() == b""
 
@@ -283,7 +284,7 @@ def test_a_failed_image_whose_path_does_not_fit_the_list_is_reported(
         BATCH, str(tmp_path / "scans"), "--server", server.address, "--errors-to", str(failed)
     )
     assert done.returncode == 1
-    assert "1 failed images are not in" in done.stderr
+    assert "1 failed image is not in" in done.stderr
     assert failed.read_bytes() == b""
 
 
@@ -335,6 +336,39 @@ def test_images_are_sorted_into_folders_and_the_report_links_to_their_new_places
     assert 'href="scans/odd/empty.png"' in page
 
 
+def test_pages_are_rows_that_are_labeled_sorted_reported_and_resumed(
+    run: "Run", server: "ServerProcess", tmp_path: Path
+) -> None:
+    scans, output, report = tmp_path / "scans" / "3", tmp_path / "o.csv", tmp_path / "r.html"
+    scans.mkdir(parents=True)
+    with Image.open(ROOT / "samples" / "3" / "thin.png") as page:
+        page.save(scans / "scan.tif", save_all=True, append_images=[page.copy()] * 2)
+    shutil.copy(ROOT / "samples" / "3" / "thin.png", scans / "single.png")
+    arguments = [str(scans), "--pages", "--server", server.address, "--output", str(output)]
+    arguments += ["--report", str(report), "--move-to", str(tmp_path / "sorted")]
+    done = run(BATCH, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "4 of 4 labeled images are correct" in done.stderr
+    names = ["scan.tif#1", "scan.tif#2", "scan.tif#3", "single.png"]
+    assert [row["path"] for row in rows_of(output)] == [f"{scans}/{name}" for name in names]
+    assert {row["unread_pages"] for row in rows_of(output)} == {"0"}
+    assert sorted(path.name for path in (tmp_path / "sorted" / "3").iterdir()) == [
+        *(f"scan.tif#{number}.png" for number in (1, 2, 3)),
+        "single.png",
+    ]
+    assert (scans / "scan.tif").exists()
+    assert report.read_text("utf-8").count("data:image/png") == 4
+    lines = output.read_text("utf-8").splitlines(keepends=True)
+    output.unlink()
+    (tmp_path / "o.csv.part").write_text("".join(lines[:3]), "utf-8")  # as if it was killed
+    again = run(BATCH, *arguments, "--resume")
+    assert again.returncode == 0, again.stderr
+    assert ", 2 from an earlier run" in again.stderr
+    assert output.read_text("utf-8").splitlines(keepends=True) == lines[:4]  # single.png moved
+    single = run(BATCH, f"{scans}/scan.tif#2", "--server", server.address)
+    assert (single.returncode, single.stdout.count("scan.tif#2")) == (0, 1)
+
+
 def test_an_accuracy_below_the_minimum_exits_1(
     run: "Run", server: "ServerProcess", tmp_path: Path
 ) -> None:
@@ -342,7 +376,7 @@ def test_an_accuracy_below_the_minimum_exits_1(
     paths = sorted((ROOT / "samples" / "3").glob("*.png"))
     labels.write_text("path,label\n" + "".join(f"{path},{3}\n" for path in paths[:4]))
     arguments = (BATCH, "samples/3", "--server", server.address, "--labels", str(labels))
-    assert run(*arguments, "--min-accuracy", "1").returncode == 0
+    assert run(*arguments, "--min-accuracy", "100%").returncode == 0
     labels.write_text(labels.read_text() + f"{paths[4]},8\n")
     assert run(*arguments, "--min-accuracy", "0.8").returncode == 0
     done = run(*arguments, "--min-accuracy", "0.81")
@@ -372,6 +406,9 @@ def test_no_progress_bar_is_drawn_without_a_terminal(run: "Run", server: "Server
         (["samples", "--resume"], "--resume: needs --output"),
         (["samples", "--format", "parquet"], "--format parquet: needs --output"),
         (["samples", "--min-accuracy", "2"], "argument --min-accuracy: 2 is not between 0 and 1"),
+        (["samples", "--min-accuracy", "98"], "between 0 and 1; percent are written as 98%"),
+        (["samples", "--min-accuracy", "101%"], "101% is not between 0% and 100%"),
+        (["samples", "--resume", "--output", "x.txt"], "--resume: needs --output, and --format"),
         (["samples", "--give-up-after", "x"], "argument --give-up-after: 'x' is not a number"),
         (["samples", "--no-labels", "--labels", "x"], "exclude each other"),
         (["samples", "--move-to", "x", "--link-to", "y"], "not allowed with"),
@@ -382,11 +419,14 @@ def test_contradictory_usage_exits_2_and_names_the_flag(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(arguments)  # in this process, which is faster
+        parse(arguments)  # in this process, which is faster
     assert caught.value.code == 2
     output, errors = capsys.readouterr()
     assert output == ""
-    assert message in errors.splitlines()[-1]
+    assert message in errors
+    assert errors.startswith("digits-batch: error: ")
+    assert errors.endswith("; see digits-batch --help\n")
+    assert errors.count("\n") == 1
 
 
 def test_a_missing_list_exits_2_and_is_named(run: "Run", server: "ServerProcess") -> None:

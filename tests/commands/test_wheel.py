@@ -94,7 +94,7 @@ def test_the_base_install_is_a_thin_client(wheel: Path, tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (0, "DeadlineError\n"), done.stderr
     batch = subprocess.run(
-        [venv / "bin" / "digits-batch", "image.png"],
+        [venv / "bin" / "digits-batch", wheel],
         capture_output=True,
         text=True,
         check=False,

@@ -73,7 +73,9 @@ def test_the_job_writes_the_same_rows_as_digits_batch(
     subprocess.run(["tar", "-cf", archive, "samples/7"], cwd=ROOT, check=True)
     inputs = ["samples", str(archive), str(odd.parent), "missing.png"]
 
-    batch = run(BATCH, *inputs, "--server", server.address, "--format", "jsonl")
+    # On the command line of digits-batch, a missing file is wrong usage; in a list, it is a row.
+    arguments = (*inputs[:-1], "-", "--server", server.address, "--format", "jsonl")
+    batch = run(BATCH, *arguments, stdin=inputs[-1])
     assert batch.returncode == 1
     expected = [json.loads(line) for line in batch.stdout.splitlines()]
     assert sum(row["error"] is not None for row in expected) == 4

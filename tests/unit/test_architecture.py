@@ -110,7 +110,7 @@ def test_a_client_imports_no_model_runtime(package: str) -> None:
     [
         ("digits_client", {*TENSORFLOW, *RUNTIMES, *SLOW, "digits_server", "digits_training"}),
         (
-            "digits_client.batch.cli",
+            "digits_client.batch.command",
             {*TENSORFLOW, *RUNTIMES, *SLOW, "digits_server", "digits_training"},
         ),
         ("digits_client.bench.cli", {*TENSORFLOW, *RUNTIMES, "digits_server", "digits_training"}),

@@ -5,13 +5,20 @@ from collections import Counter
 from typing import Final
 
 from .rows import Row
+from .wording import counted
 
 ERROR: Final = "error"
+# Words for one image and for several.
 _LABELS: Final = {
-    "digit": "digits",
-    "not_a_digit": "not a digit",
-    "blank": "blank",
-    ERROR: "failed",
+    "digit": ("digit", "digits"),
+    "not_a_digit": ("not a digit", "not a digit"),
+    "blank": ("blank", "blank"),
+    ERROR: ("failed", "failed"),
+}
+# How files of some kinds are read after all.
+_READ_WITH: Final = {
+    "HEIC": "pip install 'digits[heic]' to read them",
+    "PDF": "use --pages to read them",
 }
 
 
@@ -23,6 +30,7 @@ class Counters:
         self._counts: Counter[str] = Counter()
         self._resumed_count = 0
         self._unread_count = 0
+        self._skipped: Counter[str | None] = Counter()
 
     def restart_clock(self) -> None:
         """Measure the time from now."""
@@ -38,6 +46,36 @@ class Counters:
         self._counts[row.verdict or ERROR] += 1
         self._resumed_count += is_resumed
         self._unread_count += bool(row.unread_pages)
+
+    def skip(self, kind: str | None) -> None:
+        """Count a file that is not an image.
+
+        Args:
+            kind: ``HEIC``, ``PDF`` or ``SVG``; None for any other file.
+        """
+        self._skipped[kind] += 1
+
+    @property
+    def skipped_count(self) -> int:
+        """The number of files that were skipped, because they are not images."""
+        return self._skipped.total()
+
+    @property
+    def skipped(self) -> str | None:
+        """The files that were skipped, as a sentence; None without any."""
+        if not self._skipped:
+            return None
+        files = counted(
+            self.skipped_count,
+            "file that is not an image was skipped",
+            "files that are not images were skipped",
+        )
+        kinds = (
+            f"{self._skipped[kind]:,} of them {kind} ({hint})"
+            for kind, hint in _READ_WITH.items()
+            if self._skipped[kind]
+        )
+        return ", ".join((files, *kinds))
 
     @property
     def count(self) -> int:
@@ -61,7 +99,9 @@ class Counters:
 
     def __str__(self) -> str:
         counts = [
-            f"{self._counts[key]:,} {label}" for key, label in _LABELS.items() if self._counts[key]
+            counted(self._counts[key], *words)
+            for key, words in _LABELS.items()
+            if self._counts[key]
         ]
         resumed = f", {self._resumed_count:,} from an earlier run" if self._resumed_count else ""
         rate = f"{self.images_per_second:,.0f} per second"
@@ -70,6 +110,6 @@ class Counters:
             verb = "has" if self._unread_count == 1 else "have"
             unread = f"; {self._unread_count:,} {verb} further pages, which were not read"
         return (
-            f"{self.count:,} images in {self.seconds:.1f} s ({rate}){resumed}: "
+            f"{counted(self.count, 'image')} in {self.seconds:.1f} s ({rate}){resumed}: "
             f"{', '.join(counts) or 'none'}{unread}"
         )

@@ -7,6 +7,7 @@ from typing import Final
 
 from .columns import DIGITS
 from .rows import Row
+from .wording import counted
 
 BIN_COUNT: Final = 15
 MAX_PRINTED_MISMATCHES: Final = 10
@@ -91,7 +92,8 @@ class Evaluation:
     def summary(self) -> Iterator[str]:
         """Yield lines for a terminal."""
         yield (
-            f"{self.correct_count:,} of {self.labeled_count:,} labeled images are correct: "
+            f"{self.correct_count:,} of {counted(self.labeled_count, 'labeled image')} "
+            f"{'is' if self.labeled_count == 1 else 'are'} correct: "
             f"{self.accuracy:.2%}; calibration error {self.calibration_error:.2%}"
         )
         yield from self._details()
@@ -121,6 +123,11 @@ class DigitEvaluation(Evaluation):
         self.confusion[int(label)][column] += 1
 
     @property
+    def labels(self) -> list[int]:
+        """The digits that label at least one image."""
+        return [digit for digit in DIGITS if any(self.confusion[digit])]
+
+    @property
     def precision(self) -> list[float | None]:
         """For each digit, the share of correct images among those recognized as it, or None."""
         columns = list(zip(*self.confusion, strict=True))[: len(DIGITS)]
@@ -137,8 +144,10 @@ class DigitEvaluation(Evaluation):
 
     def _details(self) -> Iterator[str]:
         heads = [*map(str, DIGITS), *("none", "blank", "failed")]
+        if len(self.labels) < 2:  # a matrix of one row has nothing to compare
+            return
         yield "label  " + "".join(f"{head:>7}" for head in heads) + "  recall  precision"
-        for digit in DIGITS:
+        for digit in self.labels:
             counts = "".join(f"{count or '.':>7}" for count in self.confusion[digit])
             recall, precision = map(_percent, (self.recall[digit], self.precision[digit]))
             yield f"{digit:>5}  {counts}  {recall:>6}  {precision:>9}"

@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, Protocol, TextIO
 
 from .columns import COLUMNS, Columns
@@ -12,6 +13,16 @@ from .rows import Row
 
 Format = Literal["table", "csv", "jsonl", "parquet"]
 LineFormat = Literal["csv", "jsonl"]
+
+DEFAULT_FORMAT: Final = "table"
+_BY_EXTENSION: Final[dict[str, Format]] = {
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".txt": "table",
+}
 
 
 class RowWriter(Protocol):
@@ -22,6 +33,15 @@ class RowWriter(Protocol):
 
     def finish(self) -> None:
         """Write the rows that were held back."""
+
+
+def format_of(path: Path | None) -> Format:
+    """Return the format that the name of an output file asks for.
+
+    Args:
+        path: The file; None for standard output.
+    """
+    return _BY_EXTENSION.get(path.suffix.lower() if path else "", DEFAULT_FORMAT)
 
 
 def writer(

@@ -2,6 +2,7 @@
 
 from .columns import DIGITS
 from .evaluation import OTHER_OUTCOMES, DigitEvaluation, Evaluation
+from .wording import counted
 
 
 def bar_chart(title: str, values: list[tuple[str, int]]) -> str:
@@ -17,7 +18,7 @@ def bar_chart(title: str, values: list[tuple[str, int]]) -> str:
 
 
 def confusion_table(evaluation: DigitEvaluation) -> str:
-    """Return the confusion matrix, with recall and precision of each digit.
+    """Return the confusion matrix, with recall and precision of each digit that is a label.
 
     Correct cells are shaded by their share of the row, wrong ones relative to the largest.
     """
@@ -27,13 +28,13 @@ def confusion_table(evaluation: DigitEvaluation) -> str:
         1,
         *(
             count
-            for digit in DIGITS
+            for digit in evaluation.labels
             for column, count in enumerate(evaluation.confusion[digit])
             if column != digit
         ),
     )
     rows = []
-    for digit in DIGITS:
+    for digit in evaluation.labels:
         counts = evaluation.confusion[digit]
         total = max(sum(counts), 1)
         cells = "".join(
@@ -62,8 +63,8 @@ def reliability_diagram(evaluation: Evaluation) -> str:
     largest = max((count for _, _, count in evaluation.reliability), default=1)
     dots = "".join(
         f'<circle {position(confidence, correct)} r="{3 + 6 * (count / largest) ** 0.5:.1f}" '
-        f'fill="var(--bar)" fill-opacity=".8"><title>{count:,} images: {confidence:.1%} confident, '
-        f"{correct:.1%} correct</title></circle>"
+        f'fill="var(--bar)" fill-opacity=".8"><title>{counted(count, "image")}: '
+        f"{confidence:.1%} confident, {correct:.1%} correct</title></circle>"
         for confidence, correct, count in evaluation.reliability
     )
     return (

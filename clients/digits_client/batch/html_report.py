@@ -21,6 +21,7 @@ from .html_charts import bar_chart, confusion_table, reliability_diagram
 from .number_evaluation import NumberEvaluation
 from .report_data import CONFIDENCE_BINS, ReportData, SheetImage
 from .thumbnails import thumbnail
+from .wording import counted
 
 _VERDICTS: Final = {
     "digit": "digit",
@@ -67,8 +68,9 @@ def _page(report: ReportData, counters: Counters, sheets: "_SheetRenderer") -> I
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
     )
-    yield f"<title>{report.count:,} images recognized</title><style>{style}</style>"
-    yield f"<h1>{report.count:,} images recognized</h1>"
+    title = f"{counted(report.count, 'image')} recognized"
+    yield f"<title>{title}</title><style>{style}</style>"
+    yield f"<h1>{title}</h1>"
     yield f'<p class="soft">{when}; model {_text(models)}; {_text(str(counters))}</p>'
     yield from _charts(report)
     evaluation = report.evaluation
@@ -76,17 +78,17 @@ def _page(report: ReportData, counters: Counters, sheets: "_SheetRenderer") -> I
     if evaluation.labeled_count:
         yield (
             f"<h2>Comparison with labels</h2><p><b>{evaluation.accuracy:.2%}</b> correct: "
-            f"{evaluation.correct_count:,} of {evaluation.labeled_count:,} labeled images. Images "
-            "that are not a digit, blank or failed are not correct. The calibration error of the "
+            f"{evaluation.correct_count:,} of "
+            f"{counted(evaluation.labeled_count, 'labeled image')}. Images that are not a digit, "
+            "blank or failed are not correct. The calibration error of the "
             f"others is {evaluation.calibration_error:.2%}.</p>"
         )
-        if isinstance(evaluation, DigitEvaluation):
+        if isinstance(evaluation, DigitEvaluation) and len(evaluation.labels) > 1:
             yield confusion_table(evaluation)
         if isinstance(evaluation, NumberEvaluation):
             yield (
-                f"<p><b>{evaluation.digit_accuracy:.2%}</b> of {evaluation.digit_count:,} digits "
-                f"are right, by edit distance: {evaluation.wrong_count:,} are wrong, missing or "
-                "too many.</p>"
+                f"<p>Digits that are right: <b>{evaluation.digit_accuracy:.2%}</b> of "
+                f"{evaluation.digit_count:,}; {evaluation.mistakes}.</p>"
             )
             if evaluation.confusions:
                 yield bar_chart("Commonest confusions", evaluation.confusions)
@@ -132,7 +134,8 @@ class _SheetRenderer:
         if not shown:
             return
         extent = "All" if len(shown) == count else f"The first {len(shown)} of"
-        yield f'<h2>{title}</h2><p class="soft">{order} {extent} {count:,} are shown.</p>'
+        shown_part = f" {extent} {count:,} are shown." if count > 1 else ""
+        yield f'<h2>{title}</h2><p class="soft">{order}{shown_part}</p>'
         yield f'<div class="{self._style}">'
         for image in shown:
             yield self._figure(image)
@@ -149,8 +152,7 @@ class _SheetRenderer:
         if details := row.error or _REASONS.get(row.reason or ""):
             caption += f": {_text(details)}"
         if row.unread_pages:
-            pages = "page" if row.unread_pages == 1 else "pages"
-            caption += f", {row.unread_pages:,} further {pages} not read"
+            caption += f", {counted(row.unread_pages, 'further page')} not read"
         return (
             f'<figure title="{_text(row.path)}"><a href="{_text(self._link(image.location))}">'
             f"{self._thumbnail(image)}</a>"

@@ -5,16 +5,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from digits_client.sources import Item, find, is_archive, is_url, read_paths
+from digits_client.sources import (
+    Item,
+    find,
+    is_archive,
+    is_url,
+    missing_reason,
+    read_paths,
+    with_pages,
+)
 
-from .errors import UnusableFileError
+from .errors import NothingToDoError, UnusableFileError
 from .options import Options
+from .wording import counted
 
 STDIN: Final = "-"
 
 
 def find_items(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
     """Yield the images of the paths on the command line, then those of its lists.
+
+    With --pages, each page of a file is an image.
 
     Args:
         options: The command line.
@@ -23,6 +34,11 @@ def find_items(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
     Raises:
         UnusableFileError: A list cannot be read.
     """
+    files = _find_files(options, stdin)
+    yield from with_pages(files) if options.has_pages else files
+
+
+def _find_files(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
     for path in options.paths:
         if path != STDIN:
             yield from find([path], options.selection)
@@ -37,13 +53,37 @@ def find_items(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
             yield from _of_list(options, file)
 
 
+def check_paths(options: Options) -> None:
+    """Check that each path on the command line names a file, before any is sent.
+
+    Raises:
+        NothingToDoError: A path does not exist, a glob has no match, or a folder or an archive
+            is empty. The first one is named.
+    """
+    reasons = (
+        (path, missing_reason(path, options.selection)) for path in options.paths if path != STDIN
+    )
+    found = [f"{path or repr(path)} {reason}" for path, reason in reasons if reason]
+    if found:
+        more = len(found) - 1
+        rest = (
+            f", and {counted(more, 'more path names', 'more paths name')} no file" if more else ""
+        )
+        raise NothingToDoError(found[0] + rest)
+
+
 def find_items_again(options: Options) -> Iterator[Item] | None:
     """Return the same images once more, to count them; None if that is costly or impossible.
 
-    A pipe can be read only once, and listing an archive or a remote store is slow.
+    A pipe can be read only once, and listing an archive, a remote store or pages is slow.
     """
     is_costly = any(is_url(path) or is_archive(path) for path in options.paths)
-    if is_costly or STDIN in options.paths or not all(map(os.path.isfile, options.lists)):
+    if (
+        is_costly
+        or options.has_pages
+        or STDIN in options.paths
+        or not all(map(os.path.isfile, options.lists))
+    ):
         return None
     return find_items(options, None)
 

@@ -19,15 +19,20 @@ class Labels(Protocol):
 
 
 class FolderLabels:
-    """Labels an image with the name of its folder, also in archives and remote stores."""
+    """Labels an image with the name of a folder above it, also in archives and remote stores.
+
+    Of several folders that are labels, the nearest counts.
+    """
 
     def __init__(self, *, are_numbers: bool = False) -> None:
         """Take names of one digit, 0 to 9; or names of any number of digits."""
         self._are_numbers = are_numbers
 
     def of(self, path: str) -> str | None:
-        """Return the digit or the number that names the image's folder."""
-        return _label(path.rpartition("/")[0].rpartition("/")[2], are_numbers=self._are_numbers)
+        """Return the digit or the number that names the nearest such folder above an image."""
+        folders = path.split("/")[-2::-1]  # the nearest first
+        labels = (_label(name, are_numbers=self._are_numbers) for name in folders)
+        return next((label for label in labels if label is not None), None)
 
 
 class FileLabels:

@@ -8,6 +8,7 @@ from digits_client.edit_distance import Pair, align
 
 from .evaluation import Evaluation
 from .rows import Row
+from .wording import counted
 
 COMMONEST_COUNT: Final = 12
 
@@ -44,10 +45,16 @@ class NumberEvaluation(Evaluation):
             for pair, count in self._confusions.most_common(COMMONEST_COUNT)
         ]
 
+    @property
+    def mistakes(self) -> str:
+        """The number of wrong digits in words."""
+        verb = "is" if self.wrong_count == 1 else "are"
+        return f"by edit distance, {self.wrong_count:,} {verb} wrong, missing or too many"
+
     def _details(self) -> Iterator[str]:
         yield (
-            f"{self.digit_accuracy:.2%} of {self.digit_count:,} digits are right "
-            f"(by edit distance: {self.wrong_count:,} are wrong, missing or too many)"
+            f"{self.digit_accuracy:.2%} of {counted(self.digit_count, 'digit')} "
+            f"{'is' if self.digit_count == 1 else 'are'} right ({self.mistakes})"
         )
         if self.confusions:
             pairs = ", ".join(f"{name} ({count:,})" for name, count in self.confusions)

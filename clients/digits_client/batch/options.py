@@ -5,14 +5,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from digits_client.cli.server_options import ServerOptions
 from digits_client.sources import Selection
 
 from . import parquet
 from .columns import Columns
-from .formats import Format
+from .formats import Format, format_of
 from .parser import build_parser
 
 
@@ -27,6 +26,8 @@ class Options:
     separator: bytes
     """The byte that ends each path in a list."""
     selection: Selection
+    has_pages: bool
+    """Whether each page of a file is an image."""
     server: ServerOptions | None
     """None for a private server."""
     give_up_seconds: float
@@ -54,7 +55,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     """Return the options; wrong usage exits with 2."""
     parser = build_parser()
     parsed = parser.parse_args(arguments)
-    _check(parser, parsed)
+    row_format: Format = parsed.format or format_of(parsed.output)
+    _check(parser, parsed, row_format)
     outputs = [parsed.output, parsed.errors_to, parsed.report, parsed.move_to, parsed.link_to]
     return Options(
         paths=tuple(parsed.paths),
@@ -65,10 +67,12 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
             include=tuple(parsed.include),
             exclude=tuple(parsed.exclude),
             excluded_paths=_output_paths(outputs, parsed.paths),
+            only_images=True,
         ),
+        has_pages=parsed.pages,
         server=ServerOptions.of(parser, parsed),
         give_up_seconds=parsed.give_up_after,
-        row_format=cast("Format", parsed.format),
+        row_format=row_format,
         output=parsed.output,
         resumes=parsed.resume,
         are_numbers=parsed.numbers,
@@ -100,15 +104,16 @@ def _output_paths(outputs: Sequence[Path | None], inputs: Sequence[str]) -> froz
     )
 
 
-def _check(parser: argparse.ArgumentParser, parsed: argparse.Namespace) -> None:
+def _check(parser: argparse.ArgumentParser, parsed: argparse.Namespace, row_format: Format) -> None:
     if not parsed.paths and not parsed.files_from:
         parser.error("name an image, a folder, a glob, an archive, or a list")
-    if parsed.format == "parquet":
+    if row_format == "parquet":
         if parsed.output is None:
             parser.error("--format parquet: needs --output")
         if not parquet.is_available():
-            parser.error("--format parquet: needs PyArrow: pip install 'digits[parquet]'")
-    if parsed.resume and (parsed.output is None or parsed.format == "table"):
+            wanted = "--format parquet" if parsed.format else f"--output {parsed.output}"
+            parser.error(f"{wanted}: needs PyArrow: pip install 'digits[parquet]'")
+    if parsed.resume and (parsed.output is None or row_format == "table"):
         parser.error("--resume: needs --output, and --format csv, jsonl or parquet")
     if parsed.numbers and (parsed.top or parsed.probabilities):
         parser.error("--numbers: has no columns for --top and --probabilities")

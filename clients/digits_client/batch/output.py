@@ -110,6 +110,13 @@ class Output:
             part.unlink(missing_ok=True)  # there is nothing to resume
 
     @property
+    def resumable(self) -> Path | None:
+        """The file with the rows that ``--resume`` continues; None if there is none."""
+        if self.part is None or self._path is None or not self._is_complete:
+            return self.part
+        return None if self._format == "parquet" else destination(self._path)
+
+    @property
     def _line_format(self) -> LineFormat:
         return "csv" if self._format == "csv" else "jsonl"
 

@@ -1,5 +1,6 @@
 """Rows as a Parquet file, written with the optional PyArrow."""
 
+import importlib
 import importlib.util
 import itertools
 from pathlib import Path
@@ -17,6 +18,11 @@ ROWS_PER_GROUP: Final = 50_000
 def is_available() -> bool:
     """Return whether PyArrow is installed."""
     return importlib.util.find_spec("pyarrow") is not None
+
+
+def load() -> None:
+    """Import PyArrow, which takes a second."""
+    importlib.import_module("pyarrow.parquet")
 
 
 def convert(part: Path, path: Path, columns: Columns) -> None:

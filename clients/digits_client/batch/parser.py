@@ -6,9 +6,11 @@ from typing import Final, get_args
 
 from digits_client.bulk.retry import GIVE_UP_SECONDS
 from digits_client.cli.arguments import positive_number, share
+from digits_client.cli.command_parser import CommandParser
 from digits_client.cli.exit_options import add_exit_options, complete_files
 from digits_client.cli.server_options import add_options
 
+from .arguments import share_or_percent
 from .columns import DIGITS
 from .formats import Format
 
@@ -22,27 +24,29 @@ exit status:
   0    all images recognized
   1    some images failed (each has a row with its error), or the accuracy is below
        --min-accuracy
-  2    wrong usage
+  2    wrong usage, a path that names no file, or no image at all
   3    the server is unreachable, timed out, or denied access
   130  interrupted (143 by SIGTERM)
 
 examples:
   digits-batch scans/
-  digits-batch 'cells/**/*.png' --format csv --output results.csv
-  digits-batch scans.zip --format jsonl --output results.jsonl --resume
+  digits-batch 'cells/**/*.png' --output results.csv
+  digits-batch scans.zip --output results.jsonl --resume
+  digits-batch scans/ --pages --output pages.csv
   digits-batch scans/ --report report.html --link-to sorted/
-  digits-batch meters/ --numbers --format csv --output readings.csv
-  digits-batch labeled/ --min-accuracy 0.98 > results.txt
+  digits-batch meters/ --numbers --output readings.csv
+  digits-batch labeled/ --min-accuracy 98% > results.txt
   find scans/ -name '*.png' -print0 | digits-batch - --null --format csv
   digits-batch scans/ --errors-to failed.txt || digits-batch --files-from failed.txt
   digits-batch scans/ --server 10.0.0.7:50051,10.0.0.8:50051
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="digits-batch",
+        usage="%(prog)s [OPTION ...] PATH ...",  # all options would fill half a screen
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -116,13 +120,23 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         help="skip files and folders that match; may be repeated",
     )
     group.add_argument(
+        "--pages",
+        action="store_true",
+        help="recognize each page of a TIFF, and of a PDF with pip install 'digits[pdf]', as an "
+        "image of its own, such as scan.pdf#2",
+    )
+    group.add_argument(
         "--dry-run", action="store_true", help="only print the paths that would be recognized"
     )
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
-    group.add_argument("--format", choices=get_args(Format), default="table", help="default: table")
+    group.add_argument(
+        "--format",
+        choices=get_args(Format),
+        help="default: by the name of the output file (.csv, .jsonl, .parquet), else table",
+    )
     _add_path(
         group,
         "--output",
@@ -174,8 +188,8 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 def _add_labels(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "labels",
-        "Images in folders named by a digit, or with --numbers by a number, are compared with the "
-        "name of their folder.",
+        "Images below a folder named by a digit, or with --numbers by a number, are\n"
+        "  compared with the name of the nearest such folder.",
     )
     _add_path(
         group, "--labels", "FILE", "take labels from CSV or JSON lines with path and label instead"
@@ -188,9 +202,9 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--min-accuracy",
-        type=share,
+        type=share_or_percent,
         metavar="SHARE",
-        help="exit with 1 if a smaller share of the labeled images is correct",
+        help="exit with 1 if a smaller share of the labeled images is correct; 0.98 or 98%%",
     )
 
 

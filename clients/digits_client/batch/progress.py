@@ -75,7 +75,7 @@ class _Bar:
         self._bar.total = self._total.count
         if counters.failed_count:
             self._bar.set_postfix_str(f"{counters.failed_count:,} failed", refresh=False)
-        self._bar.update(counters.count - self._bar.n)
+        self._bar.update(counters.count + counters.skipped_count - self._bar.n)
 
     def close(self, counters: Counters) -> None:
         self._bar.close()
@@ -96,10 +96,12 @@ class _JsonLines:
 
     def _write(self, counters: Counters) -> None:
         total, rate = self._total.count, counters.images_per_second
-        left = None if total is None or not rate else max(total - counters.count, 0) / rate
+        done_count = counters.count + counters.skipped_count
+        left = None if total is None or not rate else max(total - done_count, 0) / rate
         values = {
             "images": counters.count,
             "failed": counters.failed_count,
+            "skipped": counters.skipped_count,
             "total": total,
             "images_per_second": round(rate, 1),
             "seconds": round(counters.seconds, 1),

@@ -9,11 +9,13 @@ from digits.v1 import recognizer_pb2 as pb
 from digits_client.bulk.pipeline import recognize_items
 from digits_client.bulk.sender import BatchResult
 from digits_client.cli.server_options import ServerOptions
+from digits_client.sources import NotAnImageError
 
 from .counters import Counters
+from .errors import NothingToDoError
 from .evaluation import DigitEvaluation, Evaluation
 from .failed_list import FailedList
-from .inputs import find_items, find_items_again
+from .inputs import check_paths, find_items, find_items_again
 from .labels import FileLabels, FolderLabels, Labels
 from .number_evaluation import NumberEvaluation
 from .options import Options
@@ -23,6 +25,7 @@ from .report_data import ReportData
 from .resume import remaining
 from .rows import Row
 from .sorting import Sorter, SortingError
+from .wording import counted
 
 
 class Run:
@@ -68,6 +71,18 @@ class Run:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def check_paths(self) -> None:
+        """Check that each path on the command line names a file, unless the run is resumed.
+
+        The paths of an interrupted run were checked at its start. Its images may have been
+        sorted into other folders since.
+
+        Raises:
+            NothingToDoError: A path names no file.
+        """
+        if not (self._options.resumes and any(True for _ in self._output.existing_rows())):
+            check_paths(self._options)
+
     async def recognize(
         self, server: ServerOptions, stdin: BinaryIO | None, stopping: asyncio.Event
     ) -> None:
@@ -105,12 +120,23 @@ class Run:
             try:
                 async with contextlib.aclosing(batches):
                     async for batch in batches:
-                        rows = [self._row(path, result) for path, result in batch]
+                        rows = [
+                            self._row(path, result)
+                            for path, result in batch
+                            if not self._skips(result)
+                        ]
                         self._output.write(rows)
                         self._process(rows)
                         progress.update(self._counters)
             finally:
                 progress.close(self._counters)
+
+    def _skips(self, result: BatchResult) -> bool:
+        """Count a file that is not an image, and return whether it is one."""
+        if not isinstance(result, NotAnImageError):
+            return False
+        self._counters.skip(result.kind)
+        return True
 
     def _row(self, path: str, result: BatchResult) -> Row:
         if self._options.are_numbers:
@@ -162,29 +188,43 @@ class Run:
         if self._evaluation.labeled_count:
             yield from self._evaluation.summary()
         if self._failed and self._failed.unlisted_count:
+            count = self._failed.unlisted_count
             yield (
-                f"{self._failed.unlisted_count:,} failed images are not in "
-                f"{self._options.errors_to}, because their paths contain line breaks: use --null"
+                f"{counted(count, 'failed image is', 'failed images are')} not in "
+                f"{self._options.errors_to}, because of a line break in the path: use --null"
             )
         if self._unsorted_count:
             yield (
-                f"{self._unsorted_count:,} images could not be sorted; the first: "
+                f"{counted(self._unsorted_count, 'image')} could not be sorted; the first: "
                 f"{self._first_sorting_error}"
             )
         if self._is_below_min_accuracy:
             yield (
-                f"the accuracy of {self._evaluation.labeled_count:,} labeled images is below "
-                f"{self._options.min_accuracy:.2%}"
+                f"the accuracy of {counted(self._evaluation.labeled_count, 'labeled image')} is "
+                f"below {self._options.min_accuracy:.2%}"
             )
+        if self._counters.skipped:
+            yield self._counters.skipped
         yield str(self._counters)
+
+    def check_found(self) -> None:
+        """Check that the run had an image; to be called at its end.
+
+        Raises:
+            NothingToDoError: There was none.
+        """
+        if not self._counters.count:
+            skipped = f": {self._counters.skipped}" if self._counters.skipped else ""
+            raise NothingToDoError(f"there is no image to recognize{skipped}")
 
     def resume_hint(self) -> str:
         """Return how to continue the run, to append to an error; empty if it cannot be resumed."""
         options = self._options
-        part = self._output.part
-        if part is None or options.row_format == "table" or not self._counters.count:
+        file = self._output.resumable
+        if file is None or options.row_format == "table" or not self._counters.count:
             return ""
-        return f"; {self._counters.count:,} rows are in {part}: rerun with --resume to continue"
+        rows = counted(self._counters.count, "row is", "rows are")
+        return f"; {rows} in {file}: rerun with --resume to continue"
 
     @property
     def has_failed(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from digits_client.atomic_file import atomic_write
 from digits_client.errors import InvalidImageError
-from digits_client.sources import is_inside_another, item
+from digits_client.sources import copy_name, is_inside_another, item
 
 from .rows import Row
 
@@ -30,8 +30,8 @@ class SortingError(Exception):
 class Sorter:
     """Sorts images into folders, and never overwrites a file.
 
-    Sorting an image a second time, as a resumed run does, changes nothing. Archive members and
-    remote images are copied, since they can be neither moved nor linked.
+    Sorting an image a second time, as a resumed run does, changes nothing. Archive members,
+    pages and remote images are copied, since they can be neither moved nor linked.
     """
 
     def __init__(self, folder: Path, mode: Mode, unsure_below: float) -> None:
@@ -79,7 +79,8 @@ class Sorter:
     def _put(self, path: str, folder: Path, limit_bytes: int) -> str | None:
         if not os.path.lexists(path):
             if is_inside_another(path):
-                return _copy(item(path).read(limit_bytes), path, folder)
+                content = item(path).read(limit_bytes)
+                return _copy(content, path, folder, copy_name(path))
             if self._mode == "move":
                 return _path_of_earlier_move(path, folder)
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
@@ -129,8 +130,8 @@ def _move(path: str, folder: Path) -> str:
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
-def _copy(content: bytes, path: str, folder: Path) -> str:
-    for name in _candidate_names(folder, path):
+def _copy(content: bytes, path: str, folder: Path, copy_name: str = "") -> str:
+    for name in _candidate_names(folder, path, copy_name):
         try:
             open(name, "xb").close()  # noqa: PTH123 - reserves the name
         except FileExistsError:
@@ -159,13 +160,13 @@ def _fill(name: str, content: bytes, folder: Path) -> None:
         raise
 
 
-def _candidate_names(folder: Path, path: str) -> Iterator[str]:
+def _candidate_names(folder: Path, path: str, copy_name: str = "") -> Iterator[str]:
     """Yield the paths that an image may get in a folder: its name, then the name with a digest.
 
     The digest of the old path always gives the same name, and needs no search for a free number
     among thousands of files of one name.
     """
-    name = path.rpartition("/")[2]
+    name = copy_name or path.rpartition("/")[2]
     stem, ending = os.path.splitext(name)  # noqa: PTH122
     yield f"{folder}/{name}"
     digest = hashlib.blake2b(os.fsencode(os.path.abspath(path)), digest_size=16).hexdigest()  # noqa: PTH100

@@ -4,20 +4,26 @@
 """
 
 from .archives import is_archive
-from .find import containing_file, find, is_inside_another, item
-from .items import Item
+from .find import containing_file, copy_name, find, is_inside_another, item
+from .items import Item, NotAnImageError
+from .missing import missing_reason
+from .pages import with_pages
 from .path_lists import read_paths
 from .remote_tree import is_url
 from .selection import Selection
 
 __all__ = [
     "Item",
+    "NotAnImageError",
     "Selection",
     "containing_file",
+    "copy_name",
     "find",
     "is_archive",
     "is_inside_another",
     "is_url",
     "item",
+    "missing_reason",
     "read_paths",
+    "with_pages",
 ]

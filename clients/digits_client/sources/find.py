@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator
 from . import archives, glob_match, remote_tree
 from .archives import ArchivePath
 from .files import File
-from .items import Item
+from .image_file import ImageFile
+from .items import Item, UnreadableItem
+from .kinds import unread_kind
 from .local_tree import LocalTree
+from .pages import Page, split_page
 from .selection import EVERYTHING, Selection
 from .walk import Tree, Walk
 
@@ -35,11 +38,23 @@ def find(
 
 
 def item(path: str) -> Item:
-    """Return the single file, archive member or URL with a path.
+    """Return the single file, archive member, URL or page with a path.
 
     If an archive has several members with the same name, any of them is returned. Finding
     members is fast in the archive used last; in a compressed tar, only in the tar's order.
     """
+    return _page(path) or ImageFile(_file(path))
+
+
+def _page(path: str) -> Page | None:
+    """Return the page with a path; None for another path, and for a file of exactly this name."""
+    page = split_page(path)
+    if page is None or os.path.lexists(path):
+        return None
+    return Page(_file(page.file), page.number)
+
+
+def _file(path: str) -> Item:
     if remote_tree.is_url(path):
         return remote_tree.RemoteFile(path)
     inside = archives.split(path)
@@ -49,17 +64,30 @@ def item(path: str) -> Item:
 
 
 def is_inside_another(path: str) -> bool:
-    """Return whether a path is not a local file itself, but an archive member or a URL."""
-    return remote_tree.is_url(path) or archives.split(path) is not None
+    """Return whether a path is not a local file, but an archive member, a URL or a page."""
+    is_page = _page(path) is not None
+    return is_page or remote_tree.is_url(path) or archives.split(path) is not None
 
 
 def containing_file(path: str) -> str:
-    """Return the archive that contains a path, or the path itself if none does."""
+    """Return the file that contains a page or an archive member, or the path of another file."""
+    if page := _page(path):
+        path = page.file.path
     inside = archives.split(path)
     return inside.archive if inside else path
 
 
+def copy_name(path: str) -> str:
+    """Return the name for a copy of what ``item(path).read`` returns, which may be a PNG file."""
+    name = path.rpartition("/")[2]
+    if _page(path):
+        return f"{name}.png"
+    return f"{name}.png" if unread_kind(name) == "HEIC" else name
+
+
 def _find(argument: str, selection: Selection, *, globs: bool) -> Iterator[Item]:
+    if page := _page(argument):
+        return iter((page,))
     if remote_tree.is_url(argument):
         return _find_remote(argument, selection, globs=globs)
     tree = LocalTree(selection.excluded_paths)
@@ -69,7 +97,7 @@ def _find(argument: str, selection: Selection, *, globs: bool) -> Iterator[Item]
         return _find_in_archive(inside, Walk(tree, selection), globs=globs)
     if globs and not os.path.lexists(argument) and (glob := glob_match.split(argument)):
         return _find_matches(argument, glob, tree, selection)
-    return iter((File(argument),))
+    return iter((ImageFile(File(argument)),))
 
 
 def _find_remote(url: str, selection: Selection, *, globs: bool) -> Iterator[Item]:
@@ -79,7 +107,7 @@ def _find_remote(url: str, selection: Selection, *, globs: bool) -> Iterator[Ite
         return _find_matches(url, glob, tree, selection)
     if tree.is_folder(url):
         return Walk(tree, selection).walk_folder(url, glob_match.WHOLE_FOLDER)
-    return iter((tree.item(url),))
+    return iter((ImageFile(tree.item(url)),))
 
 
 def _find_matches(
@@ -89,16 +117,16 @@ def _find_matches(
     if tree.is_folder(glob.root):
         yield from walk.walk_folder(glob.root, glob_match.initial_state(glob.pattern))
     if not walk.has_matched:
-        yield tree.item(argument)
+        yield ImageFile(tree.item(argument))
 
 
 def _find_in_archive(inside: ArchivePath, walk: Walk, *, globs: bool) -> Iterator[Item]:
     if not inside.member:
         yield from walk.walk_archive(inside.archive, glob_match.WHOLE_FOLDER)
     elif member := archives.find_member(inside):
-        yield member
+        yield member if isinstance(member, UnreadableItem) else ImageFile(member)
     else:
         pattern = inside.member if globs else glob_match.escape(inside.member)
         yield from walk.walk_archive(inside.archive, glob_match.initial_state(pattern))
         if not walk.has_matched:
-            yield archives.NamedMember(inside)
+            yield ImageFile(archives.NamedMember(inside))

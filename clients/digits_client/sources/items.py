@@ -42,6 +42,28 @@ class UnreadableItem:
         raise InvalidImageError(self.reason)
 
 
+class TooLargeError(InvalidImageError):
+    """The file has more bytes than the server accepts."""
+
+
+class EmptyFileError(InvalidImageError):
+    """The file has no content."""
+
+
+class NotAnImageError(InvalidImageError):
+    """A file that was found in a folder or an archive is not an image, so it can be skipped."""
+
+    def __init__(self, kind: str | None = None) -> None:
+        """Describe the file.
+
+        Args:
+            kind: ``HEIC``, ``PDF`` or ``SVG`` for an image or a document that is not read; None
+                for any other file.
+        """
+        super().__init__(f"is a {kind} file, which is not read" if kind else "is not an image")
+        self.kind = kind
+
+
 NOT_A_FILE: Final = "is not a regular file"
 # Drivers of remote stores raise these errors with the path as their only text.
 _ERRNO_BY_TYPE: Final = {FileNotFoundError: errno.ENOENT, IsADirectoryError: errno.EISDIR}
@@ -66,22 +88,25 @@ def check_size(size_bytes: int, limit_bytes: int) -> None:
     """Reject an image that the server would reject for its size.
 
     Raises:
-        InvalidImageError: The image has more bytes than the limit.
+        TooLargeError: The image has more bytes than the limit.
     """
     if size_bytes > limit_bytes:
-        raise InvalidImageError(f"has {size_bytes} bytes; the server accepts at most {limit_bytes}")
+        raise TooLargeError(f"has {size_bytes} bytes; the server accepts at most {limit_bytes}")
 
 
 def check_content(content: bytes, limit_bytes: int) -> bytes:
-    """Return the content if it is within the limit.
+    """Return the content if it is not empty and within the limit.
 
     Args:
         content: What was read, at most one byte more than the limit.
         limit_bytes: The most that the server accepts.
 
     Raises:
-        InvalidImageError: The file has more bytes than the limit, and more than its size.
+        TooLargeError: The file has more bytes than the limit, and more than its size.
+        EmptyFileError: The file is empty.
     """
+    if not content:
+        raise EmptyFileError("is an empty file")
     if len(content) > limit_bytes:
-        raise InvalidImageError(f"has more than the {limit_bytes} bytes that the server accepts")
+        raise TooLargeError(f"has more than the {limit_bytes} bytes that the server accepts")
     return content

@@ -24,6 +24,9 @@ class Selection:
     excluded_paths: frozenset[str] = frozenset()
     """Files and folders to skip, as absolute paths without links: the run's own outputs."""
 
+    only_images: bool = False
+    """True if a file that is found and is not an image raises NotAnImageError when it is read."""
+
     def accepts(self, path: str) -> bool:
         """Return whether to take a file."""
         if self.include and not _matches(path, self.include):

@@ -10,7 +10,7 @@ from typing import Final
 from digits_client.errors import InvalidImageError
 
 from .files import fingerprint
-from .items import NOT_A_FILE, Item, UnreadableItem, check_size, read_error
+from .items import NOT_A_FILE, Item, UnreadableItem, check_content, check_size, read_error
 from .tar_reader import TarReader
 
 # Smaller members are kept in memory from when they are listed until they are read. Larger ones
@@ -72,14 +72,14 @@ class TarMember:
         """Return the content; see ``Item``."""
         check_size(self._size_bytes, limit_bytes)
         if self._content is not None:
-            return self._content
+            return check_content(self._content, limit_bytes)
         try:
             opened = _open(self._archive, fingerprint(self._archive))
             with opened.lock:
                 info = opened.header(self._offset)
                 if (f"{self._archive}/{info.name}", info.size) != (self.path, self._size_bytes):
                     raise InvalidImageError("cannot be read: the archive has changed")
-                return opened.content(info)
+                return check_content(opened.content(info), limit_bytes)
         except InvalidImageError:
             raise
         except Exception as error:  # noqa: BLE001 - a forged archive can raise anything in a parser
@@ -104,7 +104,7 @@ class HardLink:
         """Return the content of the file; see ``Item``."""
         if self._content is not None:
             check_size(len(self._content), limit_bytes)
-            return self._content
+            return check_content(self._content, limit_bytes)
         try:
             opened = _open(self._archive, fingerprint(self._archive))
             info = opened.find_before(self._target, self._offset)

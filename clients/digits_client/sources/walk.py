@@ -9,6 +9,7 @@ from digits_client.errors import InvalidImageError
 
 from . import archives
 from .glob_match import GlobState
+from .image_file import ImageFile
 from .items import Item, UnreadableItem
 from .scandir import Entry
 from .selection import Selection
@@ -87,7 +88,7 @@ class Walk:
                 if archive_state := self._enter(path, entry.name, level.state):
                     yield from self.walk_archive(path, archive_state)
             elif self._accepts(path, entry.name, level.state):
-                yield self._tree.item(path)
+                yield self._image_file(self._tree.item(path))
 
     def _level(self, path: str, state: GlobState) -> _Level:
         prefix = os.path.join(path, "")  # noqa: PTH118 - paths stay strings: there may be many
@@ -105,10 +106,15 @@ class Walk:
                 *folders, name = [part for part in inner_path.split("/") if part not in ("", ".")]
                 inner_state = self._descend(archive, state, folders)
                 if inner_state and self._accepts(item.path, name, inner_state):
-                    yield item
+                    yield self._image_file(item)
         except InvalidImageError as error:
             self.has_matched = True
             yield UnreadableItem(archive, str(error))
+
+    def _image_file(self, item: Item) -> Item:
+        if isinstance(item, UnreadableItem):
+            return item
+        return ImageFile(item, may_be_skipped=self._selection.only_images)
 
     def _descend(self, path: str, state: GlobState | None, folders: list[str]) -> GlobState | None:
         for name in folders:

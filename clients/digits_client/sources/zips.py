@@ -101,6 +101,7 @@ class ZipMember:
         try:
             # ZipFile counts its open members, but that counter is not thread-safe.
             with self._archive.lock, self._archive.zip.open(self._info) as file:
-                return check_content(file.read(limit_bytes + 1), limit_bytes)
+                content = file.read(limit_bytes + 1)
         except Exception as error:  # noqa: BLE001 - a forged member can raise anything in a parser
             raise read_error(error) from None
+        return check_content(content, limit_bytes)

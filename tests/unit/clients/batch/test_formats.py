@@ -13,7 +13,7 @@ from google.rpc import status_pb2
 from digits.v1 import recognizer_pb2 as pb
 from digits_client import InvalidImageError, ServerFailureError
 from digits_client.batch.columns import COLUMNS, Columns, parse_row
-from digits_client.batch.formats import LineFormat, records, writer
+from digits_client.batch.formats import LineFormat, format_of, records, writer
 from digits_client.batch.path_text import from_utf8
 from digits_client.batch.rows import Row
 
@@ -363,3 +363,26 @@ def test_a_table_shows_numbers_of_any_length() -> None:
     assert head.split()[:3] == ["path", "verdict", "number"]
     assert [line.split()[2] for line in lines[:2]] == ["2?", "1234567890"]
     assert len({line.index("75.0%") for line in lines[:2]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "row_format"),
+    [
+        ("rows.csv", "csv"),
+        ("ROWS.CSV", "csv"),
+        ("rows.jsonl", "jsonl"),
+        ("rows.ndjson", "jsonl"),
+        ("rows.json", "jsonl"),
+        ("rows.parquet", "parquet"),
+        ("rows.txt", "table"),
+        ("rows.xlsx", "table"),
+        ("rows.csv.old", "table"),
+        ("csv", "table"),
+    ],
+)
+def test_the_name_of_the_output_file_decides_on_its_format(name: str, row_format: str) -> None:
+    assert format_of(Path(name)) == row_format
+
+
+def test_standard_output_gets_a_table() -> None:
+    assert format_of(None) == "table"

@@ -143,6 +143,14 @@ def test_with_labels_the_page_shows_accuracy_and_mismatches(image: str, tmp_path
     assert "50.00% correct: 1 of 2 labeled images" in page.text
     assert "7 99.0%, labeled 1" in page.text
     assert "Most confident mismatches" in page.text
+    assert "recall" not in page.text  # a single label has no confusion matrix
+
+
+def test_the_confusion_matrix_has_a_row_for_each_label(image: str, tmp_path: Path) -> None:
+    other = str(Path(image).with_name("b.png"))
+    rows = [Row(image, "digit", 7, 0.99, "4"), Row(other, "digit", 1, 0.9, "4")]
+    page = write(tmp_path / "r.html", *rows, labels={image: 7, other: 1})
+    assert page.text.count("100.0%100.0%") == 2  # recall and precision
 
 
 def test_a_run_without_images_has_a_page(tmp_path: Path) -> None:

@@ -15,14 +15,18 @@ from digits_client.batch.labels import FileLabels, FolderLabels
         ("7/a.png", "7"),
         ("scans.zip/test/0/a.png", "0"),
         ("s3://bucket/9/a.png", "9"),
-        ("scans/7/deep/a.png", None),
+        ("scans/7/deep/er/a.png", "7"),
+        ("3/scans/7/page 2/a.png", "7"),  # the nearest counts
         ("scans/10/a.png", None),
+        ("3/10/a.png", "3"),
         ("scans/\u0667/a.png", None),  # Arabic-Indic 7
         ("7.png", None),
         ("7", None),
     ],
 )
-def test_a_folder_named_after_a_digit_labels_the_images_in_it(path: str, label: str | None) -> None:
+def test_the_nearest_folder_named_after_a_digit_labels_the_images_below_it(
+    path: str, label: str | None
+) -> None:
     assert FolderLabels().of(path) == label
 
 
@@ -32,6 +36,7 @@ def test_a_folder_named_after_a_digit_labels_the_images_in_it(path: str, label: 
         ("meters/2026/a.png", "2026"),
         ("meters/007/a.png", "007"),
         ("meters/7/a.png", "7"),
+        ("2025/meters/0420/north/a.png", "0420"),
         ("meters/20-26/a.png", None),
         ("meters/\u0667\u0667/a.png", None),
         ("2026", None),
