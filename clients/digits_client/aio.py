@@ -170,7 +170,7 @@ class AsyncClient:
         request = pb.RecognizeRequest(
             image=image_messages.to_message(image), include_frame=include_frame, layout=layout
         )
-        with async_call_errors(self._endpoint):
+        with async_call_errors(self._endpoint, image_messages.file_name(image)):
             return await self._stub.Recognize(request, **self._options(timeout_seconds))
 
     async def recognize_batch(

@@ -169,7 +169,7 @@ class Client:
         request = pb.RecognizeRequest(
             image=image_messages.to_message(image), include_frame=include_frame, layout=layout
         )
-        with call_errors(self._endpoint):
+        with call_errors(self._endpoint, image_messages.file_name(image)):
             return self._stub.Recognize(request, **self._options(timeout_seconds))
 
     def recognize_batch(

@@ -97,20 +97,34 @@ def from_rpc_error(error: grpc.RpcError, endpoint: Endpoint) -> DigitsError:
     return _error(code, status, endpoint.describe(code, error.details() or code.name))
 
 
+def with_name(error: DigitsError, name: str | None) -> DigitsError:
+    """Return an error of an image with the name of its file, if it has one."""
+    if name is None or type(error) is not InvalidImageError:
+        return error
+    named = InvalidImageError(f"{name}: {error}")
+    named.__cause__ = error.__cause__
+    return named
+
+
 @contextlib.contextmanager
-def call_errors(endpoint: Endpoint) -> Iterator[None]:
-    """Turn the error of a blocking call into one of this module."""
+def call_errors(endpoint: Endpoint, image_name: str | None = None) -> Iterator[None]:
+    """Turn the error of a blocking call into one of this module.
+
+    Args:
+        endpoint: The server, for the message.
+        image_name: The name of the file whose image is recognized; None without one.
+    """
     try:
         yield
     except grpc.RpcError as error:
-        raise from_rpc_error(error, endpoint) from error
+        raise with_name(from_rpc_error(error, endpoint), image_name) from error
 
 
 @contextlib.contextmanager
-def async_call_errors(endpoint: Endpoint) -> Iterator[None]:
-    """Turn the error of an awaited call into one of this module."""
+def async_call_errors(endpoint: Endpoint, image_name: str | None = None) -> Iterator[None]:
+    """Turn the error of an awaited call into one of this module; see ``call_errors``."""
     try:
-        with call_errors(endpoint):
+        with call_errors(endpoint, image_name):
             yield
     except asyncio.CancelledError as error:
         # ``close`` cancels the calls in flight, and gRPC then raises this in the tasks that
