@@ -177,6 +177,20 @@ def test_an_unreachable_server_exits_3_with_one_line(run: "Run") -> None:
     assert done.stderr == f"digits-bench: no server is listening at {address}\n"
 
 
+def test_processes_are_commanded_where_event_loops_watch_no_pipes(
+    run: "Run", server: "ServerProcess", tmp_path: Path
+) -> None:
+    # As on Windows. Each process of the load generator runs sitecustomize when it starts.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import asyncio.selector_events\n"
+        "def refuse(*_): raise NotImplementedError\n"
+        "asyncio.selector_events.BaseSelectorEventLoop.add_reader = refuse\n"
+    )
+    path = os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))
+    done = run(BENCH, *SHORT, "--server", server.address, PYTHONPATH=path)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_failed_tls_handshake_exits_3_with_one_line(
     run: "Run", server: "ServerProcess", tmp_path: Path
 ) -> None:

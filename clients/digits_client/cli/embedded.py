@@ -32,6 +32,8 @@ _UNSET_VARIABLES: Final = {
 }
 # If the server fails to start, the rest of its log may come after it has closed its output.
 _LOG_SECONDS: Final = 5.0
+# Only the client reacts to Ctrl-C. Windows has process groups instead of sessions.
+_NEW_GROUP: Final[int] = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 
 class _Output:
@@ -63,6 +65,11 @@ class _Output:
         self.has_started_or_failed.set()
 
 
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _UNSET_VARIABLES}
+    return kept | {"PYTHONIOENCODING": "utf-8"}  # on Windows, pipes have another encoding
+
+
 @contextlib.contextmanager
 def embedded_server() -> Iterator[str]:
     """Start a server on a free loopback port, yield its address, and stop it afterwards.
@@ -84,9 +91,11 @@ def embedded_server() -> Iterator[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={name: value for name, value in os.environ.items() if name not in _UNSET_VARIABLES},
-        text=True,
-        start_new_session=True,  # only the client reacts to Ctrl-C
+        env=_environment(),
+        encoding="utf-8",
+        errors="replace",  # the log may hold file names of any bytes
+        start_new_session=True,
+        creationflags=_NEW_GROUP,
     )
     with process:
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 - pipes
