@@ -4,7 +4,6 @@ The client does not import the server, because that would load the model runtime
 """
 
 import contextlib
-import importlib.util
 import json
 import os
 import subprocess
@@ -14,18 +13,11 @@ from collections import deque
 from collections.abc import Iterator
 from typing import IO, Final
 
+from digits import extras
 from digits_client.errors import UnavailableError
 
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
-# Every installation contains the server's modules; their dependencies come with an extra.
-_SERVER_MODULES: Final = (
-    "digits_server",
-    "ai_edge_litert",
-    "cv2",
-    "grpc_health",
-    "grpc_reflection",
-)
 _UNSET_VARIABLES: Final = {
     f"DIGITS_{name}"
     for name in ("TLS_CERT", "TLS_KEY", "TLS_CLIENT_CA", "TOKENS_FILE", "ADMIN_PORT", "LOG_FORMAT")
@@ -81,10 +73,10 @@ def embedded_server() -> Iterator[str]:
         UnavailableError: The server is not installed, or does not start within
             START_SECONDS; the message has the reason.
     """
-    if not all(map(importlib.util.find_spec, _SERVER_MODULES)):
-        raise UnavailableError(
-            "no server is named and none is installed: use --server, or install digits[server]"
-        )
+    try:
+        extras.require("server")
+    except extras.MissingExtraError as error:
+        raise UnavailableError(f"no server is named by --server, and {error}") from None
     command = [sys.executable, "-m", "digits_server", "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen(  # noqa: S603 - our own module, run by this interpreter
         [*command, "--until-stdin-ends"],

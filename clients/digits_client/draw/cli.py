@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from digits_client.cli.arguments import whole_number
+from digits_client.cli.command_parser import CommandParser
 from digits_client.cli.console import allow_any_text
 from digits_client.cli.server_options import ServerOptions, add_options
 
@@ -66,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     keys = "\n".join(
         f"  {keys:23} {label}" for keys, label in key_table(mac=sys.platform == "darwin")
     )
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="digits-draw",
         description=DESCRIPTION,
         epilog=f"keys:\n{keys}\n\nThe right mouse button erases.",

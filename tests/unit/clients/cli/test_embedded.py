@@ -20,6 +20,15 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return script
 
 
+def test_without_the_server_the_extra_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    reason = (
+        r"no server is named by --server, and .* is not installed: pip install 'digits\[server\]'"
+    )
+    with pytest.raises(UnavailableError, match=reason), embedded_server():
+        pass
+
+
 def test_a_log_of_any_bytes_is_shown(script: Path) -> None:
     script.write_text("#!/bin/sh\nprintf 'no folder caf\\351\\n' >&2\n")
     with pytest.raises(UnavailableError, match="no folder caf\ufffd"), embedded_server():
