@@ -9,7 +9,7 @@ Example:
 ``AsyncClient`` has the same methods for asyncio.
 """
 
-from . import grpc_log  # noqa: F401 - before anything else imports gRPC
+from . import grpc_log  # noqa: F401 - before gRPC is imported
 from .aio import AsyncClient
 from .client import Client
 from .errors import (
