@@ -5,7 +5,7 @@ from typing import NoReturn
 
 
 class CommandParser(argparse.ArgumentParser):
-    """An ``ArgumentParser`` that reports wrong usage in one line with a hint at ``--help``.
+    """An ``ArgumentParser`` that reports wrong usage in one line and a hint at ``--help``.
 
     The usage of a command with many options would push the reason off the screen. Parsers of
     subcommands that are added to it do the same.
