@@ -11,6 +11,8 @@ Example:
 
 import typing
 
+from . import grpc_log  # noqa: F401 - before gRPC is imported
+
 if typing.TYPE_CHECKING:
     from .public import *  # noqa: F403 - all of them
     from .public import __all__ as __all__

@@ -6,10 +6,17 @@ from dataclasses import dataclass
 from typing import Final
 
 _SOCKET_SCHEMES: Final = ("unix:", "unix-abstract:")
+_NUMERIC_SCHEMES: Final = ("ipv4:", "ipv6:")
 _SPREAD_SCHEMES: Final = ("dns:", "xds:")
 _SCHEME: Final = re.compile(r"(dns|unix|unix-abstract|vsock|xds):")
 _NUMERIC_SCHEME: Final = re.compile(r"(ipv4|ipv6):")
 _MEMBER: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
+_OTHER_SCHEMES: Final = ("unix:", "unix-abstract:", "vsock:", "xds:")
+_PREFIX: Final = re.compile(r"dns:(?://[^/]*/)?|ipv[46]:")
+_WEB_SCHEME: Final = re.compile(r"(?!dns:)[A-Za-z][A-Za-z0-9+.-]*://(?P<server>[^/]*).*", re.DOTALL)
+_SINGLE: Final = re.compile(r"(?P<host>\[[^\[\]]+\]|[^:\[\]\s]*)(?::(?P<port>[^:]*))?", re.DOTALL)
+_PORT: Final = re.compile(r":[0-9]{1,5}$")
+_DEFAULT_PORT: Final = 50051
 _HOST: Final = re.compile(r"(?:dns:(?:///)?|ipv4:|ipv6:)?(?:\[([^\]]*)\]|([^:]*))(?::[^:]*)?")
 _LAST_PORT: Final = 65_535
 
@@ -26,10 +33,11 @@ class Target:
     @property
     def has_several(self) -> bool:
         """Whether it stands for several servers: a list, or a name as a URI of DNS or xDS."""
-        return self.authority is not None or self.uri.startswith(_SPREAD_SCHEMES)
+        is_list = self.uri.startswith(_NUMERIC_SCHEMES) and "," in self.uri
+        return is_list or self.uri.startswith(_SPREAD_SCHEMES)
 
 
-def to_target(address: str, *, has_tls: bool) -> Target:
+def to_target(address: str, *, has_tls: bool, tls_server_name: str | None = None) -> Target:
     """Return the target of an address.
 
     A single server is passed on unchanged: gRPC resolves its name repeatedly, and calls go to
@@ -41,24 +49,29 @@ def to_target(address: str, *, has_tls: bool) -> Target:
             ``10.0.0.1:50051,10.0.0.2:50051``, either IPv4 or IPv6.
         has_tls: Whether certificates are verified. gRPC verifies all servers of a list
             against the same name, so they must be on one host.
+        tls_server_name: That name; None for the host in the address.
 
     Raises:
-        ValueError: The list is not valid; the message has the reason.
+        ValueError: The address is not valid, or there is a name without TLS; the message has
+            the reason.
     """
+    if tls_server_name and not has_tls:
+        raise ValueError(f"the name {tls_server_name} of a certificate is of no use without TLS")
     if "," not in address or _SCHEME.match(address):
-        return Target(address)
+        _check_single(address)
+        return Target(address, tls_server_name or None)
     parts = _NUMERIC_SCHEME.sub("", address, count=1).split(",")
     members = [_member(part.strip()) for part in parts]
     versions = {ip.version for ip, _ in members}
     if len(versions) > 1:
         raise ValueError("a list of servers cannot mix IPv4 and IPv6 addresses")
-    if has_tls and len({ip for ip, _ in members}) > 1:
+    if has_tls and not tls_server_name and len({ip for ip, _ in members}) > 1:
         raise ValueError(
-            "with TLS, all servers of a list must be on one host; for several hosts, use a name "
-            "that resolves to all of them and that their certificates are for"
+            "with TLS, all servers of a list must be on one host, or their certificates for a "
+            "name that is given too"
         )
     servers = [f"[{ip}]:{port}" if ip.version == 6 else f"{ip}:{port}" for ip, port in members]
-    return Target(f"ipv{versions.pop()}:{','.join(servers)}", servers[0])
+    return Target(f"ipv{versions.pop()}:{','.join(servers)}", tls_server_name or servers[0])
 
 
 def is_loopback(address: str) -> bool:
@@ -66,6 +79,32 @@ def is_loopback(address: str) -> bool:
     if address.startswith(_SOCKET_SCHEMES):
         return True
     return all(_is_loopback_host(part.strip()) for part in address.split(","))
+
+
+def _check_single(address: str) -> None:
+    """Check an address that is not a list.
+
+    Raises:
+        ValueError: gRPC would find no host in it, or take a port that nobody named.
+    """
+    if address.startswith(_OTHER_SCHEMES):
+        return
+    if web := _WEB_SCHEME.fullmatch(address):
+        server = web["server"] or "127.0.0.1"
+        example = server if _PORT.search(server) else f"{server}:{_DEFAULT_PORT}"
+        raise ValueError(f"{address!r} is not a host and port: use {example}")
+    server = _PREFIX.sub("", address, count=1)
+    found = _SINGLE.fullmatch(server)
+    if found is None and server.count(":") > 1:
+        raise ValueError(
+            f"{address!r} is not a valid address: write IPv6 as in [::1]:{_DEFAULT_PORT}"
+        )
+    if found is None or not found["host"]:
+        raise ValueError(f"{address!r} is not a valid address: use host:port")
+    if not found["port"]:
+        raise ValueError(f"{address!r} has no port: use {address.rstrip(':')}:{_DEFAULT_PORT}")
+    if not (_PORT.fullmatch(f":{found['port']}") and 1 <= int(found["port"]) <= _LAST_PORT):
+        raise ValueError(f"{address!r} is not a valid address: ports are 1 to {_LAST_PORT}")
 
 
 def _member(part: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]:

@@ -25,6 +25,7 @@ from .channel import (
     token_metadata,
     warn_about_plaintext_token,
 )
+from .endpoint import Endpoint
 from .errors import DigitsError, async_call_errors
 from .images import ImageLike
 from .request_encoder import RequestEncoder
@@ -50,6 +51,7 @@ class AsyncClient:
         tls_ca: FilePath | None = None,
         client_cert: FilePath | None = None,
         client_key: FilePath | None = None,
+        tls_server_name: str | None = None,
         token_file: FilePath | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
@@ -64,26 +66,32 @@ class AsyncClient:
                 a ``client_cert``.
             client_cert: Client certificate (PEM), with its intermediate certificates.
             client_key: Key of the client certificate (PEM).
+            tls_server_name: The name that the server's certificate is for, if that is not the
+                host in the address.
             token_file: File with the bearer token, read for each call.
             timeout_seconds: The default deadline of a call.
 
         Raises:
             CredentialFileError: A file cannot be read or is not PEM, or the certificate and the
                 key do not match, or one of them is missing.
-            ValueError: The address is a list that contains host names, or that is not valid
-                with TLS.
+            ValueError: The address is not valid, or there is a ``tls_server_name`` without TLS.
         """
         self._token_file = token_file
         self._timeout_seconds = timeout_seconds
         credentials = tls_credentials(tls_ca, client_cert, client_key)
-        target, options = target_and_options(address, has_tls=credentials is not None)
+        target, options = target_and_options(
+            address, has_tls=credentials is not None, tls_server_name=tls_server_name
+        )
         if credentials is None:
             warn_about_plaintext_token(address, token_file)
             self._channel = grpc.aio.insecure_channel(target, options=options)
         else:
             self._channel = grpc.aio.secure_channel(target, credentials, options=options)
+        self._endpoint = Endpoint(
+            address, credentials is not None, token_file, self._parameter_name
+        )
         self._stub = pb_grpc.RecognizerServiceStub(self._channel)
-        self.sender = BatchSender(self._stub, self._options)
+        self.sender = BatchSender(self._stub, self._options, self._endpoint)
         """For ``bulk``, which has no use for an object per image."""
 
     async def __aenter__(self) -> Self:
@@ -91,6 +99,11 @@ class AsyncClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    @staticmethod
+    def _parameter_name(name: str) -> str:
+        """Return how errors name a parameter of the client; commands name their flags."""
+        return name
 
     async def close(self) -> None:
         """Close the connection and cancel the calls in flight."""
@@ -157,7 +170,7 @@ class AsyncClient:
         request = pb.RecognizeRequest(
             image=image_messages.to_message(image), include_frame=include_frame, layout=layout
         )
-        with async_call_errors():
+        with async_call_errors(self._endpoint, image_messages.file_name(image)):
             return await self._stub.Recognize(request, **self._options(timeout_seconds))
 
     async def recognize_batch(
@@ -209,7 +222,7 @@ class AsyncClient:
         messages: list[pb.RecognizeResult] = []
         for batch in image_messages.batches(map(encoder.message, images)):
             request = encoder.batch_request(batch)
-            with async_call_errors():
+            with async_call_errors(self._endpoint):
                 response = await self._stub.RecognizeBatch(
                     request, **self._options(timeout_seconds)
                 )
@@ -262,7 +275,7 @@ class AsyncClient:
     async def _recognize_stream(
         self, encoder: RequestEncoder, images: AsyncIterable[ImageLike], timeout_seconds: float
     ) -> AsyncGenerator[StreamResult, None]:
-        with async_call_errors():
+        with async_call_errors(self._endpoint):
             call = self._stub.StreamingRecognize(
                 encoder.async_stream_requests(images), **self._options(timeout_seconds)
             )
@@ -318,7 +331,7 @@ class AsyncClient:
         Raises:
             DigitsError: The call failed.
         """
-        with async_call_errors():
+        with async_call_errors(self._endpoint):
             response = await self._stub.GetModel(
                 pb.GetModelRequest(), **self._options(timeout_seconds)
             )

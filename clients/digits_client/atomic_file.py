@@ -3,24 +3,30 @@
 A reader never sees half of a regular file: it is written under another name in the same folder
 and renamed at the end, which replaces an earlier file in one step. Of a symbolic link, the target
 is replaced, and the link stays. While the file is unfinished, it is locked, so that two runs
-never write the same file.
+never write the same file; on Windows there is no lock.
 
 A special file, such as a pipe, is never replaced: it is opened and written.
 """
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from .special_file import is_special, named_file, open_special
+from .special_file import binary_flags, is_special, named_file, open_special
+
+try:
+    import fcntl
+except ImportError:  # Windows, which also neither renames nor removes an open file
+    fcntl = None  # type: ignore[assignment]
 
 # O_NONBLOCK: a pipe of that name must not wait for a reader; it has no effect on files.
-_PART_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+_PART_FLAGS: Final = (
+    os.O_WRONLY | os.O_CREAT | os.O_APPEND | binary_flags("O_NOFOLLOW", "O_NONBLOCK")
+)
 
 
 def destination(path: Path) -> Path:
@@ -37,7 +43,7 @@ def part_path(path: Path) -> Path:
 def open_part(part: Path) -> BinaryIO:
     """Open an unfinished file, to append to it, and lock it until it is closed.
 
-    A file system without locks is used without a lock.
+    A system or a file system without locks is used without a lock.
 
     Raises:
         BlockingIOError: Another process is writing to the file.
@@ -86,15 +92,22 @@ class AtomicFile:
         """
         self.file.flush()
         if self._part is not None:
+            if fcntl is None:
+                self.file.close()
             self._part.replace(destination(self._path))  # before the lock is released
             self._part = None
         self.file.close()
 
     def discard(self) -> None:
         """Remove the file if it is not complete; ``path`` then stays as it was."""
+        if fcntl is None:
+            self._close_quietly()
         if self._part is not None:
-            self._part.unlink(missing_ok=True)
+            self._part.unlink(missing_ok=True)  # before the lock is released
             self._part = None
+        self._close_quietly()
+
+    def _close_quietly(self) -> None:
         with contextlib.suppress(OSError):  # what is still buffered is not needed
             self.file.close()
 
@@ -117,6 +130,8 @@ def atomic_write(path: Path, *, part: Path | None = None) -> Iterator[BinaryIO]:
 
 
 def _lock(descriptor: int, path: Path) -> None:
+    if fcntl is None:
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -134,6 +149,8 @@ def _is_open_file(descriptor: int, path: Path) -> bool:
     opened = os.fstat(descriptor)
     if not stat.S_ISREG(opened.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    if fcntl is None:
+        return True
     try:
         return os.path.samestat(opened, os.lstat(path))
     except FileNotFoundError:

@@ -84,16 +84,23 @@ FilePath = str | os.PathLike[str]
 Metadata = tuple[tuple[str, str], ...]
 
 
-def target_and_options(address: str, *, has_tls: bool) -> tuple[str, Options]:
+def target_and_options(
+    address: str, *, has_tls: bool, tls_server_name: str | None = None
+) -> tuple[str, Options]:
     """Return the target and the options of a channel to an address.
 
     Other addresses than those of this machine are reached through the proxy that the environment
     names, if any, as gRPC does by default.
 
+    Args:
+        address: The address.
+        has_tls: Whether the channel uses TLS.
+        tls_server_name: The name that the server's certificate is for; None for the host.
+
     Raises:
-        ValueError: The address is a list that is not valid.
+        ValueError: The address is not valid, or there is a name without TLS.
     """
-    target = addresses.to_target(address, has_tls=has_tls)
+    target = addresses.to_target(address, has_tls=has_tls, tls_server_name=tls_server_name)
     options = [*_OPTIONS, *(_PINGS_TO_SEVERAL if target.has_several else _PINGS_TO_ONE)]
     if target.authority is not None:
         options.append(("grpc.default_authority", target.authority))

@@ -24,6 +24,7 @@ from .channel import (
     token_metadata,
     warn_about_plaintext_token,
 )
+from .endpoint import Endpoint
 from .errors import DigitsError, call_errors
 from .images import ImageLike
 from .request_encoder import RequestEncoder
@@ -48,6 +49,7 @@ class Client:
         tls_ca: FilePath | None = None,
         client_cert: FilePath | None = None,
         client_key: FilePath | None = None,
+        tls_server_name: str | None = None,
         token_file: FilePath | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
@@ -62,14 +64,15 @@ class Client:
                 a ``client_cert``.
             client_cert: Client certificate (PEM), with its intermediate certificates.
             client_key: Key of the client certificate (PEM).
+            tls_server_name: The name that the server's certificate is for, if that is not the
+                host in the address.
             token_file: File with the bearer token, read for each call.
             timeout_seconds: The default deadline of a call.
 
         Raises:
             CredentialFileError: A file cannot be read or is not PEM, or the certificate and the
                 key do not match, or one of them is missing.
-            ValueError: The address is a list that contains host names, or that is not valid
-                with TLS.
+            ValueError: The address is not valid, or there is a ``tls_server_name`` without TLS.
         """
         self._make_async_client = functools.partial(
             AsyncClient,
@@ -77,18 +80,22 @@ class Client:
             tls_ca=tls_ca,
             client_cert=client_cert,
             client_key=client_key,
+            tls_server_name=tls_server_name,
             token_file=token_file,
             timeout_seconds=timeout_seconds,
         )
         self._token_file = token_file
         self._timeout_seconds = timeout_seconds
         credentials = tls_credentials(tls_ca, client_cert, client_key)
-        target, options = target_and_options(address, has_tls=credentials is not None)
+        target, options = target_and_options(
+            address, has_tls=credentials is not None, tls_server_name=tls_server_name
+        )
         if credentials is None:
             warn_about_plaintext_token(address, token_file)
             self._channel = grpc.insecure_channel(target, options=options)
         else:
             self._channel = grpc.secure_channel(target, credentials, options=options)
+        self._endpoint = Endpoint(address, credentials is not None, token_file)
         self._stub = pb_grpc.RecognizerServiceStub(self._channel)
 
     def __enter__(self) -> Self:
@@ -162,7 +169,7 @@ class Client:
         request = pb.RecognizeRequest(
             image=image_messages.to_message(image), include_frame=include_frame, layout=layout
         )
-        with call_errors():
+        with call_errors(self._endpoint, image_messages.file_name(image)):
             return self._stub.Recognize(request, **self._options(timeout_seconds))
 
     def recognize_batch(
@@ -214,7 +221,7 @@ class Client:
         messages: list[pb.RecognizeResult] = []
         for batch in image_messages.batches(map(encoder.message, images)):
             request = encoder.batch_request(batch)
-            with call_errors():
+            with call_errors(self._endpoint):
                 response = self._stub.RecognizeBatch(request, **self._options(timeout_seconds))
             messages.extend(response.results)
         return messages
@@ -259,7 +266,7 @@ class Client:
     def _recognize_stream(
         self, encoder: RequestEncoder, images: Iterable[ImageLike], timeout_seconds: float
     ) -> Iterator[StreamResult]:
-        with call_errors():
+        with call_errors(self._endpoint):
             call = self._stub.StreamingRecognize(
                 encoder.stream_requests(images), **self._options(timeout_seconds)
             )
@@ -327,7 +334,7 @@ class Client:
         Raises:
             DigitsError: The call failed.
         """
-        with call_errors():
+        with call_errors(self._endpoint):
             response = self._stub.GetModel(pb.GetModelRequest(), **self._options(timeout_seconds))
         return results.to_model(response)
 

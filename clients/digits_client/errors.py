@@ -20,6 +20,8 @@ from typing import Final
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
+from .endpoint import Endpoint
+
 DETAILS_KEY: Final = "grpc-status-details-bin"
 
 
@@ -75,44 +77,54 @@ _KINDS: Final[dict[grpc.StatusCode, type[DigitsError]]] = {
 def from_status(status: status_pb2.Status) -> DigitsError:
     """Return the error for a status inside a response."""
     code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
-    kind = _KINDS.get(code, ServerFailureError)
-    if kind is ServerFailureError:
-        failure = ServerFailureError(f"{code.name}: {status.message}")
-        failure.code = code
-        return failure
-    error = kind(status.message)
-    if isinstance(error, OverloadedError):
-        error.retry_after_seconds = _retry_after_seconds(status)
-    return error
+    is_failure = code not in _KINDS
+    return _error(code, status, f"{code.name}: {status.message}" if is_failure else status.message)
 
 
-def from_rpc_error(error: grpc.RpcError) -> DigitsError:
-    """Return the error for a call that failed."""
+def from_rpc_error(error: grpc.RpcError, endpoint: Endpoint) -> DigitsError:
+    """Return the error for a call that failed.
+
+    Args:
+        error: The error of gRPC.
+        endpoint: The server, for the message.
+    """
     code = error.code()
     status = status_pb2.Status(code=code.value[0])
     trailers: Iterable[tuple[str, str | bytes]] = error.trailing_metadata() or ()  # type: ignore[assignment]  # the stub declares a single pair
     for key, value in trailers:
         if key == DETAILS_KEY and isinstance(value, bytes):
             status.MergeFromString(value)
-    status.code = code.value[0]
-    status.message = error.details() or code.name
-    return from_status(status)
+    return _error(code, status, endpoint.describe(code, error.details() or code.name))
+
+
+def with_name(error: DigitsError, name: str | None) -> DigitsError:
+    """Return an error of an image with the name of its file, if it has one."""
+    if name is None or type(error) is not InvalidImageError:
+        return error
+    named = InvalidImageError(f"{name}: {error}")
+    named.__cause__ = error.__cause__
+    return named
 
 
 @contextlib.contextmanager
-def call_errors() -> Iterator[None]:
-    """Turn the error of a blocking call into one of this module."""
+def call_errors(endpoint: Endpoint, image_name: str | None = None) -> Iterator[None]:
+    """Turn the error of a blocking call into one of this module.
+
+    Args:
+        endpoint: The server, for the message.
+        image_name: The name of the file whose image is recognized; None without one.
+    """
     try:
         yield
     except grpc.RpcError as error:
-        raise from_rpc_error(error) from error
+        raise with_name(from_rpc_error(error, endpoint), image_name) from error
 
 
 @contextlib.contextmanager
-def async_call_errors() -> Iterator[None]:
-    """Turn the error of an awaited call into one of this module."""
+def async_call_errors(endpoint: Endpoint, image_name: str | None = None) -> Iterator[None]:
+    """Turn the error of an awaited call into one of this module; see ``call_errors``."""
     try:
-        with call_errors():
+        with call_errors(endpoint, image_name):
             yield
     except asyncio.CancelledError as error:
         # ``close`` cancels the calls in flight, and gRPC then raises this in the tasks that
@@ -123,6 +135,15 @@ def async_call_errors() -> Iterator[None]:
         failure = ServerFailureError("CANCELLED: the client was closed")
         failure.code = grpc.StatusCode.CANCELLED
         raise failure from error
+
+
+def _error(code: grpc.StatusCode, status: status_pb2.Status, message: str) -> DigitsError:
+    error = _KINDS.get(code, ServerFailureError)(message)
+    if isinstance(error, OverloadedError):
+        error.retry_after_seconds = _retry_after_seconds(status)
+    elif isinstance(error, ServerFailureError):
+        error.code = code
+    return error
 
 
 def _retry_after_seconds(status: status_pb2.Status) -> float | None:

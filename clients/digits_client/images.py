@@ -41,11 +41,16 @@ def to_message(image: ImageLike) -> pb.Image:
                 return pb.Image(encoded=Path(image).read_bytes())
             except OSError as error:
                 reason = error.strerror or str(error)
-                raise InvalidImageError(f"cannot be read: {reason}") from error
+                raise InvalidImageError(f"{os.fspath(image)} cannot be read: {reason}") from error
         case _:
             from . import pixels  # imported late, see there
 
             return pixels.to_message(image)
+
+
+def file_name(image: ImageLike) -> str | None:
+    """Return the path of an image that is a file, None for any other."""
+    return os.fspath(image) if isinstance(image, str | os.PathLike) else None
 
 
 def batches(images: Iterable[pb.Image]) -> Iterator[list[pb.Image]]:

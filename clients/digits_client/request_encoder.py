@@ -5,13 +5,14 @@ the caller. Its local error then replaces the server's error for the unset image
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 from digits.v1 import recognizer_pb2 as pb
 
 from . import results
-from .errors import DigitsError, InvalidImageError, ServerFailureError
-from .images import ImageLike, to_message
+from .errors import DigitsError, InvalidImageError, ServerFailureError, with_name
+from .images import ImageLike, file_name, to_message
 from .results import Number, Prediction, StreamResult
 
 Result = TypeVar("Result")
@@ -31,12 +32,15 @@ class RequestEncoder:
         self._layout = layout
         self._image_count = 0
         self._errors: dict[int, InvalidImageError] = {}
+        self._names: dict[int, str] = {}
         self._failure: Exception | None = None
 
     def message(self, image: ImageLike) -> pb.Image:
         """Return the next image as a message; an unset one if it cannot be read."""
         index = self._image_count
         self._image_count += 1
+        if name := file_name(image):
+            self._names[index] = name
         try:
             return to_message(image)
         except InvalidImageError as error:
@@ -112,9 +116,14 @@ class RequestEncoder:
             raise ServerFailureError(
                 f"the server sent {len(messages)} results for {self._image_count} images"
             )
-        return [
-            self._errors.get(index) or convert(message) for index, message in enumerate(messages)
-        ]
+        converted: list[Result | DigitsError] = []
+        for index, message in enumerate(messages):
+            local_error = self._errors.get(index)
+            result = local_error or convert(message)
+            if isinstance(result, DigitsError) and not local_error:
+                result = with_name(result, self._names.get(index))
+            converted.append(result)
+        return converted
 
     def stream_result(self, response: pb.StreamingRecognizeResponse) -> StreamResult:
         """Return the result in a response of a stream."""
@@ -122,4 +131,8 @@ class RequestEncoder:
         if error:
             return StreamResult(response.sequence, error=error)
         is_number = self._layout == pb.LAYOUT_NUMBER
-        return results.to_stream_result(response, is_number=is_number)
+        result = results.to_stream_result(response, is_number=is_number)
+        name = self._names.pop(response.sequence, None)
+        return (
+            result if result.error is None else replace(result, error=with_name(result.error, name))
+        )

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 FRAME_SIZE = 28
 
 
-class Verdict(enum.Enum):
-    """The kind of content found in an image."""
+class Verdict(enum.StrEnum):
+    """The kind of content found in an image; it prints as its word."""
 
     DIGIT = "digit"
     NOT_A_DIGIT = "not_a_digit"
     BLANK = "blank"
 
 
-class Reason(enum.Enum):
-    """Why an image is not classified as a digit."""
+class Reason(enum.StrEnum):
+    """Why an image is not classified as a digit; it prints as its word."""
 
     NO_DIGIT = "no_digit"
     """The ink does not look like a digit."""
@@ -59,6 +59,12 @@ class Box(NamedTuple):
     height: int
 
 
+def _line(value: object, **shown: object) -> str:
+    """Return a value as one line, with those of its fields that are not None."""
+    fields = (f"{name}={field}" for name, field in shown.items() if field is not None)
+    return f"{type(value).__name__}({', '.join(fields)})"
+
+
 @dataclass(frozen=True)
 class Prediction:
     """The model's prediction for one digit."""
@@ -84,6 +90,18 @@ class Prediction:
     box: Box | None = None
     """Where the digit is in the image, if it is a digit of a number."""
 
+    def __repr__(self) -> str:
+        return _line(
+            self,
+            verdict=self.verdict,
+            digit=self.digit,
+            reason=self.reason,
+            confidence=round(self.confidence, 4),
+            model_version=self.model_version,
+            unread_pages=self.unread_pages or None,
+            box=self.box and tuple(self.box),
+        )
+
 
 @dataclass(frozen=True)
 class Number:
@@ -102,6 +120,14 @@ class Number:
 
     def __str__(self) -> str:
         return self.text
+
+    def __repr__(self) -> str:
+        return _line(
+            self,
+            text=repr(self.text),
+            confidence=round(self.confidence, 4),
+            box=self.box and tuple(self.box),
+        )
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,14 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-_OWN_DESCRIPTORS: Final = "/proc/self/fd"
+# The second one is that of macOS; on Linux it leads to the first.
+_OWN_DESCRIPTORS: Final = ("/proc/self/fd", "/dev/fd")
 _MAX_LINKS: Final = 40  # as many as Linux follows
+
+
+def binary_flags(*names: str) -> int:
+    """Return flags of ``os.open`` for bytes, with those of the named ones that a system has."""
+    return sum(getattr(os, name, 0) for name in ("O_BINARY", *names))
 
 
 def is_special(path: Path) -> bool:
@@ -43,7 +49,7 @@ def open_special(path: Path) -> BinaryIO:
         return named_file(os.dup(descriptor), path)
     if path.is_socket():
         return named_file(_connect(path), path)
-    return named_file(os.open(path, os.O_WRONLY | os.O_NOCTTY), path)
+    return named_file(os.open(path, os.O_WRONLY | binary_flags("O_NOCTTY")), path)
 
 
 def named_file(descriptor: int, path: Path) -> BinaryIO:
@@ -77,11 +83,11 @@ def _connect(path: Path) -> int:
 
 def _descriptor(path: Path) -> int | None:
     """Return the open descriptor that a path such as ``/dev/stdout`` leads to, or None."""
-    own_descriptors = os.path.realpath(_OWN_DESCRIPTORS)
+    own_descriptors = [os.path.realpath(folder) for folder in _OWN_DESCRIPTORS]
     name = os.fspath(path)
     for _ in range(_MAX_LINKS):
         folder, last = os.path.split(name)
-        if last.isdecimal() and os.path.realpath(folder) == own_descriptors:
+        if last.isdecimal() and os.path.realpath(folder) in own_descriptors:
             return int(last)
         if not os.path.islink(name):  # noqa: PTH114
             return None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 import pytest
+import trustme
 
 from digits_client import Client
 from digits_client.bench.image_kinds import ImageKind, drawn_digits
@@ -170,10 +171,36 @@ def test_failed_images_exit_1_with_the_reason_unless_max_errors_allows_them(
 def test_an_unreachable_server_exits_3_with_one_line(run: "Run") -> None:
     with socket.socket() as taken:  # bound but not listening: connections are refused
         taken.bind(("127.0.0.1", 0))
-        done = run(BENCH, *SHORT, "--server", f"127.0.0.1:{taken.getsockname()[1]}")
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run(BENCH, *SHORT, "--server", address)
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("digits-bench: ")
-    assert done.stderr.count("\n") == 1
+    assert done.stderr == f"digits-bench: no server is listening at {address}\n"
+
+
+def test_processes_are_commanded_where_event_loops_watch_no_pipes(
+    run: "Run", server: "ServerProcess", tmp_path: Path
+) -> None:
+    # As on Windows. Each process of the load generator runs sitecustomize when it starts.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import asyncio.selector_events\n"
+        "def refuse(*_): raise NotImplementedError\n"
+        "asyncio.selector_events.BaseSelectorEventLoop.add_reader = refuse\n"
+    )
+    path = os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))
+    done = run(BENCH, *SHORT, "--server", server.address, PYTHONPATH=path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_failed_tls_handshake_exits_3_with_one_line(
+    run: "Run", server: "ServerProcess", tmp_path: Path
+) -> None:
+    ca = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(ca)
+    done = run(BENCH, *SHORT, "--server", server.address, "--tls-ca", str(ca))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        f"digits-bench: the server at {server.address} does not use TLS: remove --tls-ca\n"
+    )
 
 
 def test_requests_beyond_the_servers_limits_exit_2_before_any_load(

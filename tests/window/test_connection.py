@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from digits_client.cli.diagnose import diagnose
 from digits_client.cli.server_options import ServerOptions
 from digits_client.draw import connection_loop, stream_loop
 from digits_client.draw import window as window_module
-from digits_client.errors import DeadlineError, UnavailableError
+from digits_client.draw.diagnose import diagnose
+from digits_client.errors import DeadlineError
 from digits_server import models
 from digits_server.settings import SHIPPED_MODELS
 from tests.window.conftest import ONE, THREE, ZERO
@@ -23,7 +23,7 @@ from tests.window.conftest import ONE, THREE, ZERO
 
 def refused_reason(address: str) -> str:
     """Return the reason that is shown for an address on which no server listens."""
-    return diagnose(UnavailableError("connection refused"), address)
+    return f"No server is listening at {address}."
 
 
 def test_a_window_opened_before_the_server_connects_once_it_runs(
@@ -79,12 +79,6 @@ def test_closing_while_a_response_is_pending_ends_the_session(window: Any, serve
     finally:
         os.kill(server.process.pid, signal.SIGCONT)
     assert not [thread for thread in threading.enumerate() if thread.name == "digits session"]
-
-
-def test_an_invalid_port_is_reported_in_the_status_bar(open_window: Any) -> None:
-    address = "127.0.0.1:123456"
-    window = open_window(address)
-    window.wait_until_status(diagnose(UnavailableError(""), address))
 
 
 def test_without_a_server_option_the_window_offers_to_start_a_server(

@@ -1,10 +1,11 @@
 """What a person does and sees: drawing, predictions, undo, pictures, corrections."""
 
+import errno
 import tkinter as tk
 from collections.abc import Callable
 from pathlib import Path
 from tkinter import filedialog, messagebox, ttk
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -294,6 +295,20 @@ def test_corrections_are_listed_and_can_be_removed(window: Any, corrections: Cor
     dialog.remove_selected()
     assert [correction.label for correction in dialog.rows.values()] == [1]
     assert [correction.label for correction in corrections] == [1]
+
+
+def test_a_folder_of_corrections_that_cannot_be_read_is_named(
+    window: Any, corrections: Corrections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raise_denied(folder: Path) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    corrections.folder.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(Path, "iterdir", raise_denied)
+    window.press("<Control-k>")
+    (dialog,) = [w for w in window.root.winfo_children() if isinstance(w, CorrectionsWindow)]
+    texts = [str(label.cget("text")) for label in text_widgets(dialog)]
+    assert f"Cannot read {corrections.folder}: Permission denied." in texts
 
 
 def test_switching_the_theme_keeps_the_drawing(window: Any) -> None:

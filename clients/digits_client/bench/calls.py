@@ -40,7 +40,9 @@ def open_channel(server: ServerOptions) -> grpc.aio.Channel:
         CredentialFileError: A TLS file cannot be read or is not PEM.
     """
     credentials = tls_credentials(server.tls_ca, server.client_cert, server.client_key)
-    target, all_options = target_and_options(server.address, has_tls=credentials is not None)
+    target, all_options = target_and_options(
+        server.address, has_tls=credentials is not None, tls_server_name=server.tls_server_name
+    )
     options = [option for option in all_options if option[0] != "grpc.enable_retries"]
     options += [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
     if credentials is None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from signal import SIGINT
 
 from digits_client.atomic_file import atomic_write
+from digits_client.cli.console import allow_any_text
 from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
 from digits_client.errors import DigitsError, InvalidImageError
@@ -31,6 +32,7 @@ EXIT_INTERRUPTED = 128 + SIGINT
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    allow_any_text()
     options = parse(arguments)
     try:
         baseline = Baseline.read(options.compare) if options.compare else None
@@ -86,7 +88,7 @@ def _write_files(options: Options, result: Result, baseline: Baseline | None) ->
             subtitle = f"{result.workload}; server {result.server.address}"
             drawing = plot.svg("Latency by percentile", subtitle, curves)
             with atomic_write(options.plot) as file:
-                file.write(drawing.encode())
+                file.write(drawing.encode(errors="backslashreplace"))
     except OSError as error:
         raise ResultFileError(f"cannot write {error.filename}: {error.strerror}") from error
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from digits_client.cli.arguments import non_negative_number, positive_number, share, whole_number
+from digits_client.cli.command_parser import CommandParser
 from digits_client.cli.exit_options import add_exit_options, complete_files
 from digits_client.cli.server_options import add_options
 
@@ -49,7 +50,7 @@ _count = whole_number(1, 999_999)
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="digits-bench",
         description=DESCRIPTION,
         epilog=EPILOG,

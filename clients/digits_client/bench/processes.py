@@ -107,10 +107,12 @@ class GeneratorProcesses:
         return [self._receive_from(pipe, kind, deadline) for pipe in self._pipes]
 
     def _receive_from(self, pipe: Pipe, kind: type[Message], deadline: float) -> Message:
-        while pipe.poll(max(0.0, deadline - time.monotonic())):
+        while True:
             try:
+                if not pipe.poll(max(0.0, deadline - time.monotonic())):
+                    break
                 reply = pipe.recv()
-            except (EOFError, ConnectionResetError):
+            except (EOFError, ConnectionResetError, BrokenPipeError):  # the last one on Windows
                 raise GeneratorError("a process of the load generator ended") from None
             if isinstance(reply, Failed):
                 raise UnavailableError(reply.reason)

@@ -1,8 +1,11 @@
 """One process of the load generator: produces its part of the load on command."""
 
 import asyncio
+import contextlib
 import itertools
 import selectors
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -82,6 +85,8 @@ class Counts:
 
 def run_worker(assignment: Assignment, pipe: Pipe) -> None:
     """Run the process until a ``Stop`` command, or until the other end of the pipe closes."""
+    # The process that started this one acts on Ctrl-C. Only on Windows is that not inherited.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Unlike epoll, select sleeps with microsecond precision, so that calls start on time.
     with asyncio.Runner(
         loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())
@@ -130,13 +135,17 @@ def _read_commands(pipe: Pipe) -> "asyncio.Queue[object]":
     commands: asyncio.Queue[object] = asyncio.Queue()
 
     def receive() -> None:
-        try:
-            commands.put_nowait(pipe.recv())
-        except EOFError:
-            loop.remove_reader(pipe.fileno())
-            commands.put_nowait(None)
+        command: object = pipe
+        while command is not None:
+            try:
+                command = pipe.recv()
+            except (EOFError, OSError):
+                command = None
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(commands.put_nowait, command)
 
-    loop.add_reader(pipe.fileno(), receive)
+    # An event loop cannot watch the pipes of Windows.
+    threading.Thread(target=receive, daemon=True, name="commands").start()
     return commands
 
 

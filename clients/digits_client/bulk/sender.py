@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from digits.v1 import recognizer_pb2 as pb
+from digits_client.endpoint import Endpoint
 from digits_client.errors import DigitsError, ServerFailureError, async_call_errors
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class BatchSender:
         self,
         stub: "RecognizerServiceAsyncStub",
         call_options: Callable[[float | None], dict[str, Any]],
+        endpoint: Endpoint,
         layout: pb.Layout = pb.LAYOUT_DIGIT,
     ) -> None:
         """Store the arguments.
@@ -27,15 +29,17 @@ class BatchSender:
         Args:
             stub: The stub of an asyncio channel.
             call_options: Returns the options of a call with a deadline in seconds.
+            endpoint: The server, for the messages of errors.
             layout: What each image holds.
         """
         self._stub = stub
         self._call_options = call_options
+        self._endpoint = endpoint
         self._layout = layout
 
     def with_layout(self, layout: pb.Layout) -> Self:
         """Return a sender of images of a layout over the same channel."""
-        return type(self)(self._stub, self._call_options, layout)
+        return type(self)(self._stub, self._call_options, self._endpoint, layout)
 
     async def send(self, contents: Sequence[bytes], timeout_seconds: float) -> list[BatchResult]:
         """Recognize images with one message, and return a result for each, in order.
@@ -50,7 +54,7 @@ class BatchSender:
         request = pb.RecognizeBatchRequest(layout=self._layout)
         for content in contents:
             request.images.add().encoded = content
-        with async_call_errors():
+        with async_call_errors(self._endpoint):
             response = await self._stub.RecognizeBatch(
                 request, **self._call_options(timeout_seconds)
             )

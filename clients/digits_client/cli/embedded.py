@@ -4,7 +4,6 @@ The client does not import the server, because that would load the model runtime
 """
 
 import contextlib
-import importlib.util
 import json
 import os
 import subprocess
@@ -14,24 +13,19 @@ from collections import deque
 from collections.abc import Iterator
 from typing import IO, Final
 
+from digits import extras
 from digits_client.errors import UnavailableError
 
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
-# Every installation contains the server's modules; their dependencies come with an extra.
-_SERVER_MODULES: Final = (
-    "digits_server",
-    "ai_edge_litert",
-    "cv2",
-    "grpc_health",
-    "grpc_reflection",
-)
 _UNSET_VARIABLES: Final = {
     f"DIGITS_{name}"
     for name in ("TLS_CERT", "TLS_KEY", "TLS_CLIENT_CA", "TOKENS_FILE", "ADMIN_PORT", "LOG_FORMAT")
 }
 # If the server fails to start, the rest of its log may come after it has closed its output.
 _LOG_SECONDS: Final = 5.0
+# Only the client reacts to Ctrl-C. Windows has process groups instead of sessions.
+_NEW_GROUP: Final[int] = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 
 class _Output:
@@ -63,6 +57,11 @@ class _Output:
         self.has_started_or_failed.set()
 
 
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _UNSET_VARIABLES}
+    return kept | {"PYTHONIOENCODING": "utf-8"}  # on Windows, pipes have another encoding
+
+
 @contextlib.contextmanager
 def embedded_server() -> Iterator[str]:
     """Start a server on a free loopback port, yield its address, and stop it afterwards.
@@ -74,19 +73,21 @@ def embedded_server() -> Iterator[str]:
         UnavailableError: The server is not installed, or does not start within
             START_SECONDS; the message has the reason.
     """
-    if not all(map(importlib.util.find_spec, _SERVER_MODULES)):
-        raise UnavailableError(
-            "no server is named and none is installed: use --server, or install digits[server]"
-        )
+    try:
+        extras.require("server")
+    except extras.MissingExtraError as error:
+        raise UnavailableError(f"no server is named by --server, and {error}") from None
     command = [sys.executable, "-m", "digits_server", "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen(  # noqa: S603 - our own module, run by this interpreter
         [*command, "--until-stdin-ends"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={name: value for name, value in os.environ.items() if name not in _UNSET_VARIABLES},
-        text=True,
-        start_new_session=True,  # only the client reacts to Ctrl-C
+        env=_environment(),
+        encoding="utf-8",
+        errors="replace",  # the log may hold file names of any bytes
+        start_new_session=True,
+        creationflags=_NEW_GROUP,
     )
     with process:
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 - pipes

@@ -9,12 +9,16 @@ from digits_client import addresses
 from digits_client.aio import AsyncClient
 from digits_client.channel import DEFAULT_ADDRESS
 
-# Parameters of the clients, with their help.
-_FILES: Final = {
-    "tls_ca": "CA bundle (PEM) for verifying the server; enables TLS",
-    "client_cert": "client certificate (PEM)",
-    "client_key": "key of the client certificate (PEM)",
-    "token_file": "file with the bearer token",
+# Parameters of the clients, with the placeholder and the help of their flags.
+_PARAMETERS: Final = {
+    "tls_ca": ("FILE", "CA bundle (PEM) for verifying the server; enables TLS"),
+    "tls_server_name": (
+        "NAME",
+        "name that the server's certificate is for, if that is not the host in its address",
+    ),
+    "client_cert": ("FILE", "client certificate (PEM)"),
+    "client_key": ("FILE", "key of the client certificate (PEM)"),
+    "token_file": ("FILE", "file with the bearer token"),
 }
 
 
@@ -37,36 +41,42 @@ class ServerOptions:
     token_file: str | None = None
     """File with the bearer token; None to send none."""
 
+    tls_server_name: str | None = None
+    """The name that the server's certificate is for; None for the host in the address."""
+
     @classmethod
     def of(cls, parser: argparse.ArgumentParser, parsed: argparse.Namespace) -> Self | None:
         """Return the server of a command line, or None if it names none.
 
         Options not given are taken from the environment: --tls-ca from DIGITS_TLS_CA, and so
-        on. Options that need a server when none is named, a certificate without its key, and
-        a list of servers that is not valid end the command with exit status 2.
+        on. Options that need a server when none is named, a certificate without its key, a
+        name without TLS, and an address that is not valid end the command with exit status 2.
 
         Args:
             parser: The parser of the command, for its errors.
             parsed: The result of a parser with the options of ``add_options``.
         """
         address = parsed.server or os.environ.get("DIGITS_SERVER")
-        given = {name: getattr(parsed, name) for name in _FILES}
+        given = {name: getattr(parsed, name) for name in _PARAMETERS}
         if not address:
             for name, value in given.items():
                 if value:
                     parser.error(f"argument {_flag(name)}: needs --server")
             return None
-        files = {
+        values = {
             name: value or os.environ.get(f"DIGITS_{name.upper()}") or None
             for name, value in given.items()
         }
-        if (files["client_cert"] is None) != (files["client_key"] is None):
+        if (values["client_cert"] is None) != (values["client_key"] is None):
             parser.error("--client-cert and --client-key must be given together")
+        has_tls = bool(values["tls_ca"] or values["client_cert"])
+        if values["tls_server_name"] and not has_tls:
+            parser.error("--tls-server-name: needs --tls-ca")
         try:
-            addresses.to_target(address, has_tls=bool(files["tls_ca"] or files["client_cert"]))
+            addresses.to_target(address, has_tls=has_tls, tls_server_name=values["tls_server_name"])
         except ValueError as error:
             parser.error(f"{'argument --server' if parsed.server else 'DIGITS_SERVER'}: {error}")
-        return cls(address, **files)
+        return cls(address, **values)
 
     def client(self) -> AsyncClient:
         """Return a client of the server.
@@ -75,8 +85,8 @@ class ServerOptions:
             CredentialFileError: A TLS file cannot be read or is not PEM, or the certificate
                 and the key do not match.
         """
-        files = {name: getattr(self, name) for name in _FILES}
-        return AsyncClient(self.address, **files)
+        values = {name: getattr(self, name) for name in _PARAMETERS}
+        return _CommandClient(self.address, **values)
 
 
 def add_options(parser: argparse.ArgumentParser, *, otherwise: str) -> None:
@@ -93,11 +103,19 @@ def add_options(parser: argparse.ArgumentParser, *, otherwise: str) -> None:
         help="host:port, or several numeric addresses separated by commas; "
         f"default: $DIGITS_SERVER, {otherwise}",
     )
-    for name, text in _FILES.items():
+    for name, (placeholder, text) in _PARAMETERS.items():
         group.add_argument(
-            _flag(name), metavar="FILE", help=f"{text}; default: $DIGITS_{name.upper()}"
+            _flag(name), metavar=placeholder, help=f"{text}; default: $DIGITS_{name.upper()}"
         )
 
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+class _CommandClient(AsyncClient):
+    """A client whose errors name the flags of a command."""
+
+    @staticmethod
+    def _parameter_name(name: str) -> str:
+        return _flag(name)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from digits_client.cli.arguments import whole_number
+from digits_client.cli.command_parser import CommandParser
+from digits_client.cli.console import allow_any_text
 from digits_client.cli.server_options import ServerOptions, add_options
 
 from .commands import key_table
@@ -23,16 +25,14 @@ DESCRIPTION = "Draw a digit; the server recognizes it while you draw."
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    allow_any_text()
     parser = _parser()
     parsed = parser.parse_args(arguments)
     options = ServerOptions.of(parser, parsed)
     try:
         import tkinter as tk
     except ImportError:
-        print(
-            "digits-draw: this Python has no Tk; on Debian, run: apt-get install python3-tk",
-            file=sys.stderr,
-        )
+        print(f"digits-draw: this Python has no Tk: {_tk_hint()}", file=sys.stderr)
         return EXIT_NO_WINDOW
     # Imported after the check, because these modules need Tk.
     from .theme import enable_dpi_awareness, system_theme
@@ -54,11 +54,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return EXIT_OK
 
 
+def _tk_hint() -> str:
+    """Return how to install Tk on this system."""
+    if sys.platform == "win32":
+        return "run the installer of Python again, and select tcl/tk"
+    if sys.platform == "darwin":
+        return "run brew install python-tk, or use the Python of python.org"
+    return "run apt-get install python3-tk (Debian, Ubuntu) or dnf install python3-tkinter (Fedora)"
+
+
 def _parser() -> argparse.ArgumentParser:
     keys = "\n".join(
         f"  {keys:23} {label}" for keys, label in key_table(mac=sys.platform == "darwin")
     )
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="digits-draw",
         description=DESCRIPTION,
         epilog=f"keys:\n{keys}\n\nThe right mouse button erases.",

@@ -5,9 +5,9 @@ import contextlib
 import random
 from typing import Final, NoReturn
 
-from digits_client.cli.diagnose import diagnose
 from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
+from digits_client.draw.diagnose import diagnose
 from digits_client.errors import DeadlineError, DigitsError, UnavailableError
 
 from .events import Connected, Connecting, Deliver, Disconnected

@@ -90,7 +90,12 @@ class CorrectionsWindow(tk.Toplevel):
         self._list.delete(*self._list.get_children())
         self._rows.clear()
         self._thumbnails.clear()
-        for correction in reversed(list(self._corrections)):
+        try:
+            corrections = list(self._corrections)
+        except OSError as error:
+            self._summary.configure(text=f"Cannot read {error.filename}: {error.strerror}.")
+            return
+        for correction in reversed(corrections):
             image = self._create_thumbnail(correction)
             predicted = _PREDICTED_TEXTS.get(correction.predicted, correction.predicted)
             time = correction.time.astimezone().strftime("%Y-%m-%d %H:%M")

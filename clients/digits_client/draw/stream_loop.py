@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 from PIL import Image
 
 from digits_client.aio import AsyncClient
-from digits_client.cli.diagnose import diagnose
+from digits_client.draw.diagnose import diagnose
 from digits_client.errors import (
     DeadlineError,
     DigitsError,

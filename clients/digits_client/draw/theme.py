@@ -1,5 +1,6 @@
 """The window's colors, fonts and sizes, in a light and a dark theme, for any pixel density."""
 
+import contextlib
 import sys
 import tkinter as tk
 from dataclasses import dataclass
@@ -97,7 +98,8 @@ def enable_dpi_awareness() -> None:
     if sys.platform == "win32":
         import ctypes
 
-        ctypes.windll.shcore.SetProcessDpiAwareness(1)
+        with contextlib.suppress(AttributeError, OSError):  # before Windows 8.1
+            ctypes.windll.shcore.SetProcessDpiAwareness(1)
 
 
 class Theme:

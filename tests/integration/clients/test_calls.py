@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,6 +63,18 @@ async def test_an_image_that_cannot_be_read_is_not_sent(
     assert server.attempt_count == 0
 
 
+async def test_the_error_of_an_image_that_is_a_file_has_its_name(
+    client: "AnyClient", tmp_path: Path
+) -> None:
+    file = tmp_path / "empty.png"
+    file.touch()
+    for call in (client.recognize, client.recognize_number, client.recognize_page):
+        with pytest.raises(InvalidImageError, match=f"{file}: image is unset$"):
+            await call(file)
+    with pytest.raises(InvalidImageError, match=r"^image is unset$"):
+        await client.recognize(b"")
+
+
 async def test_200_images_are_sent_in_several_messages_and_keep_their_order(
     client: "AnyClient", server: "FakeRecognizer"
 ) -> None:
@@ -90,7 +103,7 @@ async def test_an_unreadable_file_of_a_batch_is_an_error_in_its_place(
     assert isinstance(first, Prediction)
     assert first.digit == 1
     assert isinstance(second, InvalidImageError)
-    assert str(second) == "cannot be read: No such file or directory"
+    assert str(second) == "missing.png cannot be read: No such file or directory"
     assert isinstance(third, InvalidImageError)
     assert str(third) == "image is unset"
     assert isinstance(fourth, Prediction)
@@ -104,7 +117,7 @@ async def test_an_unreadable_file_of_a_stream_is_an_error_in_its_place(
     assert [result.sequence for result in (first, second, third)] == [0, 1, 2]
     assert first.prediction is not None
     assert isinstance(second.error, InvalidImageError)
-    assert str(second.error) == "cannot be read: No such file or directory"
+    assert str(second.error) == "missing.png cannot be read: No such file or directory"
     assert third.prediction is not None
     assert third.prediction.digit == 3
 

@@ -1,16 +1,18 @@
 """TLS: connections with certificates, and the diagnosis of those that fail."""
 
+import http.server
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 import trustme
 
 from digits_client import AccessError, ServerFailureError, UnavailableError
-from digits_client.cli.diagnose import diagnose
+from digits_client.cli.server_options import ServerOptions
 
 from .conftest import FakeRecognizer, diagnosis, get_model_blocking, server_credentials, serving
 
@@ -37,6 +39,18 @@ def mutual_tls_address(ca: trustme.CA) -> Iterator[str]:
     fake = FakeRecognizer()
     with serving(fake, credentials=credentials):
         yield fake.address
+
+
+@pytest.fixture
+def http_address() -> Iterator[str]:
+    """The address of a web server."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 def write_client_certificate(ca: trustme.CA, folder: Path) -> dict[str, Path]:
@@ -72,10 +86,38 @@ def test_each_kind_of_failed_tls_connection_has_its_diagnosis(
         assert "for another name" in diagnosis(get_model, elsewhere.address, tls_ca=ca_file)
 
 
+async def test_the_errors_of_a_command_name_its_flags(tls_address: str) -> None:
+    async with ServerOptions(tls_address).client() as client:
+        with pytest.raises(UnavailableError, match=r"may require TLS \(--tls-ca\)"):
+            await client.model()
+
+
+def test_a_certificate_for_another_name_is_accepted_if_that_name_is_given(
+    get_model: Callable[..., "Model"], ca: trustme.CA, ca_file: Path
+) -> None:
+    fake = FakeRecognizer()
+    options: dict[str, Any] = {"tls_ca": ca_file, "tls_server_name": "elsewhere.example"}
+    with serving(fake, credentials=server_credentials("elsewhere.example", ca)):
+        assert get_model(fake.address, **options).version == "5"
+        options["tls_server_name"] = "other.example"
+        assert "for another name" in diagnosis(get_model, fake.address, **options)
+    with pytest.raises(ValueError, match="of no use without TLS"):
+        get_model(fake.address, tls_server_name="elsewhere.example")
+
+
 def test_each_kind_of_wrong_address_has_its_diagnosis(get_model: Callable[..., "Model"]) -> None:
-    assert diagnosis(get_model, "127.0.0.1:1") == "No server is listening at 127.0.0.1:1."
+    assert diagnosis(get_model, "127.0.0.1:1") == "no server is listening at 127.0.0.1:1"
     assert "cannot be resolved" in diagnosis(get_model, "no-such-host.invalid:50051")
-    assert "the highest port is 65535" in diagnosis(get_model, "127.0.0.1:99999")
+    with pytest.raises(ValueError, match="ports are 1 to 65535"):
+        get_model("127.0.0.1:99999")
+    with pytest.raises(ValueError, match="has no port: use localhost:50051"):
+        get_model("localhost")
+
+
+def test_an_http_server_is_reported_as_one_that_speaks_no_grpc(
+    get_model: Callable[..., "Model"], http_address: str
+) -> None:
+    assert "speaks HTTP/1 and not gRPC" in diagnosis(get_model, http_address)
 
 
 def test_another_grpc_server_is_diagnosed_as_not_a_digits_server() -> None:
@@ -104,8 +146,8 @@ def test_the_diagnosis_of_an_invalid_certificate_names_the_option_or_the_file(
     file.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
     with pytest.raises((AccessError, UnavailableError)) as raised:
         get_model(tls_address, tls_ca=file)
-    sentence = diagnose(raised.value, tls_address)
-    assert "--tls-ca" in sentence or str(file) in sentence
+    sentence = str(raised.value)
+    assert "tls_ca" in sentence or str(file) in sentence
 
 
 def test_one_matching_authority_of_a_ca_bundle_is_enough(
@@ -125,7 +167,7 @@ def test_a_client_certificate_is_presented_and_needs_its_key(
 ) -> None:
     files = write_client_certificate(ca, tmp_path)
     assert get_model(mutual_tls_address, tls_ca=ca_file, **files).version == "5"
-    assert "--client-cert" in diagnosis(get_model, mutual_tls_address, tls_ca=ca_file)
+    assert "client_cert" in diagnosis(get_model, mutual_tls_address, tls_ca=ca_file)
     with pytest.raises(AccessError, match="must be given together"):
         get_model(mutual_tls_address, tls_ca=ca_file, client_cert=files["client_cert"])
     files["client_key"] = files["client_cert"]
@@ -140,7 +182,7 @@ def test_a_client_certificate_of_an_unknown_authority_is_rejected(
 ) -> None:
     files = write_client_certificate(trustme.CA(), tmp_path)
     sentence = diagnosis(get_model, mutual_tls_address, UnavailableError, tls_ca=ca_file, **files)
-    assert "--client-cert" in sentence
+    assert "client_cert" in sentence
 
 
 def test_a_key_that_does_not_match_the_certificate_is_an_error(
@@ -154,7 +196,7 @@ def test_a_key_that_does_not_match_the_certificate_is_an_error(
     ca.issue_cert("other@digits").private_key_pem.write_to_path(files["client_key"])
     sentence = diagnosis(get_model, mutual_tls_address, AccessError, tls_ca=ca_file, **files)
     assert sentence.endswith(
-        f"cert.pem and {files['client_key']} are not a matching certificate and key."
+        f"cert.pem and {files['client_key']} are not a matching certificate and key"
     )
 
 

@@ -5,11 +5,13 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from digits_client import atomic_file
 from digits_client.atomic_file import AtomicFile, atomic_write, open_part, part_path
 
 
@@ -191,3 +193,29 @@ def test_a_full_disk_is_reported_with_the_name_of_the_file(
     assert caught.value.filename == str(part_path(path))
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_without_locks_a_file_is_closed_before_it_is_renamed_or_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    # Windows has no fcntl, and neither renames nor removes an open file.
+    monkeypatch.setattr(atomic_file, "fcntl", None)
+    atomic = AtomicFile(tmp_path / "rows")
+    were_closed: list[bool] = []
+
+    def record(method: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: Any, **options: Any) -> object:
+            were_closed.append(atomic.file.closed)
+            return method(*arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(Path, "replace", record(Path.replace))
+    monkeypatch.setattr(Path, "unlink", record(Path.unlink))
+    atomic.file.write(b"new")
+    if not fails:
+        atomic.commit()
+    atomic.discard()
+    assert were_closed == [True]
+    assert [path.name for path in tmp_path.iterdir()] == ([] if fails else ["rows"])

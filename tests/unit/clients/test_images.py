@@ -1,6 +1,7 @@
 """The kinds of image that a caller may pass, and the messages that carry them."""
 
 import io
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -38,12 +39,12 @@ def test_the_file_of_a_path_is_sent_unchanged(kind: type, tmp_path: Path) -> Non
 
 
 def test_a_missing_file_is_an_invalid_image_with_the_reason() -> None:
-    with pytest.raises(InvalidImageError, match=r"^cannot be read: No such file or directory$"):
+    with pytest.raises(InvalidImageError, match=r"^missing\.png cannot be read: No such file"):
         to_message("missing.png")
 
 
 def test_a_folder_is_an_invalid_image_with_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(InvalidImageError, match=r"^cannot be read: Is a directory$"):
+    with pytest.raises(InvalidImageError, match=rf"^{re.escape(str(tmp_path))} cannot be read: "):
         to_message(tmp_path)
 
 

@@ -1,6 +1,7 @@
 """Encoding the images of a call, and keeping the errors of those that cannot be sent."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from google.rpc import status_pb2
@@ -33,9 +34,21 @@ def test_the_local_error_of_an_image_replaces_the_error_of_the_server() -> None:
     first, second, third = encoder.results(messages)
     assert isinstance(first, Prediction)
     assert isinstance(second, InvalidImageError)
-    assert str(second) == "cannot be read: No such file or directory"
+    assert str(second) == "missing.png cannot be read: No such file or directory"
     assert isinstance(third, InvalidImageError)
     assert str(third) == "is truncated"
+
+
+def test_the_error_of_an_image_that_is_a_file_has_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "image.png"
+    file.write_bytes(b"content")
+    error = status_pb2.Status(code=3, message="is truncated")
+    encoder = RequestEncoder(include_frame=False)
+    encoder.message(file)
+    [result] = encoder.results([pb.RecognizeResult(error=error)])
+    assert str(result) == f"{file}: is truncated"
+    streamed = encoder.stream_result(pb.StreamingRecognizeResponse(error=error))
+    assert str(streamed.error) == f"{file}: is truncated"
 
 
 def test_requests_of_a_stream_are_numbered_from_0_and_all_request_frames() -> None:
@@ -52,7 +65,7 @@ def test_the_result_of_an_unreadable_image_in_a_stream_is_its_local_error() -> N
     result = encoder.stream_result(pb.StreamingRecognizeResponse(sequence=1, error=UNSET_ERROR))
     assert result.sequence == 1
     assert result.prediction is None
-    assert str(result.error) == "cannot be read: No such file or directory"
+    assert str(result.error) == "missing.png cannot be read: No such file or directory"
 
 
 def test_an_error_of_an_iterator_ends_the_requests_and_is_raised_afterwards() -> None:

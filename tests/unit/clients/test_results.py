@@ -181,3 +181,46 @@ def test_two_numbers_for_one_line_are_a_server_failure() -> None:
 def test_a_server_that_does_not_read_numbers_reads_one_digit() -> None:
     number = results.to_number(number_response(digits="7"))
     assert (number.text, number.confidence, len(number.digits), number.box) == ("7", 0.75, 1, None)
+
+
+@pytest.mark.parametrize("word", [*Verdict, *Reason])
+def test_verdicts_and_reasons_print_as_their_words(word: Verdict | Reason) -> None:
+    assert str(word) == f"{word}" == word.value
+    assert f"{word:>20}" == word.value.rjust(20)
+
+
+def test_a_prediction_prints_as_one_line_without_its_arrays() -> None:
+    message = pb.Prediction(
+        verdict=pb.VERDICT_DIGIT,
+        digit=7,
+        confidence=0.99764,
+        probabilities=[0.1] * 10,
+        model_version="12",
+        frame=bytes(784),
+        box=pb.Box(left=1, top=2, width=3, height=4),
+    )
+    shown = (
+        "Prediction(verdict=digit, digit=7, confidence=0.9976, model_version=12, box=(1, 2, 3, 4))"
+    )
+    assert repr(results.to_prediction(message)) == shown
+    assert str(results.to_prediction(message)) == shown
+
+
+def test_a_prediction_without_a_digit_prints_its_reason() -> None:
+    message = pb.Prediction(
+        verdict=pb.VERDICT_NOT_A_DIGIT,
+        reason=pb.REASON_TOO_SMALL,
+        model_version="12",
+        unread_pages=3,
+    )
+    assert repr(results.to_prediction(message)) == (
+        "Prediction(verdict=not_a_digit, reason=too_small, confidence=0.0, model_version=12, "
+        "unread_pages=3)"
+    )
+
+
+def test_a_number_prints_as_its_text_and_shows_one_line() -> None:
+    number = results.to_number(number_response("17", digits="17"))
+    assert str(number) == "17"
+    assert repr(number).startswith("Number(text='17', confidence=")
+    assert "Prediction" not in repr(number)

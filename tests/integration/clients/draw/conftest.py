@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_client.cli.diagnose import diagnose
 from digits_client.cli.server_options import ServerOptions
+from digits_client.draw.diagnose import diagnose
 from digits_client.draw.events import Event
 from digits_client.draw.session import Session
-from digits_client.errors import DeadlineError, UnavailableError
+from digits_client.errors import DeadlineError
 from tests.integration.clients.conftest import FakeRecognizer, serving
 
 TIMEOUT_SECONDS = 30
@@ -140,7 +140,7 @@ def timeout_reason(address: str) -> str:
 
 def refused_reason(address: str) -> str:
     """Return the reason that is shown for an address on which no server listens."""
-    return diagnose(UnavailableError("connection refused"), address)
+    return f"No server is listening at {address}."
 
 
 def session_threads() -> list[threading.Thread]:

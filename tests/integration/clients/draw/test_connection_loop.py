@@ -9,12 +9,11 @@ import grpc
 import pytest
 from google.rpc import status_pb2
 
-from digits_client.cli.diagnose import diagnose
 from digits_client.cli.server_options import ServerOptions
 from digits_client.draw import connection_loop
 from digits_client.draw.events import Connected, Disconnected, Event, Recognized
 from digits_client.draw.mailbox import Mailbox
-from digits_client.errors import AccessError, DigitsError, UnavailableError
+from digits_client.errors import DigitsError, UnavailableError
 from tests.integration.clients.conftest import serving
 
 from .conftest import (
@@ -128,6 +127,6 @@ def test_a_rejected_token_is_reported_and_a_corrected_one_is_used(
     assert f"{token_file} cannot be read" in recorded.wait_for(Disconnected).reason
     assert recognizer.attempt_count == 0
     token_file.write_text("any")
-    reason = diagnose(AccessError("wrong token"), recognizer.address)
+    reason = f"The server at {recognizer.address} rejected the token in {token_file}."
     assert recorded.wait_for(Disconnected).reason == reason
     recorded.wait_for(Connected)

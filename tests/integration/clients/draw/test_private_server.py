@@ -83,7 +83,7 @@ def test_a_private_server_starts_at_once_and_recognizes_the_waiting_image(
 def test_if_the_private_server_fails_to_start_the_named_server_is_retried(
     open_session: Any, embedded: FakeEmbeddedServer, stopped_recognizer: WidthRecognizer
 ) -> None:
-    embedded.error = UnavailableError("install digits[server]")
+    embedded.error = UnavailableError("none is installed: install digits[server]")
     address = stopped_recognizer.address
     recorded = open_session(address)
     recorded.wait_for(Disconnected)

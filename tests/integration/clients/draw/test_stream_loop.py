@@ -11,8 +11,8 @@ from google.rpc import error_details_pb2, status_pb2
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_client.cli.diagnose import diagnose
 from digits_client.draw import connection_loop, stream_loop
+from digits_client.draw.diagnose import diagnose
 from digits_client.draw.events import Connected, Connecting, Disconnected, Failed, Recognized
 from digits_client.errors import OverloadedError
 from tests.integration.clients.conftest import serving

@@ -94,7 +94,9 @@ def test_wrong_usage_exits_2(arguments: str, capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit) as ended:
         parse(arguments.split())
     assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: digits-bench")
+    error = capsys.readouterr().err
+    assert error.startswith("digits-bench: error: ")
+    assert error.count("\n") == 1
 
 
 def test_a_description_names_the_load() -> None:

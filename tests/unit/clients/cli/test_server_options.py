@@ -14,6 +14,7 @@ VARIABLES = (
     "DIGITS_CLIENT_CERT",
     "DIGITS_CLIENT_KEY",
     "DIGITS_TOKEN_FILE",
+    "DIGITS_TLS_SERVER_NAME",
 )
 
 
@@ -35,19 +36,15 @@ def test_without_a_named_server_there_are_no_server_options() -> None:
 
 def test_flags_take_precedence_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
-        monkeypatch.setenv(name, f"value of {name}")
+        monkeypatch.setenv(name, f"{name}:1")
     assert parse() == ServerOptions(
-        "value of DIGITS_SERVER",
-        "value of DIGITS_TLS_CA",
-        "value of DIGITS_CLIENT_CERT",
-        "value of DIGITS_CLIENT_KEY",
-        "value of DIGITS_TOKEN_FILE",
+        *(f"{name}:1" for name in VARIABLES),
     )
     flags = (
         *("--server", "a:1", "--tls-ca", "ca.pem", "--token-file", "token"),
-        *("--client-cert", "cert.pem", "--client-key", "key.pem"),
+        *("--client-cert", "cert.pem", "--client-key", "key.pem", "--tls-server-name", "name"),
     )
-    assert parse(*flags) == ServerOptions("a:1", "ca.pem", "cert.pem", "key.pem", "token")
+    assert parse(*flags) == ServerOptions("a:1", "ca.pem", "cert.pem", "key.pem", "token", "name")
 
 
 @pytest.mark.parametrize("flag", ["--client-cert", "--client-key"])
@@ -81,7 +78,31 @@ def test_a_list_that_is_not_valid_exits_with_2_and_names_the_flag_or_variable(
     assert "DIGITS_SERVER: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("flag", ["--tls-ca", "--client-cert", "--token-file"])
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("a", "'a' has no port: use a:50051"),
+        ("http://a:1", "'http://a:1' is not a host and port: use a:1"),
+        ("a:65536", "'a:65536' is not a valid address: ports are 1 to 65535"),
+    ],
+)
+def test_an_address_that_is_not_valid_exits_with_2(
+    address: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        parse("--server", address)
+    assert exit_info.value.code == 2
+    assert f"argument --server: {reason}" in capsys.readouterr().err
+
+
+def test_a_name_of_a_certificate_needs_tls(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        parse("--server", "a:1", "--tls-server-name", "name")
+    assert exit_info.value.code == 2
+    assert "--tls-server-name: needs --tls-ca" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--tls-ca", "--client-cert", "--token-file", "--tls-server-name"])
 def test_credential_options_need_a_named_server(
     flag: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,52 @@
+"""The private server of a command; here a script takes its place."""
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from digits_client.cli.embedded import embedded_server
+from digits_client.errors import UnavailableError
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The script that is run in place of the interpreter."""
+    script = tmp_path / "python"
+    script.touch(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    return script
+
+
+def test_without_the_server_the_extra_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    reason = (
+        r"no server is named by --server, and .* is not installed: pip install 'digits\[server\]'"
+    )
+    with pytest.raises(UnavailableError, match=reason), embedded_server():
+        pass
+
+
+def test_a_log_of_any_bytes_is_shown(script: Path) -> None:
+    script.write_text("#!/bin/sh\nprintf 'no folder caf\\351\\n' >&2\n")
+    with pytest.raises(UnavailableError, match="no folder caf\ufffd"), embedded_server():
+        pass
+
+
+def test_the_server_is_stopped_without_signals(
+    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("a signal was sent")
+
+    monkeypatch.setattr(os, "kill", refuse)
+    script.write_text(
+        "#!/bin/sh\n"
+        'echo \'{"address": "127.0.0.1:1"}\'\n'
+        f"cat > /dev/null\ntouch {tmp_path}/stopped\n"
+    )
+    with embedded_server() as address:
+        assert address == "127.0.0.1:1"
+    assert (tmp_path / "stopped").exists()
