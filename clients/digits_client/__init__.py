@@ -22,15 +22,10 @@ else:
         """Import the library when one of its names is first used.
 
         Not before, because gRPC takes longer to import than a person needs to press Ctrl-C, and a
-        command of this package can only then handle it.
+        command of this package can only then handle it. Names of modules are lower case.
         """
-        import importlib
+        if name != "__all__" and not name[0].isupper():
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import public
 
-        if name == "__all__" or not name.startswith("__"):
-            public = vars(importlib.import_module(".public", __name__))
-            names = public.get("__all__")
-            if names is not None:  # else it is just being imported
-                globals().update({each: public[each] for each in (*names, "__all__")})
-            if name in globals():
-                return globals()[name]
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(public, name)

@@ -21,6 +21,8 @@ MODULES: Final = {
     "ray": (*_SERVER, "ray"),
     "remote": ("fsspec",),
     "parquet": ("pyarrow",),
+    "heic": ("pillow_heif",),
+    "pdf": ("pypdfium2",),
     "train": (*_SERVER, "matplotlib", "tensorflow"),
 }
 
