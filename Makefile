@@ -1,10 +1,11 @@
 # On a fresh machine, `make demo` and `make test` are all that is needed.
 # The first target creates the virtual environment; newer locks update it.
 
-# The first supported Python found; PYTHON=... names another.
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
-	if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
-	then echo $$python; break; fi; done)
+# The first supported Python found, 3.14 last because TensorFlow lacks it; PYTHON=... names another.
+PYTHON ?= $(shell for newest in 13 14; do \
+	for python in python3 python3.13 python3.12 python3.11 python3.14; do \
+	if $$python -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, $$newest))" 2>/dev/null; \
+	then echo $$python; exit; fi; done; done)
 VENV := .venv
 BIN := $(VENV)/bin
 # Test files run in four processes, also on two cores, because many tests wait for others.
@@ -18,13 +19,13 @@ LOCK_VENV := .venv-lock
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit test-deploy check format proto lock lock-check measure-recognition measure-window benchmarks container-test xvfb services clean
+.PHONY: help demo test unit test-deploy check format proto lock wheels lock-check measure-recognition measure-window benchmarks container-test xvfb services clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
 
-demo: $(VENV)/.server ## start the server; classify the sample drawings, and MNIST if available
-	@$(BIN)/python -m scripts.demo
+demo: $(VENV)/bin/python ## start the server; classify the sample drawings, and MNIST if available
+	@$(BIN)/python -m scripts.demo  # installs digits[server]; also works without make
 
 test: $(VENV)/.dev xvfb ## run the tests of server, clients and training
 	@$(BIN)/python -m pytest $(PARALLEL)
@@ -51,6 +52,9 @@ proto: $(VENV)/.dev ## generate the committed modules from the protos
 
 lock: $(LOCK_VENV)/.installed ## renew the locked versions of all dependencies, in locks/
 	$(LOCK_VENV)/bin/python -m scripts.lock --upgrade
+
+wheels: $(LOCK_VENV)/.installed ## show on which systems and Pythons each extra has wheels; takes a while
+	@$(LOCK_VENV)/bin/python -m scripts.wheels
 
 lock-check: $(LOCK_VENV)/.installed ## check that locks/ matches pyproject.toml, with the package index
 	$(LOCK_VENV)/bin/python -m scripts.lock --check
@@ -89,7 +93,7 @@ clean: ## remove everything that was built here, except trained models
 	rm -rf $(VENV) $(TRITON_VENV) $(RAY_VENV) $(LOCK_VENV) build dist .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is required; name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.14 is required; name one: make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
 # $(call locked,environment,names of locks): install exactly what they pin, verified by its hashes
@@ -97,13 +101,9 @@ locked = $(1)/bin/python $(PIP_INSTALL) --require-hashes $(2:%=--requirement loc
 # $(call editable,environment): install this checkout; locks/build.txt has its build's packages
 editable = $(1)/bin/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 
-$(VENV)/.server: $(VENV)/bin/python pyproject.toml locks/build.txt locks/server.txt
-	@echo "Installing digits[server] into $(VENV) ..."
-	@$(call locked,$(VENV),build server)
-	@$(call editable,$(VENV))
-	@touch $@
-
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml locks/build.txt locks/train.txt locks/dev.txt
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 14))' || \
+	{ echo "TensorFlow has no wheel for Python 3.14: make clean, then make PYTHON=python3.13 ..." >&2; exit 1; }
 	@echo "Installing digits[train,dev] into $(VENV); TensorFlow takes a minute or two ..."
 	@$(call locked,$(VENV),build train dev)
 	@$(call editable,$(VENV))

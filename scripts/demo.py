@@ -1,109 +1,71 @@
 """Show what digits does: start a server and classify the samples, and MNIST if it is available.
 
     make demo
-    python -m scripts.demo
+    python -m scripts.demo      # without make; on Windows: py -m scripts.demo
 
-It prints the commands and runs them as a user would. The server is private and ends with the demo.
+Needs only Python. What else it needs is installed into the virtual environment ``.venv``, exactly
+as locked.
 """
 
-import csv
-import os
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
-from PIL import Image
-
-from digits_client import Client
-from digits_client.cli.embedded import embedded_server
-from digits_training.datasets import DatasetError, Mnist, load_mnist
-
 ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+LOCKS = [ROOT / "locks" / name for name in ("build.txt", "server.txt")]
+OLDEST, NEWEST = (3, 11), (3, 14)
 
 
-def write_png_folder(mnist: Mnist, folder: Path) -> int:
-    """Write MNIST's test images as ``<digit>/<number>.png``, and return their number."""
-    for digit in range(10):
-        (folder / str(digit)).mkdir(parents=True)
-    for number, (image, digit) in enumerate(zip(mnist.x_test, mnist.y_test, strict=True)):
-        Image.fromarray(image).save(folder / str(digit) / f"{number:05}.png")
-    return len(mnist.x_test)
+def venv_python(venv: Path) -> Path:
+    """Return the Python of a virtual environment."""
+    return venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
-def batch(*arguments: str, shown: str) -> int:
-    """Print a command and run ``digits-batch`` accordingly; return its exit status."""
-    print(f"\n$ digits-batch {shown}", flush=True)
-    command = [sys.executable, "-m", "digits_client.batch.cli", *arguments]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+def ensure_installed(venv: Path) -> Path:
+    """Create a virtual environment with digits[server] from this checkout, unless it is up to date.
 
-
-def count_right(rows: Path) -> tuple[int, int]:
-    """Compare the digits in a CSV file with the folders of their images.
-
-    Returns:
-        The number of images whose folder is the recognized digit, and the number of images in
-        folders that are named by one digit.
+    Raises:
+        SystemExit: It cannot be created, or the packages cannot be installed; the cause has been
+            printed.
     """
-    with rows.open(newline="", encoding="utf-8") as file:
-        is_right = [
-            row["digit"] == Path(row["path"]).parent.name
-            for row in csv.DictReader(file)
-            if len(Path(row["path"]).parent.name) == 1
-        ]
-    return sum(is_right), len(is_right)
+    python, installed = venv_python(venv), venv / ".server"
+    sources = [ROOT / "pyproject.toml", *LOCKS]
+    if not python.exists():
+        _run(
+            [sys.executable, "-m", "venv", str(venv)],
+            "Python cannot make a virtual environment; on Debian: apt-get install python3-venv",
+        )
+    newest = max(path.stat().st_mtime for path in sources)
+    if not installed.exists() or installed.stat().st_mtime < newest:
+        print(f"Installing digits[server] into {venv.name} ...", flush=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        failed = "the packages cannot be installed"
+        _run([*pip, "--require-hashes", *(f"--requirement={lock}" for lock in LOCKS)], failed)
+        _run([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)], failed)
+        installed.touch()
+    return python
 
 
-def show_samples(address: str, folder: Path) -> None:
-    """Classify the sample drawings: as a table, and as CSV to count the right ones."""
-    batch("samples", "--server", address, shown="samples")
-    rows = folder / "samples.csv"
-    batch(
-        *("samples", "--server", address, "--format", "csv", "--output", str(rows)),
-        shown="samples --format csv --output samples.csv",
-    )
-    right_count, total = count_right(rows)
-    print(
-        f"\n{right_count} of {total} sample drawings are right. The files in samples/odd are broken"
-    )
-    print(
-        "on purpose; each has a row with the reason. Those in samples/numbers hold several digits:"
-    )
-    batch("samples/numbers", "--numbers", "--server", address, shown="samples/numbers --numbers")
-
-
-def show_mnist(address: str, folder: Path) -> None:
-    """Classify MNIST's test images from a folder of PNG files."""
-    try:
-        mnist = load_mnist(download=False)
-    except DatasetError as error:
-        print(f"\nMNIST's test images are skipped: {error}.")
-        return
-    images, rows = folder / "mnist-test", folder / "mnist-test.csv"
-    total = write_png_folder(mnist, images)
-    print(f"\nMNIST's {total:,} test images are now PNG files in a folder.")
-    start = time.perf_counter()
-    batch(
-        *(str(images), "--server", address, "--format", "csv", "--output", str(rows)),
-        shown="mnist-test --format csv --output mnist-test.csv",
-    )
-    seconds = time.perf_counter() - start
-    right_count, total = count_right(rows)
-    print(f"\nMNIST test accuracy: {right_count / total:.2%} ({right_count:,} of {total:,}),")
-    print(f"{total / seconds:,.0f} images per second from start to end of the command.")
+def _run(command: list[str], failed: str) -> None:
+    if subprocess.run(command, check=False).returncode:
+        sys.exit(failed)
 
 
 def main() -> None:
-    """Run the demo."""
-    os.chdir(ROOT)
-    with embedded_server() as address, tempfile.TemporaryDirectory() as folder:
-        with Client(address) as client:
-            model = client.model()
-        print(f"digits-server is ready on {address} with model {model.title},")
-        print(f"which is right on {model.mnist_test_accuracy:.2%} of MNIST's test images.")
-        show_samples(address, Path(folder))
-        show_mnist(address, Path(folder))
+    """Install what is missing, and run the demo."""
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        sys.exit(
+            "Python {}.{} to {}.{} is required; this is {}.{}".format(
+                *OLDEST, *NEWEST, *sys.version_info[:2]
+            )
+        )
+    python = ensure_installed(VENV)
+    try:
+        done = subprocess.run([str(python), "-m", "scripts.demo_commands"], cwd=ROOT, check=False)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(done.returncode)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ import psutil
 from benchmarks.end_to_end.in_process import CORES, Cost, predict_in_processes, predict_in_threads
 from digits_client.cli.embedded import embedded_server
 from digits_training.datasets import load_mnist
-from scripts.demo import write_png_folder
+from scripts.demo_commands import write_png_folder
 
 BATCH = [sys.executable, "-m", "digits_client.batch.cli"]
 IMAGE_COUNT = 10_000

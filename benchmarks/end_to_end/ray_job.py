@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from digits_client.cli.embedded import embedded_server
 from digits_training.datasets import load_mnist
-from scripts.demo import write_png_folder
+from scripts.demo_commands import write_png_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB = ROOT / "deploy" / "ray" / "classify.py"

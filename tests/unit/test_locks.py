@@ -13,6 +13,8 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+from scripts import demo
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ROOT / "locks"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -21,19 +23,25 @@ EXTRAS: dict[str, list[str]] = {
     **PYPROJECT["project"]["optional-dependencies"],
 }
 GROUPS: dict[str, list[str]] = PYPROJECT["dependency-groups"]
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+SYSTEMS = (
+    ("linux", "Linux", "x86_64"),
+    ("linux", "Linux", "aarch64"),
+    ("darwin", "Darwin", "arm64"),
+    ("win32", "Windows", "AMD64"),
+)
 ENVIRONMENTS = [
     {
         "python_version": python,
         "python_full_version": f"{python}.0",
         "implementation_name": "cpython",
         "platform_python_implementation": "CPython",
-        "sys_platform": "linux",
-        "platform_system": "Linux",
+        "sys_platform": sys_platform,
+        "platform_system": system,
         "platform_machine": machine,
     }
     for python in PYTHONS
-    for machine in ("x86_64", "aarch64")
+    for sys_platform, system, machine in SYSTEMS
 ]
 # Extras whose packages are in an image, with server/Dockerfile's arguments of docs/containers.md.
 IMAGE_EXTRAS = ("server", "otel", "parquet", "remote")
@@ -101,6 +109,8 @@ def test_a_lock_provides_what_pyproject_declares_on_every_supported_python(name:
     pins = read(name)
     for environment in ENVIRONMENTS:
         for requirement in declared()[name]:
+            if requirement.marker is not None and not requirement.marker.evaluate(environment):
+                continue
             locked = version(pins[canonicalize_name(requirement.name)], environment)
             assert locked is not None, f"run `make lock`: {requirement} is missing"
             assert requirement.specifier.contains(locked), f"run `make lock`: {requirement}"
@@ -153,9 +163,30 @@ def test_make_installs_only_what_is_locked() -> None:
         for names in re.findall(r"call locked,\$[^,]+,([\w ]+)\)", text)
         for name in names.split()
     ]
-    assert set(locks) == {"build", "dev", "lock", "ray", "server", "train", "triton"}
+    assert set(locks) == {"build", "dev", "lock", "ray", "train", "triton"}
     # A changed lock updates the environment.
     assert all(f"locks/{name}.txt" in text for name in set(locks))
+
+
+def test_the_demo_installs_only_what_is_locked() -> None:
+    assert [lock.name for lock in demo.LOCKS] == ["build.txt", "server.txt"]
+    source = Path(demo.__file__).read_text("utf-8")
+    installs = [line for line in source.splitlines() if "_run([*pip" in line]
+    assert len(installs) == 2
+    assert "--require-hashes" in installs[0]
+    assert "--no-deps" in installs[1]
+    assert "--no-build-isolation" in installs[1]
+
+
+def test_tensorflow_has_one_package_on_each_system() -> None:
+    for environment in ENVIRONMENTS:
+        names = {
+            package
+            for package in ("tensorflow", "tensorflow-cpu")
+            if version(read("train")[canonicalize_name(package)], environment)
+        }
+        has_cpu_wheel = environment["platform_machine"] in ("x86_64", "AMD64")
+        assert names == {"tensorflow-cpu" if has_cpu_wheel else "tensorflow"}
 
 
 def test_workflows_use_actions_by_their_commit() -> None:

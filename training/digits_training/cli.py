@@ -3,28 +3,39 @@
 import argparse
 import dataclasses
 import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from .arguments import build_parser
-from .datasets import DatasetError, load_mnist
-from .errors import TrainingError
-from .network_path import SHIPPED_RUN
+from .datasets import DatasetError, Mnist, load_mnist
+from .errors import TrainingError, UsageError
+from .network_path import SHIPPED_RUN, check_network_path, network_path
 from .settings import FitSettings, expand
+from .tensorflow_import import import_tensorflow
 
 # Each command imports TensorFlow when it runs, because that takes seconds: --help and usage
-# errors do not wait for it. Its log is limited to errors.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# errors, such as a path that does not exist, do not wait for it.
+logger = logging.getLogger(__package__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0 done, 1 failed, 2 usage error."""
     parsed = build_parser().parse_args(arguments)
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logger.setLevel(logging.INFO)
     try:
         COMMANDS[parsed.command](parsed)
+    except UsageError as error:
+        print(f"digits-train: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(
+            f"digits-train: {error.name} is not installed; pip install 'digits[train]' installs it",
+            file=sys.stderr,
+        )
+        return 2
     except (DatasetError, TrainingError, OSError) as error:
         print(f"digits-train: {error}", file=sys.stderr)
         return 1
@@ -34,7 +45,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _load_data(data_dir: Path | None) -> Mnist:
+    """Load TensorFlow, and then MNIST."""
+    import_tensorflow()
+    logger.info("Loading MNIST")
+    return load_mnist(data_dir)
+
+
+def _check_folder(path: Path | None) -> None:
+    if path is not None and not path.is_dir():
+        raise UsageError(f"{path} is not a folder" if path.exists() else f"{path} does not exist")
+
+
 def _fit(parsed: argparse.Namespace) -> None:
+    _check_folder(parsed.data_dir)
+    _check_folder(parsed.drawings)
+    if parsed.start_from:
+        check_network_path(network_path(parsed.start_from))
     options = {
         **vars(parsed),
         "drawings": str(parsed.drawings) if parsed.drawings else None,
@@ -45,17 +72,17 @@ def _fit(parsed: argparse.Namespace) -> None:
 
     # Options that are not given are those of the run in the folder.
     settings = dataclasses.replace(stored_settings(parsed.run) or FitSettings(), **changes)  # type: ignore[arg-type]
-    mnist = load_mnist(parsed.data_dir)
+    mnist = _load_data(parsed.data_dir)
     from .fit import fit
 
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger(__package__).setLevel(logging.INFO)
     fit(settings, mnist, parsed.data_dir, parsed.run)
     print(f"Wrote the run to {parsed.run}.")
 
 
 def _calibrate(parsed: argparse.Namespace) -> None:
-    mnist = load_mnist(parsed.data_dir)
+    _check_folder(parsed.data_dir)
+    _check_folder(parsed.run)
+    mnist = _load_data(parsed.data_dir)
     from .fit import calibrate
 
     calibration = calibrate(parsed.run, mnist, parsed.data_dir)
@@ -63,7 +90,10 @@ def _calibrate(parsed: argparse.Namespace) -> None:
 
 
 def _evaluate(parsed: argparse.Namespace) -> None:
-    mnist = load_mnist(parsed.data_dir)
+    _check_folder(parsed.data_dir)
+    _check_folder(parsed.drawings)
+    check_network_path(parsed.model)
+    mnist = _load_data(parsed.data_dir)
     from .eval_results import tutorial_frames
     from .evaluate import evaluate
 
@@ -79,7 +109,9 @@ def _default_report_folder(model: Path) -> Path:
 
 
 def _export(parsed: argparse.Namespace) -> None:
-    mnist = load_mnist(parsed.data_dir)
+    _check_folder(parsed.data_dir)
+    check_network_path(parsed.model)
+    mnist = _load_data(parsed.data_dir)
     from .export import export
 
     exported = export(

@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from .errors import TrainingError
+from .native_output import discard_native_output
 
 
 def to_float32(model: keras.Model) -> bytes:
@@ -83,11 +84,12 @@ def _outer_operations(content: bytes) -> list[str]:
 def _silent() -> Iterator[None]:
     """Suppress what the converter reports about every network.
 
-    It lists every variable on standard output, which is the command's own, and warns about the
-    quantized input and the interpreter that it creates itself.
+    It lists every variable on standard output, which is the command's own, its settings on
+    standard error, and warns about the quantized input and the interpreter that it creates itself.
     """
     with (
         contextlib.redirect_stdout(io.StringIO()),
+        discard_native_output(),
         warnings.catch_warnings(action="ignore", category=UserWarning),
     ):
         yield

@@ -3,6 +3,7 @@
 G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network" (2015).
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from .batches import Sampler, one_hot
 from .examples import Frames, inputs
 from .keras_files import predict
 from .networks import CLASS_COUNT
+from .progress import Progress
 from .run_folder import save_arrays
 
 # The predictions are softened by a temperature, so that the student also learns which digits
@@ -30,6 +32,9 @@ CHUNK_SIZE: Final = 10_000
 
 Pool = tuple[Frames, NDArray[np.float32]]
 """(N, 28, 28) uint8 frames, and (N, 12) float32 targets."""
+
+
+logger = logging.getLogger(__name__)
 
 
 def make_pool(
@@ -60,16 +65,21 @@ def make_pool(
     frames = np.empty((count, FRAME_SIZE, FRAME_SIZE), np.uint8)
     targets = np.empty((count, CLASS_COUNT), np.float32)
     mover = Augmenter(seed, FRAME_SIZE, COPY)
+    progress = None
+    logger.info("Labeling %s images with the teachers", f"{count:,}")
     for start in range(0, count, CHUNK_SIZE):
         file = folder / f"pool-{start}.npz"
         end = min(start + CHUNK_SIZE, count)
         if not file.is_file():
+            progress = progress or Progress(logger, "Labeling", start=start / count)
             random = np.random.default_rng((seed, start))
             chunk = _make_chunk(teachers, sampler, end - start, mover, copies, random, corrected)
             save_arrays(file, chunk)
         with np.load(file) as saved:
             frames[start:end] = saved["frames"]
             targets[start:end] = saved["targets"]
+        if progress:
+            progress.update(end / count)
     return frames, targets
 
 

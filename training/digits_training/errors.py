@@ -3,3 +3,7 @@
 
 class TrainingError(Exception):
     """A command failed; the message is one sentence for the user."""
+
+
+class UsageError(TrainingError):
+    """A path that was named does not exist, or a package is not installed."""

@@ -1,6 +1,7 @@
 """Evaluation of a network on every available set of images, and its report."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +34,8 @@ SINGLES: Final = ("mnist", "strokes", "unipen", "wild")
 """Sets of single digits that are also read as numbers."""
 CORRUPTED_COUNT: Final = 500
 """Number of test images that are corrupted, each in forty ways."""
+
+logger = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -67,12 +70,17 @@ def evaluate(
     def predict_frames(frames: NDArray[np.float32]) -> NDArray[np.float32]:
         return predict(model, frames[..., None])
 
+    logger.info("Preparing the images")
     sets, notes = available_sets(mnist, data_dir)
     number_sets, more_notes = available_number_sets(data_dir)
     notes += more_notes
     if drawings is not None:
         sets.append(corrections_set(drawings))
-    results = [evaluate_set(each, predict_frames, calibration, read) for each in sets]
+    results = []
+    for each in sets:
+        logger.info("Evaluating on %s images: %s", f"{len(each.images):,}", each.title)
+        results.append(evaluate_set(each, predict_frames, calibration, read))
+    logger.info("Evaluating on numbers, and on single digits as numbers")
     # The tutorial's way to make frames has none of numbers.
     numbers = [
         evaluate_numbers(each, predict_frames, calibration) for each in number_sets if not read
@@ -84,6 +92,7 @@ def evaluate(
     ]
     test = results[0]
     metrics = Metrics.compute(test.forced.probs, test.labels)
+    logger.info("Evaluating on %d corrupted images", CORRUPTED_COUNT)
     some = np.random.default_rng(0).permutation(len(test.labels))[:CORRUPTED_COUNT]
     robustness = measure_robustness(
         [mnist.x_test[index] for index in some], mnist.y_test[some], predict_frames, calibration

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from .eval_sets import available_sets
 from .examples import Examples
 from .keras_files import load_network, predict
 from .metrics import Metrics
+from .native_output import discard_native_output
 from .precisions import evaluate_precisions, precision_metrics, precision_table
 from .record import RunRecord
 
@@ -33,6 +35,9 @@ MAX_FLOAT_DIFFERENCE: Final = 1e-3
 
 RANGE_IMAGE_COUNT: Final = 2000
 """Number of images from which the activation ranges of an int8 network are determined."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class Exported(NamedTuple):
@@ -80,16 +85,20 @@ def export(
         raise TrainingError(f"{folder} already exists; versions are immutable")
     record = RunRecord.load(source) if source.is_dir() else None
     calibration = Calibration.load(source) if source.is_dir() else Calibration()
+    logger.info("Converting the network")
     contents = {"float32": to_float32(model)}
     if int8:
         contents["int8"] = to_int8(model, _range_examples(mnist, record).inputs())
-    engines = {
-        precision: LiteRtEngine(content, threads=os.cpu_count() or 1)
-        for precision, content in contents.items()
-    }
+    with discard_native_output():  # LiteRT reports that it uses XNNPACK
+        engines = {
+            precision: LiteRtEngine(content, threads=os.cpu_count() or 1)
+            for precision, content in contents.items()
+        }
+    logger.info("Comparing with the source on MNIST's test set")
     metrics = _compare_with_source(model, engines, mnist)
     report = []
     if int8:
+        logger.info("Comparing the precisions on every available set")
         sets, notes = available_sets(mnist, data_dir)
         results = evaluate_precisions(sets, engines, calibration)
         metrics |= precision_metrics(results)

@@ -90,6 +90,7 @@ def _plan(settings: FitSettings, name: str, epochs: int) -> Plan:
 
 
 def _fit_tutorial(settings: FitSettings, mnist: Mnist, folder: RunFolder) -> tuple[History, Plan]:
+    logger.info("Preparing the images")
     learned = examples.from_images(mnist.x_train, mnist.y_train)
     test = examples.from_images(mnist.x_test, mnist.y_test)
     targets = one_hot(learned.labels, networks.DIGIT_COUNT)
@@ -152,6 +153,7 @@ def _fit_compact(
     build = _seeded(partial(make, settings.learning_rate, step_count), settings.seed)
     plan = _plan(settings, "model", settings.epochs)
     model, history = train(build, make_batches, mixture.held_out.all(), plan, folder, HISTORY_FILE)
+    logger.info("Calibrating")
     _calibrate(model, mixture.held_out, data_dir).save(folder.path)
     return history, plan
 

@@ -14,8 +14,8 @@ from digits_server.models.engine import CLASS_COUNTS
 from digits_server.preprocessing.normalize import FRAME_SIZE
 
 from .errors import TrainingError
+from .network_path import KERAS_FILE, check_network_path
 
-KERAS_FILE = "model.keras"
 PREDICT_BATCH_SIZE = 500
 
 
@@ -29,9 +29,8 @@ def load_network(path: Path) -> keras.Model:
         TrainingError: The file does not exist, is not a Keras file, or holds a network of
             other shapes.
     """
+    check_network_path(path)
     file = path / KERAS_FILE if path.is_dir() else path
-    if not file.is_file():
-        raise TrainingError(f"{file} does not exist")
     try:
         model = open_network(file)
     except (OSError, ValueError, TypeError, KeyError) as error:

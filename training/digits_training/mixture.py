@@ -11,6 +11,7 @@ import numpy as np
 from . import drawn_examples, examples, non_digit_examples, omniglot, pendigits, unipen
 from .batches import Component
 from .datasets import Mnist, data_folder
+from .drawing_progress import log_drawing
 from .eval_sets import corrections_set
 from .examples import Examples
 from .number_examples import from_numbers
@@ -102,6 +103,42 @@ def build_mixture(
     pen, unipen_digits, signs = _load_strokes("training", data_dir)
     digits = pen + unipen_digits
     images, _ = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
+    letters = letters.training()
+    counts = {
+        "redraw_image": len(images.labels) + LETTER_COPIES * len(letters.images),
+        "draw_strokes": STROKE_COPIES * len(pen)
+        + UNIPEN_COPIES * len(unipen_digits)
+        + SIGN_COPIES * len(signs),
+        "_draw_template": TEMPLATE_COUNT,
+        "_draw_scribble": SCRIBBLE_COUNT,
+        "_draw_joined": JOINED_COUNT if digits else 0,
+        "_draw_fragment": FRAGMENT_COUNT if digits else 0,
+        "_read_scene": SCENE_COPIES * len(digits) + len(signs),
+        "_read_blank": BLANK_COUNT,
+        "_read_number": NUMBER_COUNT if digits else 0,
+    }
+    logger.info("Drawing %s images to learn from", f"{sum(counts.values()):,}")
+    with log_drawing(logger, counts):
+        components = _draw_components(images, pen, unipen_digits, signs, letters, seed)
+    if drawings is not None:
+        corrected = corrections_set(drawings)
+        share = min(SHARE_PER_DRAWING * len(corrected.labels), MAX_SHARE_OF_DRAWINGS)
+        drawn = Component(examples.from_images(corrected.images, corrected.labels), share)
+        components = _normalize([*components, drawn])
+    logger.info("Drawing the images that are held out")
+    return Mixture(components, build_held_out(mnist, data_dir, validation_count, seed))
+
+
+def _draw_components(
+    images: Examples,
+    pen: Sequence[Recording],
+    unipen_digits: Sequence[Recording],
+    signs: Sequence[Recording],
+    letters: omniglot.Letters,
+    seed: int,
+) -> list[Component]:
+    """Make the frames of all components that are not empty."""
+    digits = [*pen, *unipen_digits]
     scenes = from_scenes(digits, TRAINING_SCENES, seed, copies=SCENE_COPIES)
     sign_scenes = from_scenes(signs, TRAINING_SCENES, seed)
     numbers = from_numbers(digits, NUMBER_COUNT, seed)
@@ -119,7 +156,7 @@ def build_mixture(
         Component(no_writing, 0.045),
         Component(from_blanks(BLANK_COUNT, seed), 0.025),
         Component(
-            drawn_examples.from_letters(letters.training().images, seed, copies=LETTER_COPIES),
+            drawn_examples.from_letters(letters.images, seed, copies=LETTER_COPIES),
             0.02,
         ),
         Component(drawn_examples.from_recordings(signs, seed, copies=SIGN_COPIES), 0.055),
@@ -127,13 +164,7 @@ def build_mixture(
         Component(non_digit_examples.from_joined(digits, JOINED_COUNT, seed), 0.006),
         Component(non_digit_examples.from_fragments(digits, FRAGMENT_COUNT, seed), 0.004),
     ]
-    components = _normalize([each for each in components if len(each.examples.labels)])
-    if drawings is not None:
-        corrected = corrections_set(drawings)
-        share = min(SHARE_PER_DRAWING * len(corrected.labels), MAX_SHARE_OF_DRAWINGS)
-        drawn = Component(examples.from_images(corrected.images, corrected.labels), share)
-        components = _normalize([*components, drawn])
-    return Mixture(components, build_held_out(mnist, data_dir, validation_count, seed))
+    return _normalize([each for each in components if len(each.examples.labels)])
 
 
 def build_held_out(

@@ -5,7 +5,6 @@ What only a resumed run needs is in the sub-folder ``unfinished``, and removed a
 
 import contextlib
 import dataclasses
-import fcntl
 import logging
 import shutil
 import time
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from . import record
 from .errors import TrainingError
+from .file_lock import try_lock
 from .record import RunRecord
 from .settings import FitSettings
 
@@ -90,10 +90,8 @@ class RunFolder:
         self._saved_at = time.monotonic()
 
     def _take_lock(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise TrainingError(f"another process is training in {self.path}") from None
+        if not try_lock(self._lock):
+            raise TrainingError(f"another process is training in {self.path}")
 
     def _check_settings(self, settings: FitSettings) -> None:
         stored = stored_settings(self.path)
@@ -140,11 +138,11 @@ class RunFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._lock.close()  # first, because Windows removes no file that is open
         # A run that failed before it saved anything, such as one with a wrong option, leaves
         # nothing that would refuse the corrected one.
         if self.unfinished.is_dir() and not any(self.unfinished.glob("*.npz")):
             shutil.rmtree(self.unfinished)
-        self._lock.close()
 
     def save_time(self) -> None:
         """Add the time since the last call to the duration of the run."""
@@ -161,6 +159,7 @@ class RunFolder:
             self._record, epochs=epochs, validation_accuracy=validation_accuracy
         )
         self._save(finished, self.path)
+        self._lock.close()
         shutil.rmtree(self.unfinished)
 
     def _save(self, run: RunRecord, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """The training of one network, which can be resumed after each epoch."""
 
 import logging
-import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +11,7 @@ import keras
 from .averaging import WeightAverage
 from .batches import MakeBatches, one_hot
 from .examples import Examples
+from .progress import Progress, duration
 from .run_folder import RunFolder, replace_file
 from .training_state import History, TrainingState, save_history
 
@@ -84,9 +85,10 @@ def train(
         state.restore(file)
     inputs = validation.inputs()
     targets = one_hot(validation.labels, model.output_shape[1])
+    began_at, first = time.monotonic(), state.epoch
     while not plan.is_over(state.history):
         epoch = state.epoch
-        figures = _train_epoch(model, make_batches(epoch), epoch, average)
+        figures = _train_epoch(model, make_batches(epoch), epoch, average, plan)
         measured = average.network.evaluate(
             inputs, targets, batch_size=EVALUATE_BATCH_SIZE, verbose=0, return_dict=True
         )
@@ -99,13 +101,34 @@ def train(
         if plan.best_epoch(state.history) == epoch:
             _save(average.network, folder, plan)
         logger.info(
-            "%s, epoch %d of %d: loss %.4f, held out %.4f (accuracy %.2f %%)",
+            "%s, epoch %d of %d: loss %.4f, held out %.4f (accuracy %.2f %%)%s",
             *(plan.name, epoch + 1, plan.epochs, figures["loss"], measured["loss"]),
             100 * measured["accuracy"],
+            _time_left(plan, state, (time.monotonic() - began_at) / (epoch + 1 - first)),
         )
     average.network.set_weights(state.best)
     _save(average.network, folder, plan)
     return average.network, state.history
+
+
+def _time_left(plan: Plan, state: TrainingState, epoch_seconds: float) -> str:
+    if plan.is_over(state.history):
+        return ""
+    # With a limited patience, the training may end before its last epoch.
+    limit = "at most" if plan.selects and plan.patience < plan.epochs else "about"
+    return f", {limit} {duration((plan.epochs - state.epoch) * epoch_seconds)} left for {plan.name}"
+
+
+class _EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]
+    """Logs the progress of an epoch."""
+
+    def __init__(self, title: str, step_count: int) -> None:
+        super().__init__()
+        self._progress = Progress(logger, title)
+        self._step_count = step_count
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        self._progress.update((batch + 1) / self._step_count)
 
 
 def _save(network: keras.Model, folder: RunFolder, plan: Plan) -> None:
@@ -114,14 +137,18 @@ def _save(network: keras.Model, folder: RunFolder, plan: Plan) -> None:
 
 
 def _train_epoch(
-    model: keras.Model, batches: keras.utils.PyDataset, epoch: int, average: WeightAverage
+    model: keras.Model,
+    batches: keras.utils.PyDataset,
+    epoch: int,
+    average: WeightAverage,
+    plan: Plan,
 ) -> dict[str, float]:
     history = model.fit(
         batches,
         initial_epoch=epoch,
         epochs=epoch + 1,
-        callbacks=[average],
+        callbacks=[average, _EpochProgress(f"{plan.name}, epoch {epoch + 1}", len(batches))],
         shuffle=False,  # an order of its own would not be the same after a resumption
-        verbose=1 if sys.stdout.isatty() else 0,
+        verbose=0,
     )
     return {name: values[0] for name, values in history.history.items()}

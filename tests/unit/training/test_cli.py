@@ -1,5 +1,6 @@
 """The command line of ``digits-train`` and its errors, each in one line."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,13 @@ import pytest
 from digits_training import cli
 from digits_training.cli import main
 from digits_training.datasets import Mnist
+from digits_training.native_output import LOG_LEVEL_VARIABLE
+
+
+@pytest.fixture(autouse=True)
+def same_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command does not set a log level that the processes of other tests would inherit."""
+    monkeypatch.setenv(LOG_LEVEL_VARIABLE, "2")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +49,54 @@ def test_a_missing_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) 
     assert "COMMAND" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [["fit"], ["evaluate", "model.h5"], ["export", "model.h5"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["evaluate", "nothere.h5"],
+        ["export", "nothere.h5"],
+        ["calibrate", "nothere.h5"],
+        ["fit", "--start-from", "nothere.h5"],
+        ["fit", "--drawings", "nothere.h5"],
+        ["fit", "--data-dir", "nothere.h5"],
+    ],
+)
+def test_a_path_that_does_not_exist_is_a_usage_error_before_anything_is_loaded(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert main(command) == 2
+    assert capsys.readouterr().err == "digits-train: nothere.h5 does not exist\n"
+
+
+def test_a_file_that_is_not_a_network_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "notes.h5"
+    file.write_text("layers: 3")
+    assert main(["export", str(file)]) == 2
+    assert capsys.readouterr().err == f"digits-train: {file} is neither a .keras nor an .h5 file\n"
+
+
+def test_a_folder_without_a_network_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"digits-train: {tmp_path} is not the folder of a finished run: it has no model.keras\n"
+    )
+
+
+def test_a_missing_tensorflow_is_one_line_that_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert main(["export", "shipped"]) == 2
+    assert capsys.readouterr().err == (
+        "digits-train: tensorflow is not installed; pip install 'digits[train]' installs it\n"
+    )
+
+
+@pytest.mark.parametrize("command", [["fit"], ["evaluate", "shipped"], ["export", "shipped"]])
 def test_missing_data_is_reported_in_one_line_with_status_1(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -108,7 +108,7 @@ def test_the_tutorials_frames_are_one_per_image(
 
 
 def test_a_missing_file_is_an_error_that_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"model\.keras does not exist$"):
+    with pytest.raises(TrainingError, match=r"it has no model\.keras$"):
         load_network(tmp_path)
 
 
@@ -117,8 +117,15 @@ def test_a_file_that_is_not_a_network_is_an_error_that_names_the_file(
     name: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(b"not a network")
-    with pytest.raises(TrainingError, match=f"{name} is not a Keras model: "):
+    with pytest.raises(TrainingError, match=f"{name} is neither a .keras nor an .h5 file$"):
         load_network(tmp_path / name)
+
+
+@pytest.mark.parametrize("start", [b"PK\3\4", b"\x89HDF\r\n\x1a\n"])
+def test_a_damaged_network_is_an_error_that_names_the_file(start: bytes, tmp_path: Path) -> None:
+    (tmp_path / "model.keras").write_bytes(start + bytes(100))
+    with pytest.raises(TrainingError, match=r"model.keras is not a Keras model"):
+        load_network(tmp_path / "model.keras")
 
 
 @pytest.mark.parametrize(

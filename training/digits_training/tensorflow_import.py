@@ -1,0 +1,28 @@
+"""The import of TensorFlow, without the messages that it writes."""
+
+import contextlib
+import logging
+import os
+
+from .native_output import LOG_LEVEL_VARIABLE, discard_native_output
+
+logger = logging.getLogger(__name__)
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow and Keras, and limit their logs to errors.
+
+    If the environment sets TF_CPP_MIN_LOG_LEVEL, they write what they do by themselves.
+
+    Raises:
+        ModuleNotFoundError: TensorFlow is not installed.
+    """
+    logger.info("Loading TensorFlow")
+    shows_log = LOG_LEVEL_VARIABLE in os.environ
+    os.environ.setdefault(LOG_LEVEL_VARIABLE, "2")
+    with contextlib.nullcontext() if shows_log else discard_native_output():
+        import tensorflow  # noqa: F401, I001 - if it is missing, Keras' message would be longer
+        import keras  # noqa: F401
+    if not shows_log:
+        for name in ("absl", "tensorflow"):
+            logging.getLogger(name).setLevel(logging.ERROR)
