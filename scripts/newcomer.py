@@ -22,6 +22,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 LONGEST_SECONDS: Final = 1800
 SKIPPED: Final = {
+    "make test": "takes ten minutes, and is what CI runs",
     "digits-server --host 0.0.0.0": "needs a certificate and a token file of the user's",
     "digits-server --models-dir": "needs the model that the training before it writes",
     "digits-draw": "opens a window and waits for the user",
@@ -51,11 +52,12 @@ def commands(readme: str) -> Iterator[tuple[str, str]]:
 def prepare(folder: Path) -> None:
     """Make the files that the examples name, from the samples."""
     samples = folder / "samples"
-    for name in ("scans", "meters", "labelled"):
+    for name in ("scans", "meters", "labelled", "forms"):
         (folder / name).mkdir()
     for digit in range(10):
         shutil.copytree(samples / str(digit), folder / "labelled" / str(digit))
-        shutil.copy(samples / str(digit) / "thin.png", folder / "scans" / f"{digit}.png")
+        for name in ("scans", "forms"):
+            shutil.copy(samples / str(digit) / "thin.png", folder / name / f"{digit}.png")
     shutil.copytree(samples / "numbers", folder / "meters", dirs_exist_ok=True)
     shutil.make_archive(str(folder / "scans"), "zip", folder / "scans")
     for name, source in {

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from digits.extras import MissingExtraError, require
+
 from .arguments import build_parser
 from .datasets import DatasetError, Mnist, load_mnist
 from .errors import TrainingError, UsageError
@@ -26,15 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logger.setLevel(logging.INFO)
     try:
+        require("train")
         COMMANDS[parsed.command](parsed)
-    except UsageError as error:
+    except (MissingExtraError, UsageError) as error:
         print(f"digits-train: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        print(
-            f"digits-train: {error.name} is not installed; pip install 'digits[train]' installs it",
-            file=sys.stderr,
-        )
         return 2
     except (DatasetError, TrainingError, OSError) as error:
         print(f"digits-train: {error}", file=sys.stderr)

@@ -92,7 +92,7 @@ def test_a_missing_tensorflow_is_one_line_that_names_the_extra(
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     assert main(["export", "shipped"]) == 2
     assert capsys.readouterr().err == (
-        "digits-train: tensorflow is not installed; pip install 'digits[train]' installs it\n"
+        "digits-train: tensorflow is not installed: pip install 'digits[train]'\n"
     )
 
 
