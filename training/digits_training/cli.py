@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from digits.extras import MissingExtraError, require
+from digits.extras import MissingExtraError
 
 from .arguments import build_parser
 from .datasets import DatasetError, Mnist, load_mnist
@@ -28,7 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logger.setLevel(logging.INFO)
     try:
-        require("train")
         COMMANDS[parsed.command](parsed)
     except (MissingExtraError, UsageError) as error:
         print(f"digits-train: {error}", file=sys.stderr)

@@ -4,6 +4,8 @@ import contextlib
 import logging
 import os
 
+from digits.extras import require
+
 from .native_output import LOG_LEVEL_VARIABLE, discard_native_output
 
 logger = logging.getLogger(__name__)
@@ -15,14 +17,15 @@ def import_tensorflow() -> None:
     If the environment sets TF_CPP_MIN_LOG_LEVEL, they write what they do by themselves.
 
     Raises:
-        ModuleNotFoundError: TensorFlow is not installed.
+        MissingExtraError: TensorFlow, or another package of the extra, is not installed.
     """
+    require("train")
     logger.info("Loading TensorFlow")
     shows_log = LOG_LEVEL_VARIABLE in os.environ
     os.environ.setdefault(LOG_LEVEL_VARIABLE, "2")
     with contextlib.nullcontext() if shows_log else discard_native_output():
-        import tensorflow  # noqa: F401, I001 - if it is missing, Keras' message would be longer
         import keras  # noqa: F401
+        import tensorflow  # noqa: F401
     if not shows_log:
         for name in ("absl", "tensorflow"):
             logging.getLogger(name).setLevel(logging.ERROR)
