@@ -19,7 +19,7 @@ LOCK_VENV := .venv-lock
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit test-deploy check format proto lock wheels lock-check measure-recognition measure-window benchmarks container-test xvfb services clean
+.PHONY: help demo test unit test-deploy check format proto lock wheels newcomer lock-check measure-recognition measure-window benchmarks container-test xvfb services clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -55,6 +55,9 @@ lock: $(LOCK_VENV)/.installed ## renew the locked versions of all dependencies, 
 
 wheels: $(LOCK_VENV)/.installed ## show on which systems and Pythons each extra has wheels; takes a while
 	@$(LOCK_VENV)/bin/python -m scripts.wheels
+
+newcomer: $(VENV)/bin/python ## follow README's commands literally in a fresh clone, with the package index
+	@$(BIN)/python -m scripts.newcomer
 
 lock-check: $(LOCK_VENV)/.installed ## check that locks/ matches pyproject.toml, with the package index
 	$(LOCK_VENV)/bin/python -m scripts.lock --check

@@ -10,12 +10,13 @@ import argparse
 import json
 import subprocess
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Final
 
 from .demo import ROOT, venv_python
+from .wheels import NOT_FOR_USERS
 
-EXTRAS: Final = ("base", "server", "otel", "remote", "parquet", "train", "ray")
 RESOLVED_ONLY: Final = ("train", "ray")
 IMPORTED: Final = {"base": "digits_client", "server": "digits_server.app, digits_client"}
 """Modules to import after the install; those of ``server`` also for the extras built on it."""
@@ -66,7 +67,8 @@ def main() -> None:
         for python in pythons
     ]
     print(f"| extra | {' | '.join(names)} |", f"|---|{'---|' * len(names)}", sep="\n")
-    for extra in EXTRAS:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for extra in ["base", *sorted(project["optional-dependencies"].keys() - NOT_FOR_USERS)]:
         print(f"| {extra} | {' | '.join(install(each, extra) for each in pythons)} |", flush=True)
 
 
