@@ -89,10 +89,10 @@ def expand(
 
 # For up to 8 hours on 2 cores. The defaults take up to 90 minutes.
 LONG: Final[dict[str, object]] = {
-    "epochs": 50,
+    "epochs": 80,
     "teachers": 2,
-    "teacher_epochs": 40,
-    "taught_count": 1_000_000,
+    "teacher_epochs": 24,
+    "taught_count": 800_000,
     "label_copies": 2,
     "patience": 40,
 }
