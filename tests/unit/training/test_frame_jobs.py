@@ -1,5 +1,6 @@
 """Work that is shared by several processes."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -33,9 +34,13 @@ def test_an_interrupt_ends_all_processes_without_a_traceback(tmp_path: Path) -> 
         text=True,
         start_new_session=True,
     ) as process:
-        assert process.stdout is not None
-        # Every process has started, so none is interrupted while it imports.
-        for _ in range(min(3, os.cpu_count() or 1)):
-            assert process.stdout.readline() == "started\n"
-        os.killpg(process.pid, signal.SIGINT)
-        assert process.communicate() == ("interrupted\n", "")
+        try:
+            assert process.stdout is not None
+            # Every process has started, so none is interrupted while it imports.
+            for _ in range(min(3, os.cpu_count() or 1)):
+                assert process.stdout.readline() == "started\n"
+            os.killpg(process.pid, signal.SIGINT)
+            assert process.communicate(timeout=60) == ("interrupted\n", "")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
