@@ -48,7 +48,7 @@ def missing_wheel(extra: str, system: str, python: str) -> str | None:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return None
-    package = re.search(r"(\S+?)(?:[=<>]\S+)? has no wheels", done.stderr)
+    package = re.search(r"([\w.-]+)(?:\{[^}]*\})?(?:==\S+)? has no wheels", done.stderr)
     return package[1] if package else done.stderr.strip()
 
 
