@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import grpc
 
+from digits.endpoint import Endpoint
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
@@ -25,7 +26,6 @@ from .channel import (
     token_metadata,
     warn_about_plaintext_token,
 )
-from .endpoint import Endpoint
 from .errors import DigitsError, async_call_errors
 from .images import ImageLike
 from .request_encoder import RequestEncoder

@@ -20,7 +20,7 @@ from typing import Final
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
-from .endpoint import Endpoint
+from digits.endpoint import Endpoint
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
 

@@ -79,6 +79,8 @@ def healthcheck(parsed: argparse.Namespace) -> int:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+    from digits.endpoint import Endpoint
+
     from .api.credential_files import read_file
     from .ops.loopback import is_loopback_target
 
@@ -91,7 +93,11 @@ def healthcheck(parsed: argparse.Namespace) -> int:
         print(f"digits-server: {error}", file=sys.stderr)
         return 1
     # A proxy of the environment (http_proxy) would connect to its own loopback address.
-    options = [("grpc.enable_http_proxy", 0)] if is_loopback_target(address) else None
+    options: list[tuple[str, int | str]] = []
+    if is_loopback_target(address):
+        options.append(("grpc.enable_http_proxy", 0))
+    if parsed.tls_server_name:
+        options.append(("grpc.ssl_target_name_override", parsed.tls_server_name))
     with (
         grpc.secure_channel(address, grpc.ssl_channel_credentials(*credentials), options)
         if any(credentials)
@@ -104,11 +110,17 @@ def healthcheck(parsed: argparse.Namespace) -> int:
                 timeout=HEALTHCHECK_TIMEOUT_SECONDS,
             )
         except grpc.RpcError as error:
-            print(f"{address}: {error.code().name}: {error.details()}", file=sys.stderr)
+            endpoint = Endpoint(address, any(credentials), parameter_name=_flag)
+            reason = endpoint.describe(error.code(), error.details() or "")
+            print(f"digits-server: {reason}", file=sys.stderr)
             return 1
     status = health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
     print(f"{address}: {status}")
     return 0 if response.status == health_pb2.HealthCheckResponse.SERVING else 1
+
+
+def _flag(parameter: str) -> str:
+    return "--" + parameter.replace("_", "-")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -152,6 +164,9 @@ def _parser() -> argparse.ArgumentParser:
         ("--client-key", "private key (PEM) of the client certificate"),
     ):
         check.add_argument(flag, metavar="FILE", help=text)
+    check.add_argument(
+        "--tls-server-name", metavar="NAME", help="name in the server's certificate, if another"
+    )
     return parser
 
 

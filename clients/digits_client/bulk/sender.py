@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from digits.endpoint import Endpoint
 from digits.v1 import recognizer_pb2 as pb
-from digits_client.endpoint import Endpoint
 from digits_client.errors import DigitsError, ServerFailureError, async_call_errors
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import grpc
 import pytest
 
-from digits_client.endpoint import Endpoint
+from digits.endpoint import Endpoint
 
 ADDRESS = "example.org:50051"
 FAILED = "connections to all backends failing; last error: UNKNOWN: ipv4:1.2.3.4:5: "
