@@ -77,7 +77,7 @@ def table_line(eval_set: EvalSet, rows: list[dict[str, object]]) -> str:
 
 def as_numbers(eval_set: EvalSet, address: str, folder: Path) -> float:
     """Return the share of single digits that is right if they are read as numbers."""
-    rows = classify(eval_set, address, folder / f"{eval_set.name}-numbers", "--numbers")
+    rows = classify(eval_set, address, folder / f"{eval_set.name}-as-numbers", "--numbers")
     labels = eval_set.labels.tolist()
     right = sum(row["number"] == str(label) for row, label in zip(rows, labels, strict=True))
     return right / len(rows)
