@@ -24,11 +24,12 @@ sys.exit(main({arguments!r}))
 
 
 def packages(extra: str) -> set[str]:
-    """Return the names of the packages that an extra installs."""
+    """Return the names of the packages that an extra installs on this system."""
     optional = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
     ]
     requirements = [Requirement(text) for text in optional[extra]]
+    requirements = [one for one in requirements if one.marker is None or one.marker.evaluate()]
     return {one.name for one in requirements if one.name != "digits"}.union(
         *(packages(inner) for one in requirements if one.name == "digits" for inner in one.extras)
     )
