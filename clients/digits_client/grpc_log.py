@@ -6,4 +6,4 @@ variable only when it is imported; a value of the user's stays.
 
 import os
 
-os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")

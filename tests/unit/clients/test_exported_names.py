@@ -3,6 +3,7 @@
 import inspect
 
 import digits_client
+from digits_client import public
 
 
 def test_the_exported_names_are_sorted() -> None:
@@ -10,12 +11,19 @@ def test_the_exported_names_are_sorted() -> None:
 
 
 def test_all_public_names_except_modules_are_exported() -> None:
-    public = {
+    names = {
         name
-        for name, value in vars(digits_client).items()
+        for name, value in vars(public).items()
         if not name.startswith("_") and not inspect.ismodule(value)
     }
-    assert set(digits_client.__all__) == public
+    assert set(digits_client.__all__) == names
+    for name in names:
+        assert getattr(digits_client, name) is getattr(public, name)
+
+
+def test_importing_the_package_imports_none_of_its_names() -> None:
+    assert not vars(digits_client).keys() & set(digits_client.__all__)
+    assert not hasattr(digits_client, "Missing")
 
 
 def test_every_error_is_exported() -> None:
