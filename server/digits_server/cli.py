@@ -79,7 +79,7 @@ def healthcheck(parsed: argparse.Namespace) -> int:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-    from digits.endpoint import Endpoint
+    from digits.endpoint import Endpoint, flag_name
 
     from .api.credential_files import read_file
     from .ops.loopback import is_loopback_target
@@ -110,17 +110,13 @@ def healthcheck(parsed: argparse.Namespace) -> int:
                 timeout=HEALTHCHECK_TIMEOUT_SECONDS,
             )
         except grpc.RpcError as error:
-            endpoint = Endpoint(address, any(credentials), parameter_name=_flag)
+            endpoint = Endpoint(address, any(credentials), parameter_name=flag_name)
             reason = endpoint.describe(error.code(), error.details() or "")
             print(f"digits-server: {reason}", file=sys.stderr)
             return 1
     status = health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
     print(f"{address}: {status}")
     return 0 if response.status == health_pb2.HealthCheckResponse.SERVING else 1
-
-
-def _flag(parameter: str) -> str:
-    return "--" + parameter.replace("_", "-")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -125,10 +125,10 @@ def test_a_library_that_aborts_the_process_leaves_the_stack_of_each_thread() -> 
     assert done.stderr.startswith("Fatal Python error: Aborted")
 
 
-def test_the_log_is_kept_while_native_code_is_silenced() -> None:
+def test_the_log_is_kept_while_native_output_is_discarded() -> None:
     program = CONFIGURE + (
-        "import os; from digits_server.models import engine\n"
-        "with engine._silenced_stderr():\n"
+        "import os; from digits_server.native_output import discard_native_output\n"
+        "with discard_native_output():\n"
         "    os.write(2, b'native'); logs.logger.info('ours')\n"
         "os.write(2, b'after')"
     )

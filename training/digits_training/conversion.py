@@ -11,8 +11,9 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from digits_server.native_output import discard_native_output
+
 from .errors import TrainingError
-from .native_output import discard_native_output
 
 
 def to_float32(model: keras.Model) -> bytes:

@@ -6,4 +6,4 @@ class TrainingError(Exception):
 
 
 class UsageError(TrainingError):
-    """A path that was named does not exist, or a package is not installed."""
+    """A path that was named does not exist, or does not hold what it should."""

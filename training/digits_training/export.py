@@ -26,7 +26,6 @@ from .eval_sets import available_sets
 from .examples import Examples
 from .keras_files import load_network, predict
 from .metrics import Metrics
-from .native_output import discard_native_output
 from .precisions import evaluate_precisions, precision_metrics, precision_table
 from .record import RunRecord
 
@@ -89,11 +88,10 @@ def export(
     contents = {"float32": to_float32(model)}
     if int8:
         contents["int8"] = to_int8(model, _range_examples(mnist, record).inputs())
-    with discard_native_output():  # LiteRT reports that it uses XNNPACK
-        engines = {
-            precision: LiteRtEngine(content, threads=os.cpu_count() or 1)
-            for precision, content in contents.items()
-        }
+    engines = {
+        precision: LiteRtEngine(content, threads=os.cpu_count() or 1)
+        for precision, content in contents.items()
+    }
     logger.info("Comparing with the source on MNIST's test set")
     metrics = _compare_with_source(model, engines, mnist)
     report = []

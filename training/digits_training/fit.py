@@ -167,7 +167,7 @@ def _teachers(
 ) -> list[keras.Model]:
     """Return the networks whose predictions are learned.
 
-    A network that is trained further is its own teacher. It so keeps what it knows, which labels
+    A network that is trained further is its own teacher. That keeps what it knows, which labels
     alone would make it forget.
     """
     if settings.teacher_epochs:

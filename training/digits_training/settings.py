@@ -30,7 +30,7 @@ class FitSettings:
     """Number of larger networks whose mean prediction ``compact`` is distilled from."""
 
     teacher_epochs: int = 12
-    """Maximum number of epochs of each teacher; 0 for no teacher."""
+    """Maximum number of epochs of each teacher; 0 for no teacher but the network to start from."""
 
     label_copies: int = 1
     """Versions of each image that the teachers predict: itself, and slightly moved copies."""

@@ -3,10 +3,13 @@
 import contextlib
 import logging
 import os
+from typing import Final
 
 from digits.extras import require
+from digits_server.native_output import discard_native_output
 
-from .native_output import LOG_LEVEL_VARIABLE, discard_native_output
+LOG_LEVEL_VARIABLE: Final = "TF_CPP_MIN_LOG_LEVEL"
+"""TensorFlow's setting; a user who sets it sees everything that TensorFlow writes."""
 
 logger = logging.getLogger(__name__)
 

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from typing import Final, Self
 
+from digits.endpoint import flag_name
 from digits_client import addresses
 from digits_client.aio import AsyncClient
 from digits_client.channel import DEFAULT_ADDRESS
@@ -61,7 +62,7 @@ class ServerOptions:
         if not address:
             for name, value in given.items():
                 if value:
-                    parser.error(f"argument {_flag(name)}: needs --server")
+                    parser.error(f"argument {flag_name(name)}: needs --server")
             return None
         values = {
             name: value or os.environ.get(f"DIGITS_{name.upper()}") or None
@@ -105,12 +106,8 @@ def add_options(parser: argparse.ArgumentParser, *, otherwise: str) -> None:
     )
     for name, (placeholder, text) in _PARAMETERS.items():
         group.add_argument(
-            _flag(name), metavar=placeholder, help=f"{text}; default: $DIGITS_{name.upper()}"
+            flag_name(name), metavar=placeholder, help=f"{text}; default: $DIGITS_{name.upper()}"
         )
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 class _CommandClient(AsyncClient):
@@ -118,4 +115,4 @@ class _CommandClient(AsyncClient):
 
     @staticmethod
     def _parameter_name(name: str) -> str:
-        return _flag(name)
+        return flag_name(name)

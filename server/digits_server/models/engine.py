@@ -1,10 +1,6 @@
 """Running a model with LiteRT, with every batch size prepared in advance."""
 
-import contextlib
-import os
-import threading
 import time
-from collections.abc import Iterator
 from typing import Final, Protocol
 
 import numpy as np
@@ -12,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from digits_server.errors import ModelError
+from digits_server.native_output import discard_native_output
 from digits_server.preprocessing.normalize import FRAME_SIZE
 
 # A call is split into batches of these sizes. Larger batches are no faster per image on one
@@ -23,9 +20,6 @@ NOT_A_DIGIT: Final = 10
 NO_WRITING: Final = 11
 """Index of the class "no writing", if a model has it: ground, a line, or ink cut out wrongly."""
 CLASS_COUNTS: Final = (10, 11, 12)
-_STDERR: Final = 2
-# The descriptor belongs to the process, so only one thread may replace it at a time.
-_STDERR_LOCK: Final = threading.Lock()
 
 
 class Engine(Protocol):
@@ -117,23 +111,9 @@ def _blank_frames(count: int) -> NDArray[np.float32]:
 
 
 def _interpreter(content: bytes, threads: int, size: int) -> Interpreter:
-    with _silenced_stderr():  # LiteRT announces its delegate, and has no switch for that
+    with discard_native_output():  # LiteRT announces its delegate, and has no switch for that
         interpreter = Interpreter(model_content=content, num_threads=threads)
         index = interpreter.get_input_details()[0]["index"]
         interpreter.resize_tensor_input(index, (size, FRAME_SIZE, FRAME_SIZE, 1))
         interpreter.allocate_tensors()
     return interpreter
-
-
-@contextlib.contextmanager
-def _silenced_stderr() -> Iterator[None]:
-    """Discard what native code writes to standard error; the log has a descriptor of its own."""
-    with _STDERR_LOCK, contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # there is no standard error
-            original = os.dup(_STDERR)
-            stack.callback(os.close, original)
-            stack.callback(os.dup2, original, _STDERR)
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, _STDERR)
-            os.close(null)
-        yield

@@ -26,7 +26,7 @@ _SEPARATORS: Final = frozenset(" ='\"")
 def configure(level: str, log_format: str, worker: int | None = None) -> None:
     """Send all log records, Python's warnings and uncaught exceptions to standard error.
 
-    The log has a descriptor of its own, so that ``silenced_stderr`` does not affect it. If a
+    The log has a descriptor of its own, so that ``discard_native_output`` does not affect it. If a
     library crashes the process, the stack of each thread follows, which is not JSON.
 
     Args:

@@ -8,7 +8,7 @@ import pytest
 from digits_training import cli
 from digits_training.cli import main
 from digits_training.datasets import Mnist
-from digits_training.native_output import LOG_LEVEL_VARIABLE
+from digits_training.tensorflow_import import LOG_LEVEL_VARIABLE
 
 
 @pytest.fixture(autouse=True)
