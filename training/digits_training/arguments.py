@@ -93,7 +93,7 @@ def _add_fit(commands: Commands, *parents: argparse.ArgumentParser) -> None:
     positive, non_negative = _whole_number(1), _whole_number(0)
     fit.add_argument(
         "--network",
-        choices=("compact", "tutorial"),
+        choices=("compact", "line", "tutorial"),
         help="network to train (default: compact)",
     )
     fit.add_argument(

@@ -3,13 +3,11 @@
 B. Polyak and A. Juditsky, "Acceleration of stochastic approximation by averaging" (1992).
 """
 
-from typing import Any
-
 import keras
 import numpy as np
 
 
-class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
+class WeightAverage:
     """Moves the weights of a second network towards those of the trained one after each step.
 
     The statistics of batch normalization are averaged like the weights. By themselves they cover
@@ -24,15 +22,14 @@ class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]  # keras ha
             decay: Share of the average that a step keeps, below 1; 0 for the last weights alone.
                 The first steps keep less, so that the initial weights are forgotten.
         """
-        super().__init__()
         self.network = network
         self._decay = decay
         self.updates = 0
         """Number of steps averaged so far."""
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Include the weights after this step."""
+    def update(self, model: keras.Model) -> None:
+        """Include the weights of the trained network after a step."""
         share = np.float32(1 - min(self._decay, (1 + self.updates) / (10 + self.updates)))
         self.updates += 1
-        for mean, value in zip(self.network.weights, self.model.weights, strict=True):
+        for mean, value in zip(self.network.weights, model.weights, strict=True):
             mean.assign_add(share * (value - mean))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import keras
 import numpy as np
@@ -13,6 +14,8 @@ from digits_server.preprocessing.normalize import FRAME_SIZE
 from .augment import Augmenter
 from .examples import Examples, Frames, concatenate, inputs
 from .networks import CLASS_COUNT
+
+_EVALUATE_BATCH_SIZE: Final = 500
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -61,6 +64,23 @@ class ShuffledBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has
     def __getitem__(self, index: int) -> Batch:
         indices = self._indices[index * self._batch_size : (index + 1) * self._batch_size]
         return inputs(self._frames[indices]), self._targets[indices]
+
+
+class AllBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """All examples in their order, to measure a network on."""
+
+    def __init__(self, those: Examples, class_count: int = CLASS_COUNT) -> None:
+        super().__init__()
+        self._examples = those
+        self._class_count = class_count
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._examples.labels) / _EVALUATE_BATCH_SIZE)
+
+    def __getitem__(self, index: int) -> Batch:
+        rows = slice(index * _EVALUATE_BATCH_SIZE, (index + 1) * _EVALUATE_BATCH_SIZE)
+        labels = self._examples.labels[rows]
+        return inputs(self._examples.frames[rows]), one_hot(labels, self._class_count)
 
 
 class Sampler:

@@ -18,12 +18,16 @@ _COSTS: Final = {
     "_draw_fragment": 2.9,
     "_read_scene": 8.3,
     "_read_blank": 8.0,
-    "_read_number": 69.0,
+    "_read_number": 13.0,
+    "_read_composed": 10.0,
+    "_read_blank_strips": 10.0,
 }
 _TITLES: Final = {
     "_read_scene": "scenes",
     "_read_blank": "images without writing",
     "_read_number": "numbers",
+    "_read_composed": "numbers",
+    "_read_blank_strips": "images without writing",
 }
 
 

@@ -11,13 +11,14 @@ import keras
 import numpy as np
 
 from . import examples, networks, record
-from .batches import SampledBatches, Sampler, ShuffledBatches, one_hot
+from .batches import AllBatches, SampledBatches, Sampler, ShuffledBatches, one_hot
 from .calibration import Calibration, Predicted, fit_calibration
 from .datasets import DatasetError, Mnist
 from .distillation import make_pool
 from .errors import TrainingError
 from .examples import Examples
 from .keras_files import load_network, predict
+from .line_network import line_network
 from .mixture import HeldOut, Mixture, build_held_out, build_mixture
 from .mixture_cache import load_mixture, save_mixture
 from .network_path import network_path
@@ -26,6 +27,8 @@ from .number_sets import drawn_number_sets
 from .plots import save_curves
 from .run_folder import RunFolder
 from .settings import FitSettings
+from .strip_batches import StripBatches
+from .strip_mixture import build_strips, load_strips, save_strips
 from .training_loop import Plan, train
 from .training_state import History
 
@@ -68,6 +71,8 @@ def fit(settings: FitSettings, mnist: Mnist, data_dir: Path | None, run_dir: Pat
     with RunFolder(run_dir, settings, data_dir) as folder:
         if settings.network == "tutorial":
             history, plan = _fit_tutorial(settings, mnist, folder)
+        elif settings.network == "line":
+            history, plan = _fit_line(settings, mnist, folder, data_dir)
         else:
             # First, because a wrong one should not be found out after minutes of work.
             source = _load_source(settings) if settings.start_from else None
@@ -99,8 +104,31 @@ def _fit_tutorial(settings: FitSettings, mnist: Mnist, folder: RunFolder) -> tup
     )
     plan = _plan(settings, "model", settings.epochs)
     build = _seeded(partial(networks.tutorial, settings.learning_rate), settings.seed)
-    model, history = train(build, make_batches, test, plan, folder, HISTORY_FILE)
+    validation = AllBatches(test, networks.DIGIT_COUNT)
+    model, history = train(build, make_batches, validation, plan, folder, HISTORY_FILE)
     model.save(folder.path / TUTORIAL_FILE)
+    return history, plan
+
+
+def _fit_line(
+    settings: FitSettings, mnist: Mnist, folder: RunFolder, data_dir: Path | None
+) -> tuple[History, Plan]:
+    source = _load_source(settings)
+    file = folder.unfinished / "strips.npz"
+    if not file.is_file():
+        save_strips(build_strips(mnist, data_dir, settings.validation_count, settings.seed), file)
+        folder.save_time()
+    learned, held_out = load_strips(file)
+    make_batches = partial(
+        StripBatches, learned, settings.epoch_count, settings.batch_size, settings.seed
+    )
+    step_count = settings.epochs * len(make_batches(0))
+    build = _seeded(
+        partial(line_network, source, settings.learning_rate, step_count), settings.seed
+    )
+    plan = _plan(settings, "model", settings.epochs)
+    validation = StripBatches(held_out, 0, 2 * settings.batch_size, settings.seed, None)
+    _, history = train(build, make_batches, validation, plan, folder, HISTORY_FILE)
     return history, plan
 
 
@@ -152,7 +180,8 @@ def _fit_compact(
     make = partial(networks.copy, source) if source else networks.compact
     build = _seeded(partial(make, settings.learning_rate, step_count), settings.seed)
     plan = _plan(settings, "model", settings.epochs)
-    model, history = train(build, make_batches, mixture.held_out.all(), plan, folder, HISTORY_FILE)
+    validation = AllBatches(mixture.held_out.all())
+    model, history = train(build, make_batches, validation, plan, folder, HISTORY_FILE)
     logger.info("Calibrating")
     _calibrate(model, mixture.held_out, data_dir).save(folder.path)
     return history, plan
@@ -203,9 +232,8 @@ def _load_or_train_teacher(
     step_count = settings.teacher_epochs * len(make_batches(0))
     make = networks.TEACHERS[index % len(networks.TEACHERS)]
     build = _seeded(partial(make, settings.learning_rate, step_count), settings.seed + index)
-    teacher, _ = train(
-        build, make_batches, mixture.held_out.all(), plan, folder, f"{plan.name}.csv"
-    )
+    validation = AllBatches(mixture.held_out.all())
+    teacher, _ = train(build, make_batches, validation, plan, folder, f"{plan.name}.csv")
     return teacher
 
 

@@ -5,7 +5,8 @@ probabilities. The others return (N, 12), where the last two classes are "not a 
 "no writing".
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import keras
 from keras import layers
@@ -69,10 +70,10 @@ def residual_teacher(learning_rate: float, step_count: int) -> keras.Model:
     of ``compact``.
     """
     inputs = keras.Input((FRAME_SIZE, FRAME_SIZE, 1))
-    x = _convolution(inputs, 32)  # (28, 28, 32)
-    x = _residual_block(_convolution(x, 64, stride=2))  # (14, 14, 64)
-    x = _residual_block(_convolution(x, 128, stride=2))  # (7, 7, 128)
-    x = _convolution(x, 192, padding="valid")  # (5, 5, 192)
+    x = convolution(inputs, 32)  # (28, 28, 32)
+    x = _residual_block(convolution(x, 64, stride=2))  # (14, 14, 64)
+    x = _residual_block(convolution(x, 128, stride=2))  # (7, 7, 128)
+    x = convolution(x, 192, padding="valid")  # (5, 5, 192)
     return _classifier("residual_teacher", inputs, x, learning_rate, step_count)
 
 
@@ -92,25 +93,27 @@ def _convolutional(
     for index, (filter_count, stride) in enumerate(zip(filters, strides, strict=True)):
         # The last convolution has no padding: (7, 7) becomes (5, 5).
         padding = "valid" if index == len(filters) - 1 else "same"
-        x = _convolution(x, filter_count, stride=stride, padding=padding)
+        x = convolution(x, filter_count, stride=stride, padding=padding)
     return _classifier(name, inputs, x, learning_rate, step_count)
 
 
 def _residual_block(x: keras.KerasTensor) -> keras.KerasTensor:
     filter_count = x.shape[-1]
-    y = _convolution(_convolution(x, filter_count), filter_count, activate=False)
+    y = convolution(convolution(x, filter_count), filter_count, activate=False)
     return layers.ReLU()(layers.Add()([x, y]))
 
 
-def _convolution(
+def convolution(
     x: keras.KerasTensor,
     filter_count: int,
     *,
+    size: int | tuple[int, int] = 3,
     stride: int = 1,
     padding: str = "same",
     activate: bool = True,
 ) -> keras.KerasTensor:
-    x = layers.Conv2D(filter_count, 3, strides=stride, padding=padding, use_bias=False)(x)
+    """Return features after a convolution, a batch normalization and, unless told, a ReLU."""
+    x = layers.Conv2D(filter_count, size, strides=stride, padding=padding, use_bias=False)(x)
     # Export folds this into the convolution.
     x = layers.BatchNormalization(momentum=0.9)(x)
     return layers.ReLU()(x) if activate else x
@@ -130,7 +133,7 @@ def _classifier(
     x = layers.Dropout(0.1)(x)
     outputs = layers.Dense(CLASS_COUNT, activation="softmax")(x)
     model = keras.Model(inputs, outputs, name=name)
-    _compile(model, learning_rate, step_count)
+    compile_network(model, learning_rate, step_count)
     return model
 
 
@@ -138,11 +141,18 @@ def copy(source: keras.Model, learning_rate: float, step_count: int) -> keras.Mo
     """Return a copy of a network with 12 classes, compiled as ``compact`` is."""
     model = keras.models.clone_model(source)
     model.set_weights(source.get_weights())
-    _compile(model, learning_rate, step_count)
+    compile_network(model, learning_rate, step_count)
     return model
 
 
-def _compile(model: keras.Model, learning_rate: float, step_count: int) -> None:
+def compile_network(
+    model: keras.Model,
+    learning_rate: float,
+    step_count: int,
+    loss: Any = "categorical_crossentropy",
+    metrics: Sequence[Any] = ("accuracy",),
+) -> None:
+    """Compile a network with a learning rate that rises at first, and then falls along a cosine."""
     rate = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=learning_rate / 10,
         warmup_target=learning_rate,
@@ -150,4 +160,4 @@ def _compile(model: keras.Model, learning_rate: float, step_count: int) -> None:
         decay_steps=step_count - step_count // 25,
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4)
-    model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+    model.compile(optimizer, loss=loss, metrics=list(metrics))

@@ -68,7 +68,7 @@ def checksums(settings: FitSettings, data_dir: Path | None) -> dict[str, str]:
     sets have one per file.
     """
     sums = {f"mnist/{name}": f"md5:{digest}" for name, digest in IDX_MD5.items()}
-    if settings.network == "compact":
+    if settings.network != "tutorial":
         for name in (PENDIGITS_FILE, UNIPEN_DIGITS_FILE, UNIPEN_SIGNS_FILE, OMNIGLOT_FILE):
             path = data_folder(data_dir) / name
             if path.is_file():

@@ -74,7 +74,7 @@ def _read_scene(item: tuple[Recording, str], random: np.random.Generator) -> Exa
     if kind == "underlined":  # the line that the character touches stays in its frame
         ideals.append(normalize(scene.with_lines))
     frames, labels = [], []
-    for reading in find_readings(_to_gray(scene.pixels)).readings:
+    for reading in find_readings(to_gray_pixels(scene.pixels)).readings:
         label = _label(reading.frame, ideals, recording.label)
         if label is not None:
             frames.append(to_bytes(reading.frame))
@@ -106,11 +106,11 @@ def is_kept(frame: NDArray[np.float32]) -> bool:
 
 
 def _read_blank(kind: str, random: np.random.Generator) -> Frames:
-    readings = find_readings(_to_gray(draw_blank(kind, random))).readings
+    readings = find_readings(to_gray_pixels(draw_blank(kind, random))).readings
     return stack([to_bytes(reading.frame) for reading in readings if is_kept(reading.frame)])
 
 
-def _to_gray(pixels: Pixels) -> NDArray[np.uint8]:
+def to_gray_pixels(pixels: Pixels) -> NDArray[np.uint8]:
     if pixels.ndim == 2 and pixels.dtype == np.uint8:
         return np.asarray(pixels, np.uint8)
     return np.asarray(to_gray(Image.fromarray(pixels)), np.uint8)

@@ -6,7 +6,7 @@ from typing import Final, Literal, Self
 
 from .errors import TrainingError
 
-Network = Literal["tutorial", "compact"]
+Network = Literal["tutorial", "compact", "line"]
 Preset = Literal["standard", "long"]
 
 
@@ -77,13 +77,15 @@ def expand(
         TrainingError: The preset is not for the network.
     """
     settings: dict[str, object] = {"network": network} if network else {}
-    if network == "tutorial":
-        if preset == "long":
-            raise TrainingError("the preset 'long' is for the network 'compact'")
-        settings |= TUTORIAL
+    if network in ("tutorial", "line") and preset == "long":
+        raise TrainingError("the preset 'long' is for the network 'compact'")
     settings |= PRESETS[preset] if preset else {}
-    if changes.get("start_from"):
+    if changes.get("start_from") and network != "line":
         settings |= FINE_TUNING
+    if network == "tutorial":
+        settings |= TUTORIAL
+    if network == "line":
+        settings |= LINE
     return settings | {name: value for name, value in changes.items() if value is not None}
 
 
@@ -103,6 +105,16 @@ FINE_TUNING: Final[dict[str, object]] = {
     "epochs": 2,
     "learning_rate": 1e-4,
     "teacher_epochs": 0,
+}
+
+# The network that reads lines begins with the layers of a compact one.
+LINE: Final[dict[str, object]] = {
+    "epochs": 26,
+    "epoch_count": 40_000,
+    "batch_size": 64,
+    "learning_rate": 2e-3,
+    "teacher_epochs": 0,
+    "start_from": "shipped",
 }
 
 # The tutorial as it was written, except for the learning rate: it used Keras' default for

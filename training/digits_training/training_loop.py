@@ -2,20 +2,18 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
 import keras
 
 from .averaging import WeightAverage
-from .batches import MakeBatches, one_hot
-from .examples import Examples
+from .batches import MakeBatches
 from .progress import Progress, duration
 from .run_folder import RunFolder, replace_file
 from .training_state import History, TrainingState, save_history
-
-EVALUATE_BATCH_SIZE: Final = 500
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +53,7 @@ class Plan:
 def train(
     build: Callable[[], keras.Model],
     make_batches: MakeBatches,
-    validation: Examples,
+    validation: keras.utils.PyDataset,
     plan: Plan,
     folder: RunFolder,
     history_name: str,
@@ -68,7 +66,7 @@ def train(
     Args:
         build: Returns the compiled network with its initial weights.
         make_batches: Returns the batches of an epoch.
-        validation: Examples that the averaged weights are measured on.
+        validation: Batches that the averaged weights are measured on.
         plan: Plan of the training.
         folder: Folder of the run.
         history_name: Name of the CSV file.
@@ -83,15 +81,11 @@ def train(
     file = folder.unfinished / f"{plan.name}.npz"
     if file.is_file():
         state.restore(file)
-    inputs = validation.inputs()
-    targets = one_hot(validation.labels, model.output_shape[1])
     began_at, first = time.monotonic(), state.epoch
     while not plan.is_over(state.history):
         epoch = state.epoch
         figures = _train_epoch(model, make_batches(epoch), epoch, average, plan)
-        measured = average.network.evaluate(
-            inputs, targets, batch_size=EVALUATE_BATCH_SIZE, verbose=0, return_dict=True
-        )
+        measured = _measure(average.network, validation)
         state.append(figures | {f"val_{name}": value for name, value in measured.items()})
         if plan.best_epoch(state.history) == epoch:
             state.best = average.network.get_weights()
@@ -111,24 +105,21 @@ def train(
     return average.network, state.history
 
 
+def _measure(network: keras.Model, batches: keras.utils.PyDataset) -> dict[str, float]:
+    """Return the means of the loss and the metrics over all batches."""
+    network.reset_metrics()
+    figures: dict[str, float] = {}
+    for batch in _read_ahead(batches):
+        figures = network.test_on_batch(*batch, return_dict=True)
+    return {name: float(value) for name, value in figures.items()}
+
+
 def _time_left(plan: Plan, state: TrainingState, epoch_seconds: float) -> str:
     if plan.is_over(state.history):
         return ""
     # With a limited patience, the training may end before its last epoch.
     limit = "at most" if plan.selects and plan.patience < plan.epochs else "about"
     return f", {limit} {duration((plan.epochs - state.epoch) * epoch_seconds)} left for {plan.name}"
-
-
-class _EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]
-    """Logs the progress of an epoch."""
-
-    def __init__(self, title: str, step_count: int) -> None:
-        super().__init__()
-        self._progress = Progress(logger, title)
-        self._step_count = step_count
-
-    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        self._progress.update((batch + 1) / self._step_count)
 
 
 def _save(network: keras.Model, folder: RunFolder, plan: Plan) -> None:
@@ -143,12 +134,22 @@ def _train_epoch(
     average: WeightAverage,
     plan: Plan,
 ) -> dict[str, float]:
-    history = model.fit(
-        batches,
-        initial_epoch=epoch,
-        epochs=epoch + 1,
-        callbacks=[average, _EpochProgress(f"{plan.name}, epoch {epoch + 1}", len(batches))],
-        shuffle=False,  # an order of its own would not be the same after a resumption
-        verbose=0,
-    )
-    return {name: values[0] for name, values in history.history.items()}
+    progress = Progress(logger, f"{plan.name}, epoch {epoch + 1}")
+    model.reset_metrics()
+    figures: dict[str, float] = {}
+    for index, batch in enumerate(_read_ahead(batches)):
+        figures = model.train_on_batch(*batch, return_dict=True)
+        average.update(model)
+        progress.update((index + 1) / len(batches))
+    return {name: float(value) for name, value in figures.items()}
+
+
+def _read_ahead(batches: keras.utils.PyDataset) -> Iterator[Any]:
+    """Yield the batches in their order, each made while the one before is used."""
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(batches.__getitem__, 0)
+        for index in range(1, len(batches)):
+            batch = following.result()
+            following = thread.submit(batches.__getitem__, index)
+            yield batch
+        yield following.result()

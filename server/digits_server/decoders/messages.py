@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.framing import Frames, SourceImage
-from digits_server.preprocessing.lattice import Line
 from digits_server.preprocessing.layout import Layout
 from digits_server.preprocessing.readings import READINGS
 from digits_server.preprocessing.reason import Reason
 from digits_server.preprocessing.recipe import FRAME_SIZE
+from digits_server.preprocessing.strips import Line
 
 LENGTH_BYTES: Final = 4
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.preprocessing.lattice import Line
+from digits_server.preprocessing.strips import Line
 
 from .engine import DIGIT_COUNT, NOT_A_DIGIT
 

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_server.preprocessing.lattice import Line
 from digits_server.preprocessing.layout import MAX_NUMBER_DIGITS
+from digits_server.preprocessing.strips import Line
 
 from .engine import DIGIT_COUNT
 from .number_paths import LEAST_PROBABILITY, UNKNOWN, best_path, evidence_of

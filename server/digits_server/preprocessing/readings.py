@@ -18,13 +18,13 @@ from digits_server.errors import InvalidArgumentError
 from .frames import to_frame
 from .ground import Contrast, TwoLevels, even_contrast, local_contrasts
 from .ink import find_ink
-from .lattice import MAX_CANDIDATES, CrowdedError, Line, find_views
 from .layout import MAX_NUMBER_DIGITS, MAX_PAGE_LINES, Layout
 from .pieces import MAX_PIECES, MIN_EXTENT_PIXELS, PARTS, Piece, find_pieces, why_unread
 from .reason import Reason
 from .recipe import FRAME_SIZE, are_frames, have_gaps, is_frame
 from .resize import shrink_to
 from .sheets import find_sheets
+from .strips import MAX_COLUMNS, CrowdedError, Line, find_views
 
 SOURCES: Final = (
     "image as it is",
@@ -297,12 +297,12 @@ class _Search:
             self._readings.append(
                 Reading(kind * len(PARTS) + piece.part, frame, tuple(box.tolist()))
             )
-        if sum(len(line.frames) for line in self._lines) > MAX_CANDIDATES // 2:
+        if sum(len(line.columns) for line in self._lines) > MAX_COLUMNS // 2:
             return  # so that all views together are bounded
         try:
             for lines in find_views(ink, self._layout):
                 self._lines += [
-                    line._replace(boxes=self._places(area, line.boxes), view=self._view_count)
+                    line.in_image(area.left, area.top, area.scale)._replace(view=self._view_count)
                     for line in lines
                 ]
                 self._view_count += 1

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +15,8 @@ from .paper import Shape, blend, random_tones, to_bytes, wear
 
 NUMBER_KINDS: Final = ("spaced", "touching", "sloped", "ruled", "squared", "cells")
 
+# Least and most space between two digits, as a share of their height. "overlapping" is for training.
+_GAPS: Final = {"touching": (-0.15, 0.1), "overlapping": (-0.25, 0.1), "cells": (0.3, 0.3)}
 # Smooth edges, as of a pen on paper.
 _OVERSAMPLING: Final = 4
 
@@ -61,9 +64,36 @@ def draw_number(
         digits: The strokes of each digit, each stroke (N, 2) in any unit, by one writer.
         random: Source of everything else.
     """
-    height = round(np.exp(random.uniform(np.log(28), np.log(120))))
+    height = _random_height(random)
     pen = max(1.5, height * random.uniform(0.05, 0.13))
-    written = [_write(strokes, height, pen, random) for strokes in digits]
+    return _draw(
+        kind, [_write(strokes, height, pen, random) for strokes in digits], height, pen, random
+    )
+
+
+def compose_number(
+    kind: str, digits: NDArray[np.uint8], random: np.random.Generator
+) -> NumberScene:
+    """Draw a number of scanned digits.
+
+    Args:
+        kind: As for ``draw_number``.
+        digits: (N, H, W) the digits, ink 255 on 0.
+        random: Source of everything else.
+    """
+    height = _random_height(random)
+    shear = random.uniform(-0.25, 0.25)
+    written = [_copy(digit, height, shear, random) for digit in digits]
+    return _draw(kind, written, height, 0.1 * height, random)
+
+
+def _random_height(random: np.random.Generator) -> int:
+    return round(np.exp(random.uniform(np.log(28), np.log(120))))
+
+
+def _draw(
+    kind: str, written: Sequence[_Written], height: int, pen: float, random: np.random.Generator
+) -> NumberScene:
     line = _place(written, _gaps(kind, written, height, random), kind, height, pen, random)
     tones = random_tones(random, 0.55)
     lines = _print_lines(kind, line, random)
@@ -89,11 +119,27 @@ def _write(
     return _Written(coverage, round((height - len(coverage)) * random.uniform(0.2, 1)))
 
 
+def _copy(
+    digit: NDArray[np.uint8], height: int, shear: float, random: np.random.Generator
+) -> _Written:
+    """Return a scanned digit, sheared, and as high as a written one."""
+    x, y, width, rows = cv2.boundingRect((digit > 64).view(np.uint8))
+    tall = height * random.uniform(0.88, 1.1)
+    scale = min(tall / rows, 1.6 * tall / width)
+    size = max(2, round(width * scale)), max(2, round(rows * scale))
+    ink = cv2.resize(digit[y : y + rows, x : x + width], size, interpolation=cv2.INTER_CUBIC)
+    lean = np.array([[1, -shear, max(0.0, shear) * size[1]], [0, 1, 0]], np.float32)
+    ink = cv2.warpAffine(ink, lean, (size[0] + round(abs(shear) * size[1]), size[1]))
+    columns = np.flatnonzero(ink.max(axis=0) > 64)
+    coverage = ink[:, columns[0] : columns[-1] + 1].astype(np.float32) / np.float32(255)
+    return _Written(coverage, round((height - len(coverage)) * random.uniform(0.2, 1)))
+
+
 def _gaps(
     kind: str, written: Sequence[_Written], height: int, random: np.random.Generator
 ) -> list[int]:
     """Return the space before each digit, in pixels, below 0 where boxes overlap."""
-    least, most = {"touching": (-0.15, 0.1), "cells": (0.3, 0.3)}.get(kind, (0.15, 0.6))
+    least, most = _GAPS.get(kind, (0.15, 0.6))
     gaps = random.uniform(least, most, len(written)) * height
     return [0, *np.rint(gaps[1:]).astype(int).tolist()]
 

@@ -1,11 +1,10 @@
-"""The candidates of a number: all runs of segments that may be a digit, for each view of the ink.
+"""The lines of digits in an image: a strip of each, for each view of the ink.
 
-A lattice is to a number what readings are to a digit: the network is asked about all candidates in
-one call, and the path through them that is most convincing stands (models/number_paths.py).
+Views are to a number what readings are to a digit: the line network is asked about the strips of
+all of them, and the most convincing view stands (models/numbers.py).
 """
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import cv2
@@ -14,11 +13,9 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from .components import Components, Flags
-from .frames import to_frame
 from .ink import LEAST_INK, InkMask
 from .layout import MAX_NUMBER_DIGITS, MAX_PAGE_LINES, Layout
 from .lines import Outlines, inside_frame, remove_dividers, without_underline
-from .segments import Segment, find_runs, find_segments, line_height
 
 # Ink that is narrower, as a share of its height, is taken for one digit at most. With the layout of
 # one digit, which has to be fast, only the network tells narrower pairs that touch.
@@ -45,27 +42,38 @@ _FRAME_SHARE: Final = 0.25
 _MAX_PIECES: Final = 2 * MAX_NUMBER_DIGITS
 # So many pieces show whether an image holds one digit or several.
 _FEW_PIECES: Final = 8
-MAX_CANDIDATES: Final = 2048
-"""Most candidates in a view of an image."""
+STRIP_HEIGHT: Final = 28
+"""Rows of a strip."""
+_STRIP_MARGIN: Final = 2
+# A gap between two pieces is at most so many columns of a strip, however wide it is in the image.
+_STRIP_GAP: Final = 16
+MAX_COLUMNS: Final = 2**14
+"""Most columns of strips in a view of an image."""
 
 
 class Line(NamedTuple):
-    """The C candidates of one line of digits."""
+    """A line of digits."""
 
-    frames: NDArray[np.float32]
-    """(C, 28, 28) in 0..1."""
-    runs: NDArray[np.intp]
-    """(C, 2) the first segment, and the one after the last; in the order of both."""
-    boxes: NDArray[np.intp]
-    """(C, 4) left, top, width and height in pixels of the image."""
-    heights: NDArray[np.float64]
-    """(C,) height of each as a share of the line's."""
-    cuts: NDArray[np.bool_]
-    """(S + 1,) whether there is a cut through ink before each segment, and after the last."""
+    strip: NDArray[np.float32]
+    """(STRIP_HEIGHT, W) its ink in 0..1, scaled to the height of a strip."""
+    columns: NDArray[np.float64]
+    """(W,) the column of the image in the middle of each of the strip's: wide gaps are left out."""
+    top: float
+    """The row of the image at the upper edge of the strip."""
+    scale: float
+    """Pixels of the image for each pixel of the strip."""
     view: int = 0
     """Number of the way to see the image's ink."""
     image: int = 0
     """Number of the image."""
+
+    def in_image(self, left: float, top: float, scale: float) -> "Line":
+        """Return the line of an area of an image, given the area's place and pixel size."""
+        return self._replace(
+            columns=self.columns * scale + left,
+            top=self.top * scale + top,
+            scale=self.scale * scale,
+        )
 
 
 class CrowdedError(Exception):
@@ -148,29 +156,47 @@ def _read(
         line = _read_line(ink, labels, boxes, group)
         if line is not None:
             lines.append(line)
-        if sum(len(line.runs) for line in lines) > MAX_CANDIDATES:
+        if sum(len(line.columns) for line in lines) > MAX_COLUMNS:
             raise CrowdedError
     if lines:
         yield lines
 
 
 def _read_line(ink: InkMask, labels: MatLike, boxes: MatLike, group: list[int]) -> Line | None:
-    height = line_height(boxes[group, 3].astype(np.float64))
-    segments = [each for each in find_segments(labels, boxes, group, height) if _has_ink(each, ink)]
-    if not segments:
-        return None
-    runs = find_runs(segments, height)
-    if len(runs) > MAX_CANDIDATES:
-        raise CrowdedError
-    frames, places = [], []
-    for start, end in runs:
-        frame, place = _cut_out(segments[start:end], ink)
-        frames.append(frame)
-        places.append(place)
-    cuts = np.zeros(len(segments) + 1, bool)
-    cuts[1:-1] = [one.piece == other.piece for one, other in itertools.pairwise(segments)]
-    box_rows = np.array(places, np.intp)
-    return Line(np.array(frames), np.array(runs, np.intp), box_rows, box_rows[:, 3] / height, cuts)
+    left, top = boxes[group, :2].min(axis=0).tolist()
+    right, bottom = (boxes[group, :2] + boxes[group, 2:4]).max(axis=0).tolist()
+    mask = np.isin(labels[top:bottom, left:right], np.add(group, 1)).view(np.uint8)
+    cut_out = ink.cut_out(mask, left, top, ink.full_ink)
+    if float(cut_out.max()) <= LEAST_INK:
+        return None  # what closed the gaps that ruling left
+    rows = STRIP_HEIGHT - 2 * _STRIP_MARGIN
+    scale = (bottom - top) / rows
+    wide = max(1, round((right - left) / scale))
+    size = wide, rows
+    method = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+    resized = np.asarray(cv2.resize(cut_out, size, interpolation=method), np.float32)
+    kept = _without_wide_gaps(resized)
+    edge = ((_STRIP_MARGIN, _STRIP_MARGIN), (_STRIP_GAP // 2, _STRIP_GAP // 2))
+    strip = np.pad(resized[:, kept], edge)
+    x = np.concatenate(
+        (
+            kept[0] - np.arange(_STRIP_GAP // 2, 0, -1),
+            kept,
+            kept[-1] + np.arange(1, _STRIP_GAP // 2 + 1),
+        )
+    )
+    columns = ink.contrast.left + left + (x + 0.5) * ((right - left) / wide)
+    return Line(strip, columns, ink.contrast.top + top - _STRIP_MARGIN * scale, scale)
+
+
+def _without_wide_gaps(ink: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return the columns that are at most half of the widest gap away from ink."""
+    columns = np.arange(ink.shape[1])
+    inked = columns[ink.max(axis=0) > 0]
+    after = inked[np.minimum(np.searchsorted(inked, columns), len(inked) - 1)]
+    before = inked[np.maximum(np.searchsorted(inked, columns, "right") - 1, 0)]
+    near = np.minimum(np.abs(after - columns), np.abs(columns - before))
+    return np.flatnonzero(near <= _STRIP_GAP // 2)
 
 
 def _group(components: Components) -> list[list[int]]:
@@ -247,25 +273,3 @@ def _find_digits(components: Components) -> tuple[Flags, Flags]:
         is_near |= components.gap_to(index) <= _NEAR_SHARE * height
     is_large = components.extent >= _SPECK_SHARE * height
     return np.asarray(is_tall), np.asarray(is_ink & is_near & is_large & ~is_tall)
-
-
-def _has_ink(segment: Segment, ink: InkMask) -> bool:
-    """Return whether a segment is more than what closed the gaps that ruling left."""
-    cut_out = ink.cut_out(segment.mask, segment.left, segment.top, ink.full_ink)
-    return float(cut_out.max()) > LEAST_INK
-
-
-def _cut_out(
-    run: Sequence[Segment], ink: InkMask
-) -> tuple[NDArray[np.float32], tuple[int, int, int, int]]:
-    """Return the frame of a run of segments, and its box in the image."""
-    left, top = min(each.left for each in run), min(each.top for each in run)
-    width = max(each.right for each in run) - left
-    height = max(each.bottom for each in run) - top
-    mask = np.zeros((height, width), np.uint8)
-    for each in run:
-        y, x = each.top - top, each.left - left
-        area = mask[y : y + each.mask.shape[0], x : x + each.mask.shape[1]]
-        np.maximum(area, each.mask, out=area)
-    frame = to_frame(ink.cut_out(mask, left, top, ink.full_ink))
-    return frame, (ink.contrast.left + left, ink.contrast.top + top, width, height)
