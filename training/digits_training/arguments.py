@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from .network_path import network_path
+from .network_path import SHIPPED_LINE, network_path
 
 Commands = Any  # argparse's type of sub-commands is private
 
@@ -73,6 +73,13 @@ def build_parser() -> argparse.ArgumentParser:
         type=network_path,
         metavar="MODEL",
         help="folder of a run, Keras file (.keras, or .h5 as the tutorial saves it), or 'shipped'",
+    )
+    model.add_argument(
+        "--line",
+        type=Path,
+        default=SHIPPED_LINE,
+        metavar="RUN",
+        help="folder of a run of the network 'line' (default: the shipped one)",
     )
     _add_fit(commands, data)
     _add_calibrate(commands, data)

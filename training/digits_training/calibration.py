@@ -56,6 +56,10 @@ class Calibration:
         weights = tuple(values.get("number_weights", PLAIN_WEIGHTS))
         return cls(**(values | {"number_weights": weights}))
 
+    def with_numbers(self, other: "Calibration") -> "Calibration":
+        """Return this calibration with another's confidence of numbers."""
+        return dataclasses.replace(self, number_weights=other.number_weights)
+
     def save(self, run_dir: Path) -> None:
         """Write the calibration into a run's folder."""
         text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"

@@ -95,7 +95,17 @@ def _evaluate(parsed: argparse.Namespace) -> None:
 
     read = tutorial_frames if parsed.tutorial_frames else None
     out = parsed.out or _default_report_folder(parsed.model)
-    print(evaluate(parsed.model, mnist, parsed.data_dir, out, read, drawings=parsed.drawings))
+    print(
+        evaluate(
+            parsed.model,
+            mnist,
+            parsed.data_dir,
+            out,
+            read,
+            line=parsed.line,
+            drawings=parsed.drawings,
+        )
+    )
 
 
 def _default_report_folder(model: Path) -> Path:
@@ -111,7 +121,13 @@ def _export(parsed: argparse.Namespace) -> None:
     from .export import export
 
     exported = export(
-        parsed.model, mnist, parsed.models, parsed.version, parsed.data_dir, int8=parsed.int8
+        parsed.model,
+        mnist,
+        parsed.models,
+        parsed.version,
+        parsed.data_dir,
+        line=parsed.line,
+        int8=parsed.int8,
     )
     print(*exported.report, f"Wrote the model to {exported.folder}.", sep="\n\n")
 

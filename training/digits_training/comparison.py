@@ -19,7 +19,12 @@ def compare_with_shipped(results: Sequence[EvalResults]) -> str:
         f"set                              images   version {shipped.manifest.version}        this"
     ]
     for result in results:
-        before = evaluate_set(result.eval_set, shipped.engines[0].predict, calibration)
+        before = evaluate_set(
+            result.eval_set,
+            shipped.engines[0].predict,
+            calibration,
+            read_strip=shipped.line_engines[0].predict,
+        )
         lines.append(
             f"{result.eval_set.title:<30}   {len(result.labels):>6}   {before.accuracy:>8.2%}"
             f"   {result.accuracy:>8.2%}"

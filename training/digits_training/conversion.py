@@ -27,6 +27,16 @@ def to_float32(model: keras.Model) -> bytes:
         return bytes(converter.convert())
 
 
+def line_to_float32(model: keras.Model) -> bytes:
+    """Return a line network as a LiteRT file that returns probabilities.
+
+    Args:
+        model: Network that maps (N, 28, W, 1) to (N, W / 2, 12) logits.
+    """
+    outputs = keras.layers.Softmax()(model.output)
+    return to_float32(keras.Model(model.input, outputs))
+
+
 def to_int8(model: keras.Model, range_inputs: NDArray[np.float32]) -> bytes:
     """Return a network as a LiteRT file whose inner convolutions compute in int8.
 

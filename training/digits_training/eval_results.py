@@ -1,5 +1,6 @@
 """A network's predictions for images, made of their readings as the server makes them."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,8 @@ from .eval_set import EvalSet, Gray
 from .recordings import NO_WRITING
 
 Predict = Callable[[NDArray[np.float32]], Probs]
-"""Maps (R, 28, 28) frames in 0..1 to (R, K) probabilities, where K is 10, 11 or 12."""
+"""Maps frames (R, 28, 28) in 0..1, or one strip (28, W), to (R, K) probabilities, where K is 10, 11
+or 12."""
 
 Read = Callable[[Sequence[Gray]], Frames]
 """Maps gray images to the frames of their readings."""
@@ -118,7 +120,12 @@ class EvalResults:
 
 
 def evaluate_set(
-    eval_set: EvalSet, predict: Predict, calibration: Calibration, read: Read | None = None
+    eval_set: EvalSet,
+    predict: Predict,
+    calibration: Calibration,
+    read: Read | None = None,
+    *,
+    read_strip: Predict | None = None,
 ) -> EvalResults:
     """Find the readings of the images of a set, and evaluate a network on them.
 
@@ -127,31 +134,37 @@ def evaluate_set(
         predict: The network.
         calibration: The network's calibration.
         read: Function that finds the readings, by default as the server does.
+        read_strip: The line network; without it, no image is found to hold several digits.
     """
     frames = (read or find_frames)(eval_set.images)
-    return evaluate_frames(eval_set, frames, predict, calibration)
+    return evaluate_frames(eval_set, frames, predict, calibration, read_strip)
 
 
 def evaluate_frames(
-    eval_set: EvalSet, frames: Frames, predict: Predict, calibration: Calibration
+    eval_set: EvalSet,
+    frames: Frames,
+    predict: Predict,
+    calibration: Calibration,
+    read_strip: Predict | None = None,
 ) -> EvalResults:
-    """Run a network on the frames of a set, and make predictions of its calibrated output."""
-    count, pixels = len(frames.owners), frames.all_pixels
+    """Run networks on the frames of a set, and make predictions of their calibrated output."""
+    if read_strip is None:
+        frames = dataclasses.replace(frames, lines=())
+    line_probs = [read_strip(line.strip) for line in frames.lines] if read_strip else []
+    count = len(frames.owners)
     probs = (
-        calibration.apply(predict(pixels))
-        if len(pixels)
+        calibration.apply(predict(frames.pixels))
+        if count
         else np.zeros((0, DIGIT_COUNT), np.float32)
     )
     top_digit_probs = np.zeros(len(frames), np.float32)
     if count:
-        rows = choose(frames.owners, probs[:count], threshold=0)
+        rows = choose(frames.owners, probs, threshold=0)
         top_digit_probs[frames.owners[rows]] = top_digit_probability(probs[rows])
     return EvalResults(
         eval_set,
-        to_predictions(
-            frames, probs, calibration.rejection_threshold, "", calibration.number_weights
-        ),
-        to_predictions(frames, probs, 0, ""),
+        to_predictions(frames, probs, line_probs, calibration.rejection_threshold, ""),
+        to_predictions(frames, probs, line_probs, 0, ""),
         top_digit_probs,
         np.bincount(frames.owners, minlength=len(frames)),
     )

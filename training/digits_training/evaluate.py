@@ -8,14 +8,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from digits_server.models.line_engine import LiteRtLineEngine
+
 from .calibration import Calibration, auroc
 from .comparison import compare_with_shipped
+from .conversion import line_to_float32
 from .datasets import Mnist
 from .eval_results import EvalResults, Read, evaluate_set
 from .eval_sets import available_sets, corrections_set
 from .evaluation_report import Report, write_report
-from .keras_files import load_network, predict
+from .keras_files import load_line_network, load_network, predict
 from .metrics import Metrics
+from .network_path import SHIPPED_LINE
 from .number_results import (
     NumberResults,
     SinglesAsNumbers,
@@ -45,6 +49,7 @@ def evaluate(
     out: Path,
     read: Read | None = None,
     *,
+    line: Path = SHIPPED_LINE,
     drawings: Path | None = None,
 ) -> str:
     """Evaluate a network; write ``report.html``, ``confusion.png`` and ``metrics.json``.
@@ -55,6 +60,7 @@ def evaluate(
         data_dir: Folder of the other sets; missing ones are skipped.
         out: Folder to write to, created if missing.
         read: Function that finds the readings of images, by default as the server does.
+        line: Folder of the run of a line network.
         drawings: Folder of corrected drawings to evaluate, also with the shipped model.
 
     Returns:
@@ -66,6 +72,8 @@ def evaluate(
     """
     model = load_network(source)
     calibration = Calibration.load(source) if source.is_dir() else Calibration()
+    calibration = calibration.with_numbers(Calibration.load(line))
+    read_strip = LiteRtLineEngine(line_to_float32(load_line_network(line))).predict
 
     def predict_frames(frames: NDArray[np.float32]) -> NDArray[np.float32]:
         return predict(model, frames[..., None])
@@ -79,14 +87,16 @@ def evaluate(
     results = []
     for each in sets:
         logger.info("Evaluating on %s images: %s", f"{len(each.images):,}", each.title)
-        results.append(evaluate_set(each, predict_frames, calibration, read))
+        results.append(evaluate_set(each, predict_frames, calibration, read, read_strip=read_strip))
     logger.info("Evaluating on numbers, and on single digits as numbers")
     # The tutorial's way to make frames has none of numbers.
     numbers = [
-        evaluate_numbers(each, predict_frames, calibration) for each in number_sets if not read
+        evaluate_numbers(each, predict_frames, read_strip, calibration)
+        for each in number_sets
+        if not read
     ]
     singles = [
-        evaluate_singles(each, predict_frames, calibration)
+        evaluate_singles(each, predict_frames, read_strip, calibration)
         for each in results
         if not read and each.eval_set.name in SINGLES
     ]

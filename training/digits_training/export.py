@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import keras
 import numpy as np
@@ -15,17 +15,19 @@ import numpy as np
 from digits_server import models
 from digits_server.errors import ModelError
 from digits_server.models.engine import LiteRtEngine
+from digits_server.models.line_engine import LiteRtLineEngine
 from digits_server.preprocessing.normalize import FRAME_RECIPE
 
 from . import examples
 from .calibration import Calibration, conditional_digit_probs
-from .conversion import to_float32, to_int8
+from .conversion import line_to_float32, to_float32, to_int8
 from .datasets import Mnist
 from .errors import TrainingError
 from .eval_sets import available_sets
 from .examples import Examples
-from .keras_files import load_network, predict
+from .keras_files import load_line_network, load_network, predict
 from .metrics import Metrics
+from .network_path import SHIPPED_LINE
 from .precisions import evaluate_precisions, precision_metrics, precision_table
 from .record import RunRecord
 
@@ -56,6 +58,7 @@ def export(
     version: int | None,
     data_dir: Path | None = None,
     *,
+    line: Path = SHIPPED_LINE,
     int8: bool = True,
 ) -> Exported:
     """Convert a network, verify its predictions, and write its model folder.
@@ -70,6 +73,7 @@ def export(
         version: Version of the model; None for one above the highest.
         data_dir: Folder of the other sets on which the precisions are compared; missing ones
             are skipped.
+        line: Folder of the run of a line network.
         int8: Write a file for int8 as well.
 
     Raises:
@@ -84,7 +88,9 @@ def export(
         raise TrainingError(f"{folder} already exists; versions are immutable")
     record = RunRecord.load(source) if source.is_dir() else None
     calibration = Calibration.load(source) if source.is_dir() else Calibration()
-    logger.info("Converting the network")
+    calibration = calibration.with_numbers(Calibration.load(line))
+    logger.info("Converting the networks")
+    line_content = line_to_float32(load_line_network(line))
     contents = {"float32": to_float32(model)}
     if int8:
         contents["int8"] = to_int8(model, _range_examples(mnist, record).inputs())
@@ -98,13 +104,16 @@ def export(
     if int8:
         logger.info("Comparing the precisions on every available set")
         sets, notes = available_sets(mnist, data_dir)
-        results = evaluate_precisions(sets, engines, calibration)
+        results = evaluate_precisions(
+            sets, engines, LiteRtLineEngine(line_content).predict, calibration
+        )
         metrics |= precision_metrics(results)
         report = [precision_table(results), *notes]
     with tempfile.TemporaryDirectory(dir=models_dir, prefix=".export-") as temporary:
         unfinished = Path(temporary) / folder.name
         unfinished.mkdir()
         files = {models.MODEL_FILES[precision]: content for precision, content in contents.items()}
+        files[models.LINE_FILE] = line_content
         for name, content in files.items():
             (unfinished / name).write_bytes(content)
         models.Manifest(
@@ -115,7 +124,7 @@ def export(
             rejection_threshold=calibration.rejection_threshold,
             number_weights=calibration.number_weights,
             metrics=metrics,
-            training=dataclasses.asdict(record) if record else {"source": source.name},
+            training=_origin(source) | {"line": _origin(line)},
             files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         ).write(unfinished)
         try:
@@ -125,6 +134,11 @@ def export(
             raise TrainingError(f"the server cannot load the exported model: {error}") from error
         os.rename(unfinished, folder)  # noqa: PTH104 - atomic, and fails if the folder has files
     return Exported(folder, report)
+
+
+def _origin(source: Path) -> dict[str, Any]:
+    record = RunRecord.load(source) if source.is_dir() else None
+    return dataclasses.asdict(record) if record else {"source": source.name}
 
 
 def _range_examples(mnist: Mnist, record: RunRecord | None) -> Examples:

@@ -10,14 +10,17 @@ from typing import Final
 import keras
 import numpy as np
 
+from digits_server.models.line_engine import LiteRtLineEngine
+
 from . import examples, networks, record
 from .batches import AllBatches, SampledBatches, Sampler, ShuffledBatches, one_hot
 from .calibration import Calibration, Predicted, fit_calibration
-from .datasets import DatasetError, Mnist
+from .conversion import line_to_float32
+from .datasets import Mnist
 from .distillation import make_pool
 from .errors import TrainingError
 from .examples import Examples
-from .keras_files import load_network, predict
+from .keras_files import load_line_network, load_network, predict
 from .line_network import line_network
 from .mixture import HeldOut, Mixture, build_held_out, build_mixture
 from .mixture_cache import load_mixture, save_mixture
@@ -128,7 +131,9 @@ def _fit_line(
     )
     plan = _plan(settings, "model", settings.epochs)
     validation = StripBatches(held_out, 0, 2 * settings.batch_size, settings.seed, None)
-    _, history = train(build, make_batches, validation, plan, folder, HISTORY_FILE)
+    model, history = train(build, make_batches, validation, plan, folder, HISTORY_FILE)
+    logger.info("Calibrating")
+    _calibrate_line(model, settings.start_from, data_dir).save(folder.path)
     return history, plan
 
 
@@ -183,7 +188,7 @@ def _fit_compact(
     validation = AllBatches(mixture.held_out.all())
     model, history = train(build, make_batches, validation, plan, folder, HISTORY_FILE)
     logger.info("Calibrating")
-    _calibrate(model, mixture.held_out, data_dir).save(folder.path)
+    _calibrate(model, mixture.held_out).save(folder.path)
     return history, plan
 
 
@@ -251,7 +256,7 @@ def calibrate(run_dir: Path, mnist: Mnist, data_dir: Path | None) -> Calibration
     """Fit a run's temperature and threshold again, as ``fit`` does at its end, and save them.
 
     Args:
-        run_dir: Folder of a run of the compact network.
+        run_dir: Folder of a run of the compact network, or of a line network.
         mnist: The MNIST images.
         data_dir: Folder of the pen strokes and the letters, as for ``load_mnist``.
 
@@ -262,27 +267,44 @@ def calibrate(run_dir: Path, mnist: Mnist, data_dir: Path | None) -> Calibration
     run = record.RunRecord.load(run_dir)
     if run is None or not run.settings["validation_count"]:
         raise TrainingError(f"{run_dir} does not hold a run with held-out images to calibrate on")
+    if run.settings["network"] == "line":
+        calibration = _calibrate_line(
+            load_line_network(run_dir), run.settings["start_from"], data_dir
+        )
+        calibration.save(run_dir)
+        return calibration
     held_out = build_held_out(
         mnist, data_dir, run.settings["validation_count"], run.settings["seed"]
     )
-    calibration = _calibrate(load_network(run_dir), held_out, data_dir)
+    calibration = _calibrate(load_network(run_dir), held_out)
     calibration.save(run_dir)
     return calibration
 
 
-def _calibrate(model: keras.Model, held_out: HeldOut, data_dir: Path | None) -> Calibration:
-    """Fit a calibration on held-out digits (MNIST's, drawn ones, those in scenes) and numbers."""
+def _calibrate(model: keras.Model, held_out: HeldOut) -> Calibration:
+    """Fit a calibration on held-out digits: MNIST's, drawn ones, and those in scenes."""
     digits_in_scenes = held_out.scenes.with_labels(*range(networks.DIGIT_COUNT))
-    calibration = fit_calibration(
+    return fit_calibration(
         *(_predict(model, each) for each in (held_out.mnist, held_out.strokes, digits_in_scenes))
     )
-    try:
-        numbers = drawn_number_sets(data_dir, "validation")
-    except DatasetError as error:
-        logger.warning("The confidence of numbers is not calibrated: %s", error)
-        return calibration
+
+
+def _calibrate_line(model: keras.Model, source: str, data_dir: Path | None) -> Calibration:
+    """Fit the confidence of numbers, and return it with the calibration of the source network.
+
+    Args:
+        model: The line network.
+        source: Name or path of the network that reads single digits.
+        data_dir: Folder of the pen strokes, as for ``load_mnist``.
+    """
+    path = network_path(source)
+    calibration = Calibration.load(path) if path.is_dir() else Calibration()
+    single = load_network(path)
     weights = fit_number_weights(
-        numbers, lambda frames: predict(model, frames[..., None]), calibration
+        drawn_number_sets(data_dir, "validation"),
+        lambda frames: predict(single, frames[..., None]),
+        LiteRtLineEngine(line_to_float32(model)).predict,
+        calibration,
     )
     return dataclasses.replace(calibration, number_weights=weights)
 

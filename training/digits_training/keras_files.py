@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from digits_server.models.engine import CLASS_COUNTS
 from digits_server.preprocessing.normalize import FRAME_SIZE
+from digits_server.preprocessing.strips import STRIP_HEIGHT
 
 from .errors import TrainingError
 from .network_path import KERAS_FILE, check_network_path
@@ -42,6 +43,22 @@ def load_network(path: Path) -> keras.Model:
             f"{file} maps {model.input_shape} to {model.output_shape}, "
             "not 28x28x1 frames to 10 to 12 classes"
         )
+    return model
+
+
+def load_line_network(path: Path) -> keras.Model:
+    """Load a network that reads strips.
+
+    Args:
+        path: The folder of a run.
+
+    Raises:
+        TrainingError: The folder is not that of a line network's run.
+    """
+    check_network_path(path)
+    model = open_network(path / KERAS_FILE)
+    if model.input_shape != (None, STRIP_HEIGHT, None, 1):
+        raise TrainingError(f"{path} holds no network that reads lines")
     return model
 
 

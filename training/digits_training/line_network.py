@@ -93,7 +93,7 @@ def ctc_loss(labels: Any, logits: Any) -> Any:
 
 
 def accuracy(labels: Any, logits: Any) -> Any:
-    """Return whether each text is read as it is, (N,) 1 or 0, taking the best class of each step."""
+    """Return whether each text is that of the best class of each step: (N,) 1 or 0."""
     labels = ops.cast(labels, "int32")
     best = tf.argmax(logits, axis=2, output_type=tf.int32)
     before = tf.pad(best[:, :-1], [[0, 0], [1, 0]], constant_values=NO_CHARACTER)

@@ -11,6 +11,9 @@ KERAS_FILE: Final = "model.keras"
 SHIPPED_RUN: Final = Path(__file__).parent / "shipped_run"
 """The run that the shipped model was exported from, for evaluation and further training."""
 
+SHIPPED_LINE: Final = SHIPPED_RUN / "line"
+"""The run of the shipped model's line network."""
+
 
 def network_path(name: str) -> Path:
     """Return the folder of the shipped run for ``shipped``, else the name as a path.

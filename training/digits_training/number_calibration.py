@@ -21,21 +21,22 @@ _DIGITS: Final = 4
 
 
 def fit_number_weights(
-    sets: Sequence[NumberSet], predict: Predict, calibration: Calibration
+    sets: Sequence[NumberSet], predict: Predict, read_strip: Predict, calibration: Calibration
 ) -> Weights:
-    """Fit a logistic regression of whether a number is right on the share and evidence of its path.
+    """Fit a logistic regression of whether a number is right on its text's share and evidence.
 
     Args:
         sets: Numbers by writers that are held out of training.
-        predict: The network.
-        calibration: Its temperature and threshold.
+        predict: The network of single digits.
+        read_strip: The line network.
+        calibration: The temperature and the threshold of the network of single digits.
 
     Returns:
         The weights; those of an uncalibrated network, if there are too few numbers.
     """
     rows, is_right = [], []
     for each in sets:
-        found = predict_images(each.images, Layout.NUMBER, predict, calibration)
+        found = predict_images(each.images, Layout.NUMBER, predict, read_strip, calibration)
         for row, numbers in found.numbers.items():
             number = main_number(numbers)
             rows.append(features(number.share, number.evidence))

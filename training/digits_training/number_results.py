@@ -90,11 +90,13 @@ class SinglesAsNumbers:
 
 
 def evaluate_numbers(
-    number_set: NumberSet, predict: Predict, calibration: Calibration
+    number_set: NumberSet, predict: Predict, read_strip: Predict, calibration: Calibration
 ) -> NumberResults:
-    """Evaluate a network on images of numbers, as the server reads them."""
-    found = predict_images(number_set.images, Layout.NUMBER, predict, calibration)
-    as_digits = predict_images(number_set.images, Layout.DIGIT, predict, calibration)
+    """Evaluate networks on images of numbers, as the server reads them."""
+    found, as_digits = (
+        predict_images(number_set.images, layout, predict, read_strip, calibration)
+        for layout in (Layout.NUMBER, Layout.DIGIT)
+    )
     read = [read_number(found, row) for row in range(len(found))]
     return NumberResults(
         number_set,
@@ -110,11 +112,11 @@ def evaluate_numbers(
 
 
 def evaluate_singles(
-    results: EvalResults, predict: Predict, calibration: Calibration
+    results: EvalResults, predict: Predict, read_strip: Predict, calibration: Calibration
 ) -> SinglesAsNumbers:
-    """Evaluate a network on the digits of a set that are said to be numbers."""
+    """Evaluate networks on the digits of a set that are said to be numbers."""
     eval_set = results.eval_set
-    found = predict_images(eval_set.images, Layout.NUMBER, predict, calibration)
+    found = predict_images(eval_set.images, Layout.NUMBER, predict, read_strip, calibration)
     texts = [read_number(found, row)[0] for row in range(len(found))]
     is_right = [
         text == str(label) for text, label in zip(texts, eval_set.labels.tolist(), strict=True)
@@ -129,14 +131,22 @@ def evaluate_singles(
 
 
 def predict_images(
-    images: Sequence[Gray], layout: Layout, predict: Predict, calibration: Calibration
+    images: Sequence[Gray],
+    layout: Layout,
+    predict: Predict,
+    read_strip: Predict,
+    calibration: Calibration,
 ) -> Predictions:
     """Return the server's predictions for images of a layout."""
     readings = join_readings([find_readings(image, layout) for image in images])
     frames = Frames.of_readings(readings, np.zeros(len(images), np.uint32))
-    probs = calibration.apply(predict(frames.all_pixels))
     return to_predictions(
-        frames, probs, calibration.rejection_threshold, "", calibration.number_weights
+        frames,
+        calibration.apply(predict(frames.pixels)),
+        [read_strip(line.strip) for line in frames.lines],
+        calibration.rejection_threshold,
+        "",
+        calibration.number_weights,
     )
 
 

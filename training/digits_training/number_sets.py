@@ -13,7 +13,7 @@ from . import pendigits, unipen
 from .datasets import DatasetError
 from .drawn_sets import HeldOutPart
 from .eval_set import LIMITS, Gray, load_own_files
-from .number_examples import by_writer, choose_digits
+from .strip_examples import choose_digits, writers_of
 from .recordings import Recording
 from .scenes.numbers import NUMBER_KINDS, draw_number
 
@@ -49,7 +49,7 @@ def drawn_number_sets(data_dir: Path | None, part: HeldOutPart = "test") -> list
         DatasetError: The pen strokes are missing or cannot be read.
     """
     digits = pendigits.load_pendigits(data_dir, part) + unipen.load_unipen_digits(data_dir, part)
-    writers = by_writer(digits)
+    writers = writers_of(digits)
     return [_draw_set(kind, writers, part) for kind in NUMBER_KINDS]
 
 

@@ -7,7 +7,7 @@ from digits_server.models.engine import LiteRtEngine
 
 from .calibration import Calibration
 from .errors import TrainingError
-from .eval_results import EvalResults, evaluate_frames, find_frames
+from .eval_results import EvalResults, Predict, evaluate_frames, find_frames
 from .eval_set import EvalSet
 
 MAX_INT8_LOSS: Final = 0.0005
@@ -18,20 +18,24 @@ PrecisionResults = Mapping[str, EvalResults]
 
 
 def evaluate_precisions(
-    sets: Sequence[EvalSet], engines: Mapping[str, LiteRtEngine], calibration: Calibration
+    sets: Sequence[EvalSet],
+    engines: Mapping[str, LiteRtEngine],
+    read_strip: Predict | None,
+    calibration: Calibration,
 ) -> list[PrecisionResults]:
     """Return the results of each precision's engine for each set.
 
     Args:
         sets: The sets; MNIST's test set is the first.
         engines: The engines by precision, without temperature: the calibration has it.
+        read_strip: The line network, which is the same for all precisions.
         calibration: The calibration that all precisions share.
 
     Raises:
         TrainingError: int8 has more wrong verdicts on MNIST's test set than ``MAX_INT8_LOSS``
             allows. On the small sets one image is a larger share, so they have no such limit.
     """
-    results = [_evaluate(eval_set, engines, calibration) for eval_set in sets]
+    results = [_evaluate(eval_set, engines, read_strip, calibration) for eval_set in sets]
     before, after = (results[0][precision].accuracy for precision in ("float32", "int8"))
     if before - after > MAX_INT8_LOSS:
         raise TrainingError(
@@ -42,11 +46,14 @@ def evaluate_precisions(
 
 
 def _evaluate(
-    eval_set: EvalSet, engines: Mapping[str, LiteRtEngine], calibration: Calibration
+    eval_set: EvalSet,
+    engines: Mapping[str, LiteRtEngine],
+    read_strip: Predict | None,
+    calibration: Calibration,
 ) -> PrecisionResults:
     frames = find_frames(eval_set.images)
     return {
-        precision: evaluate_frames(eval_set, frames, engine.predict, calibration)
+        precision: evaluate_frames(eval_set, frames, engine.predict, calibration, read_strip)
         for precision, engine in engines.items()
     }
 

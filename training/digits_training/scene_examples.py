@@ -111,6 +111,7 @@ def _read_blank(kind: str, random: np.random.Generator) -> Frames:
 
 
 def to_gray_pixels(pixels: Pixels) -> NDArray[np.uint8]:
+    """Return the gray pixels, (H, W), of a scene's."""
     if pixels.ndim == 2 and pixels.dtype == np.uint8:
         return np.asarray(pixels, np.uint8)
     return np.asarray(to_gray(Image.fromarray(pixels)), np.uint8)

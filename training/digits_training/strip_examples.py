@@ -133,7 +133,7 @@ def _strips(scene: NumberScene, labels: Sequence[int]) -> list[StripExample]:
 
 
 def _is_wide(strip: NDArray[np.float32]) -> bool:
-    return strip.shape[1] > _MAX_WIDTH
+    return bool(strip.shape[1] > _MAX_WIDTH)
 
 
 def _find_lines(pixels: NDArray[np.uint8]) -> list[Line]:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -107,11 +107,21 @@ def train(
 
 def _measure(network: keras.Model, batches: keras.utils.PyDataset) -> dict[str, float]:
     """Return the means of the loss and the metrics over all batches."""
-    network.reset_metrics()
-    figures: dict[str, float] = {}
-    for batch in _read_ahead(batches):
-        figures = network.test_on_batch(*batch, return_dict=True)
-    return {name: float(value) for name, value in figures.items()}
+    return _mean(
+        [
+            (len(batch[0]), network.test_on_batch(*batch, return_dict=True))
+            for batch in _read_ahead(batches)
+        ]
+    )
+
+
+def _mean(figures: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, float]:
+    """Return the mean of each figure of batches, weighted with their sizes."""
+    total = sum(count for count, _ in figures)
+    return {
+        name: sum(count * float(values[name]) for count, values in figures) / total
+        for name in figures[0][1]
+    }
 
 
 def _time_left(plan: Plan, state: TrainingState, epoch_seconds: float) -> str:
@@ -135,13 +145,12 @@ def _train_epoch(
     plan: Plan,
 ) -> dict[str, float]:
     progress = Progress(logger, f"{plan.name}, epoch {epoch + 1}")
-    model.reset_metrics()
-    figures: dict[str, float] = {}
-    for index, batch in enumerate(_read_ahead(batches)):
-        figures = model.train_on_batch(*batch, return_dict=True)
+    figures = []
+    for batch in _read_ahead(batches):
+        figures.append((len(batch[0]), model.train_on_batch(*batch, return_dict=True)))
         average.update(model)
-        progress.update((index + 1) / len(batches))
-    return {name: float(value) for name, value in figures.items()}
+        progress.update(len(figures) / len(batches))
+    return _mean(figures)
 
 
 def _read_ahead(batches: keras.utils.PyDataset) -> Iterator[Any]:

@@ -6,6 +6,7 @@ JSON and pixels, which can only be wrong.
 """
 
 import json
+import math
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from digits_server.preprocessing.layout import Layout
 from digits_server.preprocessing.readings import READINGS
 from digits_server.preprocessing.reason import Reason
 from digits_server.preprocessing.recipe import FRAME_SIZE
-from digits_server.preprocessing.strips import Line
+from digits_server.preprocessing.strips import STRIP_HEIGHT, Line
 
 LENGTH_BYTES: Final = 4
 
@@ -70,15 +71,16 @@ def pack_frames(frames: Frames) -> bytes:
             {
                 "image": line.image,
                 "view": line.view,
-                "runs": line.runs.tolist(),
-                "boxes": line.boxes.tolist(),
-                "heights": line.heights.tolist(),
-                "cuts": line.cuts.tolist(),
+                "columns": line.columns.tolist(),
+                "top": line.top,
+                "scale": line.scale,
+                "image_size": line.image_size,
             }
             for line in frames.lines
         ],
     }
-    return b"\n".join((json.dumps(columns).encode(), frames.all_pixels.tobytes()))
+    pixels = [frames.pixels, *(line.strip for line in frames.lines)]
+    return b"\n".join((json.dumps(columns).encode(), b"".join(each.tobytes() for each in pixels)))
 
 
 def unpack_frames(content: bytes) -> Frames:
@@ -89,13 +91,13 @@ def unpack_frames(content: bytes) -> Frames:
     """
     header, _, pixels = content.partition(b"\n")
     columns = json.loads(header)
-    all_pixels = np.frombuffer(pixels, np.float32).reshape(-1, FRAME_SIZE, FRAME_SIZE)
+    all_pixels = np.frombuffer(pixels, np.float32)
     if not ((all_pixels >= 0) & (all_pixels <= 1)).all():  # and no NaN
-        raise ValueError("a frame with invalid pixels")
-    start = len(columns["owners"])
+        raise ValueError("invalid pixels")
+    start = len(columns["owners"]) * FRAME_SIZE * FRAME_SIZE
     lines: list[Line] = []
     frames = Frames(
-        all_pixels[:start],
+        all_pixels[:start].reshape(-1, FRAME_SIZE, FRAME_SIZE),
         np.array(columns["owners"], np.intp),
         np.array(columns["readings"], np.uint8),
         np.array(columns["boxes"], np.intp).reshape(-1, 4),
@@ -108,11 +110,11 @@ def unpack_frames(content: bytes) -> Frames:
         lines,
     )
     for line in columns["lines"]:
-        end = start + len(line["runs"])
+        end = start + len(line["columns"]) * STRIP_HEIGHT
         lines.append(_unpack_line(line, all_pixels[start:end], len(frames)))
         start = end
     if start != len(all_pixels):
-        raise ValueError("a response with a wrong number of frames")
+        raise ValueError("a response with a wrong number of pixels")
     _check(frames)
     return frames
 
@@ -152,38 +154,26 @@ def _unpack_line(columns: dict[str, Any], pixels: NDArray[np.float32], image_cou
     Raises:
         ValueError: It is not valid.
     """
+    width, height = map(int, columns["image_size"])
     line = Line(
-        pixels,
-        np.array(columns["runs"], np.intp),
-        np.array(columns["boxes"], np.intp),
-        np.array(columns["heights"], np.float64),
-        np.array(columns["cuts"], np.bool_),
+        pixels.reshape(STRIP_HEIGHT, -1),
+        np.array(columns["columns"], np.float64),
+        float(columns["top"]),
+        float(columns["scale"]),
+        (width, height),
         int(columns["view"]),
         int(columns["image"]),
     )
-    count, last = len(pixels), len(line.cuts) - 1
-    has_shapes = (
-        line.runs.shape == (count, 2)
-        and line.boxes.shape == (count, 4)
-        and line.heights.shape == (count,)
-        and line.cuts.shape == (last + 1,)
-        and count > 0
-    )
-    if not has_shapes:
+    if line.columns.shape != line.strip.shape[1:] or not len(line.columns):
         raise ValueError("a line of the wrong shape")
-    starts, ends = line.runs.T
     is_valid = (
         0 <= line.image < image_count
         and line.view >= 0
-        and (starts >= 0).all()
-        and (starts < ends).all()
-        and (ends <= last).all()
-        and (np.lexsort((ends, starts)) == np.arange(count)).all()
-        # Each segment alone is a candidate, so that there is a path.
-        and len(np.unique(starts[ends == starts + 1])) == last
-        and (line.heights > 0).all()
-        and np.isfinite(line.heights).all()
-        and _are_boxes(line.boxes)
+        and np.isfinite(line.columns).all()
+        and math.isfinite(line.top)
+        and 0 < line.scale < math.inf
+        and 0 < width < 2**31
+        and 0 < height < 2**31
     )
     if not is_valid:
         raise ValueError("a line with invalid values")

@@ -11,6 +11,7 @@ from .loaded import LoadedModel
 from .manifest import (
     ACCURACY_METRICS,
     LABELS,
+    LINE_FILE,
     MANIFEST_FILE,
     MODEL_FILE,
     MODEL_FILES,
@@ -23,6 +24,7 @@ from .watcher import ModelWatcher
 __all__ = [
     "ACCURACY_METRICS",
     "LABELS",
+    "LINE_FILE",
     "MANIFEST_FILE",
     "MODEL_FILE",
     "MODEL_FILES",

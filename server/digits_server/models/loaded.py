@@ -1,5 +1,6 @@
 """A loaded model: predictions for the images of frames."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from digits_server.preprocessing.framing import Frames
 
 from .engine import DIGIT_COUNT, Engine
+from .line_engine import LineEngine
 from .manifest import Manifest
 from .predictions import Predictions, to_predictions
 
@@ -19,6 +21,8 @@ class LoadedModel:
     manifest: Manifest
     engines: tuple[Engine, ...]
     """One for each thread that may call the model at the same time."""
+    line_engines: tuple[LineEngine, ...] = ()
+    """As many, for lines of digits; none for a model that reads single digits only."""
     precision: str = "float32"
     """A key of ``MODEL_FILES``: the precision of the file that the engines run."""
 
@@ -34,11 +38,14 @@ class LoadedModel:
             frames: The frames, as ``preprocessing.to_frames`` makes them.
             core: Index of the engine to use. No two threads may use one engine at a time.
         """
-        probs = self._probabilities(frames.all_pixels, core)
+        probs = self._probabilities(frames.pixels, core)
         manifest = self.manifest
+        if not self.line_engines:
+            frames = dataclasses.replace(frames, lines=())
         return to_predictions(
             frames,
             probs,
+            [self.line_engines[core].predict(line.strip) for line in frames.lines],
             manifest.rejection_threshold,
             manifest.version,
             manifest.number_weights,

@@ -18,6 +18,8 @@ MANIFEST_FILE: Final = "manifest.json"
 MODEL_FILE: Final = "model.tflite"
 MODEL_FILES: Final = {"float32": MODEL_FILE, "int8": "model.int8.tflite"}
 """The file for each precision; a model may have only the one for float32."""
+LINE_FILE: Final = "line.tflite"
+"""The network that reads lines of digits; a model without it reads single digits only."""
 ACCURACY_METRICS: Final = {"float32": "mnist_test_accuracy", "int8": "int8_mnist_test_accuracy"}
 """The metric with each file's accuracy on MNIST's test set."""
 LABELS: Final = tuple("0123456789")

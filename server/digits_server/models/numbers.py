@@ -1,4 +1,4 @@
-"""The numbers of an image: the most convincing view of it, and the best path through each line."""
+"""The numbers of an image: what is read in the lines of the most convincing view of it."""
 
 import math
 import operator
@@ -9,13 +9,19 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from digits_server.preprocessing.frames import to_frame
 from digits_server.preprocessing.layout import MAX_NUMBER_DIGITS
+from digits_server.preprocessing.recipe import FRAME_SIZE
 from digits_server.preprocessing.strips import Line
 
 from .engine import DIGIT_COUNT
-from .number_paths import LEAST_PROBABILITY, UNKNOWN, best_path, evidence_of
+from .line_text import LEAST_PROBABILITY, Text, divide_ink, read_text
 
+UNKNOWN: Final = -1
+"""The digit of a place that is not one."""
 UNKNOWN_TEXT: Final = "?"
+# One digit more has to be so probable to be evidence for a way to see the ink.
+_EVIDENCE: Final = 0.5
 # An image with fewer digits is read as one digit.
 _LEAST_DIGITS: Final = 2
 # How much more speaks for several digits than for one that is convincing, at least: the grain of a
@@ -27,10 +33,10 @@ _LINE_LEFT_OUT: Final = -5.0
 
 
 Weights: TypeAlias = tuple[float, float, float]
-"""Of the logit of a path's share, of its evidence, and a constant: their sum is the logit of the
+"""Of the logit of a text's share, of its evidence, and a constant: their sum is the logit of the
 number's confidence."""
 PLAIN_WEIGHTS: Final[Weights] = (1.0, 0.0, 0.0)
-"""The confidence is the share of the path."""
+"""The confidence is the share of the text."""
 _LEAST_SHARE: Final = 1e-6
 
 
@@ -57,7 +63,7 @@ class Number(NamedTuple):
     confidence: float
     """The probability that all places are right, 0 to 1."""
     share: float
-    """The probability of this text, given that one of all ways to read the line is right."""
+    """The line network's probability of this text."""
     evidence: float
     """How much speaks for digits here; natural logarithm."""
 
@@ -82,9 +88,17 @@ def main_number(numbers: Sequence[Number]) -> Number:
     return max(numbers, key=lambda number: number.evidence)
 
 
+class _Read(NamedTuple):
+    """What is read in a line."""
+
+    line: Line
+    text: Text
+    evidence: float
+
+
 def find_numbers(
     lines: Sequence[Line],
-    probs: NDArray[np.float32],
+    probs: Sequence[NDArray[np.float32]],
     singles: Mapping[int, float],
     threshold: float,
     weights: Weights = PLAIN_WEIGHTS,
@@ -93,44 +107,59 @@ def find_numbers(
 
     Args:
         lines: The lines of digits, in the order of the images and their views.
-        probs: (C, 10) to (C, 12) the network's probabilities for all candidates.
+        probs: The line network's probabilities for each, (T, 12).
         singles: The probability of the most convincing single digit of each image that has one.
         threshold: Minimum probability of a single digit that is read as one.
-        weights: What makes a confidence of a path's share and evidence.
+        weights: What makes a confidence of a text's share and evidence.
     """
-    ends = np.cumsum([len(line.frames) for line in lines])
     numbers: dict[int, Sequence[Number]] = {}
-    of_lines = zip(lines, np.split(probs, ends[:-1]), strict=True)
+    of_lines = zip(lines, probs, strict=True)
     for image, of_image in groupby(of_lines, key=lambda item: item[0].image):
-        best: list[Number] = []
+        best: list[_Read] = []
         single = singles.get(image, 0.0)
-        most = evidence_of(single) + _ADVANTAGE if single >= threshold else _LEAST_EVIDENCE
+        most = _evidence_of(single) + _ADVANTAGE if single >= threshold else _LEAST_EVIDENCE
         for _, of_view in groupby(of_image, key=lambda item: item[0].view):
-            read = [_read(line, those, weights) for line, those in of_view]
-            kept = [number for number in read if number.evidence > _LINE_LEFT_OUT]
-            evidence = sum(max(number.evidence, _LINE_LEFT_OUT) for number in read)
-            count = sum(place.digit != UNKNOWN for number in kept for place in number.places)
-            is_short = all(len(number.places) <= MAX_NUMBER_DIGITS for number in kept)
+            read = [_read(line, those) for line, those in of_view]
+            kept = [each for each in read if each.evidence > _LINE_LEFT_OUT]
+            evidence = sum(max(each.evidence, _LINE_LEFT_OUT) for each in read)
+            count = sum(_digit_count(each.text) for each in kept)
+            is_short = all(len(each.text.characters) <= MAX_NUMBER_DIGITS for each in kept)
             if count >= _LEAST_DIGITS and is_short and evidence > most:
                 best, most = kept, evidence
         if best:
-            numbers[image] = [number for number in best if number.places]
+            numbers[image] = [_to_number(each, weights) for each in best if each.text.characters]
     return numbers
 
 
-def _read(line: Line, probs: NDArray[np.float32], weights: Weights) -> Number:
-    """Return the best way to read a line; without places, if all of it is left out."""
-    path = best_path(line, probs)
+def _read(line: Line, probs: NDArray[np.float32]) -> _Read:
+    text = read_text(probs)
+    return _Read(line, text, text.log_probability - math.log(_EVIDENCE) * _digit_count(text))
+
+
+def _digit_count(text: Text) -> int:
+    return sum(character < DIGIT_COUNT for character in text.characters)
+
+
+def _evidence_of(probability: float) -> float:
+    """Return how much a digit of this probability speaks for itself."""
+    return math.log(max(probability, LEAST_PROBABILITY) / _EVIDENCE)
+
+
+def _to_number(read: _Read, weights: Weights) -> Number:
+    line, text = read.line, read.text
+    owners = divide_ink(line.strip, text.centers)
     places = []
-    for row, digit in zip(path.rows, path.digits, strict=True):
-        shares = probs[row, :DIGIT_COUNT] / max(
-            float(probs[row, :DIGIT_COUNT].sum()), LEAST_PROBABILITY
-        )
-        left, top, width, height = line.boxes[row].tolist()
-        box = (left, top, width, height)
-        places.append(Place(digit, float(shares.max()), shares, line.frames[row], box))
-    confidence = _confidence(path.share, path.evidence, weights)
-    return Number(places, confidence, path.share, path.evidence)
+    for index, (character, shares) in enumerate(zip(text.characters, text.probs, strict=True)):
+        rows, columns = np.nonzero(owners == index)
+        if not len(rows):  # another character has all of the ink
+            rows, columns = np.array([0, len(line.strip) - 1]), np.full(2, int(text.centers[index]))
+        area = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        ink = line.strip[area] * (owners[area] == index)
+        frame = to_frame(ink) if ink.any() else np.zeros((FRAME_SIZE, FRAME_SIZE), np.float32)
+        digit = character if character < DIGIT_COUNT else UNKNOWN
+        places.append(Place(digit, float(shares.max()), shares, frame, line.place(*area)))
+    share = math.exp(text.log_probability)
+    return Number(places, _confidence(share, read.evidence, weights), share, read.evidence)
 
 
 def features(share: float, evidence: float) -> tuple[float, float, float]:

@@ -155,21 +155,22 @@ def choose(
 def to_predictions(
     frames: Frames,
     probs: NDArray[np.float32],
+    line_probs: Sequence[NDArray[np.float32]],
     threshold: float,
     version: str,
     number_weights: Weights = PLAIN_WEIGHTS,
 ) -> Predictions:
-    """Return the predictions for N images, given the network's probabilities for their frames.
+    """Return the predictions for N images, given the networks' probabilities.
 
     Args:
-        frames: The frames of the images: R of readings, and C of candidates.
-        probs: (R + C, 10) to (R + C, 12) probabilities, for ``frames.all_pixels``.
+        frames: The R frames and the lines of the images.
+        probs: (R, 10) to (R, 12) probabilities for the frames.
+        line_probs: The probabilities for each line, (T, 12).
         threshold: Minimum probability of the top digit for the verdict DIGIT.
         version: The model's version.
         number_weights: What makes the confidence of a number.
     """
     owners, readings, boxes, pixels = frames.owners, frames.readings, frames.boxes, frames.pixels
-    probs, of_candidates = probs[: len(owners)], probs[len(owners) :]
     if len(owners):
         rows = choose(owners, probs, threshold)
         if len(rows) < len(owners):
@@ -180,7 +181,7 @@ def to_predictions(
     numbers: dict[int, Sequence[Number]] = {}
     if frames.lines:
         singles = dict(zip(owners.tolist(), highest.tolist(), strict=True))
-        numbers = find_numbers(frames.lines, of_candidates, singles, threshold, number_weights)
+        numbers = find_numbers(frames.lines, line_probs, singles, threshold, number_weights)
         is_single = ~np.isin(owners, list(numbers))
         owners, readings, boxes = owners[is_single], readings[is_single], boxes[is_single]
         pixels, digit_probs, highest = pixels[is_single], digit_probs[is_single], highest[is_single]

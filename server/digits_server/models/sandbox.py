@@ -24,6 +24,7 @@ MAX_MEMORY_BYTES: Final = 2**26
 # Generous, because other processes may keep all cores busy.
 MAX_SECONDS: Final = 30
 _MAX_REASON_BYTES: Final = 2**12
+_LENGTH_BYTES: Final = 4
 
 
 async def run_in_sandbox(candidate: Candidate) -> None:
@@ -44,7 +45,9 @@ async def run_in_sandbox(candidate: Candidate) -> None:
     )
     try:
         async with asyncio.timeout(MAX_SECONDS):
-            output, _ = await process.communicate(candidate.content)
+            output, _ = await process.communicate(
+                pack_models(candidate.content, candidate.line_content)
+            )
     except TimeoutError:
         raise candidate.error(f"it was not loaded and tested within {MAX_SECONDS} s") from None
     finally:
@@ -54,6 +57,17 @@ async def run_in_sandbox(candidate: Candidate) -> None:
     if process.returncode:
         reason = output[:_MAX_REASON_BYTES].decode(errors="replace").strip()
         raise candidate.error(reason or _describe_exit(process.returncode))
+
+
+def pack_models(content: bytes, line_content: bytes | None) -> bytes:
+    """Return what the child process reads: both networks, and first the length of the first."""
+    return len(content).to_bytes(_LENGTH_BYTES, "big") + content + (line_content or b"")
+
+
+def unpack_models(packed: bytes) -> tuple[bytes, bytes | None]:
+    """Return what ``pack_models`` packed."""
+    end = _LENGTH_BYTES + int.from_bytes(packed[:_LENGTH_BYTES], "big")
+    return packed[_LENGTH_BYTES:end], packed[end:] or None
 
 
 def enter_sandbox() -> None:

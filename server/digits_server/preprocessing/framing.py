@@ -22,6 +22,8 @@ _PIXELS_PER_COST: Final = 16_384
 _ENCODED_BYTES_PER_COST: Final = 1024
 # The network's calls for an image, about.
 _COSTS: Final = {Layout.DIGIT: 1, Layout.NUMBER: 20, Layout.PAGE: 300}
+# The line network reads so many columns in that time.
+_COLUMNS_PER_COST: Final = 20
 _FRAME_BYTES: Final = 4 * FRAME_SIZE * FRAME_SIZE
 # Larger images take tens of milliseconds, and much memory.
 _MAX_RAW_PIXELS: Final = 2**20
@@ -51,7 +53,7 @@ SourceImage: TypeAlias = EncodedImage | RawImage | None
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """The frames of N images: of each reading that found ink, and of candidates of digits.
+    """The frames of N images, of each reading that found ink, and the strips of lines of digits.
 
     An image without a frame, an error and a failure is blank.
     """
@@ -72,13 +74,6 @@ class Frames:
     """What is wrong with each invalid image, by its index."""
     lines: Sequence[Line] = ()
     """The lines of digits of images that may hold several, in the order of the images."""
-
-    @property
-    def all_pixels(self) -> NDArray[np.float32]:
-        """The frames of the readings, and then those of the candidates: (R + C, 28, 28)."""
-        if not self.lines:
-            return self.pixels
-        return np.concatenate([self.pixels, *(line.frames for line in self.lines)])
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -225,7 +220,8 @@ def measure_work(images: Images, layout: Layout = Layout.DIGIT) -> Work:
     if isinstance(images, np.ndarray):
         return Work(images.nbytes, len(images), is_plain=True)
     if isinstance(images, Frames):
-        count = len(images.pixels) + sum(len(line.frames) for line in images.lines)
+        columns = sum(len(line.columns) for line in images.lines)
+        count = len(images.pixels) + columns // _COLUMNS_PER_COST
         return Work(count * _FRAME_BYTES, max(1, count), is_plain=True)
     byte_count, cost, is_plain = 0, _COSTS[layout] * len(images), True
     for image in images:

@@ -301,14 +301,22 @@ class _Search:
             return  # so that all views together are bounded
         try:
             for lines in find_views(ink, self._layout):
-                self._lines += [
-                    line.in_image(area.left, area.top, area.scale)._replace(view=self._view_count)
-                    for line in lines
-                ]
+                self._lines += [self._in_image(line, area) for line in lines]
                 self._view_count += 1
         except CrowdedError:
             # Elsewhere, grain may be what there is so much of.
             self._is_crowded |= contrast.is_even
+
+    def _in_image(self, line: Line, area: _Area) -> Line:
+        """Return a line of an area as one of the image."""
+        height, width = self._gray.shape
+        return line._replace(
+            columns=line.columns * area.scale + area.left,
+            top=line.top * area.scale + area.top,
+            scale=line.scale * area.scale,
+            image_size=(width, height),
+            view=self._view_count,
+        )
 
     def _place(self, area: _Area, box: Box) -> Box:
         """Return a box of an area in pixels of the image."""

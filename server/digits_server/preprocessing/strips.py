@@ -4,6 +4,7 @@ Views are to a number what readings are to a digit: the line network is asked ab
 all of them, and the most convincing view stands (models/numbers.py).
 """
 
+import math
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -62,18 +63,25 @@ class Line(NamedTuple):
     """The row of the image at the upper edge of the strip."""
     scale: float
     """Pixels of the image for each pixel of the strip."""
+    image_size: tuple[int, int]
+    """Width and height of the image."""
     view: int = 0
     """Number of the way to see the image's ink."""
     image: int = 0
     """Number of the image."""
 
-    def in_image(self, left: float, top: float, scale: float) -> "Line":
-        """Return the line of an area of an image, given the area's place and pixel size."""
-        return self._replace(
-            columns=self.columns * scale + left,
-            top=self.top * scale + top,
-            scale=self.scale * scale,
+    def place(self, rows: slice, columns: slice) -> tuple[int, int, int, int]:
+        """Return left, top, width and height of a part of the strip, in pixels of the image."""
+        half = self.scale / 2
+        left, right = self.columns[columns][[0, -1]] + (-half, half)
+        top, bottom = self.top + self.scale * rows.start, self.top + self.scale * rows.stop
+        low = max(0, math.floor(left)), max(0, math.floor(top))
+        high = (
+            min(end, math.ceil(at))
+            for end, at in zip(self.image_size, (right, bottom), strict=True)
         )
+        width, height = (max(1, end - start) for start, end in zip(low, high, strict=True))
+        return *low, width, height
 
 
 class CrowdedError(Exception):
@@ -186,7 +194,9 @@ def _read_line(ink: InkMask, labels: MatLike, boxes: MatLike, group: list[int]) 
         )
     )
     columns = ink.contrast.left + left + (x + 0.5) * ((right - left) / wide)
-    return Line(strip, columns, ink.contrast.top + top - _STRIP_MARGIN * scale, scale)
+    height, width = ink.contrast.shape
+    first_row = ink.contrast.top + top - _STRIP_MARGIN * scale
+    return Line(strip, columns, first_row, scale, (width, height))
 
 
 def _without_wide_gaps(ink: NDArray[np.float32]) -> NDArray[np.intp]:

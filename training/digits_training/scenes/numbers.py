@@ -15,8 +15,8 @@ from .paper import Shape, blend, random_tones, to_bytes, wear
 
 NUMBER_KINDS: Final = ("spaced", "touching", "sloped", "ruled", "squared", "cells")
 
-# Least and most space between two digits, as a share of their height. "overlapping" is for training.
-_GAPS: Final = {"touching": (-0.15, 0.1), "overlapping": (-0.25, 0.1), "cells": (0.3, 0.3)}
+# Least and most space between two digits, as a share of their height, and for training only:
+_GAPS: Final = {"touching": (-0.15, 0.1), "cells": (0.3, 0.3), "overlapping": (-0.25, 0.1)}
 # Smooth edges, as of a pen on paper.
 _OVERSAMPLING: Final = 4
 
@@ -88,7 +88,7 @@ def compose_number(
 
 
 def _random_height(random: np.random.Generator) -> int:
-    return round(np.exp(random.uniform(np.log(28), np.log(120))))
+    return round(float(np.exp(random.uniform(np.log(28), np.log(120)))))
 
 
 def _draw(
