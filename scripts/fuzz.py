@@ -37,9 +37,9 @@ from digits.inference.v2 import inference_pb2 as oip
 from digits.v1 import recognizer_pb2 as pb
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.decode import ImageLimits, decode
-from digits_server.preprocessing.lattice import MAX_CANDIDATES
 from digits_server.preprocessing.layout import Layout
 from digits_server.preprocessing.readings import MAX_READINGS, Reading, find_readings
+from digits_server.preprocessing.strips import MAX_COLUMNS
 from scripts.server_process import server_process
 
 MAX_SECONDS = 5.0
@@ -169,8 +169,8 @@ def fuzz_decoder(count: int, seed: int, out: Path) -> int:
             readings, lines = found.readings, found.lines
             if len(readings) > MAX_READINGS:
                 outcome = f"{FINDING}{len(readings)} readings"
-            elif sum(len(line.frames) for line in lines) > 2 * MAX_CANDIDATES:
-                outcome = f"{FINDING}too many candidates"
+            elif sum(len(line.columns) for line in lines) > 2 * MAX_COLUMNS:
+                outcome = f"{FINDING}too wide strips"
             elif all(map(is_frame, readings)):
                 outcome = "frames" if readings else "no frame"
             else:

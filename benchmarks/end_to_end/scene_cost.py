@@ -81,15 +81,17 @@ def table(files: dict[str, list[bytes]], times: dict[str, list[float]]) -> Itera
     """Yield the lines of a table in Markdown."""
     canvas = np.mean(times[CANVAS])
     limits = ImageLimits(Settings.max_image_bytes, Settings.max_image_pixels)
-    yield "| kind | frames | ms | times a canvas | at most |"
-    yield "|---|---|---|---|---|"
+    yield "| kind | frames | strips | ms | times a canvas | at most |"
+    yield "|---|---|---|---|---|---|"
     for kind, images in files.items():
         layout = Layout.NUMBER if kind.startswith(NUMBER) else Layout.DIGIT
         frames = to_frames([EncodedImage(image) for image in images], limits, layout)
-        frame_count = len(frames.all_pixels) / len(images)
+        frame_count, strip_count = (
+            len(each) / len(images) for each in (frames.pixels, frames.lines)
+        )
         mean, most = np.mean(times[kind]), np.max(times[kind])
         ratios = f"{mean / canvas:.1f} | {most / canvas:.1f}"
-        yield f"| {kind} | {frame_count:.1f} | {mean * 1000:.1f} | {ratios} |"
+        yield f"| {kind} | {frame_count:.1f} | {strip_count:.1f} | {mean * 1000:.1f} | {ratios} |"
 
 
 def main() -> None:

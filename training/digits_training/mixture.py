@@ -14,7 +14,6 @@ from .datasets import Mnist, data_folder
 from .drawing_progress import log_drawing
 from .eval_sets import corrections_set
 from .examples import Examples
-from .number_examples import from_numbers
 from .recordings import NO_WRITING, NOT_A_DIGIT, Part, Recording
 from .scene_examples import from_blanks, from_scenes
 from .scenes import SCENE_KINDS
@@ -29,7 +28,6 @@ JOINED_COUNT: Final = 8000
 FRAGMENT_COUNT: Final = 6000
 TEMPLATE_COUNT: Final = 12_000
 BLANK_COUNT: Final = 16_000
-NUMBER_COUNT: Final = 6000
 # The kinds of scenes that are hardest to read are drawn more often.
 TRAINING_SCENES: Final = (
     *SCENE_KINDS,
@@ -115,7 +113,6 @@ def build_mixture(
         "_draw_fragment": FRAGMENT_COUNT if digits else 0,
         "_read_scene": SCENE_COPIES * len(digits) + len(signs),
         "_read_blank": BLANK_COUNT,
-        "_read_number": NUMBER_COUNT if digits else 0,
     }
     logger.info("Drawing %s images to learn from", f"{sum(counts.values()):,}")
     with log_drawing(logger, counts):
@@ -141,8 +138,7 @@ def _draw_components(
     digits = [*pen, *unipen_digits]
     scenes = from_scenes(digits, TRAINING_SCENES, seed, copies=SCENE_COPIES)
     sign_scenes = from_scenes(signs, TRAINING_SCENES, seed)
-    numbers = from_numbers(digits, NUMBER_COUNT, seed)
-    no_writing = examples.concatenate([scenes, sign_scenes, numbers]).with_labels(NO_WRITING)
+    no_writing = examples.concatenate([scenes, sign_scenes]).with_labels(NO_WRITING)
     components = [
         Component(examples.from_images(images.frames, images.labels), 0.36),
         Component(drawn_examples.from_redrawn_images(images.frames, images.labels, seed), 0.07),
@@ -151,8 +147,6 @@ def _draw_components(
         Component(drawn_examples.from_templates(TEMPLATE_COUNT, seed), 0.02),
         Component(scenes.with_labels(*range(10)), 0.13),
         Component(sign_scenes.with_labels(NOT_A_DIGIT), 0.015),
-        Component(numbers.with_labels(*range(10)), 0.045),
-        Component(numbers.with_labels(NOT_A_DIGIT), 0.035),
         Component(no_writing, 0.045),
         Component(from_blanks(BLANK_COUNT, seed), 0.025),
         Component(

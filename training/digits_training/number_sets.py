@@ -13,9 +13,9 @@ from . import pendigits, unipen
 from .datasets import DatasetError
 from .drawn_sets import HeldOutPart
 from .eval_set import LIMITS, Gray, load_own_files
-from .strip_examples import choose_digits, writers_of
 from .recordings import Recording
 from .scenes.numbers import NUMBER_KINDS, draw_number
+from .strip_examples import choose_digits, writers_of
 
 NUMBERS_PER_KIND: Final = 200
 

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.models.number_paths import UNKNOWN
-from digits_server.models.numbers import Number, Place, main_number
+from digits_server.models.numbers import UNKNOWN, Number, Place, main_number
 from digits_server.models.predictions import NO_DIGIT, NO_READING, Predictions, Verdict
 from digits_server.preprocessing.layout import Layout
 from digits_server.preprocessing.readings import READINGS

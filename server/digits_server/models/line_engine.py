@@ -49,12 +49,13 @@ class LiteRtLineEngine:
         """
         try:
             self._interpreters = {width: _interpreter(content, width) for width in WINDOWS}
+            shapes = [
+                self._run(np.zeros((STRIP_HEIGHT, width), np.float32)).shape for width in WINDOWS
+            ]
         except (ValueError, RuntimeError, IndexError) as error:  # IndexError: it has no input
             raise ModelError("its line network is not a LiteRT model of strips") from error
-        for width in WINDOWS:
-            probs = self._run(np.zeros((STRIP_HEIGHT, width), np.float32))
-            if probs.shape != (width // COLUMNS_PER_STEP, CHARACTER_COUNT + 1):
-                raise ModelError("the output of its line network is not twelve probabilities")
+        if shapes != [(width // COLUMNS_PER_STEP, CHARACTER_COUNT + 1) for width in WINDOWS]:
+            raise ModelError("the output of its line network is not twelve probabilities")
 
     def predict(self, strip: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probabilities (T, 12) for a strip (STRIP_HEIGHT, W) in 0..1."""

@@ -182,7 +182,8 @@ def _read_line(ink: InkMask, labels: MatLike, boxes: MatLike, group: list[int]) 
     wide = max(1, round((right - left) / scale))
     size = wide, rows
     method = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
-    resized = np.asarray(cv2.resize(cut_out, size, interpolation=method), np.float32)
+    # Rounding may leave a little more than full ink.
+    resized = np.minimum(cv2.resize(cut_out, size, interpolation=method), np.float32(1))
     kept = _without_wide_gaps(resized)
     edge = ((_STRIP_MARGIN, _STRIP_MARGIN), (_STRIP_GAP // 2, _STRIP_GAP // 2))
     strip = np.pad(resized[:, kept], edge)

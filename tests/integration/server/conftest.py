@@ -92,7 +92,7 @@ def run_server(manifest: Manifest) -> RunServer:
     @asynccontextmanager
     async def run(**changes: object) -> AsyncIterator[Running]:
         engine = FakeEngine()
-        model = LoadedModel(manifest, (engine,), str(changes.get("precision", "float32")))
+        model = LoadedModel(manifest, (engine,), precision=str(changes.get("precision", "float32")))
         settings = replace(
             Settings(port=0, threads=1),
             **changes,  # type: ignore[arg-type]

@@ -82,7 +82,12 @@ def test_results_are_the_predictions_of_the_server(data_dir: Path) -> None:
     files += drawn_sets.blank_set().files
     eval_set = EvalSet.of_files("files", "Files", files, np.zeros(len(files), np.uint8))
     calibration = Calibration(1.0, model.manifest.rejection_threshold)  # the engine has the rest
-    results = evaluate_set(eval_set, model.engines[0].predict, calibration)
+    results = evaluate_set(
+        eval_set,
+        model.engines[0].predict,
+        calibration,
+        read_strip=model.line_engines[0].predict,
+    )
     limits = ImageLimits(max_bytes=2**24, max_pixels=2**24)
     frames = to_frames([EncodedImage(file) for file in files], limits)
     expected = model.predict(frames)

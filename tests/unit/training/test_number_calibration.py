@@ -28,20 +28,25 @@ def numbers() -> NumberSet:
     return NumberSet("numbers", "Numbers", [bars(2)] * COUNT, texts)
 
 
-def read_bars(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Read narrow ink as a one, and other ink as no writing."""
-    widths = (frames > 0.2).any(axis=1).sum(axis=1)
-    probs = np.full((len(frames), 12), 0.002, np.float32)
-    probs[np.arange(len(frames)), np.where(widths < 10, 1, 11)] = 0.978
+def read_frames(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Read no writing."""
+    return np.eye(12, dtype=np.float32)[np.full(len(frames), 11)]
+
+
+def read_strip(strip: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Read ink in a column as a one."""
+    is_ink = (strip[:, ::2] > 0.2).any(axis=0)
+    probs = np.full((len(is_ink), 12), 0.0002, np.float32)
+    probs[np.arange(len(is_ink)), np.where(is_ink, 1, 11)] = 0.9978
     return probs
 
 
 def test_the_confidence_becomes_the_share_that_is_right(numbers: NumberSet) -> None:
-    plain = evaluate_numbers(numbers, read_bars, Calibration())
+    plain = evaluate_numbers(numbers, read_frames, read_strip, Calibration())
     assert plain.accuracy == pytest.approx(0.75)
     assert plain.calibration_error > 0.15
-    weights = fit_number_weights([numbers], read_bars, Calibration())
-    fitted = evaluate_numbers(numbers, read_bars, Calibration(number_weights=weights))
+    weights = fit_number_weights([numbers], read_frames, read_strip, Calibration())
+    fitted = evaluate_numbers(numbers, read_frames, read_strip, Calibration(number_weights=weights))
     assert fitted.texts == plain.texts
     assert fitted.calibration_error < 0.03
 
@@ -49,6 +54,6 @@ def test_the_confidence_becomes_the_share_that_is_right(numbers: NumberSet) -> N
 def test_too_few_numbers_leave_the_confidence_as_it_is(
     numbers: NumberSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert fit_number_weights([], read_bars, Calibration()) == PLAIN_WEIGHTS
+    assert fit_number_weights([], read_frames, read_strip, Calibration()) == PLAIN_WEIGHTS
     monkeypatch.setattr(module, "_LEAST_COUNT", COUNT + 1)
-    assert fit_number_weights([numbers], read_bars, Calibration()) == PLAIN_WEIGHTS
+    assert fit_number_weights([numbers], read_frames, read_strip, Calibration()) == PLAIN_WEIGHTS

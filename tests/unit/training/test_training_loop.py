@@ -32,9 +32,9 @@ def test_the_average_keeps_a_share_of_itself_and_less_in_the_first_steps(
     decay: float, means: list[float]
 ) -> None:
     average = WeightAverage(network(0), decay)
-    average.set_model(network(1))
-    for step, mean in enumerate(means):
-        average.on_train_batch_end(step)
+    trained = network(1)
+    for mean in means:
+        average.update(trained)
         for weight in average.network.get_weights():
             assert weight == pytest.approx(mean)
     assert average.updates == 3

@@ -45,15 +45,17 @@ def message(pixels: bytes = FRAME.tobytes(), **changes: Any) -> bytes:
 LINE: dict[str, Any] = {
     "image": 0,
     "view": 0,
-    "runs": [[0, 1], [0, 2], [1, 2]],
-    "boxes": [[0, 0, 9, 20], [0, 0, 20, 20], [9, 0, 11, 20]],
-    "heights": [1.0, 1.0, 1.0],
-    "cuts": [False, True, False],
+    "columns": [10.5, 11.5, 40.0],
+    "top": -3.5,
+    "scale": 1.25,
+    "image_size": [60, 50],
 }
+STRIP = np.full((28, 3), 0.25, np.float32)
+BOTH = FRAME.tobytes() + STRIP.tobytes()
 
 
-def message_with_line(pixels: bytes = FRAME.tobytes() * 4, **changes: Any) -> bytes:
-    """Return a response with a line of three candidates, changed."""
+def message_with_line(pixels: bytes = BOTH, **changes: Any) -> bytes:
+    """Return a response with a line of three columns, changed."""
     return message(pixels, lines=[LINE | changes])
 
 
@@ -73,7 +75,7 @@ def test_a_plain_response_is_valid() -> None:
 def test_lines_arrive_as_they_were_sent() -> None:
     sent = unpack_frames(message_with_line())
     [line] = sent.lines
-    assert line.frames.shape == (3, 28, 28)
+    np.testing.assert_array_equal(line.strip, STRIP)
     [again] = unpack_frames(pack_frames(sent)).lines
     for one, other in zip(line, again, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -120,27 +122,27 @@ def test_lines_arrive_as_they_were_sent() -> None:
         message(boxes=[[0, 0, 5, 2**31]]),
         message(lines=7),
         message(lines=[7]),
-        message_with_line(FRAME.tobytes() * 3),
-        message_with_line(FRAME.tobytes() * 5),
-        message_with_line(FRAME.tobytes() * 3 + (FRAME * np.nan).tobytes()),
-        message_with_line(FRAME.tobytes(), runs=[], boxes=[], heights=[], cuts=[False]),
+        message_with_line(FRAME.tobytes()),
+        message_with_line(BOTH + b"1234"),
+        message_with_line(FRAME.tobytes() + (STRIP * np.nan).tobytes()),
+        message_with_line(FRAME.tobytes() + (STRIP * 5).tobytes()),
+        message_with_line(FRAME.tobytes(), columns=[]),
+        message_with_line(columns=[1.0, 2.0]),
+        message_with_line(columns=[[1.0, 2.0, 3.0]]),
+        message_with_line(columns=[1.0, 2.0, float("nan")]),
+        message_with_line(columns=["a", 2.0, 3.0]),
         message_with_line(image=1),
         message_with_line(image=-1),
         message_with_line(image="first"),
         message_with_line(view=-1),
-        message_with_line(runs=[[0, 1], [0, 2], [1, 3]]),
-        message_with_line(runs=[[-1, 1], [0, 2], [1, 2]]),
-        message_with_line(runs=[[0, 1], [1, 1], [1, 2]]),
-        message_with_line(runs=[[0, 2], [0, 1], [1, 2]]),  # not in order
-        message_with_line(runs=[[0, 1], [0, 2], [0, 2]]),  # no way over the second segment alone
-        message_with_line(boxes=LINE["boxes"][:2]),
-        message_with_line(boxes=[[0, 0, 0, 0]] * 3),
-        message_with_line(heights=[1.0, 1.0]),
-        message_with_line(heights=[1.0, 1.0, 0.0]),
-        message_with_line(heights=[1.0, 1.0, float("nan")]),
-        message_with_line(heights=[1.0, 1.0, float("inf")]),
-        message_with_line(cuts=[False, False]),
-        message_with_line(cuts=[[False], [True], [False]]),
+        message_with_line(top=float("inf")),
+        message_with_line(top=None),
+        message_with_line(scale=0),
+        message_with_line(scale=float("nan")),
+        message_with_line(scale=float("inf")),
+        message_with_line(image_size=[60]),
+        message_with_line(image_size=[60, 0]),
+        message_with_line(image_size=[2**31, 50]),
     ],
 )
 def test_an_invalid_response_is_rejected(content: bytes) -> None:

@@ -5,29 +5,36 @@ import pytest
 from numpy.typing import NDArray
 
 from digits_server.models.engine import NOT_A_DIGIT
+from digits_server.models.line_engine import NO_CHARACTER
 from digits_server.models.numbers import Number, find_numbers
 from digits_server.models.predictions import NO_DIGIT, NO_READING, Verdict, to_predictions
 from digits_server.preprocessing.framing import Frames
-from digits_server.preprocessing.lattice import Line
 from digits_server.preprocessing.readings import NOTHING, Found, Reading, join_readings
 from digits_server.preprocessing.reason import Reason
+from digits_server.preprocessing.strips import STRIP_HEIGHT, Line
 
 BOX = (3, 4, 5, 6)
 THRESHOLD = 0.5
+PITCH = 20
+Probs = NDArray[np.float32]
 
 
 def line(count: int, *, view: int = 0, image: int = 0) -> Line:
-    """Return a line of so many segments, each of which is a candidate."""
-    boxes = [(10 * index, 5, 8, 20 + index) for index in range(count)]
-    return Line(
-        np.full((count, 28, 28), 0.25, np.float32),
-        np.array([(index, index + 1) for index in range(count)], np.intp),
-        np.array(boxes, np.intp),
-        np.ones(count),
-        np.zeros(count + 1, bool),
-        view,
-        image,
-    )
+    """Return a line with so many bars in its strip, each four columns wide."""
+    strip = np.zeros((STRIP_HEIGHT, PITCH * count), np.float32)
+    for index in range(count):
+        strip[2:-2, PITCH * index + 8 : PITCH * index + 12] = 1
+    columns = 101 + 2 * np.arange(strip.shape[1], dtype=np.float64)
+    return Line(strip, columns, 50, 2, (1000, 200), view, image)
+
+
+def character(value: int, prob: float = 0.9) -> Probs:
+    """Return the line network's probabilities for a bar, where it reads one character."""
+    probs = np.full((PITCH // 2, 12), 1e-6, np.float32)
+    probs[:, NO_CHARACTER] = 1
+    probs[4:6] = (1 - prob) / 11
+    probs[4:6, value] = prob
+    return probs
 
 
 def digit(value: int, prob: float = 0.9) -> NDArray[np.float32]:
@@ -36,26 +43,34 @@ def digit(value: int, prob: float = 0.9) -> NDArray[np.float32]:
     return probs
 
 
-NO = digit(NOT_A_DIGIT, 0.9999)
+NO = character(NOT_A_DIGIT, 0.9999)
 
 
 def texts(numbers: dict[int, list[Number]]) -> dict[int, list[str]]:
     return {image: [number.text for number in those] for image, those in numbers.items()}
 
 
-def find(
-    lines: list[Line], probs: list[NDArray[np.float32]], **singles: float
-) -> dict[int, list[str]]:
+def of_lines(lines: list[Line], characters: list[Probs]) -> list[Probs]:
+    """Return the probabilities of each line, given those of all bars."""
+    rest = iter(characters)
+    return [
+        np.concatenate([next(rest) for _ in range(each.strip.shape[1] // PITCH)]) for each in lines
+    ]
+
+
+def find(lines: list[Line], characters: list[Probs], **singles: float) -> dict[int, list[str]]:
     known = {int(name[1:]): prob for name, prob in singles.items()}
-    return texts(find_numbers(lines, np.stack(probs), known, THRESHOLD))  # type: ignore[arg-type]
+    return texts(find_numbers(lines, of_lines(lines, characters), known, THRESHOLD))  # type: ignore[arg-type]
 
 
 def test_a_number_has_its_places_and_boxes() -> None:
-    [number] = find_numbers([line(3)], np.stack([digit(2), digit(0), digit(6)]), {}, THRESHOLD)[0]
+    characters = [character(2), character(0), character(6)]
+    [number] = find_numbers([line(3)], of_lines([line(3)], characters), {}, THRESHOLD)[0]
     assert number.text == "206"
     assert [place.digit for place in number.places] == [2, 0, 6]
-    assert number.box == (0, 5, 28, 22)
-    assert [place.box for place in number.places] == [(0, 5, 8, 20), (10, 5, 8, 21), (20, 5, 8, 22)]
+    assert number.box == (116, 54, 88, 48)
+    boxes = [(116, 54, 8, 48), (156, 54, 8, 48), (196, 54, 8, 48)]
+    assert [place.box for place in number.places] == boxes
     for place in number.places:
         assert place.probs.shape == (10,)
         assert abs(place.probs.sum() - 1) < 1e-6
@@ -64,13 +79,13 @@ def test_a_number_has_its_places_and_boxes() -> None:
 
 
 def test_one_digit_is_no_number() -> None:
-    assert find([line(1)], [digit(7)]) == {}
-    assert find([line(2)], [digit(7), digit(11, 0.99)]) == {}
+    assert find([line(1)], [character(7)]) == {}
+    assert find([line(2)], [character(7), character(11, 0.99)]) == {}
 
 
 def test_the_view_for_which_more_speaks_stands() -> None:
     worse, better = line(2), line(3, view=1)
-    probs = [digit(1, 0.6), digit(7, 0.6), digit(4), digit(5), digit(6)]
+    probs = [character(1, 0.6), character(7, 0.6), character(4), character(5), character(6)]
     assert find([worse, better], probs) == {0: ["456"]}
     assert find([better._replace(view=0), worse._replace(view=1)], probs[2:] + probs[:2]) == {
         0: ["456"]
@@ -78,38 +93,38 @@ def test_the_view_for_which_more_speaks_stands() -> None:
 
 
 def test_lines_of_a_view_belong_together() -> None:
-    probs = [digit(value) for value in (1, 2, 3, 4, 5)]
+    probs = [character(value) for value in (1, 2, 3, 4, 5)]
     assert find([line(2), line(3)], probs) == {0: ["12", "345"]}
     assert find([line(1), line(1)], probs[:2]) == {0: ["1", "2"]}
 
 
 def test_each_image_has_its_own_numbers() -> None:
     lines = [line(2, image=1), line(2, image=4)]
-    assert find(lines, [digit(value) for value in (1, 2, 3, 4)]) == {1: ["12"], 4: ["34"]}
+    assert find(lines, [character(value) for value in (1, 2, 3, 4)]) == {1: ["12"], 4: ["34"]}
 
 
 def test_a_digit_that_is_more_convincing_stands() -> None:
-    unsure = [digit(1, 0.52), digit(7, 0.52)]
+    unsure = [character(1, 0.52), character(7, 0.52)]
     assert find([line(2)], unsure, i0=0.99) == {}
     # Two that are a little more convincing may be the grain of a desk.
-    assert find([line(2)], [digit(1, 0.83), digit(7, 0.83)], i0=0.99) == {}
-    assert find([line(2)], [digit(1, 0.999), digit(7, 0.999)], i0=0.999) == {0: ["17"]}
+    assert find([line(2)], [character(1, 0.83), character(7, 0.83)], i0=0.99) == {}
+    assert find([line(2)], [character(1, 0.999), character(7, 0.999)], i0=0.999) == {0: ["17"]}
 
 
 def test_ink_that_is_not_one_digit_is_several_even_if_they_are_not_sure() -> None:
-    unsure = [digit(1, 0.3), digit(7, 0.3)]
+    unsure = [character(1, 0.3), character(7, 0.3)]
     assert find([line(2)], unsure, i0=0.2) == {0: ["17"]}
     assert find([line(2)], [NO, NO], i0=0.2) == {}
 
 
 def test_lines_without_digits_are_left_out() -> None:
-    junk, probs = [digit(11, 0.9)] * 9, [digit(1), digit(2)]
+    junk, probs = [character(11, 0.9)] * 9, [character(1), character(2)]
     assert find([line(9), line(2)], junk + probs) == {0: ["12"]}
 
 
 def test_a_line_of_too_many_digits_is_none() -> None:
-    assert find([line(33)], [digit(7)] * 33) == {}
-    assert find([line(32)], [digit(7)] * 32) == {0: ["7" * 32]}
+    assert find([line(33)], [character(7)] * 33) == {}
+    assert find([line(32)], [character(7)] * 32) == {0: ["7" * 32]}
 
 
 def frames() -> Frames:
@@ -123,11 +138,12 @@ def frames() -> Frames:
     return Frames.of_readings(join_readings(found), np.array([0, 3, 0], np.uint32))
 
 
-PROBS = np.stack([digit(8), digit(9), digit(1), digit(7)])
+PROBS = np.stack([digit(8), digit(9)])
+LINE_PROBS = [np.concatenate([character(1, 0.999), character(7, 0.999)])]
 
 
 def test_an_image_with_several_digits_is_not_one_of_them() -> None:
-    predictions = to_predictions(frames(), PROBS, 0.5, "7")
+    predictions = to_predictions(frames(), PROBS, LINE_PROBS, 0.5, "7")
     assert predictions.verdicts.tolist() == [Verdict.DIGIT, Verdict.NOT_A_DIGIT, Verdict.BLANK]
     assert predictions.digits.tolist() == [8, NO_DIGIT, NO_DIGIT]
     assert predictions.reasons.tolist() == [0, Reason.SEVERAL_DIGITS, 0]
@@ -141,7 +157,7 @@ def test_an_image_with_several_digits_is_not_one_of_them() -> None:
 
 
 def test_predictions_that_are_cut_and_joined_keep_their_numbers() -> None:
-    predictions = to_predictions(frames(), PROBS, 0.5, "7")
+    predictions = to_predictions(frames(), PROBS, LINE_PROBS, 0.5, "7")
     for cut in range(1, 3):
         parts = [predictions[:cut], predictions[cut:]]
         joined = type(predictions).concatenate(parts)
@@ -155,11 +171,12 @@ def test_frames_that_are_cut_and_joined_keep_their_lines() -> None:
         parts = [whole[:cut], whole[cut:]]
         joined = Frames.concatenate(parts)
         assert [each.image for each in joined.lines] == [1]
-        np.testing.assert_array_equal(joined.all_pixels, whole.all_pixels)
+        np.testing.assert_array_equal(joined.pixels, whole.pixels)
+        np.testing.assert_array_equal(joined.lines[0].strip, whole.lines[0].strip)
 
 
 def test_the_confidence_is_made_of_the_share_and_the_evidence() -> None:
-    probs = np.stack([digit(2), digit(0)])
+    probs = of_lines([line(2)], [character(2), character(0)])
 
     def confidence(*weights: float) -> float:
         found = find_numbers([line(2)], probs, {}, THRESHOLD, weights)  # type: ignore[arg-type]  # three

@@ -11,15 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from digits_client.bench.image_kinds import drawn_numbers
 from digits_server import models
 from digits_server.errors import ModelError
 from digits_server.models.engine import LiteRtEngine
+from digits_server.models.line_engine import LiteRtLineEngine
 from digits_server.models.registry import SELF_TEST_IMAGES
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.decode import ImageLimits, decode
+from digits_server.preprocessing.framing import EncodedImage, to_frames
+from digits_server.preprocessing.layout import Layout
 from digits_server.preprocessing.normalize import normalize
 from digits_server.settings import PRECISIONS, SHIPPED_MODELS
 
+LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2**20)
 INT8_FILE = models.MODEL_FILES["int8"]
 
 
@@ -44,7 +49,7 @@ def remove_int8(folder: Path) -> None:
 def plain_digit(digit: int) -> np.ndarray:
     """Return the frame of a self-test image."""
     content = (SELF_TEST_IMAGES / f"{digit}.png").read_bytes()
-    return normalize(decode(content, ImageLimits(max_bytes=2**20, max_pixels=2**20)).gray)
+    return normalize(decode(content, LIMITS).gray)
 
 
 def best(models_dir: Path, version: int = 0) -> models.LoadedModel:
@@ -324,4 +329,38 @@ def test_a_model_that_fails_the_self_test_is_rejected(
 
     monkeypatch.setattr(LiteRtEngine, "predict", always_zero)
     with pytest.raises(ModelError, match="recognizes only 1 of the 10 self-test images"):
+        models.load_folder(folder)
+
+
+def test_a_model_without_a_line_network_reads_single_digits_only(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / models.LINE_FILE).unlink()
+    rewrite_manifest_text(folder, lambda values: values["files"].pop(models.LINE_FILE))
+    model = models.load_folder(folder)
+    assert model.line_engines == ()
+    assert f"model {folder.name} reads single digits only" in caplog.text
+    image = next(iter(drawn_numbers().values()))
+    frames = to_frames([EncodedImage(image.encoded)], LIMITS, Layout.NUMBER)
+    assert frames.lines
+    assert model.predict(frames).numbers == {}
+
+
+def test_a_line_network_that_is_none_is_rejected(folder: Path) -> None:
+    (folder / models.LINE_FILE).write_bytes((folder / models.MODEL_FILE).read_bytes())
+    rewrite_checksum(folder, models.LINE_FILE)
+    with pytest.raises(ModelError, match="line network"):
+        models.load_folder(folder)
+
+
+def test_a_line_network_that_fails_the_self_test_is_rejected(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def always_one(_: LiteRtLineEngine, strip: np.ndarray) -> np.ndarray:
+        return np.eye(12, dtype=np.float32)[np.ones(strip.shape[1] // 2, int)]
+
+    monkeypatch.setattr(LiteRtLineEngine, "predict", always_one)
+    with pytest.raises(
+        ModelError, match="its line network recognizes only 1 of the 10 self-test images"
+    ):
         models.load_folder(folder)

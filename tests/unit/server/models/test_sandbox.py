@@ -36,7 +36,9 @@ def fake_litert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def candidate(content: bytes) -> Candidate:
-    return Candidate(Path("5/model.tflite"), models.Manifest.read(SHIPPED), PRECISIONS[0], content)
+    return Candidate(
+        Path("5/model.tflite"), models.Manifest.read(SHIPPED), PRECISIONS[0], content, None
+    )
 
 
 def sandboxes() -> list[psutil.Process]:
