@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.processes import Run
 
-MODULES_OF_WORKERS = "drawn_examples, non_digit_examples, number_examples, scene_examples"
+MODULES_OF_WORKERS = "drawn_examples, non_digit_examples, scene_examples, strip_examples"
 
 
 def test_everything_on_standard_error_is_the_commands_own(run: "Run", tmp_path: Path) -> None:

@@ -152,19 +152,19 @@ def evaluate_frames(
         frames = dataclasses.replace(frames, lines=())
     line_probs = [read_strip(line.strip) for line in frames.lines] if read_strip else []
     count = len(frames.owners)
-    probs = (
-        calibration.apply(predict(frames.pixels))
-        if count
-        else np.zeros((0, DIGIT_COUNT), np.float32)
-    )
+
+    def classify(pixels: NDArray[np.float32]) -> Probs:
+        return calibration.apply(predict(pixels))
+
+    probs = classify(frames.pixels) if count else np.zeros((0, DIGIT_COUNT), np.float32)
     top_digit_probs = np.zeros(len(frames), np.float32)
     if count:
         rows = choose(frames.owners, probs, threshold=0)
         top_digit_probs[frames.owners[rows]] = top_digit_probability(probs[rows])
     return EvalResults(
         eval_set,
-        to_predictions(frames, probs, line_probs, calibration.rejection_threshold, ""),
-        to_predictions(frames, probs, line_probs, 0, ""),
+        to_predictions(frames, probs, line_probs, classify, calibration.rejection_threshold, ""),
+        to_predictions(frames, probs, line_probs, classify, 0, ""),
         top_digit_probs,
         np.bincount(frames.owners, minlength=len(frames)),
     )

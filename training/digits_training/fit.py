@@ -16,7 +16,7 @@ from . import examples, networks, record
 from .batches import AllBatches, SampledBatches, Sampler, ShuffledBatches, one_hot
 from .calibration import Calibration, Predicted, fit_calibration
 from .conversion import line_to_float32
-from .datasets import Mnist
+from .datasets import DatasetError, Mnist
 from .distillation import make_pool
 from .errors import TrainingError
 from .examples import Examples
@@ -299,9 +299,14 @@ def _calibrate_line(model: keras.Model, source: str, data_dir: Path | None) -> C
     """
     path = network_path(source)
     calibration = Calibration.load(path) if path.is_dir() else Calibration()
+    try:
+        numbers = drawn_number_sets(data_dir, "validation")
+    except DatasetError as error:
+        logger.warning("The confidence of numbers is not calibrated: %s", error)
+        return calibration
     single = load_network(path)
     weights = fit_number_weights(
-        drawn_number_sets(data_dir, "validation"),
+        numbers,
         lambda frames: predict(single, frames[..., None]),
         LiteRtLineEngine(line_to_float32(model)).predict,
         calibration,

@@ -98,7 +98,7 @@ def build_mixture(
         DatasetError: The pen strokes, the letters or the drawings cannot be read.
     """
     letters = _letters(data_dir)
-    pen, unipen_digits, signs = _load_strokes("training", data_dir)
+    pen, unipen_digits, signs = load_strokes("training", data_dir)
     digits = pen + unipen_digits
     images, _ = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
     letters = letters.training()
@@ -170,7 +170,7 @@ def build_held_out(
         DatasetError: The pen strokes or the letters cannot be read.
     """
     _, images = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
-    pen, unipen_digits, signs = _load_strokes("validation", data_dir)
+    pen, unipen_digits, signs = load_strokes("validation", data_dir)
     digits = pen + unipen_digits
     letters = _letters(data_dir).select(omniglot.VALIDATION_ALPHABETS)
     return HeldOut(
@@ -192,8 +192,14 @@ def _normalize(components: Sequence[Component]) -> list[Component]:
     return [Component(each.examples, each.share / total) for each in components]
 
 
-def _load_strokes(part: Part, data_dir: Path | None) -> list[list[Recording]]:
-    """Return the digits of pendigits, and the digits and the signs of UNIPEN, of a part."""
+def load_strokes(part: Part, data_dir: Path | None) -> list[list[Recording]]:
+    """Return the digits of pendigits, and the digits and the signs of UNIPEN, of a part.
+
+    What is missing is empty, and a warning is logged.
+
+    Raises:
+        DatasetError: The pen strokes cannot be read.
+    """
     return [
         load(data_dir, part) if _exists(file, data_dir) else []
         for file, load in (

@@ -140,10 +140,15 @@ def predict_images(
     """Return the server's predictions for images of a layout."""
     readings = join_readings([find_readings(image, layout) for image in images])
     frames = Frames.of_readings(readings, np.zeros(len(images), np.uint32))
+
+    def classify(pixels: NDArray[np.float32]) -> Probs:
+        return calibration.apply(predict(pixels))
+
     return to_predictions(
         frames,
-        calibration.apply(predict(frames.pixels)),
+        classify(frames.pixels),
         [read_strip(line.strip) for line in frames.lines],
+        classify,
         calibration.rejection_threshold,
         "",
         calibration.number_weights,

@@ -8,11 +8,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import pendigits, strip_examples, unipen
+from . import strip_examples
 from .datasets import Mnist
 from .drawing_progress import log_drawing
 from .examples import Examples
-from .recordings import Part, Recording
+from .mixture import load_strokes
+from .recordings import Recording
 from .run_folder import save_arrays
 from .strip_examples import StripExample
 
@@ -47,10 +48,10 @@ def build_strips(
         seed: Seed of everything random.
 
     Raises:
-        DatasetError: The pen strokes are missing or cannot be read.
+        DatasetError: The pen strokes cannot be read.
     """
     images = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
-    strokes = [_load("training", data_dir), _load("validation", data_dir)]
+    strokes = [load_strokes("training", data_dir), load_strokes("validation", data_dir)]
     counts = [
         (WRITTEN_COUNT, COMPOSED_COUNT, BLANK_COUNT),
         tuple(
@@ -62,26 +63,19 @@ def build_strips(
     names = ("_read_number", "_read_composed", "_read_blank_strips")
     with log_drawing(logger, dict(zip(names, totals, strict=True))):
         learned, held_out = (
-            _draw(*strokes[part], images[part], counts[part], 2 * seed + part) for part in range(2)
+            _draw(strokes[part], images[part], counts[part], 2 * seed + part) for part in range(2)
         )
     return StripMixture(learned, held_out)
 
 
-def _load(part: Part, data_dir: Path | None) -> tuple[list[Recording], list[Recording]]:
-    digits = pendigits.load_pendigits(data_dir, part) + unipen.load_unipen_digits(data_dir, part)
-    return digits, unipen.load_unipen_signs(data_dir, part)
-
-
 def _draw(
-    digits: Sequence[Recording],
-    signs: Sequence[Recording],
-    images: Examples,
-    counts: Sequence[int],
-    seed: int,
+    strokes: Sequence[Sequence[Recording]], images: Examples, counts: Sequence[int], seed: int
 ) -> list[StripExample]:
+    pen, unipen_digits, signs = strokes
+    digits = [*pen, *unipen_digits]
     written, composed, blank = counts
     strips = [
-        *strip_examples.from_recordings(digits, signs, written, seed),
+        *strip_examples.from_recordings(digits, signs, written if digits else 0, seed),
         *strip_examples.from_digits(images.frames, images.labels, composed, seed),
         *strip_examples.from_blanks(blank, seed),
     ]

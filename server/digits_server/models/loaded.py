@@ -46,6 +46,7 @@ class LoadedModel:
             frames,
             probs,
             [self.line_engines[core].predict(line.strip) for line in frames.lines],
+            lambda digits: self._probabilities(digits, core),
             manifest.rejection_threshold,
             manifest.version,
             manifest.number_weights,

@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
@@ -32,6 +32,9 @@ _LEAST_EVIDENCE: Final = -4.0
 _LINE_LEFT_OUT: Final = -5.0
 
 
+Probs: TypeAlias = NDArray[np.float32]
+Classify: TypeAlias = Callable[[NDArray[np.float32]], Probs]
+"""Returns (N, 10) to (N, 12) probabilities for (N, 28, 28) frames."""
 Weights: TypeAlias = tuple[float, float, float]
 """Of the logit of a text's share, of its evidence, and a constant: their sum is the logit of the
 number's confidence."""
@@ -88,6 +91,14 @@ def main_number(numbers: Sequence[Number]) -> Number:
     return max(numbers, key=lambda number: number.evidence)
 
 
+class _Cutout(NamedTuple):
+    """The ink of a character."""
+
+    frame: NDArray[np.float32]
+    """(28, 28) in 0..1."""
+    box: tuple[int, int, int, int]
+
+
 class _Read(NamedTuple):
     """What is read in a line."""
 
@@ -98,7 +109,8 @@ class _Read(NamedTuple):
 
 def find_numbers(
     lines: Sequence[Line],
-    probs: Sequence[NDArray[np.float32]],
+    probs: Sequence[Probs],
+    classify: Classify,
     singles: Mapping[int, float],
     threshold: float,
     weights: Weights = PLAIN_WEIGHTS,
@@ -108,11 +120,12 @@ def find_numbers(
     Args:
         lines: The lines of digits, in the order of the images and their views.
         probs: The line network's probabilities for each, (T, 12).
+        classify: The network of single digits.
         singles: The probability of the most convincing single digit of each image that has one.
         threshold: Minimum probability of a single digit that is read as one.
         weights: What makes a confidence of a text's share and evidence.
     """
-    numbers: dict[int, Sequence[Number]] = {}
+    found: dict[int, list[_Read]] = {}
     of_lines = zip(lines, probs, strict=True)
     for image, of_image in groupby(of_lines, key=lambda item: item[0].image):
         best: list[_Read] = []
@@ -127,8 +140,17 @@ def find_numbers(
             if count >= _LEAST_DIGITS and is_short and evidence > most:
                 best, most = kept, evidence
         if best:
-            numbers[image] = [_to_number(each, weights) for each in best if each.text.characters]
-    return numbers
+            found[image] = [each for each in best if each.text.characters]
+    cutouts = {image: [list(_cut_out(each)) for each in those] for image, those in found.items()}
+    frames = [cutout.frame for those in cutouts.values() for each in those for cutout in each]
+    rows = iter(classify(np.array(frames)) if frames else ())
+    return {
+        image: [
+            _to_number(read, each, [next(rows) for _ in each], weights)
+            for read, each in zip(those, cutouts[image], strict=True)
+        ]
+        for image, those in found.items()
+    }
 
 
 def _read(line: Line, probs: NDArray[np.float32]) -> _Read:
@@ -145,20 +167,38 @@ def _evidence_of(probability: float) -> float:
     return math.log(max(probability, LEAST_PROBABILITY) / _EVIDENCE)
 
 
-def _to_number(read: _Read, weights: Weights) -> Number:
-    line, text = read.line, read.text
-    owners = divide_ink(line.strip, text.centers)
-    places = []
-    for index, (character, shares) in enumerate(zip(text.characters, text.probs, strict=True)):
+def _cut_out(read: _Read) -> Iterator[_Cutout]:
+    """Yield the ink of each character of a line."""
+    owners = divide_ink(read.line.strip, read.text.centers)
+    for index, center in enumerate(read.text.centers):
         rows, columns = np.nonzero(owners == index)
-        if not len(rows):  # another character has all of the ink
-            rows, columns = np.array([0, len(line.strip) - 1]), np.full(2, int(text.centers[index]))
+        if not len(rows):  # other characters have all of the ink
+            rows, columns = np.array([0, len(owners) - 1]), np.full(2, int(center))
         area = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-        ink = line.strip[area] * (owners[area] == index)
+        ink = read.line.strip[area] * (owners[area] == index)
         frame = to_frame(ink) if ink.any() else np.zeros((FRAME_SIZE, FRAME_SIZE), np.float32)
-        digit = character if character < DIGIT_COUNT else UNKNOWN
-        places.append(Place(digit, float(shares.max()), shares, frame, line.place(*area)))
-    share = math.exp(text.log_probability)
+        yield _Cutout(frame, read.line.place(*area))
+
+
+def _to_number(
+    read: _Read, cutouts: Sequence[_Cutout], probs: Sequence[Probs], weights: Weights
+) -> Number:
+    """Return a number, of which two networks have seen each digit: in its line and by itself."""
+    places, log_share = [], read.text.log_probability
+    for character, in_line, cutout, alone in zip(
+        read.text.characters, read.text.probs, cutouts, probs, strict=True
+    ):
+        both = np.maximum(in_line, LEAST_PROBABILITY) * np.maximum(
+            alone[:DIGIT_COUNT], LEAST_PROBABILITY
+        )
+        both /= both.sum()
+        digit, confidence = int(both.argmax()), float(both.max())
+        if character == DIGIT_COUNT:
+            digit = UNKNOWN
+        else:
+            log_share += math.log(confidence / float(in_line.max()))
+        places.append(Place(digit, confidence, both, cutout.frame, cutout.box))
+    share = min(1.0, math.exp(log_share))
     return Number(places, _confidence(share, read.evidence, weights), share, read.evidence)
 
 

@@ -13,7 +13,7 @@ from digits_server.preprocessing.framing import Frames
 from digits_server.preprocessing.reason import Reason
 
 from .engine import DIGIT_COUNT, NO_WRITING, NOT_A_DIGIT
-from .numbers import PLAIN_WEIGHTS, Number, Weights, find_numbers
+from .numbers import PLAIN_WEIGHTS, Classify, Number, Weights, find_numbers
 
 # Value of the column ``digits`` where the verdict is not DIGIT.
 NO_DIGIT: Final = -1
@@ -156,6 +156,7 @@ def to_predictions(
     frames: Frames,
     probs: NDArray[np.float32],
     line_probs: Sequence[NDArray[np.float32]],
+    classify: Classify,
     threshold: float,
     version: str,
     number_weights: Weights = PLAIN_WEIGHTS,
@@ -166,6 +167,7 @@ def to_predictions(
         frames: The R frames and the lines of the images.
         probs: (R, 10) to (R, 12) probabilities for the frames.
         line_probs: The probabilities for each line, (T, 12).
+        classify: The network, for the digits of numbers.
         threshold: Minimum probability of the top digit for the verdict DIGIT.
         version: The model's version.
         number_weights: What makes the confidence of a number.
@@ -181,7 +183,9 @@ def to_predictions(
     numbers: dict[int, Sequence[Number]] = {}
     if frames.lines:
         singles = dict(zip(owners.tolist(), highest.tolist(), strict=True))
-        numbers = find_numbers(frames.lines, line_probs, singles, threshold, number_weights)
+        numbers = find_numbers(
+            frames.lines, line_probs, classify, singles, threshold, number_weights
+        )
         is_single = ~np.isin(owners, list(numbers))
         owners, readings, boxes = owners[is_single], readings[is_single], boxes[is_single]
         pixels, digit_probs, highest = pixels[is_single], digit_probs[is_single], highest[is_single]

@@ -20,6 +20,7 @@ from digits_training.conversion import to_float32, to_int8
 from digits_training.datasets import Mnist
 from digits_training.errors import TrainingError
 from digits_training.export import export
+from digits_training.network_path import SHIPPED_LINE
 
 pytestmark = [
     # Keras 3.15 turns its variables into arrays in the way of NumPy before 2.0.
@@ -79,19 +80,27 @@ def with_other_weights(
     return convert_changed
 
 
+def checksums(folder: Path, *names: str) -> dict[str, str]:
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+
+
 def test_a_model_exported_for_float32_only_loads_in_the_server(
     source: Path, sample_mnist: Mnist, models_dir: Path
 ) -> None:
     folder, report = export(source, sample_mnist, models_dir, None, int8=False)
     assert (folder, report) == (models_dir / "1", [])
-    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.tflite"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "line.tflite",
+        "manifest.json",
+        "model.tflite",
+    ]
     assert [path.name for path in models_dir.iterdir()] == ["1"]
     manifest = models.load_folder(folder, 1).manifest
     assert manifest.frame_recipe == FRAME_RECIPE
-    assert manifest.training == {"source": "linear.keras"}
+    assert manifest.training["source"] == "linear.keras"
+    assert manifest.training["line"]["settings"]["network"] == "line"
     assert manifest.metrics["mnist_test_accuracy"] > 0.9
-    content = (folder / "model.tflite").read_bytes()
-    assert manifest.files == {"model.tflite": hashlib.sha256(content).hexdigest()}
+    assert manifest.files == checksums(folder, "model.tflite", "line.tflite")
 
 
 def test_the_default_version_is_one_above_the_highest(
@@ -126,10 +135,7 @@ def test_an_exported_run_has_a_file_for_each_precision_and_its_metrics(
 ) -> None:
     folder, report = export(run, sample_mnist, models_dir, None, data_dir)
     manifest = models.Manifest.read(folder)
-    assert manifest.files == {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        for name in ("model.tflite", "model.int8.tflite")
-    }
+    assert manifest.files == checksums(folder, "model.tflite", "model.int8.tflite", "line.tflite")
     for precision in models.MODEL_FILES:
         assert models.load_folder(folder, 1, precision).precision == precision
     metrics = manifest.metrics
@@ -204,6 +210,6 @@ def test_the_manifest_has_the_record_and_the_calibration_of_the_run(
     run: Path, sample_mnist: Mnist, models_dir: Path
 ) -> None:
     manifest = models.Manifest.read(export(run, sample_mnist, models_dir, None, int8=False).folder)
-    assert manifest.training == RECORD
+    assert manifest.training == RECORD | {"line": manifest.training["line"]}
     assert (manifest.temperature, manifest.rejection_threshold) == (0.7, 0.3)
-    assert manifest.number_weights == (0.5, 1.5, 0.1)
+    assert manifest.number_weights == Calibration.load(SHIPPED_LINE).number_weights

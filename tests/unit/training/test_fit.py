@@ -17,7 +17,7 @@ from digits_training.calibration import Calibration, Predicted, cross_entropy
 from digits_training.datasets import Mnist
 from digits_training.errors import TrainingError
 from digits_training.fit import calibrate, fit
-from digits_training.keras_files import load_network, predict
+from digits_training.keras_files import load_line_network, load_network, predict
 from digits_training.mixture import build_held_out
 from digits_training.record import RunRecord
 from digits_training.recordings import NO_WRITING
@@ -133,6 +133,36 @@ def test_a_calibration_is_fitted_on_digits_and_on_the_readings_of_scenes_that_sh
     expected = [held_out.mnist.labels, held_out.strokes.labels, digits_in_scenes]
     for labels, expected_labels in zip(sets, expected, strict=True):
         np.testing.assert_array_equal(labels, expected_labels)
+
+
+def test_a_run_of_the_line_network_starts_with_the_compact_networks_weights(
+    compact_run: Path, sample_mnist: Mnist, data_dir: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "line"
+    settings = FitSettings.for_network(
+        "line",
+        epochs=1,
+        batch_size=16,
+        epoch_count=32,
+        validation_count=SHORT.validation_count,
+        start_from=str(compact_run),
+        learning_rate=1e-9,
+    )
+    fit(settings, sample_mnist, data_dir, run)
+    names = {path.name for path in run.iterdir()}
+    assert names == {"calibration.json", "curves.png", "history.csv", "model.keras", "run.json"}
+    line, compact = load_line_network(run), load_network(compact_run)
+    convolutions = [
+        [layer for layer in model.layers if type(layer) is keras.layers.Conv2D]
+        for model in (line, compact)
+    ]
+    for one, other in zip(*(each[:5] for each in convolutions), strict=True):
+        np.testing.assert_allclose(one.get_weights()[0], other.get_weights()[0], atol=1e-4)
+    assert Calibration.load(run).temperature == Calibration.load(compact_run).temperature
+    with pytest.raises(TrainingError, match="28x28x1"):
+        load_network(run)
+    with pytest.raises(TrainingError, match="holds no network that reads lines"):
+        load_line_network(compact_run)
 
 
 def test_a_folder_without_a_run_cannot_be_calibrated(sample_mnist: Mnist, tmp_path: Path) -> None:

@@ -33,18 +33,17 @@ def test_a_mixture_has_all_components_and_the_examples_held_out_of_them(
 ) -> None:
     mixture = build_mixture(sample_mnist, data_dir, 150, 1)
     # Without the components from UNIPEN, which is not there.
-    images, redrawn, strokes, templates, scenes, numbers, *others = (
+    images, redrawn, strokes, templates, scenes, *others = (
         component.examples for component in mixture.components
     )
-    parts_of_numbers, no_writing, blanks, *signs = others
+    no_writing, blanks, *signs = others
     assert len(images.labels) == len(redrawn.labels) == 300
     assert len(strokes.labels) == 2 * 20 * module.STROKE_COPIES  # by writers 1 and 2
     assert np.bincount(templates.labels).tolist() == [2] * 10
     assert set(scenes.labels.tolist()) == set(range(10))
     assert set(no_writing.labels.tolist()) == set(blanks.labels.tolist()) == {NO_WRITING}
-    assert set(numbers.labels.tolist()) <= set(range(10))
     assert len(signs) == 4  # letters, scribbles, joined digits, fragments
-    for each in (parts_of_numbers, *signs):
+    for each in signs:
         assert set(each.labels.tolist()) == {NOT_A_DIGIT}
     assert sum(component.share for component in mixture.components) == pytest.approx(1)
     held_out = mixture.held_out

@@ -65,7 +65,7 @@ def test_the_progress_of_a_mixture_ends_at_its_whole(
     assert 0 < shares[0] < 0.5
     # Some digits have no fragments, and so fewer items than expected.
     assert shares[-1] == pytest.approx(1, abs=0.05)
-    assert "Drawing 541 images to learn from" in caplog.messages
+    assert "Drawing 529 images to learn from" in caplog.messages
 
 
 def test_drawing_outside_a_mixture_is_not_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ def predict(
         np.zeros(count, np.uint32),
         **columns,  # type: ignore[arg-type]
     )
-    return to_predictions(frames, np.stack(probs), [], THRESHOLD, "7")
+    return to_predictions(frames, np.stack(probs), [], lambda frames: frames, THRESHOLD, "7")
 
 
 @pytest.mark.parametrize("count", COLUMN_COUNTS)

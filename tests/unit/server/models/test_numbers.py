@@ -46,6 +46,12 @@ def digit(value: int, prob: float = 0.9) -> NDArray[np.float32]:
 NO = character(NOT_A_DIGIT, 0.9999)
 
 
+def unsure(frames: Probs) -> Probs:
+    """Stand for a network that has no opinion about the digits of numbers."""
+    assert frames.shape[1:] == (28, 28)
+    return np.full((len(frames), 12), 1 / 12, np.float32)
+
+
 def texts(numbers: dict[int, list[Number]]) -> dict[int, list[str]]:
     return {image: [number.text for number in those] for image, those in numbers.items()}
 
@@ -60,12 +66,12 @@ def of_lines(lines: list[Line], characters: list[Probs]) -> list[Probs]:
 
 def find(lines: list[Line], characters: list[Probs], **singles: float) -> dict[int, list[str]]:
     known = {int(name[1:]): prob for name, prob in singles.items()}
-    return texts(find_numbers(lines, of_lines(lines, characters), known, THRESHOLD))  # type: ignore[arg-type]
+    return texts(find_numbers(lines, of_lines(lines, characters), unsure, known, THRESHOLD))  # type: ignore[arg-type]
 
 
 def test_a_number_has_its_places_and_boxes() -> None:
     characters = [character(2), character(0), character(6)]
-    [number] = find_numbers([line(3)], of_lines([line(3)], characters), {}, THRESHOLD)[0]
+    [number] = find_numbers([line(3)], of_lines([line(3)], characters), unsure, {}, THRESHOLD)[0]
     assert number.text == "206"
     assert [place.digit for place in number.places] == [2, 0, 6]
     assert number.box == (116, 54, 88, 48)
@@ -143,7 +149,7 @@ LINE_PROBS = [np.concatenate([character(1, 0.999), character(7, 0.999)])]
 
 
 def test_an_image_with_several_digits_is_not_one_of_them() -> None:
-    predictions = to_predictions(frames(), PROBS, LINE_PROBS, 0.5, "7")
+    predictions = to_predictions(frames(), PROBS, LINE_PROBS, unsure, 0.5, "7")
     assert predictions.verdicts.tolist() == [Verdict.DIGIT, Verdict.NOT_A_DIGIT, Verdict.BLANK]
     assert predictions.digits.tolist() == [8, NO_DIGIT, NO_DIGIT]
     assert predictions.reasons.tolist() == [0, Reason.SEVERAL_DIGITS, 0]
@@ -157,7 +163,7 @@ def test_an_image_with_several_digits_is_not_one_of_them() -> None:
 
 
 def test_predictions_that_are_cut_and_joined_keep_their_numbers() -> None:
-    predictions = to_predictions(frames(), PROBS, LINE_PROBS, 0.5, "7")
+    predictions = to_predictions(frames(), PROBS, LINE_PROBS, unsure, 0.5, "7")
     for cut in range(1, 3):
         parts = [predictions[:cut], predictions[cut:]]
         joined = type(predictions).concatenate(parts)
@@ -179,12 +185,29 @@ def test_the_confidence_is_made_of_the_share_and_the_evidence() -> None:
     probs = of_lines([line(2)], [character(2), character(0)])
 
     def confidence(*weights: float) -> float:
-        found = find_numbers([line(2)], probs, {}, THRESHOLD, weights)  # type: ignore[arg-type]  # three
+        found = find_numbers([line(2)], probs, unsure, {}, THRESHOLD, weights)  # type: ignore[arg-type]  # three
         return found[0][0].confidence
 
-    [plain] = find_numbers([line(2)], probs, {}, THRESHOLD)[0]
+    [plain] = find_numbers([line(2)], probs, unsure, {}, THRESHOLD)[0]
     assert plain.confidence == pytest.approx(plain.share)
     assert confidence(1.0, 0.0, 0.0) == pytest.approx(plain.share)
     assert confidence(0.0, 0.0, 0.0) == 0.5
     assert confidence(0.0, 1.0, 0.0) == pytest.approx(1 / (1 + np.exp(-plain.evidence)))
     assert 0 < confidence(0.0, 0.0, -1e9) < confidence(0.0, 0.0, 1e9) < 1
+
+
+def test_each_digit_is_what_both_networks_find_most_likely() -> None:
+    in_line = np.full((10, 12), 1e-6, np.float32)
+    in_line[:, NO_CHARACTER] = 1
+    in_line[4:6, [4, 9, NO_CHARACTER]] = (0.45, 0.55, 1e-6)
+    probs = [np.concatenate([character(1), in_line])]
+
+    def four(frames: Probs) -> Probs:
+        return np.stack([digit(1), digit(4)])[: len(frames)]
+
+    [number] = find_numbers([line(2)], probs, unsure, {}, THRESHOLD)[0]
+    assert number.text == "19"
+    [other] = find_numbers([line(2)], probs, four, {}, THRESHOLD)[0]
+    assert other.text == "14"
+    assert other.places[1].confidence == other.places[1].probs.max() > 0.85
+    assert other.share > number.share

@@ -46,9 +46,15 @@ def frames(
     )
 
 
+def no_numbers(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    raise AssertionError("there are no digits of numbers")
+
+
 def predict(probs: NDArray[np.float32], threshold: float = 0.5) -> Predictions:
     count = len(probs)
-    return to_predictions(frames(range(count), count, {}, {}), probs, [], threshold, "7")
+    return to_predictions(
+        frames(range(count), count, {}, {}), probs, [], no_numbers, threshold, "7"
+    )
 
 
 THREE = rows(digit_probs(3, 0.9), digit_probs(0, 0.4), digit_probs(9, 0.8))
@@ -63,7 +69,7 @@ def three() -> Predictions:
 def six() -> Predictions:
     """Predictions for three images with a frame among an invalid, a small and a blank one."""
     found = frames([0, 2, 5], 6, {1: INVALID}, {3: Reason.TOO_SMALL})
-    return to_predictions(found, THREE, [], 0.5, "7")
+    return to_predictions(found, THREE, [], no_numbers, 0.5, "7")
 
 
 def test_each_row_of_probabilities_belongs_to_its_frame(three: Predictions) -> None:
@@ -118,7 +124,7 @@ def test_an_image_without_a_frame_is_invalid_or_a_failure_or_blank(six: Predicti
 
 def test_images_without_any_frame_have_predictions() -> None:
     found = frames([], 2, {}, {1: Reason.TOO_FAINT})
-    predictions = to_predictions(found, np.zeros((0, 10), np.float32), [], 0.5, "7")
+    predictions = to_predictions(found, np.zeros((0, 10), np.float32), [], no_numbers, 0.5, "7")
     assert predictions.verdicts.tolist() == [Verdict.BLANK, Verdict.NOT_A_DIGIT]
     assert predictions.reasons.tolist() == [0, Reason.TOO_FAINT]
 
@@ -126,7 +132,7 @@ def test_images_without_any_frame_have_predictions() -> None:
 def test_one_of_the_frames_of_an_image_stands() -> None:
     found = frames([0, 0, 2, 2, 2], 3, {}, {})
     probs = rows(*[digit_probs(4, 0.9)] * 2, *[digit_probs(6, 0.9)] * 3)
-    predictions = to_predictions(found, probs, [], 0.5, "7")
+    predictions = to_predictions(found, probs, [], no_numbers, 0.5, "7")
     assert predictions.digits.tolist() == [4, NO_DIGIT, 6]
     assert predictions.verdicts.tolist() == [Verdict.DIGIT, Verdict.BLANK, Verdict.DIGIT]
     assert len(predictions.probs) == len(predictions.frames) == 3
