@@ -12,20 +12,23 @@ from .network_path import SHIPPED_LINE, network_path
 Commands = Any  # argparse's type of sub-commands is private
 
 DESCRIPTION: Final = (
-    "Train the network that digits-server serves, evaluate it, and export it as a model."
+    "Train the networks that digits-server serves, evaluate them, and export them as a model."
 )
 FIT_DESCRIPTION: Final = """\
 Train a network. A run that was stopped goes on where it was when it is called
 again: after the last finished epoch. Options that are not given are then those
 of the stopped run; different ones are refused.
 
-With its defaults, the network 'compact' takes up to 90 minutes on 2 cores, and
-with --preset long up to 8 hours.
+The network 'compact' reads single digits, and 'line', which begins with the
+layers of a compact one, reads lines of digits. With its defaults, 'compact'
+takes up to 90 minutes on 2 cores, with --preset long up to 8 hours, and 'line'
+about an hour.
 """
 FIT_EPILOG: Final = """\
 examples:
   digits-train fit --run runs/compact
   digits-train fit --preset long --run runs/long
+  digits-train fit --network line --start-from runs/long --run runs/line
   digits-train fit --drawings drawings --start-from shipped --run runs/mine
   digits-train fit --network tutorial --run runs/tutorial
   digits-train fit --network tutorial --learning-rate 0.001 --run runs/as-written
@@ -44,7 +47,8 @@ examples:
   digits-train evaluate mnist.h5 --out report
 """
 EXPORT_DESCRIPTION: Final = """\
-Convert a network to LiteRT, in float32 and in int8, and write a model folder.
+Convert a network to LiteRT, in float32 and in int8, add one that reads lines of
+digits, and write a model folder.
 The export fails if the network in float32 predicts differently from the source
 on MNIST's test set, or if int8 loses more than 0.05 points there. Print the
 accuracy of both on every available set.
@@ -52,6 +56,7 @@ accuracy of both on every available set.
 EXPORT_EPILOG: Final = """\
 examples:
   digits-train export runs/compact --models models
+  digits-train export runs/long --line runs/line --models models
   digits-train export mnist.h5 --models models --version 7
 """
 

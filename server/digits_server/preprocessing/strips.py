@@ -173,27 +173,25 @@ def _read(
 def _read_line(ink: InkMask, labels: MatLike, boxes: MatLike, group: list[int]) -> Line | None:
     left, top = boxes[group, :2].min(axis=0).tolist()
     right, bottom = (boxes[group, :2] + boxes[group, 2:4]).max(axis=0).tolist()
-    mask = np.isin(labels[top:bottom, left:right], np.add(group, 1)).view(np.uint8)
+    is_own = np.zeros(len(boxes) + 1, np.uint8)
+    is_own[np.add(group, 1)] = 1
+    mask = is_own[labels[top:bottom, left:right]]
     cut_out = ink.cut_out(mask, left, top, ink.full_ink)
     if float(cut_out.max()) <= LEAST_INK:
         return None  # what closed the gaps that ruling left
     rows = STRIP_HEIGHT - 2 * _STRIP_MARGIN
     scale = (bottom - top) / rows
     wide = max(1, round((right - left) / scale))
+    if wide > MAX_COLUMNS:
+        raise CrowdedError
     size = wide, rows
     method = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
     # Rounding may leave a little more than full ink.
     resized = np.minimum(cv2.resize(cut_out, size, interpolation=method), np.float32(1))
     kept = _without_wide_gaps(resized)
-    edge = ((_STRIP_MARGIN, _STRIP_MARGIN), (_STRIP_GAP // 2, _STRIP_GAP // 2))
-    strip = np.pad(resized[:, kept], edge)
-    x = np.concatenate(
-        (
-            kept[0] - np.arange(_STRIP_GAP // 2, 0, -1),
-            kept,
-            kept[-1] + np.arange(1, _STRIP_GAP // 2 + 1),
-        )
-    )
+    margin = np.arange(1, _STRIP_GAP // 2 + 1)
+    strip = np.pad(resized[:, kept], ((_STRIP_MARGIN, _STRIP_MARGIN), (len(margin), len(margin))))
+    x = np.concatenate((kept[0] - margin[::-1], kept, kept[-1] + margin))
     columns = ink.contrast.left + left + (x + 0.5) * ((right - left) / wide)
     height, width = ink.contrast.shape
     first_row = ink.contrast.top + top - _STRIP_MARGIN * scale

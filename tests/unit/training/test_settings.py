@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from digits_training.errors import TrainingError
 from digits_training.settings import FitSettings
 
 
@@ -32,3 +33,12 @@ def test_zero_replaces_a_default() -> None:
 def test_settings_are_immutable() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         FitSettings().epochs = 3  # type: ignore[misc]  # the assignment under test
+
+
+def test_the_line_network_starts_from_the_shipped_one_without_a_teacher() -> None:
+    settings = FitSettings.for_network("line")
+    assert (settings.start_from, settings.teacher_epochs) == ("shipped", 0)
+    assert FitSettings.for_network("line", start_from="runs/mine").start_from == "runs/mine"
+    assert FitSettings.for_network("line", start_from="runs/mine").epochs == settings.epochs
+    with pytest.raises(TrainingError, match="'long' is for the network 'compact'"):
+        FitSettings.for_network("line", "long")
