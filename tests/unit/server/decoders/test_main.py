@@ -1,12 +1,12 @@
 """The decoding process on systems without Linux's limits."""
 
 import io
-import resource
 import sys
 
 import pytest
 
 from digits_server.decoders import __main__ as decoding
+from tests import needs
 
 
 def test_on_windows_a_process_goes_on_after_it_was_refused_memory(
@@ -16,7 +16,10 @@ def test_on_windows_a_process_goes_on_after_it_was_refused_memory(
     decoding._start_afresh(io.BytesIO())  # would replace the process of the tests
 
 
+@needs.resource_limits
 def test_memory_is_limited_only_where_the_system_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
     before = resource.getrlimit(resource.RLIMIT_DATA)
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "resource", None)

@@ -2,7 +2,6 @@ import asyncio
 import dataclasses
 import json
 import math
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.decode import ImageLimits, decode
 from digits_server.preprocessing.normalize import normalize
 from digits_server.settings import PRECISIONS, SHIPPED_MODELS
+from tests.pipes import make_pipe
 
 INT8_FILE = models.MODEL_FILES["int8"]
 
@@ -240,10 +240,10 @@ def test_only_regular_files_of_the_folder_are_read(
 ) -> None:
     path, moved, fifo = folder / name, folder.parent / "moved", folder.parent / "fifo"
     path.replace(moved)
-    os.mkfifo(fifo)
+    make_pipe(fifo)
     match kind:
         case "FIFO":
-            os.mkfifo(path)
+            make_pipe(path)
         case "folder":
             path.mkdir()
         case "link to a FIFO":
