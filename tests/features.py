@@ -156,8 +156,7 @@ FEATURES: Final = (
     Feature("renaming and removing open files", "Windows", _OPEN_FILES,
             "import os, tempfile\n"
             "with tempfile.NamedTemporaryFile(delete=False) as file: os.unlink(file.name)",
-            f"{FILES} unit/clients/draw unit/clients/bench unit/training/test_datasets.py "
-            "unit/training/test_export.py unit/training/test_record.py"),
+            f"{FILES} unit/clients/draw unit/clients/bench unit/training/test_datasets.py"),
     Feature("signals but SIGINT and SIGTERM, and timers", "Windows",
             *_attributes("signal", "SIGALRM SIGHUP SIGKILL SIGPIPE SIGPROF SIGUSR1 SIGXCPU alarm "
                          "pthread_kill setitimer siginterrupt"),
