@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from digits_server.decoders import __main__ as decoding
+from digits_server.decoders import process
 from tests import needs
 
 
@@ -28,3 +29,11 @@ def test_memory_is_limited_only_where_the_system_can(monkeypatch: pytest.MonkeyP
         patch.setattr(decoding, "_STATUS", "/nowhere")
         decoding._limit_memory(2**20)
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+def test_an_end_is_described_where_there_are_no_timers_of_cpu_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("signal.SIGPROF", raising=False)
+    error = process._ended_error(3)
+    assert (error.cause, str(error)) == ("crashed", "a decoding process ended: status 3")

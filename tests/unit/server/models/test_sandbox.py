@@ -106,3 +106,10 @@ async def test_the_process_ends_when_its_result_is_not_wanted_any_more() -> None
     with contextlib.suppress(asyncio.CancelledError):
         await running
     assert not sandboxes()
+
+
+def test_an_exit_is_described_where_there_are_no_limits_of_cpu_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("signal.SIGXCPU", raising=False)
+    assert sandbox._describe_exit(3) == "it ends the process that runs it with status 3"
