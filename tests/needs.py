@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,7 @@ resource_limits = _mark(_project_can("import resource"), "limits of processes")
 memory_limits = _mark(
     _project_can("import resource; open('/proc/self/status').close()"), "limits of memory"
 )
+proc = _mark(Path("/proc/self/fd").exists(), "/proc")
 timers = _mark(hasattr(signal, "setitimer"), "timers of CPU time")
 signals = _mark(hasattr(signal, "SIGKILL"), "signals of POSIX")
 process_groups = _mark(hasattr(os, "getpgid"), "process groups")

@@ -91,7 +91,9 @@ def test_a_folder_is_not_written(tmp_path: Path) -> None:
     assert not tmp_path.with_name(tmp_path.name + ".part").exists()
 
 
-@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
+@pytest.mark.parametrize(
+    "name", ["/dev/fd/{}", pytest.param("/proc/self/fd/{}", marks=needs.proc), "link"]
+)
 def test_a_descriptor_of_a_file_is_appended_to(tmp_path: Path, name: str) -> None:
     log = tmp_path / "log"
     (tmp_path / "link").symlink_to("/dev/stdout")
