@@ -139,38 +139,41 @@ def refuse_proc(event, arguments):
 sys.addaudithook(refuse_proc)
 """
 
-CHILDREN: Final = "unit/server/models unit/server/decoders"
+CHILDREN: Final = "unit/server/models/test_sandbox.py unit/server/decoders"
 FILES: Final = (
-    "unit/clients/test_atomic_file.py unit/clients/test_special_file.py unit/clients/batch"
+    "unit/clients/test_atomic_file.py unit/clients/test_special_file.py "
+    "unit/clients/batch/test_resume.py unit/clients/batch/test_sorting.py"
 )
 FEATURES: Final = (
     Feature("locks of files (fcntl)", "Windows", _module("fcntl")[0] + _MSVCRT,
-            _module("fcntl")[1], f"{FILES} unit/clients/draw unit/training/test_file_lock.py"),
+            _module("fcntl")[1], f"{FILES} unit/training/test_file_lock.py"),
     Feature("limits of processes (resource)", "Windows", *_module("resource"), CHILDREN),
     Feature("O_NOFOLLOW, O_NONBLOCK, O_NOCTTY", "Windows",
             *_attributes("os", "O_NOFOLLOW O_NONBLOCK O_NOCTTY"),
-            f"{FILES} unit/server/models unit/server/api"),
+            f"{FILES} unit/server/models/test_registry.py "
+            "unit/server/api/test_credential_files.py"),
     Feature("binary mode of os.open", "Windows", _TEXT_MODE,
             "import os; assert not hasattr(os, 'O_BINARY')",
-            f"{FILES} unit/clients/sources {CHILDREN}"),
+            f"{FILES} unit/clients/sources/test_find.py unit/server/models/test_sandbox.py"),
     Feature("renaming and removing open files", "Windows", _OPEN_FILES,
             "import os, tempfile\n"
             "with tempfile.NamedTemporaryFile(delete=False) as file: os.unlink(file.name)",
-            f"{FILES} unit/clients/draw unit/clients/bench unit/training/test_datasets.py"),
+            f"{FILES} unit/clients/draw/test_corrections.py "
+            "unit/clients/bench/test_result_file.py unit/training/test_datasets.py"),
     Feature("signals but SIGINT and SIGTERM, and timers", "Windows",
             *_attributes("signal", "SIGALRM SIGHUP SIGKILL SIGPIPE SIGPROF SIGUSR1 SIGXCPU alarm "
                          "pthread_kill setitimer siginterrupt"),
             f"{CHILDREN} unit/server/ops unit/clients/cli"),
     Feature("signals and pipes in the event loop", "Windows", _EVENT_LOOP,
             "import asyncio, os; asyncio.new_event_loop().add_reader(os.pipe()[0], print)",
-            "unit/clients/bench unit/server/decoders integration/clients/test_calls.py "
-            "integration/server/test_recognize.py integration/server/test_streaming.py"),
+            "unit/clients/bench/test_calls.py unit/server/decoders "
+            "integration/clients/test_calls.py integration/server/test_recognize.py"),
     Feature("cores of a process", "macOS, Windows", *_attributes("os", "sched_getaffinity"),
-            "unit/server/test_settings.py unit/clients/bench"),
+            "unit/server/test_settings.py unit/clients/bench/test_options.py"),
     Feature("priorities of processes", "Windows", *_attributes("os", "setpriority"),
             "unit/server/decoders"),
     Feature("fork", "Windows", *_attributes("os", "fork forkpty"),
-            f"{CHILDREN} unit/clients/bench"),
+            f"{CHILDREN} unit/clients/bench/test_cli.py"),
     Feature("process groups", "Windows", _PROCESS_GROUPS, "import os; os.getpgid(0)",
             f"{CHILDREN} unit/clients/cli"),
     Feature("Unix sockets", "Windows", _UNIX_SOCKETS, "import socket; socket.AF_UNIX",
@@ -183,9 +186,9 @@ FEATURES: Final = (
             _LIBRARY.format(refusal="if name is None: raise TypeError('bad argument type')"),
             "import ctypes; ctypes.CDLL(None)", "unit/server/decoders unit/server/ops"),
     Feature("/proc", "macOS, Windows", _PROC, _in_project("open('/proc/self/statm')"),
-            f"{CHILDREN} unit/server/ops unit/clients/bench unit/clients/test_special_file.py"),
+            f"{CHILDREN} unit/server/ops unit/clients/bench/test_result_file.py"),
     Feature("Tk", "Pythons without it", "sys.modules['_tkinter'] = None\n", "import tkinter",
-            "unit/clients/draw"),
+            "unit/clients/draw/test_platforms.py unit/clients/draw/test_commands.py"),
 )  # fmt: skip
 """What the code uses on Linux and guards against the lack of, except extras."""
 
