@@ -162,6 +162,7 @@ def test_a_file_that_was_completed_before_it_was_locked_is_opened_again(
     assert (path.read_text(), part.read_text()) == ("of another run", "mine")
 
 
+@needs.open_flags
 def test_an_unfinished_file_that_is_not_a_file_is_left_alone(tmp_path: Path) -> None:
     part = tmp_path / "a.part"
     part.symlink_to(tmp_path / "victim")
