@@ -5,20 +5,15 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from digits.address import LAST_PORT, check_address
+
 _SOCKET_SCHEMES: Final = ("unix:", "unix-abstract:")
 _NUMERIC_SCHEMES: Final = ("ipv4:", "ipv6:")
 _SPREAD_SCHEMES: Final = ("dns:", "xds:")
 _SCHEME: Final = re.compile(r"(dns|unix|unix-abstract|vsock|xds):")
 _NUMERIC_SCHEME: Final = re.compile(r"(ipv4|ipv6):")
 _MEMBER: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
-_OTHER_SCHEMES: Final = ("unix:", "unix-abstract:", "vsock:", "xds:")
-_PREFIX: Final = re.compile(r"dns:(?://[^/]*/)?|ipv[46]:")
-_WEB_SCHEME: Final = re.compile(r"(?!dns:)[A-Za-z][A-Za-z0-9+.-]*://(?P<server>[^/]*).*", re.DOTALL)
-_SINGLE: Final = re.compile(r"(?P<host>\[[^\[\]]+\]|[^:\[\]\s]*)(?::(?P<port>[^:]*))?", re.DOTALL)
-_PORT: Final = re.compile(r":[0-9]{1,5}$")
-_DEFAULT_PORT: Final = 50051
 _HOST: Final = re.compile(r"(?:dns:(?:///)?|ipv4:|ipv6:)?(?:\[([^\]]*)\]|([^:]*))(?::[^:]*)?")
-_LAST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ def to_target(address: str, *, has_tls: bool, tls_server_name: str | None = None
     if tls_server_name and not has_tls:
         raise ValueError(f"the name {tls_server_name} of a certificate is of no use without TLS")
     if "," not in address or _SCHEME.match(address):
-        _check_single(address)
+        check_address(address)
         return Target(address, tls_server_name or None)
     parts = _NUMERIC_SCHEME.sub("", address, count=1).split(",")
     members = [_member(part.strip()) for part in parts]
@@ -81,32 +76,6 @@ def is_loopback(address: str) -> bool:
     return all(_is_loopback_host(part.strip()) for part in address.split(","))
 
 
-def _check_single(address: str) -> None:
-    """Check an address that is not a list.
-
-    Raises:
-        ValueError: gRPC would find no host in it, or take a port that nobody named.
-    """
-    if address.startswith(_OTHER_SCHEMES):
-        return
-    if web := _WEB_SCHEME.fullmatch(address):
-        server = web["server"] or "127.0.0.1"
-        example = server if _PORT.search(server) else f"{server}:{_DEFAULT_PORT}"
-        raise ValueError(f"{address!r} is not a host and port: use {example}")
-    server = _PREFIX.sub("", address, count=1)
-    found = _SINGLE.fullmatch(server)
-    if found is None and server.count(":") > 1:
-        raise ValueError(
-            f"{address!r} is not a valid address: write IPv6 as in [::1]:{_DEFAULT_PORT}"
-        )
-    if found is None or not found["host"]:
-        raise ValueError(f"{address!r} is not a valid address: use host:port")
-    if not found["port"]:
-        raise ValueError(f"{address!r} has no port: use {address.rstrip(':')}:{_DEFAULT_PORT}")
-    if not (_PORT.fullmatch(f":{found['port']}") and 1 <= int(found["port"]) <= _LAST_PORT):
-        raise ValueError(f"{address!r} is not a valid address: ports are 1 to {_LAST_PORT}")
-
-
 def _member(part: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]:
     found = _MEMBER.fullmatch(part)
     if found is None:
@@ -115,8 +84,8 @@ def _member(part: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, i
             "as 10.0.0.1:50051 or [::1]:50051, or a single host name"
         )
     port = int(found["port"])
-    if not 1 <= port <= _LAST_PORT:
-        raise ValueError(f"{part!r} is not a valid address: ports are 1 to {_LAST_PORT}")
+    if not 1 <= port <= LAST_PORT:
+        raise ValueError(f"{part!r} is not a valid address: ports are 1 to {LAST_PORT}")
     try:
         if found["v6"]:
             return ipaddress.IPv6Address(found["v6"]), port

@@ -14,7 +14,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, Any, BinaryIO, Final
 
 from .special_file import binary_flags, is_special, named_file, open_special
 
@@ -61,6 +61,15 @@ def open_part(part: Path) -> BinaryIO:
         file.close()  # another process has completed or removed it: start again
 
 
+def before_rename(file: IO[Any]) -> None:
+    """Close a file that is to be renamed or removed, on Windows, which refuses if it is open.
+
+    Elsewhere it stays open until then, because its lock ends when it is closed.
+    """
+    if fcntl is None:
+        file.close()
+
+
 class AtomicFile:
     """A file that gets its name with ``commit``; a special file is written at once."""
 
@@ -92,8 +101,7 @@ class AtomicFile:
         """
         self.file.flush()
         if self._part is not None:
-            if fcntl is None:
-                self.file.close()
+            before_rename(self.file)
             self._part.replace(destination(self._path))  # before the lock is released
             self._part = None
         self.file.close()

@@ -32,6 +32,9 @@ class DigitsError(Exception):
 class InvalidImageError(DigitsError):
     """The image is not a valid image, exceeds a limit of the server, or cannot be read."""
 
+    reason: str | None = None
+    """What is wrong with it according to the server, meant to follow the name of the image."""
+
 
 class UnavailableError(DigitsError):
     """No server could be reached, despite retries."""
@@ -101,7 +104,8 @@ def with_name(error: DigitsError, name: str | None) -> DigitsError:
     """Return an error of an image with the name of its file, if it has one."""
     if name is None or type(error) is not InvalidImageError:
         return error
-    named = InvalidImageError(f"{name}: {error}")
+    named = InvalidImageError(f"{name} {error.reason}" if error.reason else f"{name}: {error}")
+    named.reason = error.reason
     named.__cause__ = error.__cause__
     return named
 
@@ -139,11 +143,22 @@ def async_call_errors(endpoint: Endpoint, image_name: str | None = None) -> Iter
 
 def _error(code: grpc.StatusCode, status: status_pb2.Status, message: str) -> DigitsError:
     error = _KINDS.get(code, ServerFailureError)(message)
-    if isinstance(error, OverloadedError):
+    if isinstance(error, InvalidImageError):
+        error.reason = _image_reason(status)
+    elif isinstance(error, OverloadedError):
         error.retry_after_seconds = _retry_after_seconds(status)
     elif isinstance(error, ServerFailureError):
         error.code = code
     return error
+
+
+def _image_reason(status: status_pb2.Status) -> str | None:
+    """Return the reason apart from the field of the request, whose name means nothing here."""
+    violations = error_details_pb2.BadRequest()
+    for detail in status.details:
+        if detail.Unpack(violations):
+            return "; ".join(each.description for each in violations.field_violations) or None
+    return None
 
 
 def _retry_after_seconds(status: status_pb2.Status) -> float | None:

@@ -38,7 +38,7 @@ _CAUSES: Final = (
         "port of the service, by default 50051",
     ),
 )
-_CLOSED: Final = ("socket closed", "connection reset")
+_CLOSED: Final = ("socket closed", "connection reset", "forcibly closed")  # the last on Windows
 _CLOSED_PLAINTEXT: Final = (
     "the server at {address} closed the connection: it may require TLS ({tls_ca}), or its "
     "connection limit is reached"

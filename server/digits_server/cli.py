@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from digits.address import check_address
+from digits.command_parser import CommandParser
 from digits.extras import MissingExtraError, require
 
 from .errors import CredentialsError
@@ -119,8 +121,16 @@ def healthcheck(parsed: argparse.Namespace) -> int:
     return 0 if response.status == health_pb2.HealthCheckResponse.SERVING else 1
 
 
+def _address(text: str) -> str:
+    try:
+        check_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="digits-server",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -144,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "address",
         nargs="?",
+        type=_address,
         metavar="ADDRESS",
         default=f"{DEFAULT_HOST}:{DEFAULT_PORT}",
         help="host:port; default: %(default)s",

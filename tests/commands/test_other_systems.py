@@ -1,10 +1,6 @@
-"""A server on a system that lacks what only Linux, or only POSIX systems have.
-
-Each process of the server, started by ``python``, first runs a module that takes it away.
-"""
+"""The commands on a system that lacks what only Linux, or only POSIX systems have."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,49 +11,11 @@ import pytest
 
 from digits_client import Client
 from tests.commands.test_server_log import photo
+from tests.features import FEATURES, without
 from tests.processes import PATIENCE_SECONDS, SAMPLES, running_server
 
 if TYPE_CHECKING:
     from tests.processes import Run
-
-# What Python has on Linux and not on Windows, and the server would otherwise use. What asyncio
-# itself needs on Linux has to stay.
-TAKE_AWAY = """
-import ctypes, os, selectors, signal, socket, subprocess, sys
-for module, names in {
-    os: "O_NOFOLLOW O_NONBLOCK fork getpgid sched_getaffinity setpriority sysconf",
-    selectors: "PollSelector",
-    signal: "SIGHUP SIGXCPU alarm setitimer siginterrupt",
-    socket: "AF_UNIX SO_REUSEPORT",
-}.items():
-    for name in names.split():
-        delattr(module, name)
-sys.modules["fcntl"] = sys.modules["resource"] = None
-
-def socketpair():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        client = socket.create_connection(server.getsockname())
-        return server.accept()[0], client
-
-socket.socketpair = socketpair
-
-class Library(ctypes.CDLL):
-    def __init__(self, name, *arguments, **options):
-        if name is None:
-            raise TypeError("expected a name")
-        super().__init__(name, *arguments, **options)
-
-ctypes.CDLL = Library
-
-class Process(subprocess.Popen):
-    def __init__(self, *arguments, **options):
-        if options.get("process_group", -1) != -1 or options.get("start_new_session"):
-            raise ValueError("not supported on Windows")
-        super().__init__(*arguments, **options)
-
-subprocess.CREATE_NEW_PROCESS_GROUP = 0
-subprocess.Popen = Process
-"""
 
 
 @pytest.fixture
@@ -65,9 +23,7 @@ def elsewhere(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """Environment variables of processes on another system."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
-    (folder / "sitecustomize.py").write_text(TAKE_AWAY)
-    path = os.pathsep.join(filter(None, (str(folder), environment.get("PYTHONPATH"))))
-    return environment | {"PYTHONPATH": path}
+    return without(FEATURES, folder, environment)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -122,7 +78,36 @@ def test_what_the_system_lacks_is_a_usage_error(
 ) -> None:
     done = run("digits_server", *flags, **elsewhere)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == f"digits-server: error: {message}"
+    assert done.stderr == f"digits-server: error: {message}; see digits-server --help\n"
+
+
+@pytest.mark.parametrize("row_format", ["csv", "jsonl", "parquet"])
+def test_batch_output_is_written_and_resumed(
+    run: "Run", elsewhere: dict[str, str], tmp_path: Path, row_format: str
+) -> None:
+    if row_format == "parquet":
+        pytest.importorskip("pyarrow")
+    output = tmp_path / f"rows.{row_format}"
+    batch = ("digits_client.batch.cli", "--output", str(output), "--resume")
+    for count in (1, 2):
+        failed = ("--errors-to", str(tmp_path / "failed"))
+        done = run(*batch, *SAMPLES[:count], *failed, **elsewhere)
+        assert done.returncode == 0, done.stderr
+        assert f"{count} of {count} labeled image" in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"elsewhere", "failed", output.name}
+    empty = run(*batch[:2], str(tmp_path / "empty.csv"), str(tmp_path / "no"), **elsewhere)
+    assert empty.returncode == 2
+    assert not (tmp_path / "empty.csv.part").exists()
+
+
+def test_a_load_test_runs(run: "Run", elsewhere: dict[str, str]) -> None:
+    with running_server(elsewhere, "--port", "0") as server:
+        done = run(
+            *("digits_client.bench.cli", "--server", server.address, "--rate", "20"),
+            *("--warmup", "0", "--seconds", "0.5", "--repeats", "1"),
+            **elsewhere,
+        )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
 
 
 def test_ctrl_c_before_the_server_handles_it_leaves_no_traceback() -> None:

@@ -123,3 +123,22 @@ def test_a_file_a_missing_folder_and_a_long_path_are_sentences(tmp_path: Path, r
         )
     assert file.read_text() == "content"
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("localhost", "'localhost' has no port: use localhost:50051"),
+        ("http://localhost:7", "'http://localhost:7' is not a host and port: use localhost:7"),
+        ("localhost:70000", "'localhost:70000' is not a valid address: ports are 1 to 65535"),
+    ],
+)
+def test_a_health_check_of_an_address_that_cannot_be_one_is_a_usage_error(
+    run: "Run", address: str, reason: str
+) -> None:
+    done = run("digits_server", "healthcheck", address)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"digits-server healthcheck: error: argument ADDRESS: {reason}; "
+        "see digits-server healthcheck --help\n"
+    )

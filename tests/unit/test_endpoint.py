@@ -61,6 +61,10 @@ LIMIT = "or its connection limit is reached"
         ),
         ("Socket closed", f"{CLOSED} TLS (tls_ca), {LIMIT}"),
         (f"{FAILED}recvmsg: Connection reset by peer", f"{CLOSED} TLS (tls_ca), {LIMIT}"),
+        (
+            f"{FAILED}WSARecv: An existing connection was forcibly closed by the remote host.",
+            f"{CLOSED} TLS (tls_ca), {LIMIT}",
+        ),
         ("shutting down", f"the server at {ADDRESS} is unavailable: shutting down"),
         (
             f"{FAILED}No route to host",

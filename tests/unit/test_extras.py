@@ -14,11 +14,11 @@ from digits.extras import MissingExtraError, require
 
 ROOT = Path(__file__).resolve().parents[2]
 FOR_DEVELOPERS = {"dev"}
-# Runs digits-server in a process that finds neither of some modules.
+# Runs a command in a process that finds neither of some modules.
 WITHOUT = """
 import sys
 sys.modules.update(dict.fromkeys({modules!r}))
-from digits_server.cli import main
+from {package}.cli import main
 sys.exit(main({arguments!r}))
 """
 
@@ -69,8 +69,10 @@ def test_an_installed_extra_is_no_error_and_a_missing_one_names_the_command_that
         require("server")
 
 
-def run_without(*modules: str, arguments: tuple[str, ...]) -> "subprocess.CompletedProcess[str]":
-    program = WITHOUT.format(modules=modules, arguments=list(arguments))
+def run_without(
+    *modules: str, arguments: tuple[str, ...], package: str = "digits_server"
+) -> "subprocess.CompletedProcess[str]":
+    program = WITHOUT.format(modules=modules, arguments=list(arguments), package=package)
     return subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=100
     )
@@ -85,6 +87,20 @@ def test_a_server_without_its_extra_exits_2_with_one_line(
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"digits-server: {module} is not installed: pip install 'digits[server]'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [("fit",), ("calibrate", "."), ("evaluate", "shipped"), ("export", "shipped")]
+)
+@pytest.mark.parametrize("module", ["cv2", "tensorflow"])
+def test_the_training_without_its_extra_exits_2_with_one_line(
+    module: str, arguments: tuple[str, ...]
+) -> None:
+    done = run_without(module, arguments=arguments, package="digits_training")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"digits-train: {module} is not installed: pip install 'digits[train]'\n"
     )
 
 

@@ -74,6 +74,17 @@ def test_the_sent_image_shows_the_drawn_strokes(window: Any) -> None:
     assert np.array_equal(np.asarray(sent), np.asarray(strokes.draw(expected, size)))
 
 
+def test_on_macos_the_second_mouse_button_erases_too(
+    open_window: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digits_client.draw.canvas.is_mac", lambda _: True)
+    window = open_window(server.address)
+    window.stroke(ONE)
+    window.wait_until_shown("1")
+    window.stroke(ONE, button=2)
+    window.wait_until_shown("")
+
+
 def test_undo_and_redo_change_the_prediction(window: Any) -> None:
     window.stroke(ONE)
     window.wait_until_shown("1")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from digits.command_parser import CommandParser
+
 from .network_path import SHIPPED_LINE, network_path
 
 Commands = Any  # argparse's type of sub-commands is private
@@ -63,7 +65,7 @@ examples:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser; ``command`` of its result is the name of the command to run."""
-    parser = argparse.ArgumentParser(prog="digits-train", description=DESCRIPTION)
+    parser = CommandParser(prog="digits-train", description=DESCRIPTION)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument(

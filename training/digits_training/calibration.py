@@ -52,7 +52,7 @@ class Calibration:
         path = run_dir / CALIBRATION_FILE
         if not path.is_file():
             return cls()
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text("utf-8"))
         weights = tuple(values.get("number_weights", PLAIN_WEIGHTS))
         return cls(**(values | {"number_weights": weights}))
 
@@ -63,7 +63,7 @@ class Calibration:
     def save(self, run_dir: Path) -> None:
         """Write the calibration into a run's folder."""
         text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-        (run_dir / CALIBRATION_FILE).write_text(text)
+        (run_dir / CALIBRATION_FILE).write_text(text, "utf-8")
 
     def apply(self, probs: Probs) -> Probs:
         """Return (N, K) probabilities with the temperature applied."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from digits.extras import MissingExtraError
+from digits.extras import MissingExtraError, require
 
 from .arguments import build_parser
 from .datasets import DatasetError, Mnist, load_mnist
@@ -64,6 +64,7 @@ def _fit(parsed: argparse.Namespace) -> None:
     }
     names = {field.name for field in dataclasses.fields(FitSettings)} - {"network"}
     changes = expand(parsed.network, parsed.preset, {name: options[name] for name in names})
+    require("train")
     from .run_folder import stored_settings
 
     # Options that are not given are those of the run in the folder.

@@ -111,7 +111,7 @@ def evaluate(
     title = f"MNIST test set: {metrics.accuracy:.2%} right"
     save_confusion(metrics.confusion, title, out / CONFUSION_FILE)
     document = _metrics_json(metrics, results, numbers)
-    (out / METRICS_FILE).write_text(json.dumps(document, indent=2) + "\n")
+    (out / METRICS_FILE).write_text(json.dumps(document, indent=2) + "\n", "utf-8")
     report = Report(
         title=f"{model.name}: recognition of digits",
         provenance=_provenance(source),

@@ -54,11 +54,11 @@ class RunRecord:
     def load(cls, run_dir: Path) -> Self | None:
         """Return the record of a run, or None if the folder has none."""
         path = run_dir / RECORD_FILE
-        return cls(**json.loads(path.read_text())) if path.is_file() else None
+        return cls(**json.loads(path.read_text("utf-8"))) if path.is_file() else None
 
     def save(self, file: Path) -> None:
         """Write the record as JSON."""
-        file.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+        file.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", "utf-8")
 
 
 def checksums(settings: FitSettings, data_dir: Path | None) -> dict[str, str]:

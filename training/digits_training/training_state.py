@@ -78,7 +78,7 @@ class TrainingState:
 
 def save_history(history: History, file: Path) -> None:
     """Write a history as CSV, a row per epoch."""
-    with replace_file(file) as part, part.open("w", newline="") as lines:
+    with replace_file(file) as part, part.open("w", encoding="utf-8", newline="") as lines:
         rows = csv.writer(lines)
         rows.writerow(["epoch", *history])
         rows.writerows(

@@ -41,8 +41,8 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     """
     options = parse(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # None where it was closed
-        # As in files, whatever the locale; file names are bytes.
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+        # As in files, whatever the locale and the system; file names are bytes.
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
     _import_for(options)
     try:
         raise_on_signal()

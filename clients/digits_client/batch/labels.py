@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from digits_client.sources import with_slashes
+
 from .errors import UnusableFileError
 from .path_text import from_utf8, safe_path
 
@@ -75,7 +77,7 @@ class FileLabels:
     def _add(self, folder: Path, path: str, label: str) -> None:
         self._by_path[safe_path(path)] = label
         self._by_path[os.path.abspath(os.path.join(folder, path))] = label  # noqa: PTH100, PTH118 - any bytes
-        name = path.rpartition("/")[2]
+        name = with_slashes(path).rpartition("/")[2]
         self._by_name[name] = None if name in self._by_name else label
 
     def of(self, path: str) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digits_client.cli.server_options import ServerOptions
-from digits_client.sources import Selection
+from digits_client.sources import Selection, with_slashes
 
 from . import parquet
 from .columns import Columns
@@ -64,8 +64,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         separator=b"\0" if parsed.null else b"\n",
         selection=Selection(
             recursive=parsed.recursive,
-            include=tuple(parsed.include),
-            exclude=tuple(parsed.exclude),
+            include=tuple(map(with_slashes, parsed.include)),
+            exclude=tuple(map(with_slashes, parsed.exclude)),
             excluded_paths=_output_paths(outputs, parsed.paths),
             only_images=True,
         ),
@@ -99,7 +99,7 @@ def _output_paths(outputs: Sequence[Path | None], inputs: Sequence[str]) -> froz
     return frozenset(
         output + ending
         for output in (os.path.realpath(path) for path in outputs if path is not None)
-        if not any(f"{path}/".startswith(f"{output}/") for path in input_paths)
+        if not any(f"{path}{os.sep}".startswith(f"{output}{os.sep}") for path in input_paths)
         for ending in ("", ".part")
     )
 

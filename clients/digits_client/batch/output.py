@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self, TextIO
 
-from digits_client.atomic_file import destination, open_part, part_path
+from digits_client.atomic_file import before_rename, destination, open_part, part_path
 from digits_client.special_file import is_special, open_special
 
 from . import parquet
@@ -86,7 +86,8 @@ class Output:
     def _open_part(self, part: Path, final: Path, *, resumes: bool) -> None:
         file = self._stack.enter_context(open_part(part))
         while resumes and self._format != "parquet" and not part.stat().st_size and final.exists():
-            final.rename(part)  # the file is complete: new images are appended
+            before_rename(file)
+            final.replace(part)  # the file is complete: new images are appended
             file.close()
             file = self._stack.enter_context(open_part(part))
         self._use(file)
@@ -107,6 +108,7 @@ class Output:
 
     def _remove_if_empty(self, part: Path) -> None:
         if not self._has_rows and not self._is_complete:
+            before_rename(self._out)
             part.unlink(missing_ok=True)  # there is nothing to resume
 
     @property
@@ -140,6 +142,7 @@ class Output:
             self._stack.close()
             return
         os.fsync(self._out.fileno())
+        before_rename(self._out)
         if self._format == "parquet":
             parquet.convert(self._journal, self._path, self._columns)
             self._journal.unlink()

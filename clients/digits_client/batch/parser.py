@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Final, get_args
 
+from digits.command_parser import CommandParser
 from digits_client.bulk.retry import GIVE_UP_SECONDS
 from digits_client.cli.arguments import positive_number, share
-from digits_client.cli.command_parser import CommandParser
 from digits_client.cli.exit_options import add_exit_options, complete_files
 from digits_client.cli.server_options import add_options
 

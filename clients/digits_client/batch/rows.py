@@ -3,11 +3,8 @@
 import json
 from typing import Final, NamedTuple, Self
 
-from google.rpc import error_details_pb2
-
-from digits.v1 import recognizer_pb2 as pb
 from digits_client.bulk.sender import BatchResult
-from digits_client.errors import DigitsError
+from digits_client.errors import DigitsError, InvalidImageError
 from digits_client.results import (
     Verdict,
     prediction_or_error,
@@ -59,7 +56,7 @@ class Row(NamedTuple):
         """
         found = prediction_or_error(result)
         if isinstance(found, DigitsError):
-            return cls(path, error=_reason(result, found))
+            return cls(path, error=_reason(found))
         reason = to_reason(found)
         return cls(
             path,
@@ -82,7 +79,7 @@ class Row(NamedTuple):
         """
         found = to_number_result(result)
         if isinstance(found, DigitsError):
-            return cls(path, error=_reason(result, found))
+            return cls(path, error=_reason(found))
         first = found.digits[0]
         places = [
             {
@@ -116,16 +113,6 @@ class Row(NamedTuple):
         return [tuple(place["box"]) for place in json.loads(self.digits or "[]")]
 
 
-def _reason(result: BatchResult, error: DigitsError) -> str:
-    """Return the reason of an error, meant to follow the path of the file.
-
-    The server names the field of the request that held the file, which means nothing here, and
-    the reason apart from it.
-    """
-    if isinstance(result, pb.RecognizeResult):
-        violations = error_details_pb2.BadRequest()
-        for detail in result.error.details:
-            if detail.Unpack(violations):
-                descriptions = [each.description for each in violations.field_violations]
-                return "; ".join(descriptions) or str(error)
-    return str(error)
+def _reason(error: DigitsError) -> str:
+    """Return the reason of an error, meant to follow the path of the file."""
+    return (error.reason if isinstance(error, InvalidImageError) else None) or str(error)

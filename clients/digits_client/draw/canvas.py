@@ -9,6 +9,7 @@ from PIL import Image, ImageTk
 from digits_client.results import Box
 
 from .drawing import SHEET_HEIGHT, Drawing
+from .menus import is_mac
 from .pictures import viewable
 from .strokes import Point, Stroke
 from .theme import Theme
@@ -57,8 +58,9 @@ class SheetCanvas(tk.Canvas):
         self._pointed: int | None = None
         self._pen_position: Point | None = None
         self._photo: ImageTk.PhotoImage | None = None
-        for button, erases in ((1, False), (3, True)):
-            # The third button is the side button of a stylus too.
+        # The third button is the side button of a stylus too. On macOS, it is the middle one.
+        others = (2, 3) if is_mac(self) else (3,)
+        for button, erases in ((1, False), *((other, True) for other in others)):
             self.bind(f"<ButtonPress-{button}>", lambda event, e=erases: self._press(event, e))  # type: ignore[misc]  # mypy infers no type for a default
             self.bind(f"<B{button}-Motion>", self._move)
             self.bind(f"<ButtonRelease-{button}>", self._release)

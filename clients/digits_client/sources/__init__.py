@@ -4,7 +4,7 @@
 """
 
 from .archives import is_archive
-from .find import containing_file, copy_name, find, is_inside_another, item
+from .find import containing_file, copy_name, find, is_inside_another, item, with_slashes
 from .items import Item, NotAnImageError
 from .missing import missing_reason
 from .pages import with_pages
@@ -26,4 +26,5 @@ __all__ = [
     "missing_reason",
     "read_paths",
     "with_pages",
+    "with_slashes",
 ]

@@ -2,11 +2,14 @@
 
 import os
 import stat
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from digits_client.errors import InvalidImageError
+from digits_client.special_file import binary_flags
 
 from .items import NOT_A_FILE, check_content, check_size, read_error
+
+_READ_FLAGS: Final = os.O_RDONLY | binary_flags()
 
 
 class File(NamedTuple):
@@ -20,7 +23,7 @@ class File(NamedTuple):
             size_bytes = stat_regular_file(self.path).st_size
             check_size(size_bytes, limit_bytes)
             # Without the buffer of ``open``, a small file takes half the time.
-            file = os.open(self.path, os.O_RDONLY)
+            file = os.open(self.path, _READ_FLAGS)
             try:
                 content = os.read(file, size_bytes + 1)
             finally:

@@ -1,7 +1,10 @@
 """Turn the paths that a person names into items, in a stable order."""
 
 import os
+import re
+import sys
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from . import archives, glob_match, remote_tree
 from .archives import ArchivePath
@@ -15,6 +18,8 @@ from .selection import EVERYTHING, Selection
 from .walk import Tree, Walk
 
 __all__ = ["Selection", "find", "item"]
+
+_REFUSED_BY_WINDOWS: Final = re.compile(r'[\x00-\x1f"*:<>?\\|]')
 
 
 def find(
@@ -34,11 +39,11 @@ def find(
         archive that cannot be listed, is an item too: reading it raises the reason.
     """
     for argument in arguments:
-        yield from _find(argument, selection, globs=globs)
+        yield from _find(with_slashes(argument), selection, globs=globs)
 
 
 def item(path: str) -> Item:
-    """Return the single file, archive member, URL or page with a path.
+    """Return the single file, archive member, URL or page with a path, as ``find`` shows it.
 
     If an archive has several members with the same name, any of them is returned. Finding
     members is fast in the archive used last; in a compressed tar, only in the tar's order.
@@ -80,9 +85,16 @@ def containing_file(path: str) -> str:
 def copy_name(path: str) -> str:
     """Return the name for a copy of what ``item(path).read`` returns, which may be a PNG file."""
     name = path.rpartition("/")[2]
+    if sys.platform == "win32":  # members and URLs may have any name
+        name = _REFUSED_BY_WINDOWS.sub("_", name)
     if _page(path):
         return f"{name}.png"
     return f"{name}.png" if unread_kind(name) == "HEIC" else name
+
+
+def with_slashes(path: str) -> str:
+    r"""Return a path as rows show it, on Windows too: ``C:/scans`` for ``C:\scans``."""
+    return path.replace(os.sep, "/")
 
 
 def _find(argument: str, selection: Selection, *, globs: bool) -> Iterator[Item]:

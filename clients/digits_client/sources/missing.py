@@ -5,7 +5,7 @@ import os
 from . import archives, glob_match, remote_tree
 from .archives import NamedMember
 from .files import File
-from .find import find
+from .find import find, with_slashes
 from .image_file import ImageFile
 from .items import Item
 from .pages import split_page
@@ -27,6 +27,7 @@ def missing_reason(path: str, selection: Selection) -> str | None:
     """
     if remote_tree.is_url(path):
         return None
+    path = with_slashes(path)
     if page := split_page(path):
         path = path if os.path.lexists(path) else page.file
     first = next(find([path], selection), None)

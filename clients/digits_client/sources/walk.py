@@ -1,6 +1,5 @@
 """Walk a tree of folders in sorted order, one item at a time."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -91,7 +90,7 @@ class Walk:
                 yield self._image_file(self._tree.item(path))
 
     def _level(self, path: str, state: GlobState) -> _Level:
-        prefix = os.path.join(path, "")  # noqa: PTH118 - paths stay strings: there may be many
+        prefix = path if path.endswith("/") or not path else f"{path}/"
         return _Level(path, prefix, state, self._tree.entries(path))
 
     def walk_archive(self, archive: str, state: GlobState) -> Iterator[Item]:

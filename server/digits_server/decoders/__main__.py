@@ -106,7 +106,7 @@ def _limit_memory(memory_bytes: int) -> None:
     try:
         import resource
 
-        status = Path(_STATUS).read_text()
+        status = Path(_STATUS).read_text("utf-8")
     except (ImportError, OSError):  # only Linux has both
         return
     now_bytes = next(

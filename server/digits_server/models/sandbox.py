@@ -83,9 +83,9 @@ def enter_sandbox() -> None:
     _limit("RLIMIT_CPU", int(time.process_time()) + 1 + MAX_CPU_SECONDS)
     with contextlib.suppress(OSError):
         # If memory runs out, the kernel is to end this process and not the server.
-        Path("/proc/self/oom_score_adj").write_text("1000")
+        Path("/proc/self/oom_score_adj").write_text("1000", "utf-8")
     with contextlib.suppress(OSError):
-        used_pages = int(Path("/proc/self/statm").read_text().split()[5])
+        used_pages = int(Path("/proc/self/statm").read_text("utf-8").split()[5])
         _limit("RLIMIT_DATA", used_pages * mmap.PAGESIZE + MAX_MEMORY_BYTES)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 

@@ -1,7 +1,8 @@
 """One port for gRPC and HTTP: each connection is forwarded by its first bytes.
 
 A connection that starts like HTTP/2 goes to a gRPC server, any other to an HTTP server once its
-request is complete. Both servers listen on loopback ports.
+request is complete. Both servers listen on loopback ports. One that starts like TLS gets an error
+at once, in plain text, from which its client concludes that this port has no TLS.
 
 Connections that send nothing, or send slowly, keep nobody out: they reach no server, and if there
 are too many, a new one closes the one that has been inactive for longest.
@@ -22,6 +23,10 @@ REQUEST_SECONDS: Final = 10.0
 """Time for the start of a connection: the whole request of HTTP, the first bytes of gRPC."""
 _RESPONSE_SECONDS: Final = 30.0
 _HTTP2_START: Final = b"PRI "  # of the connection preface, RFC 9113
+_TLS_START: Final = b"\x16\x03"  # of a record, RFC 8446; the version's end and the length follow
+_TLS_RESPONSE: Final = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nThis port has no TLS.\n"
+)
 _HTTP_END: Final = b"\r\n\r\n"  # of a request without a body
 _MAX_HTTP_BYTES: Final = 2**14
 # Above the backlog: a new connection is read at least once before others can close it.
@@ -97,10 +102,16 @@ class _PortMux:
             with contextlib.suppress(*ends):
                 async with asyncio.timeout(REQUEST_SECONDS):
                     start = await reader.readexactly(len(_HTTP2_START))
-                    if start != _HTTP2_START:
+                    is_tls = start.startswith(_TLS_START)
+                    if is_tls:  # read to its end: unread bytes would reset the connection
+                        length = start[3:] + await reader.readexactly(1)
+                        await reader.readexactly(int.from_bytes(length, "big"))
+                    elif start != _HTTP2_START:
                         start += await reader.readuntil(_HTTP_END)
                 self._mark_active(writer)
-                if start == _HTTP2_START:
+                if is_tls:
+                    writer.write(_TLS_RESPONSE)
+                elif start == _HTTP2_START:
                     await self._forward_grpc(start, reader, writer)
                 else:
                     await self._forward_http(start, writer)

@@ -7,13 +7,16 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+import trustme
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digits.v1 import recognizer_pb2 as pb
+from digits_client import AsyncClient, UnavailableError
 from digits_server.errors import BindError
 from digits_server.ops.port_mux import LOOPBACK, MAX_CONNECTIONS, multiplexed_port
 
@@ -76,6 +79,16 @@ async def test_it_serves_liveness_and_readiness_with_rejected_models(started: An
     assert (code, json.loads(text)["status"]) == (503, "NOT_SERVING")
     assert (await get(started, "/livez"))[0] == 200
     assert (await get(started, "/other"))[0] == 404
+
+
+async def test_a_client_that_uses_tls_is_told_at_once_that_the_port_has_none(
+    started: Any, tmp_path: Path
+) -> None:
+    address = started.server.admin_address
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    async with AsyncClient(address, tls_ca=tmp_path / "ca.pem") as client:
+        with pytest.raises(UnavailableError, match=f"at {address} does not use TLS: remove tls_ca"):
+            await client.model(timeout_seconds=100)
 
 
 async def test_silent_invalid_and_closed_connections_do_not_affect_others(started: Any) -> None:

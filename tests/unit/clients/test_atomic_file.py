@@ -1,8 +1,7 @@
 """Files that get their name only once they are complete."""
 
-import fcntl
+import contextlib
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +12,8 @@ import pytest
 
 from digits_client import atomic_file
 from digits_client.atomic_file import AtomicFile, atomic_write, open_part, part_path
+from tests import needs
+from tests.pipes import make_pipe
 
 
 def fail_halfway(path: Path, error: type[BaseException]) -> None:
@@ -108,6 +109,7 @@ def test_links_that_form_a_loop_are_an_error_and_stay(tmp_path: Path) -> None:
     assert loop.is_symlink()
 
 
+@needs.locks
 def test_a_file_is_not_written_by_two_at_once(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     with atomic_write(path) as file:
@@ -121,6 +123,7 @@ def test_a_file_is_not_written_by_two_at_once(tmp_path: Path) -> None:
     assert path.read_bytes() == b"second"
 
 
+@needs.locks
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     part = tmp_path / "rows.part"
     holder = (
@@ -138,9 +141,12 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     open_part(part).close()
 
 
+@needs.locks
 def test_a_file_that_was_completed_before_it_was_locked_is_opened_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import fcntl
+
     part, path = tmp_path / "rows.part", tmp_path / "rows"
     part.write_text("of another run")
     real = fcntl.flock
@@ -156,6 +162,7 @@ def test_a_file_that_was_completed_before_it_was_locked_is_opened_again(
     assert (path.read_text(), part.read_text()) == ("of another run", "mine")
 
 
+@needs.open_flags
 def test_an_unfinished_file_that_is_not_a_file_is_left_alone(tmp_path: Path) -> None:
     part = tmp_path / "a.part"
     part.symlink_to(tmp_path / "victim")
@@ -163,7 +170,7 @@ def test_an_unfinished_file_that_is_not_a_file_is_left_alone(tmp_path: Path) -> 
         open_part(part)
     assert not (tmp_path / "victim").exists()
     part.unlink()
-    os.mkfifo(part)
+    make_pipe(part)
     with pytest.raises(OSError, match=r"a\.part"):
         open_part(part)  # without waiting for a reader
     reader = os.open(part, os.O_RDONLY | os.O_NONBLOCK)
@@ -173,23 +180,33 @@ def test_an_unfinished_file_that_is_not_a_file_is_left_alone(tmp_path: Path) -> 
     assert part.is_fifo()
 
 
-@pytest.fixture
-def full_disk() -> Iterator[int]:
-    """Limits the size of files, in bytes, so that writing fails as on a full disk."""
+FULL_DISK_BYTES = 1024
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """Limit the size of files, so that writing fails as on a full disk, also that of the tests."""
+    import resource
+
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
-    yield 1024
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_DISK_BYTES, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+@needs.resource_limits
 @pytest.mark.parametrize("factor", [1, 100])  # less than a buffer, and more
-def test_a_full_disk_is_reported_with_the_name_of_the_file(
-    tmp_path: Path, full_disk: int, factor: int
-) -> None:
+def test_a_full_disk_is_reported_with_the_name_of_the_file(tmp_path: Path, factor: int) -> None:
     path = tmp_path / "report.html"
     path.write_text("old")
-    with pytest.raises(OSError, match="File too large") as caught, atomic_write(path) as file:
-        file.write(bytes(full_disk + 1) * factor)
+    with (
+        full_disk(),
+        pytest.raises(OSError, match="File too large") as caught,
+        atomic_write(path) as file,
+    ):
+        file.write(bytes(FULL_DISK_BYTES + 1) * factor)
     assert caught.value.filename == str(part_path(path))
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

@@ -14,7 +14,7 @@ from digits_client import (
     ServerFailureError,
     UnavailableError,
 )
-from digits_client.errors import from_status
+from digits_client.errors import from_status, with_name
 
 ERROR_CLASSES = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidImageError,
@@ -44,6 +44,19 @@ def test_a_status_with_its_own_error_class_becomes_that_error_with_the_message(
     error = from_status(status_of(code))
     assert type(error) is ERROR_CLASSES[code]
     assert str(error) == "because"
+
+
+def test_an_invalid_image_has_its_reason_without_the_name_of_a_field() -> None:
+    violation = error_details_pb2.BadRequest.FieldViolation(
+        field="image.encoded", description="is empty"
+    )
+    request = error_details_pb2.BadRequest(field_violations=[violation])
+    error = from_status(status_of(grpc.StatusCode.INVALID_ARGUMENT, pack(request)))
+    assert isinstance(error, InvalidImageError)
+    assert (str(error), error.reason) == ("because", "is empty")
+    assert str(with_name(error, "a.png")) == "a.png is empty"
+    without = from_status(status_of(grpc.StatusCode.INVALID_ARGUMENT))
+    assert str(with_name(without, "a.png")) == "a.png: because"
 
 
 @pytest.mark.parametrize("code", OTHER_CODES, ids=lambda code: code.name)

@@ -9,17 +9,8 @@ import pytest
 
 from digits_client import special_file
 from digits_client.special_file import is_special
+from tests.features import FEATURES, without
 
-WITHOUT_POSIX = """
-import os, signal, sys
-sys.modules["fcntl"] = None
-for module, names in (
-    (os, ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "sched_getaffinity", "mkfifo", "getuid")),
-    (signal, ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL", "SIGPIPE")),
-):
-    for name in names:
-        delattr(module, name)
-"""
 IMPORT_ALL = """
 import pkgutil, digits_client
 for module in pkgutil.walk_packages(digits_client.__path__, "digits_client."):
@@ -27,6 +18,7 @@ for module in pkgutil.walk_packages(digits_client.__path__, "digits_client."):
         __import__(module.name)
 """
 WRITE = """
+import sys
 from pathlib import Path
 from digits_client.atomic_file import atomic_write
 with atomic_write(Path(sys.argv[1])) as file:
@@ -34,22 +26,24 @@ with atomic_write(Path(sys.argv[1])) as file:
 """
 
 
-def run(code: str, *arguments: str) -> None:
+def run(folder: Path, code: str, *arguments: str) -> None:
     """Run code in a new interpreter without the features of POSIX."""
+    folder.mkdir()
+    python_path = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run(
-        [sys.executable, "-c", WITHOUT_POSIX + code, *arguments],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        [sys.executable, "-c", code, *arguments],
+        env=without(FEATURES, folder, python_path),
         check=True,
     )
 
 
-def test_every_module_can_be_imported_without_features_of_posix() -> None:
-    run(IMPORT_ALL)
+def test_every_module_can_be_imported_without_features_of_posix(tmp_path: Path) -> None:
+    run(tmp_path / "elsewhere", IMPORT_ALL)
 
 
 def test_a_file_is_written_without_features_of_posix(tmp_path: Path) -> None:
-    run(WRITE, str(tmp_path / "rows"))
-    assert [path.name for path in tmp_path.iterdir()] == ["rows"]
+    run(tmp_path / "elsewhere", WRITE, str(tmp_path / "rows"))
+    assert {path.name for path in tmp_path.iterdir()} == {"elsewhere", "rows"}
     assert (tmp_path / "rows").read_bytes() == b"a line\n"
 
 

@@ -1,7 +1,6 @@
 """Files that are written but never replaced: pipes, sockets, devices and descriptors."""
 
 import os
-import pty
 import socket
 import subprocess
 import sys
@@ -11,7 +10,8 @@ import pytest
 
 from digits_client.atomic_file import atomic_write
 from digits_client.special_file import is_special, open_special
-from tests.pipes import PipeReader
+from tests import needs
+from tests.pipes import PipeReader, make_pipe
 
 WRITE = (
     "import sys; from pathlib import Path; from digits_client.atomic_file import atomic_write\n"
@@ -44,7 +44,7 @@ def test_a_pipe_is_written_and_stays(tmp_path: Path, *, through_link: bool) -> N
 
 def test_a_pipe_whose_reader_has_gone_is_an_error_with_its_name(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
+    make_pipe(pipe)
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     file = open_special(pipe)
     os.close(reading)
@@ -72,8 +72,9 @@ def test_a_socket_is_written_and_stays(tmp_path: Path) -> None:
     assert path.is_socket()
 
 
+@needs.terminals
 def test_a_device_is_written_and_stays(tmp_path: Path) -> None:
-    leader, follower = pty.openpty()
+    leader, follower = os.openpty()
     device = tmp_path / "terminal"
     device.symlink_to(os.ttyname(follower))
     with atomic_write(device) as file:
@@ -90,7 +91,9 @@ def test_a_folder_is_not_written(tmp_path: Path) -> None:
     assert not tmp_path.with_name(tmp_path.name + ".part").exists()
 
 
-@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
+@pytest.mark.parametrize(
+    "name", ["/dev/fd/{}", pytest.param("/proc/self/fd/{}", marks=needs.proc), "link"]
+)
 def test_a_descriptor_of_a_file_is_appended_to(tmp_path: Path, name: str) -> None:
     log = tmp_path / "log"
     (tmp_path / "link").symlink_to("/dev/stdout")

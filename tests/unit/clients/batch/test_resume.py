@@ -1,7 +1,6 @@
 """Resuming an interrupted run."""
 
 import io
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from digits_client.batch.formats import Format
 from digits_client.batch.output import Output
 from digits_client.batch.resume import remaining
 from digits_client.batch.rows import Row
-from tests.pipes import PipeReader
+from tests import needs
+from tests.pipes import PipeReader, make_pipe
 
 ROWS = [Row(f"{number}.png", "digit", number % 10, 0.5, "3") for number in range(20)]
 
@@ -183,6 +183,7 @@ def test_a_row_of_any_path_is_recognized_by_resume(row_format: Format, tmp_path:
     assert remaining_paths(["X", *PATHS], (row.path for row in done)) == ["X"]
 
 
+@needs.locks
 @pytest.mark.parametrize("resumes", [True, False])
 @pytest.mark.parametrize("row_format", ["csv", "jsonl"])
 def test_two_runs_do_not_write_the_same_output(
@@ -220,7 +221,7 @@ def test_a_link_to_the_output_stays_and_can_be_resumed(row_format: Format, tmp_p
 
 @pytest.mark.parametrize("row_format", ["csv", "jsonl", "parquet"])
 def test_a_pipe_cannot_be_resumed(row_format: Format, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "rows")
+    make_pipe(tmp_path / "rows")
     with (
         pytest.raises(UnusableFileError, match=r"--resume: .*rows is not a regular file"),
         Output(row_format, Columns(), tmp_path / "rows") as output,

@@ -109,3 +109,9 @@ def test_a_missing_figure_has_no_ratio(tmp_path: Path) -> None:
     lines = compare(Baseline.read(tmp_path / "a.json"), result(recording(5)))
     (p50,) = (line for line in lines if line.startswith("p50"))
     assert p50.split()[2] == p50.split()[4] == "-"
+
+
+def test_a_processor_is_described_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(result_file, "_CPU_INFO", Path("/nowhere"))
+    monkeypatch.setattr("platform.processor", lambda: "arm")
+    assert result_file._cpu_model() == "arm"

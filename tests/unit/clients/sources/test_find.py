@@ -9,6 +9,7 @@ import pytest
 
 from digits_client.errors import InvalidImageError
 from digits_client.sources import Selection, find, item
+from tests.pipes import make_pipe
 
 LIMIT = 1000
 ALL = ["scans/a/10.png", "scans/a/2.png", "scans/a/deep/er/x.jpg", "scans/b.png"]
@@ -241,8 +242,8 @@ def test_an_invalid_path_is_an_item_with_the_reason(argument: str) -> None:
 
 
 def test_a_pipe_or_device_is_not_opened(scans: Path) -> None:
-    os.mkfifo(scans / "pipe.png")
-    os.mkfifo(scans / "pipe.zip")
+    make_pipe(scans / "pipe.png")
+    make_pipe(scans / "pipe.zip")
     for path in ("scans/pipe.png", "scans/pipe.zip", "/dev/zero"):
         assert reason(path) == "is not a regular file"
     assert paths("scans/p*") == ["scans/pipe.png", "scans/pipe.zip"]

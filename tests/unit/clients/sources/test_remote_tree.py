@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import http.server
-import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 from digits_client.errors import InvalidImageError
 from digits_client.sources import Selection, find, item
 from digits_client.sources.remote_tree import is_url
+from tests.pipes import make_pipe
 
 LIMIT = 1000
 
@@ -145,7 +145,7 @@ def test_without_fsspec_every_url_names_the_extra_to_install(
 
 
 def test_a_file_url_is_read_with_the_same_checks_as_a_path(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.png")
+    make_pipe(tmp_path / "pipe.png")
     (tmp_path / "a.png").write_bytes(b"1")
     (tmp_path / "up").symlink_to(".")
     assert paths(f"file://{tmp_path}") == [

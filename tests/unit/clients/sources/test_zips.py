@@ -11,6 +11,7 @@ import pytest
 
 from digits_client.errors import InvalidImageError
 from digits_client.sources import Selection, find, item, zips
+from tests.pipes import make_pipe
 
 LIMIT = 1000
 FILES = {"inner/b.png": b"2", "a.png": b"1", "inner/deep/c.jpg": b"3", "a[1].png": b"4"}
@@ -295,7 +296,7 @@ def test_a_zip_that_extracts_itself_is_read(stub: bytes) -> None:
 
 
 def test_a_pipe_with_the_extension_of_an_archive_is_not_opened() -> None:
-    os.mkfifo("pipe.zip")
+    make_pipe(Path("pipe.zip"))
     assert read("pipe.zip", "p*/x.png") == {
         "pipe.zip": "is not a regular file",
         "p*/x.png": "cannot be read: No such file or directory",

@@ -15,6 +15,7 @@ from digits_server.api.credential_files import (
     read_file,
 )
 from digits_server.errors import CredentialsError
+from tests.pipes import make_pipe
 
 
 def test_a_file_is_read_through_links(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ def test_a_file_is_read_through_links(tmp_path: Path) -> None:
 
 
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "fifo")
+    make_pipe(tmp_path / "fifo")
     (tmp_path / "link").symlink_to("fifo")
     open_before = psutil.Process().num_fds()
     for path in (tmp_path, tmp_path / "fifo", tmp_path / "link") * 20:

@@ -5,7 +5,6 @@ import dataclasses
 import io
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -31,9 +30,9 @@ from digits_server.preprocessing.layout import Layout
 from digits_server.preprocessing.readings import MAX_READINGS, READINGS
 from digits_server.settings import Settings
 from scripts import bombs
+from tests import needs
 
 LIMITS = ImageLimits(max_bytes=2**24, max_pixels=2**24)
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are Linux's")
 
 
 def encoded(image_format: str, side: int = 40, mode: str = "L") -> EncodedImage:
@@ -139,6 +138,7 @@ def test_the_readings_of_a_whole_group_fit_into_a_response() -> None:
     assert len(pack_frames(frames)) <= process_module._MAX_RESPONSE_BYTES
 
 
+@needs.timers
 async def test_an_image_that_takes_too_long_costs_its_process_and_nothing_else() -> None:
     slow = EncodedImage(bombs.repeated_scans(bombs.SIDE, 300))  # takes a multiple of the limit
     async with running(Pool()) as pool:
@@ -153,6 +153,7 @@ async def test_an_image_that_takes_too_long_costs_its_process_and_nothing_else()
     assert pool.ended("time") == 2  # with the other images, and alone
 
 
+@needs.memory_limits
 async def test_an_image_that_takes_too_much_memory_has_an_error() -> None:
     large = encoded("JPEG", 3000, "RGB")
     async with running(Pool(memory_bytes=2**24)) as pool:
@@ -193,17 +194,19 @@ async def test_large_images_that_are_not_plain_gray_fit_into_the_default_memory(
     assert found.owners.tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-async def test_a_process_that_dies_between_requests_is_replaced(number: signal.Signals) -> None:
+@needs.signals
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV"])
+async def test_a_process_that_dies_between_requests_is_replaced(name: str) -> None:
     async with running(Pool()) as pool:
         await pool.start()
-        os.kill(pool.pids[0], number)
+        os.kill(pool.pids[0], getattr(signal, name))
         found = await pool.to_frames([encoded("JPEG")])
 
     assert found.owners.tolist() == [0]
     assert pool.ended("crashed") == 1
 
 
+@needs.signals
 async def test_a_process_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(Pool()) as pool:
         await pool.to_frames([encoded("JPEG")])
@@ -218,6 +221,8 @@ async def test_a_process_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyP
     assert pool.ended("hung") == 1
 
 
+@needs.signals
+@needs.process_groups
 async def test_signals_that_drain_the_server_leave_its_decoders_running() -> None:
     async with running(Pool()) as pool:
         await pool.to_frames([encoded("JPEG")])

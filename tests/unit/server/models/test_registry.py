@@ -2,7 +2,6 @@ import asyncio
 import dataclasses
 import json
 import math
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from digits_server.preprocessing.framing import EncodedImage, to_frames
 from digits_server.preprocessing.layout import Layout
 from digits_server.preprocessing.normalize import normalize
 from digits_server.settings import PRECISIONS, SHIPPED_MODELS
+from tests.pipes import make_pipe
 
 LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2**20)
 INT8_FILE = models.MODEL_FILES["int8"]
@@ -245,10 +245,10 @@ def test_only_regular_files_of_the_folder_are_read(
 ) -> None:
     path, moved, fifo = folder / name, folder.parent / "moved", folder.parent / "fifo"
     path.replace(moved)
-    os.mkfifo(fifo)
+    make_pipe(fifo)
     match kind:
         case "FIFO":
-            os.mkfifo(path)
+            make_pipe(path)
         case "folder":
             path.mkdir()
         case "link to a FIFO":

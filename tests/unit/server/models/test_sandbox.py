@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import sys
 from pathlib import Path
 
 import psutil
@@ -14,6 +13,7 @@ from digits_server.models import sandbox
 from digits_server.models.registry import Candidate
 from digits_server.models.sandbox import run_in_sandbox
 from digits_server.settings import PRECISIONS, SHIPPED_MODELS
+from tests import needs
 from tests.processes import wait_until
 
 SHIPPED = SHIPPED_MODELS / str(models.versions(SHIPPED_MODELS)[0])
@@ -71,13 +71,15 @@ async def test_a_file_that_is_not_a_model_is_rejected_with_the_reason(content: b
         ("os.abort()", "it ends the process that runs it with SIGABRT"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "it ends the process that runs it with SIGSEGV"),
         ("os._exit(7)", "it ends the process that runs it with status 7"),
-        ("while True: pass", "it takes more than 2 s of CPU time"),
+        pytest.param(
+            "while True: pass", "it takes more than 2 s of CPU time", marks=needs.resource_limits
+        ),
         ("raise MemoryError", "it cannot be run: MemoryError"),
         ("raise SystemError('broken')", "it cannot be run: SystemError: broken"),
         pytest.param(
             "self.memory = bytearray(2**27)",
             "it cannot be run: MemoryError",
-            marks=pytest.mark.skipif(sys.platform != "linux", reason="no limit of memory"),
+            marks=needs.memory_limits,
         ),
         ("os.write(2, b'x' * 2**20); raise MemoryError", "it cannot be run: MemoryError"),
     ],
@@ -106,3 +108,10 @@ async def test_the_process_ends_when_its_result_is_not_wanted_any_more() -> None
     with contextlib.suppress(asyncio.CancelledError):
         await running
     assert not sandboxes()
+
+
+def test_an_exit_is_described_where_there_are_no_limits_of_cpu_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("signal.SIGXCPU", raising=False)
+    assert sandbox._describe_exit(3) == "it ends the process that runs it with status 3"

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import dataclasses
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from digits_server.models import ModelWatcher
 from digits_server.models import watcher as watcher_module
 from digits_server.ops.metrics import Metrics
 from digits_server.settings import SHIPPED_MODELS
+from tests.pipes import make_pipe
 
 AddModel = Callable[[int], Path]
 
@@ -138,13 +138,13 @@ async def test_nothing_in_the_folder_hides_a_good_version(
     for version in (6, 7, 8, 9):
         add_model(version)
     (models_dir / "6" / models.MODEL_FILE).unlink()
-    os.mkfifo(models_dir / "6" / models.MODEL_FILE)
+    make_pipe(models_dir / "6" / models.MODEL_FILE)
     (models_dir / "7" / models.MANIFEST_FILE).write_text("[" * 100_000)
     (models_dir / "8").rename(models_dir / "moved")
     (models_dir / "8").symlink_to(models_dir / "moved")
     for number in range(100):
         (models_dir / "9" / str(number)).touch()
-    os.mkfifo(models_dir / "10")
+    make_pipe(models_dir / "10")
     for _ in range(2):
         model = await watcher.check()
     assert model is None

@@ -2,6 +2,7 @@
 
 import ctypes
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,4 +24,9 @@ def test_a_system_without_a_library_of_c_keeps_what_is_free(
         raise TypeError("expected a name")  # as on Windows
 
     monkeypatch.setattr(ctypes, "CDLL", no_library)
+    process_memory.return_free_memory()
+
+
+def test_a_library_of_c_without_malloc_trim_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())  # as on macOS
     process_memory.return_free_memory()

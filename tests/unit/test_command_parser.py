@@ -2,7 +2,7 @@
 
 import pytest
 
-from digits_client.cli.command_parser import CommandParser
+from digits.command_parser import CommandParser
 
 
 @pytest.fixture

@@ -1,0 +1,34 @@
+"""Marks of tests that need what a system lacks, or what ``features.py`` has taken away."""
+
+import importlib.util
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+
+def _project_can(code: str) -> bool:
+    """Return whether code runs in one of the project's packages."""
+    try:
+        exec(code, {"__name__": "digits"})
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def _mark(has_it: bool, name: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not has_it, reason=f"this system has no {name}")
+
+
+locks = _mark(_project_can("import fcntl"), "locks of files")
+resource_limits = _mark(_project_can("import resource"), "limits of processes")
+memory_limits = _mark(
+    _project_can("import resource; open('/proc/self/status').close()"), "limits of memory"
+)
+proc = _mark(Path("/proc/self/fd").exists(), "/proc")
+timers = _mark(hasattr(signal, "setitimer"), "timers of CPU time")
+signals = _mark(hasattr(signal, "SIGKILL"), "signals of POSIX")
+process_groups = _mark(hasattr(os, "getpgid"), "process groups")
+open_flags = _mark(hasattr(os, "O_NOFOLLOW"), "O_NOFOLLOW")
+terminals = _mark(importlib.util.find_spec("termios") is not None, "pseudo-terminals")
