@@ -30,7 +30,7 @@ def numbers() -> NumberSet:
 
 def read_frames(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     """Read no writing."""
-    return np.eye(12, dtype=np.float32)[np.full(len(frames), 11)]
+    return np.asarray(np.eye(12)[np.full(len(frames), 11)], np.float32)
 
 
 def read_strip(strip: NDArray[np.float32]) -> NDArray[np.float32]:
