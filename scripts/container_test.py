@@ -169,7 +169,7 @@ def check_samples(engine: Engine) -> None:
     rows = [(row, Path(row["path"]).parent.name) for row in csv.DictReader(done.stdout.split("\n"))]
     files = [path for path in SAMPLES.rglob("*") if path.is_file()]
     check(f"it writes a row for each of {len(files)} files", holds=len(rows) == len(files))
-    right = [row["digit"] == folder for row, folder in rows if folder.isdigit()]
+    right = [row["digit"] == folder for row, folder in rows if folder in "0123456789"]
     claim = f"{sum(right)} of {len(right)} drawings are recognized"
     check(claim, holds=sum(right) >= 0.95 * len(right))
 
