@@ -13,8 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .engine import DIGIT_COUNT
-from .line_engine import COLUMNS_PER_STEP, NO_CHARACTER
+from .line_engine import CHARACTER_COUNT, COLUMNS_PER_STEP, NO_CHARACTER
 
 LEAST_PROBABILITY: Final = 1e-9
 """In place of 0, so that it has a logarithm."""
@@ -29,9 +28,9 @@ class Text(NamedTuple):
     """What the network reads in a strip."""
 
     characters: list[int]
-    """0 to 9, or DIGIT_COUNT for a character that is not a digit, from left to right."""
+    """0 to 9, or 10 for a character that is not a digit, from left to right."""
     probs: list[NDArray[np.float32]]
-    """The probability of each digit for each character, (10,)."""
+    """For each character, the probability of each digit and of another character, (11,)."""
     centers: list[float]
     """The column of each character."""
     log_probability: float
@@ -55,8 +54,8 @@ def read_text(probs: NDArray[np.float32]) -> Text:
     characters = [int(best[start]) for start, _ in runs]
     shares, centers = [], []
     for (start, end), character in zip(runs, characters, strict=True):
-        digits = probs[start:end, :DIGIT_COUNT].sum(axis=0)
-        shares.append(digits / max(float(digits.sum()), LEAST_PROBABILITY))
+        sums = probs[start:end, :CHARACTER_COUNT].sum(axis=0)
+        shares.append(sums / max(float(sums.sum()), LEAST_PROBABILITY))
         weights = probs[start:end, character]
         center = float(weights @ np.arange(start, end) / weights.sum())
         centers.append((center + 0.5) * COLUMNS_PER_STEP)
@@ -84,8 +83,17 @@ def _log_probability(probs: NDArray[np.float32], characters: Sequence[int]) -> f
     return log_scale + math.log(max(float(shares[-2:].sum()), 1e-300))
 
 
-def divide_ink(strip: NDArray[np.float32], centers: Sequence[float]) -> NDArray[np.intp]:
-    """Return which character each pixel of a strip belongs to: (H, W) its index, or -1 for none.
+class Division(NamedTuple):
+    """Which ink of a strip belongs to which character."""
+
+    owners: NDArray[np.intp]
+    """(H, W) the index of each pixel's character, or -1 for none."""
+    touches: list[bool]
+    """Whether each character touches another one."""
+
+
+def divide_ink(strip: NDArray[np.float32], centers: Sequence[float]) -> Division:
+    """Return which ink of a strip belongs to which character.
 
     Args:
         strip: (H, W) ink in 0..1.
@@ -118,7 +126,11 @@ def divide_ink(strip: NDArray[np.float32], centers: Sequence[float]) -> NDArray[
             ]
             places = np.array(own)[np.searchsorted(cuts, np.arange(width), side="right")]
             owners[area][ink] = np.broadcast_to(places, ink.shape)[ink]
-    return owners
+    touches = [False] * len(centers)
+    for own in of_piece.values():
+        for index in own:
+            touches[index] = len(own) > 1
+    return Division(owners, touches)
 
 
 def _thinnest(amounts: NDArray[np.float32], start: float, end: float) -> int:

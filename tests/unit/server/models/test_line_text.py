@@ -66,6 +66,7 @@ def test_each_character_has_its_column_and_the_probabilities_of_the_digits() -> 
     text = read_text(steps(NO_CHARACTER, 4, 4, NO_CHARACTER, NO_CHARACTER, 9))
     assert text.centers == [4, 11]
     for probs, value in zip(text.probs, (4, 9), strict=True):
+        assert probs.shape == (11,)
         assert probs.argmax() == value
         assert probs.sum() == pytest.approx(1)
 
@@ -78,18 +79,20 @@ def bars(*lefts: int) -> NDArray[np.float32]:
 
 
 def test_each_piece_of_ink_belongs_to_the_character_in_its_columns() -> None:
-    owners = divide_ink(bars(10, 30), [12, 32])
+    owners, touches = divide_ink(bars(10, 30), [12, 32])
     assert owners.shape == (28, 60)
     assert set(owners[4:24, 10:14].ravel()) == {0}
     assert set(owners[4:24, 30:34].ravel()) == {1}
     assert (owners == -1).sum() == 28 * 60 - 2 * 80
+    assert touches == [False, False]
 
 
 def test_touching_digits_are_divided_where_there_is_the_least_ink_between_them() -> None:
     strip = bars(10, 30)
     strip[13:15, 10:34] = 1
     strip[12:16, 14:26] = 1
-    owners = divide_ink(strip, [12, 32])
+    owners, touches = divide_ink(strip, [12, 32])
+    assert touches == [True, True]
     assert set(owners[4:24, 10:26].ravel()) == {-1, 0}
     assert set(owners[4:24, 30:34].ravel()) == {1}
 
@@ -99,7 +102,7 @@ def test_digits_over_each_other_that_do_not_touch_are_not_divided() -> None:
     for row in range(20):  # two strokes that lean over each other
         strip[4 + row, 30 - row : 34 - row] = 1
         strip[4 + row, 40 - row : 44 - row] = 1
-    owners = divide_ink(strip, [22, 32])
+    owners, _ = divide_ink(strip, [22, 32])
     for row in range(20):
         assert set(owners[4 + row, 30 - row : 34 - row]) == {0}
         assert set(owners[4 + row, 40 - row : 44 - row]) == {1}
@@ -109,6 +112,6 @@ def test_a_part_belongs_to_the_nearest_character_and_a_far_speck_to_none() -> No
     strip = bars(10, 30)
     strip[2:4, 15:19] = 1
     strip[26, 58] = 1
-    owners = divide_ink(strip, [12, 32])
+    owners, _ = divide_ink(strip, [12, 32])
     assert set(owners[2:4, 15:19].ravel()) == {0}
     assert owners[26, 58] == -1

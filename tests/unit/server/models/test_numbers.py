@@ -211,3 +211,30 @@ def test_each_digit_is_what_both_networks_find_most_likely() -> None:
     assert other.text == "14"
     assert other.places[1].confidence == other.places[1].probs.max() > 0.85
     assert other.share > number.share
+
+
+def test_a_digit_that_touches_another_is_read_in_its_line_only() -> None:
+    touching = line(2)
+    touching.strip[12:16, 8:32] = 1
+
+    def asked(frames: Probs) -> Probs:
+        raise AssertionError("no digit is whole")
+
+    probs = [np.concatenate([character(1), character(7)])]
+    [number] = find_numbers([touching], probs, asked, {}, THRESHOLD)[0]
+    assert number.text == "17"
+
+
+def test_what_only_the_line_takes_for_no_digit_is_one() -> None:
+    probs = [np.concatenate([character(1), character(NOT_A_DIGIT, 0.6)])]
+
+    assert find_numbers([line(2)], probs, unsure, {}, THRESHOLD) == {}
+    probs = [np.concatenate([character(1), character(2), character(NOT_A_DIGIT, 0.6)])]
+    [number] = find_numbers([line(3)], probs, unsure, {}, THRESHOLD)[0]
+    assert number.text == "12?"
+
+    def digits(frames: Probs) -> Probs:
+        return np.stack([digit(1), digit(2), digit(7, 0.999)])
+
+    [number] = find_numbers([line(3)], probs, digits, {}, THRESHOLD)[0]
+    assert number.text == "127"
