@@ -155,7 +155,9 @@ FEATURES: Final = (
     Feature("binary mode of os.open", "Windows", _TEXT_MODE,
             "import os; assert not hasattr(os, 'O_BINARY')",
             f"{FILES} unit/clients/sources/test_find.py unit/server/models/test_sandbox.py"),
-    Feature("renaming and removing open files", "Windows", _OPEN_FILES,
+    # Without locks, files are closed before.
+    Feature("renaming and removing open files, and locks", "Windows",
+            _module("fcntl")[0] + _MSVCRT + _OPEN_FILES,
             "import os, tempfile\n"
             "with tempfile.NamedTemporaryFile(delete=False) as file: os.unlink(file.name)",
             f"{FILES} unit/clients/draw/test_corrections.py "

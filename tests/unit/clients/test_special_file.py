@@ -56,6 +56,7 @@ def test_a_pipe_whose_reader_has_gone_is_an_error_with_its_name(tmp_path: Path) 
         file.close()
 
 
+@needs.unix_sockets
 def test_a_socket_is_written_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as listening:

@@ -8,6 +8,7 @@ import pytest
 
 from digits_server.cli import main
 from digits_server.settings import Settings, SettingsError
+from tests import needs
 
 
 def resolve(*flags: str, **environment: str) -> Settings:
@@ -41,6 +42,7 @@ def test_the_precision_is_float32_unless_a_flag_or_the_environment_sets_it() -> 
         resolve("--precision", "int4")
 
 
+@needs.shared_ports
 def test_the_workers_divide_the_cores_unless_threads_is_set() -> None:
     cores = resolve().threads
     assert resolve("--workers", "2").threads == max(1, cores // 2)
@@ -48,6 +50,7 @@ def test_the_workers_divide_the_cores_unless_threads_is_set() -> None:
     assert resolve("--workers", "2", DIGITS_THREADS="3").threads == 3
 
 
+@needs.shared_ports
 def test_settings_as_flags_resolve_to_the_same_settings() -> None:
     settings = resolve("--host", "::1", "--models-dir=-m", "--admin-port", "0", "--workers", "2")
     assert resolve(*settings.as_flags(), DIGITS_PORT="7") == settings
@@ -70,15 +73,16 @@ def test_only_linux_spreads_connections_over_workers(
         ("::1", "[::1]:7"),
         ("[::1]", "[::1]:7"),
         ("fe80::1%eth0", "[fe80::1%eth0]:7"),
-        ("unix:/run/digits.sock", "unix:/run/digits.sock"),
-        ("unix:///run/digits.sock", "unix:/run/digits.sock"),
-        ("unix:/run/a b", "unix:/run/a%20b"),
+        pytest.param("unix:/run/digits.sock", "unix:/run/digits.sock", marks=needs.unix_sockets),
+        pytest.param("unix:///run/digits.sock", "unix:/run/digits.sock", marks=needs.unix_sockets),
+        pytest.param("unix:/run/a b", "unix:/run/a%20b", marks=needs.unix_sockets),
     ],
 )
 def test_the_address_of_a_host_is_one_that_clients_accept(host: str, address: str) -> None:
     assert resolve("--host", host, "--port", "7").address == address
 
 
+@needs.unix_sockets
 def test_a_unix_socket_has_a_path_and_only_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve("--host", "unix:/run/a%20b").unix_path == Path("/run/a b")
     assert resolve().unix_path is None

@@ -72,7 +72,7 @@ async def test_a_file_that_is_not_a_model_is_rejected_with_the_reason(content: b
         ("os.kill(os.getpid(), signal.SIGSEGV)", "it ends the process that runs it with SIGSEGV"),
         ("os._exit(7)", "it ends the process that runs it with status 7"),
         pytest.param(
-            "while True: pass", "it takes more than 2 s of CPU time", marks=needs.resource_limits
+            "while True: pass", "it takes more than 2 s of CPU time", marks=needs.cpu_limits
         ),
         ("raise MemoryError", "it cannot be run: MemoryError"),
         ("raise SystemError('broken')", "it cannot be run: SystemError: broken"),
