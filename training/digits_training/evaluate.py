@@ -105,7 +105,11 @@ def evaluate(
     logger.info("Evaluating on %d corrupted images", CORRUPTED_COUNT)
     some = np.random.default_rng(0).permutation(len(test.labels))[:CORRUPTED_COUNT]
     robustness = measure_robustness(
-        [mnist.x_test[index] for index in some], mnist.y_test[some], predict_frames, calibration
+        [mnist.x_test[index] for index in some],
+        mnist.y_test[some],
+        predict_frames,
+        calibration,
+        read_strip=read_strip,
     )
     out.mkdir(parents=True, exist_ok=True)
     title = f"MNIST test set: {metrics.accuracy:.2%} right"

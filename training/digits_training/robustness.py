@@ -38,6 +38,8 @@ def measure_robustness(
     predict: Predict,
     calibration: Calibration,
     seed: int = 0,
+    *,
+    read_strip: Predict | None = None,
 ) -> tuple[CorruptionResult, ...]:
     """Evaluate a network on images under every corruption and severity.
 
@@ -48,6 +50,7 @@ def measure_robustness(
         calibration: The network's calibration.
         seed: Seed of the corruptions. An image is corrupted in the same direction or with the
             same grain at every severity.
+        read_strip: The line network, as for ``evaluate_set``.
 
     Returns:
         The result without corruption, then those of each corruption in order of severity.
@@ -55,7 +58,9 @@ def measure_robustness(
     canvases = [on_canvas(image) for image in images]
 
     def measure(name: str, unit: str, severity: float, corrupted: list[Gray]) -> CorruptionResult:
-        results = evaluate_set(EvalSet(name, name, corrupted, labels), predict, calibration)
+        results = evaluate_set(
+            EvalSet(name, name, corrupted, labels), predict, calibration, read_strip=read_strip
+        )
         top_digit_is_right = (results.digits == labels) & ~results.is_blank
         return CorruptionResult(
             name, unit, severity, float(top_digit_is_right.mean()), results.accuracy
