@@ -1,5 +1,6 @@
 """Running the line network, which reads the strip of a line of digits, with LiteRT."""
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import numpy as np
@@ -69,11 +70,9 @@ class LiteRtLineEngine:
         return np.asarray(interpreter.get_tensor(outputs["index"])[0])
 
 
-class _Run(Protocol):
-    def __call__(self, window: NDArray[np.float32], /) -> NDArray[np.float32]: ...
-
-
-def read_in_windows(strip: NDArray[np.float32], run: _Run) -> NDArray[np.float32]:
+def read_in_windows(
+    strip: NDArray[np.float32], run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+) -> NDArray[np.float32]:
     """Return the probabilities for a strip of any width, given a network for windows.
 
     Args:
