@@ -10,18 +10,13 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from digits_server.models.line_engine import CHARACTER_COUNT, COLUMNS_PER_STEP, NO_CHARACTER
 from digits_server.preprocessing.strips import STRIP_HEIGHT
 
 from . import networks
 
-CHARACTER_COUNT: Final = 11
-"""The ten digits, and a character that is not a digit."""
-NO_CHARACTER: Final = CHARACTER_COUNT
-"""Class of columns between characters: the blank of CTC."""
-COLUMNS_PER_STEP: Final = 2
-WIDTH_MULTIPLE: Final = 4
-"""The width of a strip is a multiple of that."""
-_STEPS_PER_COLUMN: Final = WIDTH_MULTIPLE // COLUMNS_PER_STEP
+# The convolutions halve the width twice; each of their columns then makes so many steps.
+_STEPS: Final = 4 // COLUMNS_PER_STEP
 
 
 def line_network(source: keras.Model, learning_rate: float, step_count: int) -> keras.Model:
@@ -51,7 +46,7 @@ def line_network(source: keras.Model, learning_rate: float, step_count: int) -> 
     x = networks.convolution(x, 128, size=(1, 5))
     x = layers.Dropout(0.1)(x)
     classes = CHARACTER_COUNT + 1
-    x = layers.Conv2D(_STEPS_PER_COLUMN * classes, 1)(x)
+    x = layers.Conv2D(_STEPS * classes, 1)(x)
     outputs = layers.Reshape((-1, classes))(x)  # (W / 2, 12)
     model = keras.Model(inputs, outputs, name="line")
     networks.compile_network(model, learning_rate, step_count, ctc_loss, [accuracy])

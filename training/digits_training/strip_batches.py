@@ -19,6 +19,7 @@ _WIDTH_STEP: Final = 32
 _SORTED_BATCHES: Final = 50
 NO_LABEL: Final = -1
 
+# The largest amount of each kind of deformation, and how often a pen is another.
 _ROTATION_DEGREES: Final = 4.0
 _SHEAR: Final = 0.25
 _SCALES: Final = (0.8, 1.2)
@@ -27,6 +28,7 @@ _SHIFT_PIXELS: Final = 2.0
 _ELASTIC_PIXELS: Final = 1.3
 _ELASTIC_GRID: Final = 7
 _PEN_SHARE: Final = 0.3
+_CROSS: Final = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 Batch = tuple[NDArray[np.float32], NDArray[np.int32]]
 
@@ -114,6 +116,3 @@ def _deform(ink: NDArray[np.float32], random: np.random.Generator) -> NDArray[np
         share = np.float32(random.uniform(0, 0.8 if chance < _PEN_SHARE / 2 else 0.5))
         moved = moved + share * (other - moved)
     return np.asarray(moved, np.float32)
-
-
-_CROSS: Final = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))

@@ -25,6 +25,8 @@ _KINDS: Final = (
     *("overlapping",) * 3,
     *("spaced", "sloped", "ruled", "squared", "cells") * 2,
 )
+# So many images show one character only; so many characters are letters or signs, and in so many
+# images all of them.
 _SINGLE_SHARE: Final = 0.06
 _SIGN_SHARE: Final = 0.05
 _SIGNS_SHARE: Final = 0.06
@@ -53,7 +55,7 @@ def from_recordings(
     by_writer, random = writers_of(digits), np.random.default_rng(seed)
     items = []
     for _ in range(count):
-        chosen = choose_digits(by_writer, random, 1 if random.random() < _SINGLE_SHARE else 2)
+        chosen = choose_digits(by_writer, random)
         if random.random() < _SINGLE_SHARE:
             chosen = chosen[:1]
         share = 1.0 if random.random() < _SIGNS_SHARE else _SIGN_SHARE
@@ -91,11 +93,11 @@ def writers_of(recordings: Sequence[Recording]) -> list[list[Recording]]:
 
 
 def choose_digits(
-    writers: Sequence[Sequence[Recording]], random: np.random.Generator, least: int = 2
+    writers: Sequence[Sequence[Recording]], random: np.random.Generator
 ) -> list[Recording]:
-    """Return up to MOST_DIGITS digits of one writer."""
+    """Return 2 to MOST_DIGITS digits of one writer."""
     digits = writers[int(random.integers(len(writers)))]
-    chosen = random.integers(len(digits), size=random.integers(least, MOST_DIGITS + 1))
+    chosen = random.integers(len(digits), size=random.integers(2, MOST_DIGITS + 1))
     return [digits[index] for index in chosen]
 
 
@@ -123,9 +125,9 @@ def _read_blank_strips(kind: str, random: np.random.Generator) -> list[StripExam
 def _strips(scene: NumberScene, labels: Sequence[int]) -> list[StripExample]:
     found = []
     for line in _find_lines(scene.pixels):
-        shown = [_shown_share(line, ink) for ink in scene.inks]
         if _is_wide(line.strip):
             continue
+        shown = [_shown_share(line, ink) for ink in scene.inks]
         if all(share >= _MIN_SHOWN or share <= _MAX_HIDDEN for share in shown):
             text = [label for label, share in zip(labels, shown, strict=True) if share > 0.5]
             found.append(StripExample(to_bytes(line.strip), tuple(text)))
