@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from PIL import Image
 
 from digits_client import Client
-from digits_client.cli.embedded import embedded_server
+from digits_client.embedded import embedded_server
 from digits_server.models.registry import SELF_TEST_IMAGES
 from digits_server.preprocessing.decode import FORMATS
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from digits_client import Client
-from digits_client.cli.embedded import embedded_server
+from digits_client.embedded import embedded_server
 from digits_training.datasets import DatasetError, Mnist, load_mnist
 
 ROOT = Path(__file__).resolve().parent.parent

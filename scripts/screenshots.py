@@ -11,7 +11,6 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageGrab
 
-from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
 from digits_client.client import Client
 from digits_client.draw.corrections import Corrections
@@ -20,6 +19,7 @@ from digits_client.draw.strokes import Point
 from digits_client.draw.theme import ThemeName
 from digits_client.draw.tk_gc import gc_in_tk_thread
 from digits_client.draw.window import DrawWindow
+from digits_client.embedded import embedded_server
 from scripts.virtual_display import virtual_display
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -36,7 +36,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.end_to_end.in_process import CORES, Cost, predict_in_processes, predict_in_threads
-from digits_client.cli.embedded import embedded_server
+from digits_client.embedded import embedded_server
 from digits_training.datasets import load_mnist
 from scripts.demo_commands import write_png_folder
 

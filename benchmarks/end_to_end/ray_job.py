@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from digits_client.cli.embedded import embedded_server
+from digits_client.embedded import embedded_server
 from digits_training.datasets import load_mnist
 from scripts.demo_commands import write_png_folder
 

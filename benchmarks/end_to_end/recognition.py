@@ -20,7 +20,7 @@ from PIL import Image
 
 from digits_client.batch.columns import parse_row
 from digits_client.batch.number_evaluation import NumberEvaluation
-from digits_client.cli.embedded import embedded_server
+from digits_client.embedded import embedded_server
 from digits_training.datasets import load_mnist
 from digits_training.eval_set import EvalSet
 from digits_training.eval_sets import available_sets

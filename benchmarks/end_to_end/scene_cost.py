@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits_client.cli.embedded import embedded_server
 from digits_client.client import Client
+from digits_client.embedded import embedded_server
 from digits_server.preprocessing.decode import ImageLimits
 from digits_server.preprocessing.framing import EncodedImage, to_frames
 from digits_server.preprocessing.layout import Layout

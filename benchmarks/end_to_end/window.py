@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
 from digits_client.draw.corrections import Corrections
 from digits_client.draw.drawing import SHEET_HEIGHT
 from digits_client.draw.events import Event
 from digits_client.draw.strokes import Point
 from digits_client.draw.window import DrawWindow
+from digits_client.embedded import embedded_server
 from digits_training.pendigits import load_pendigits
 from digits_training.recordings import Recording
 from scripts.virtual_display import virtual_display

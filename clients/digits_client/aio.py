@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 from typing import Any, Self
 
 import grpc
@@ -26,6 +26,7 @@ from .channel import (
     token_metadata,
     warn_about_plaintext_token,
 )
+from .embedded import async_embedded_server
 from .errors import DigitsError, async_call_errors
 from .images import ImageLike
 from .request_encoder import RequestEncoder
@@ -93,6 +94,33 @@ class AsyncClient:
         self._stub = pb_grpc.RecognizerServiceStub(self._channel)
         self.sender = BatchSender(self._stub, self._options, self._endpoint)
         """For ``bulk``, which has no use for an object per image."""
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def embedded(
+        cls, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    ) -> AsyncIterator[Self]:
+        """Start a private server, yield a client of it, and stop both afterwards.
+
+        The server listens on a free loopback port. It also stops when this process ends, in
+        whatever way. It needs the extra ``server``.
+
+        Example:
+            async with AsyncClient.embedded() as client:
+                print((await client.recognize_number("2026.png")).text)
+
+        Args:
+            timeout_seconds: The default deadline of a call.
+
+        Raises:
+            UnavailableError: The server is not installed, or does not start within 30 seconds;
+                the message has the reason.
+        """
+        async with (
+            async_embedded_server() as address,
+            cls(address, timeout_seconds=timeout_seconds) as client,
+        ):
+            yield client
 
     async def __aenter__(self) -> Self:
         return self

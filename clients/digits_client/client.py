@@ -1,7 +1,9 @@
 """The client for blocking code. ``aio.py`` is its twin for asyncio."""
 
 import asyncio
+import contextlib
 import functools
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Any, Self
 
@@ -25,6 +27,7 @@ from .channel import (
     token_metadata,
     warn_about_plaintext_token,
 )
+from .embedded import embedded_server
 from .errors import DigitsError, call_errors
 from .images import ImageLike
 from .request_encoder import RequestEncoder
@@ -97,6 +100,30 @@ class Client:
             self._channel = grpc.secure_channel(target, credentials, options=options)
         self._endpoint = Endpoint(address, credentials is not None, token_file)
         self._stub = pb_grpc.RecognizerServiceStub(self._channel)
+        self._stop_server: Callable[[], object] | None = None
+
+    @classmethod
+    def embedded(cls, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> Self:
+        """Start a private server, and return a client of it.
+
+        The server listens on a free loopback port. It is stopped with the client, at the latest
+        when the interpreter exits. It needs the extra ``server``.
+
+        Example:
+            with Client.embedded() as client:
+                print(client.recognize_number("2026.png").text)
+
+        Args:
+            timeout_seconds: The default deadline of a call.
+
+        Raises:
+            UnavailableError: The server is not installed, or does not start within 30 seconds;
+                the message has the reason.
+        """
+        with contextlib.ExitStack() as server:
+            client = cls(server.enter_context(embedded_server()), timeout_seconds=timeout_seconds)
+            client._stop_server = weakref.finalize(client, server.pop_all().close)
+        return client
 
     def __enter__(self) -> Self:
         return self
@@ -105,8 +132,10 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connection and cancel the calls in flight."""
+        """Close the connection, cancel the calls in flight, and stop an embedded server."""
         self._channel.close()
+        if self._stop_server is not None:
+            self._stop_server()
 
     def recognize(
         self,

@@ -21,7 +21,7 @@ from PIL import Image
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_client import Client
-from digits_client.cli.embedded import embedded_server
+from digits_client.embedded import embedded_server
 from tests.commands.load import Load
 from tests.processes import PATIENCE_SECONDS, SAMPLES, add_model, ready_addresses, wait_until
 

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
+from digits_client.embedded import embedded_server
 from digits_client.errors import DigitsError
 
 from . import parquet

@@ -7,8 +7,8 @@ from signal import SIGINT
 
 from digits_client.atomic_file import atomic_write
 from digits_client.cli.console import allow_any_text
-from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
+from digits_client.embedded import embedded_server
 from digits_client.errors import DigitsError, InvalidImageError
 from digits_client.results import Model
 

@@ -1,1 +1,1 @@
-"""Parts shared by the commands: arguments, server options, an embedded server, diagnosis."""
+"""Parts shared by the commands: arguments, server options, diagnosis."""

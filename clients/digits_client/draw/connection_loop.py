@@ -5,9 +5,9 @@ import contextlib
 import random
 from typing import Final, NoReturn
 
-from digits_client.cli.embedded import embedded_server
 from digits_client.cli.server_options import ServerOptions
 from digits_client.draw.diagnose import diagnose
+from digits_client.embedded import async_embedded_server
 from digits_client.errors import DeadlineError, DigitsError, UnavailableError
 
 from .events import Connected, Connecting, Deliver, Disconnected
@@ -60,7 +60,7 @@ class ConnectionLoop:
 
     async def run(self) -> NoReturn:
         """Connect again and again, until the task is cancelled."""
-        with contextlib.ExitStack() as servers:
+        async with contextlib.AsyncExitStack() as servers:
             self._deliver(Connecting(self._options.address))
             backoff = MIN_BACKOFF_SECONDS
             was_connected = False
@@ -96,7 +96,7 @@ class ConnectionLoop:
         return not isinstance(error, DeadlineError)
 
     async def _run_connection(
-        self, servers: contextlib.ExitStack
+        self, servers: contextlib.AsyncExitStack
     ) -> tuple[DigitsError, float | None]:
         """Connect, and recognize images until the connection is lost.
 
@@ -122,17 +122,8 @@ class ConnectionLoop:
         except DigitsError as error:
             return error, None if connected_at is None else loop.time() - connected_at
 
-    async def _start_server(self, servers: contextlib.ExitStack) -> None:
+    async def _start_server(self, servers: contextlib.AsyncExitStack) -> None:
         self._server_requested = False
-        starting = asyncio.ensure_future(
-            asyncio.to_thread(servers.enter_context, embedded_server())
-        )
-        try:
-            address = await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            # The session was closed. The server can be stopped only once it has started.
-            with contextlib.suppress(DigitsError):
-                await starting
-            raise
+        address = await servers.enter_async_context(async_embedded_server())
         self._options = ServerOptions(address)
         self._deliver(Connecting(address))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from digits_client import embedded as embedded_module
 from digits_client.draw import connection_loop
 from digits_client.draw.events import Connected, Connecting, Disconnected, Recognized
 from digits_client.errors import UnavailableError
@@ -37,7 +38,7 @@ class FakeEmbeddedServer:
         self.running_count = 0
         self.was_garbage_collected = False
         """True if the context was never left, but freed."""
-        monkeypatch.setattr(connection_loop, "embedded_server", self._serve)
+        monkeypatch.setattr(embedded_module, "embedded_server", self._serve)
 
     @contextlib.contextmanager
     def _serve(self) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import pytest
 
-from digits_client.cli.embedded import embedded_server
+from digits_client.embedded import embedded_server
 from digits_client.errors import UnavailableError
 
 
@@ -22,9 +22,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_without_the_server_the_extra_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
-    reason = (
-        r"no server is named by --server, and .* is not installed: pip install 'digits\[server\]'"
-    )
+    reason = r"a private server cannot start: .* is not installed: pip install 'digits\[server\]'"
     with pytest.raises(UnavailableError, match=reason), embedded_server():
         pass
 

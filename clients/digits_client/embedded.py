@@ -1,8 +1,9 @@
-"""A private server for one run, in a separate process on a loopback port.
+"""A private server, in a separate process on a loopback port.
 
 The client does not import the server, because that would load the model runtime.
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -10,11 +11,12 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import IO, Final
 
 from digits import extras
-from digits_client.errors import UnavailableError
+
+from .errors import DigitsError, UnavailableError
 
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
@@ -76,7 +78,9 @@ def embedded_server() -> Iterator[str]:
     try:
         extras.require("server")
     except extras.MissingExtraError as error:
-        raise UnavailableError(f"no server is named by --server, and {error}") from None
+        raise UnavailableError(
+            f"a private server cannot start: {error}, or name a running server"
+        ) from None
     command = [sys.executable, "-m", "digits_server", "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen(  # noqa: S603 - our own module, run by this interpreter
         [*command, "--until-stdin-ends"],
@@ -107,3 +111,20 @@ def embedded_server() -> Iterator[str]:
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@contextlib.asynccontextmanager
+async def async_embedded_server() -> AsyncIterator[str]:
+    """Start, yield and stop a server like ``embedded_server``, without blocking the event loop."""
+    server = contextlib.ExitStack()
+    starting = asyncio.ensure_future(asyncio.to_thread(server.enter_context, embedded_server()))
+
+    async def stop() -> None:
+        with contextlib.suppress(DigitsError):
+            await starting  # a server that is starting can be stopped only once it has started
+        await asyncio.to_thread(server.close)
+
+    try:
+        yield await asyncio.shield(starting)
+    finally:
+        await asyncio.shield(stop())  # also if the caller is cancelled once more
