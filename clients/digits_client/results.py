@@ -102,6 +102,11 @@ class Prediction:
             box=self.box and tuple(self.box),
         )
 
+    def _repr_html_(self) -> str:
+        from . import notebook  # imported late, because only notebooks need it
+
+        return notebook.prediction_html(self)
+
 
 @dataclass(frozen=True)
 class Number:
@@ -129,6 +134,11 @@ class Number:
             box=self.box and tuple(self.box),
         )
 
+    def _repr_html_(self) -> str:
+        from . import notebook
+
+        return notebook.number_html(self.text, self.confidence, self.digits)
+
 
 @dataclass(frozen=True)
 class StreamResult:
@@ -151,6 +161,11 @@ class FileResult:
     """The path by which it was found; bytes that are not text are escaped by ``os.fsdecode``."""
     result: Prediction | DigitsError
     """The prediction, or the error that prevented one."""
+
+    def _repr_html_(self) -> str:
+        from . import notebook
+
+        return notebook.file_html(self.path, self.result)
 
 
 @dataclass(frozen=True)

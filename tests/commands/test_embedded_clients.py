@@ -122,9 +122,7 @@ def test_without_the_server_both_clients_name_the_extra(monkeypatch: pytest.Monk
             pass
 
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
-    message = (
-        r"^a private server cannot start: .* pip install 'digits\[server\]', or name"
-    )
+    message = r"^a private server cannot start: .* pip install 'digits\[server\]', or name"
     with pytest.raises(UnavailableError, match=message):
         Client.embedded()
     with pytest.raises(UnavailableError, match=message):
