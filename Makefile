@@ -72,7 +72,7 @@ benchmarks: $(VENV)/.dev ## measure the figures of docs/performance.md and updat
 	@$(call debian,h2load,nghttp2-client,the benchmarks)
 	@$(BIN)/python -m benchmarks
 
-container-test: $(VENV)/.dev ## build both images, and use the server and the batch client in containers
+container-test: $(VENV)/.dev ## build the images, and use server, batch client and web page in containers
 	@$(BIN)/python -m scripts.container_test
 
 xvfb:

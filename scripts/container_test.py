@@ -1,10 +1,11 @@
-"""Build both images of server/Dockerfile and use them as a user would.
+"""Build the images of server/Dockerfile and use them as a user would.
 
     python -m scripts.container_test [--engine NAME] [--keep] [-- BUILD OPTIONS]
 
 The server runs as the image's user, on a read-only root and without capabilities, until its
-health check passes. The batch image classifies samples/ through it. After SIGTERM the server must
-report NOT_SERVING, serve the samples once more while it drains, and exit with status 0.
+health check passes. The batch image classifies samples/ through it. The web image, confined alike,
+serves its page and recognizes a digit over HTTP, and ends after SIGTERM. After SIGTERM the server
+must report NOT_SERVING, serve the samples once more while it drains, and exit with status 0.
 
 The engine is docker, podman or buildah; by default the first one that works. buildah, as root,
 works where no container can be started: it builds with chroot isolation, and the images run in a
@@ -12,6 +13,7 @@ mount namespace. It does not pull; docs/containers.md shows how to make a base i
 """
 
 import argparse
+import base64
 import csv
 import json
 import os
@@ -23,10 +25,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "samples"
-SERVER, BATCH = "digits-container-test-server", "digits-container-test-batch"
+SERVER, BATCH, WEB = (f"digits-container-test-{target}" for target in ("server", "batch", "web"))
 HEALTH_CHECK = ("digits-server", "healthcheck", "127.0.0.1:9090")
 BATCH_ARGUMENTS = ("/data", "--server", "127.0.0.1:50051", "--format", "csv")
 DRAIN = "DIGITS_DRAIN_SECONDS=8"
+WEB_HEALTH_CHECK = ("python3", "-m", "digits_client.web.healthcheck")
+UPSTREAM = "DIGITS_SERVER=127.0.0.1:50051"
+# Runs in the web image: requests a path, with an image in base64 if there is one, prints the body.
+REQUEST = """
+import base64, sys, urllib.request
+content = base64.b64decode(sys.argv[2]) or None
+with urllib.request.urlopen("http://127.0.0.1:8080" + sys.argv[1], content, 30) as response:
+    print(response.read().decode())
+"""
 TIMEOUT_SECONDS = 60
 
 
@@ -65,9 +76,14 @@ class Engine:
         options = (*self.confinement, f"--name={SERVER}", f"--env={DRAIN}")
         return [self.name, "run", "--rm", *options, SERVER]
 
-    def in_server(self, *command: str) -> list[str]:
-        """Return the command that runs another one next to the running server."""
-        return [self.name, "exec", SERVER, *command]
+    def web(self) -> list[str]:
+        """Return the command that runs digits-web in the server's network."""
+        options = (f"--network=container:{SERVER}", f"--name={WEB}", f"--env={UPSTREAM}")
+        return [self.name, "run", "--rm", *self.confinement, *options, WEB]
+
+    def inside(self, image: str, *command: str) -> list[str]:
+        """Return the command that runs another one in the running container of an image."""
+        return [self.name, "exec", image, *command]
 
     def batch(self) -> list[str]:
         """Return the command that runs digits-batch on the samples, in the server's network."""
@@ -96,9 +112,13 @@ class Buildah(Engine):
         """Return the command that becomes the server."""
         return self._in_image(SERVER, "", DRAIN, "digits-server")
 
-    def in_server(self, *command: str) -> list[str]:
-        """Return the command that runs another one in the server's image, confined alike."""
-        return self._in_image(SERVER, "", *command)
+    def web(self) -> list[str]:
+        """Return the command that becomes digits-web."""
+        return self._in_image(WEB, "", UPSTREAM, "digits-web", "--no-open")
+
+    def inside(self, image: str, *command: str) -> list[str]:
+        """Return the command that runs another one in an image, confined alike."""
+        return self._in_image(image, "", *command)
 
     def batch(self) -> list[str]:
         """Return the command that runs digits-batch on the samples."""
@@ -124,41 +144,42 @@ def find_engine(wanted: str | None) -> Engine:
 def wait_for_health(engine: Engine, process: "subprocess.Popen[str]", status: str) -> None:
     """Wait until the health check reports a status."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while (done := run(*engine.in_server(*HEALTH_CHECK))).stdout.split()[-1:] != [status]:
+    while (done := run(*engine.inside(SERVER, *HEALTH_CHECK))).stdout.split()[-1:] != [status]:
         if process.poll() is not None or time.monotonic() > deadline:
             sys.exit(f"health never reported {status}: {done.stdout}{done.stderr}")
         time.sleep(0.1)
     check(f"health reports {status}", holds=(done.returncode == 0) == (status == "SERVING"))
 
 
-def check_confinement(engine: Engine) -> None:
-    """Check the user, the capabilities and the root of the server's container."""
-    lines = output(*engine.in_server("cat", "/proc/self/status")).splitlines()
+def check_confinement(engine: Engine, image: str, *paths: str) -> None:
+    """Check the user, the capabilities and the root of an image's container."""
+    lines = output(*engine.inside(image, "cat", "/proc/self/status")).splitlines()
     status = dict(line.split(":\t", 1) for line in lines)
     check(f"its user is {status['Uid'].split()[0]}", holds="0" not in status["Uid"].split())
     check("it has no capabilities", holds=int(status["CapEff"] + status["CapBnd"], 16) == 0)
     check("it cannot gain privileges", holds=status["NoNewPrivs"] == "1")
-    for path in ("/tmp/x", "/models/x", "/opt/digits/x"):
-        done = run(*engine.in_server("touch", path))
+    for path in ("/tmp/x", "/opt/digits/x", *paths):
+        done = run(*engine.inside(image, "touch", path))
         check(f"{path} is read-only", holds="Read-only" in done.stderr, details=done.stderr)
 
 
-def check_documents(engine: Engine) -> None:
-    """Check that the server's SBOMs and license texts cover the packages of the image."""
-    packages = output(*engine.in_server("cat", "/opt/digits/packages.txt")).splitlines()
+def check_documents(engine: Engine, image: str) -> None:
+    """Check that the SBOMs and license texts of an image cover its packages."""
+    packages = output(*engine.inside(image, "cat", "/opt/digits/packages.txt")).splitlines()
     documents = "/usr/share/doc/digits"
     sboms = {
-        name: json.loads(output(*engine.in_server("cat", f"{documents}/sbom-{name}.cdx.json")))
+        name: json.loads(output(*engine.inside(image, "cat", f"{documents}/sbom-{name}.cdx.json")))
         for name in ("python", "debian")
     }
     root = sboms["python"]["metadata"]["component"]
     listed = {(one["name"], one["version"]) for one in (root, *sboms["python"]["components"])}
     installed = {tuple(line.split("==")) for line in packages}
     check(f"the SBOM lists all {len(installed)} packages", holds=listed == installed)
-    debian = output(*engine.in_server("dpkg-query", "--show", "--showformat", "${Package}\\n"))
-    names = {one["name"] for one in sboms["debian"]["components"]}
-    check(f"and {len(debian.splitlines())} of Debian", holds=names >= set(debian.splitlines()))
-    texts = output(*engine.in_server("ls", f"{documents}/licenses")).splitlines()
+    names = ("dpkg-query", "--show", "--showformat", "${Package}\\n")
+    debian = set(output(*engine.inside(image, *names)).splitlines())
+    components = {one["name"] for one in sboms["debian"]["components"]}
+    check(f"and {len(debian)} of Debian", holds=components >= debian)
+    texts = output(*engine.inside(image, "ls", f"{documents}/licenses")).splitlines()
     check("each package has its license text", holds=len(texts) == len(installed))
 
 
@@ -174,20 +195,47 @@ def check_samples(engine: Engine) -> None:
     check(claim, holds=sum(right) >= 0.95 * len(right))
 
 
+def check_web(engine: Engine) -> None:
+    """Run the web image, and check its page, a digit over HTTP, and its end."""
+
+    def request(path: str, content: bytes = b"") -> str:
+        argument = base64.b64encode(content).decode()
+        return output(*engine.inside(WEB, "python3", "-c", REQUEST, path, argument))
+
+    with subprocess.Popen(engine.web(), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            ready = process.stdout.readline()
+            check("digits-web prints its URL", holds=ready == "http://127.0.0.1:8080/\n")
+            healthy = run(*engine.inside(WEB, *WEB_HEALTH_CHECK))
+            check("its health check passes", holds=healthy.returncode == 0, details=healthy.stderr)
+            check_confinement(engine, WEB)
+            check_documents(engine, WEB)
+            check("it serves its page", holds="<html" in request("/"))
+            answer = json.loads(request("/v1/recognize", (SAMPLES / "7/thin.png").read_bytes()))
+            check("it recognizes a digit", holds=answer["predictions"][0]["digit"] == 7)
+            process.terminate()
+            process.communicate(timeout=TIMEOUT_SECONDS)
+            check("it exits with status 0", holds=process.returncode == 0)
+        finally:
+            process.kill()
+
+
 def use_images(engine: Engine, build_options: list[str]) -> None:
     """Build the images, and use them."""
     options = ["--network=host", f"--file={ROOT / 'server' / 'Dockerfile'}", *build_options]
     options += ["--format=docker"] if engine.name != "docker" else []  # keeps the health check
-    for target, tag in (("server", SERVER), ("batch", BATCH)):
+    for target, tag in (("server", SERVER), ("batch", BATCH), ("web", WEB)):
         command = (*engine.build, *options, f"--target={target}", f"--tag={tag}", str(ROOT))
         done = run(engine.name, *command)
         check(f"the {target} image builds", holds=done.returncode == 0, details=done.stderr[-3000:])
     with subprocess.Popen(engine.server(), stderr=subprocess.PIPE, text=True) as process:
         try:
             wait_for_health(engine, process, "SERVING")
-            check_confinement(engine)
-            check_documents(engine)
+            check_confinement(engine, SERVER, "/models/x")
+            check_documents(engine, SERVER)
             check_samples(engine)
+            check_web(engine)
             process.terminate()
             wait_for_health(engine, process, "NOT_SERVING")
             check_samples(engine)
@@ -196,7 +244,7 @@ def use_images(engine: Engine, build_options: list[str]) -> None:
             check("it exits with status 0", holds=process.returncode == 0, details=log)
         finally:
             process.kill()
-            run(engine.name, *engine.remove, SERVER, BATCH)
+            run(engine.name, *engine.remove, SERVER, BATCH, WEB)
 
 
 def main() -> None:
@@ -211,7 +259,7 @@ def main() -> None:
         use_images(engine, parsed.build_options)
     finally:
         if not parsed.keep:
-            run(engine.name, "rmi", SERVER, BATCH)
+            run(engine.name, "rmi", SERVER, BATCH, WEB)
     print(f"passed with {engine.name}")
 
 

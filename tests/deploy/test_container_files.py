@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
+from digits_client.web import healthcheck
+from digits_client.web.settings import Settings as WebSettings
 from digits_server import cli
 from digits_server.settings import DEFAULT_HOST, DEFAULT_PORT, Settings
 from tests.deploy.dockerfile import (
@@ -33,6 +35,7 @@ HAPROXY = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 VARIABLES = {f"DIGITS_{setting.name.upper()}" for setting in dataclasses.fields(Settings)}
 ADMIN_PORT = 9090
+IMAGES = ("server", "batch", "web")
 
 
 def services() -> dict[str, dict[str, Any]]:
@@ -40,8 +43,13 @@ def services() -> dict[str, dict[str, Any]]:
     return result
 
 
-def servers() -> dict[str, dict[str, Any]]:
+def built() -> dict[str, dict[str, Any]]:
+    """Return the services whose images are built here."""
     return {name: service for name, service in services().items() if "build" in service}
+
+
+def servers() -> dict[str, dict[str, Any]]:
+    return {name: one for name, one in built().items() if one["build"]["target"] == "server"}
 
 
 def without_variables(text: str) -> str:
@@ -55,6 +63,12 @@ def find_tool(name: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not installed")
     return path
+
+
+def web_settings(environment: dict[str, str]) -> WebSettings:
+    parser = argparse.ArgumentParser()
+    WebSettings.add_flags(parser)
+    return WebSettings.resolve(parser.parse_args([]), environment)
 
 
 def settings(environment: dict[str, str]) -> Settings:
@@ -87,28 +101,29 @@ def published() -> list[tuple[str, str, str]]:
 # Dockerfile
 
 
-def test_the_server_is_the_default_target_and_batch_is_another() -> None:
+def test_the_server_is_the_default_target() -> None:
     assert list(stages())[-1] == "server"
-    assert "batch" in stages()
+    assert set(IMAGES) <= set(stages())
 
 
-@pytest.mark.parametrize("stage", ["server", "batch"])
+@pytest.mark.parametrize("stage", IMAGES)
 def test_an_image_runs_as_a_numeric_user_that_is_not_root(stage: str) -> None:
     user = re.fullmatch(r"(\d+):(\d+)", last_argument(stage, "USER"))
     assert user
     assert all(int(number) >= 1000 for number in user.groups())
 
 
-@pytest.mark.parametrize("stage", ["server", "batch"])
+@pytest.mark.parametrize("stage", IMAGES)
 def test_an_image_starts_its_command_without_a_shell(stage: str) -> None:
-    [command] = json.loads(last_argument(stage, "ENTRYPOINT"))
+    command, *flags = json.loads(last_argument(stage, "ENTRYPOINT"))
     assert command == f"digits-{stage}"
     assert command in PROJECT["scripts"]
+    assert flags == (["--no-open"] if stage == "web" else [])
 
 
-@pytest.mark.parametrize(("stage", "argument"), [("server", "SERVER"), ("batch", "BATCH")])
-def test_an_image_installs_extras_that_exist(stage: str, argument: str) -> None:
-    extras = last_argument(f"{stage}-build", "ARG").removeprefix(f"{argument}_EXTRAS=")
+@pytest.mark.parametrize("stage", IMAGES)
+def test_an_image_installs_extras_that_exist(stage: str) -> None:
+    extras = last_argument(f"{stage}-build", "ARG").removeprefix(f"{stage.upper()}_EXTRAS=")
     assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
 
 
@@ -120,15 +135,15 @@ def test_the_images_have_only_what_the_locks_pin() -> None:
     installs = [command for command in commands if " install " in command]
     # The wheels that the build makes have no lock, and bring no other package.
     own = [command for command in installs if "PIP_REQUIRE_HASHES=0" in command]
-    assert len(own) == 3
+    assert len(own) == 4
     wheels = r"--no-deps /(wheels|opencv)/\*\.whl( \|\| exit 1; fi)?"
     assert all(re.search(rf"{wheels}$", command.strip()) for command in own)
     locked = [command for command in installs if command not in own]
-    assert len(locked) == 4
+    assert len(locked) == 5
     assert all(re.search('--requirement "?locks/', command) for command in locked)
 
 
-@pytest.mark.parametrize("stage", ["server", "batch"])
+@pytest.mark.parametrize("stage", IMAGES)
 def test_an_image_contains_its_sboms_and_licenses(stage: str) -> None:
     assert ("RUN", "sh describe_image.sh /opt/digits /description") in stages()[
         f"{stage}-description"
@@ -151,7 +166,8 @@ def test_the_base_image_is_an_argument_with_an_exact_version() -> None:
         "${BASE}"
     ) == 2
     # Compose passes the variables on, so a digest can be given there too.
-    assert all(service["build"]["args"] == ["BASE", "OPENCV"] for service in servers().values())
+    arguments = {name: service["build"]["args"] for name, service in built().items()}
+    assert arguments == {name: ["BASE", "OPENCV"] for name in servers()} | {"web": ["BASE"]}
     documented = (ROOT / "docs" / "containers.md").read_text("utf-8")
     assert {base} == set(re.findall(r"python:[\d.]+-slim-\w+", documented))
 
@@ -176,13 +192,14 @@ def test_the_build_needs_no_buildkit() -> None:
 def test_the_images_have_the_version_of_the_project() -> None:
     version = PROJECT["version"]
     assert ("ARG", f"VERSION={version}") in stages()["runtime"]
-    assert {service["image"] for service in servers().values()} == {f"digits-server:{version}"}
+    named = {(one["build"]["target"], one["image"]) for one in built().values()}
+    assert named == {(name, f"digits-{name}:{version}") for name in ("server", "web")}
     texts = [DOCKERFILE, ROOT / "docker-compose.yml", *(ROOT / "docs").glob("*.md")]
     texts += [path for path in (ROOT / "deploy").rglob("*") if path.suffix in (".yml", ".yaml")]
     tags = {
         tag
         for path in texts
-        for tag in re.findall(r"digits-(?:server|batch):(\d[\w.]*\d)", path.read_text("utf-8"))
+        for tag in re.findall(r"digits-(?:server|batch|web):(\d[\w.]*\d)", path.read_text("utf-8"))
     }
     assert tags == {version}
 
@@ -254,7 +271,9 @@ def test_the_compose_file_is_valid() -> None:
 def test_files_named_in_the_compose_file_exist() -> None:
     named = set()
     for service in services().values():
-        mounts = [mount.split(":")[0] for mount in service["volumes"] if isinstance(mount, str)]
+        mounts = [
+            mount.split(":")[0] for mount in service.get("volumes", []) if isinstance(mount, str)
+        ]
         named |= {mount for mount in mounts if mount.startswith("./")}
         if build := service.get("build"):
             named.add(build["dockerfile"])
@@ -268,7 +287,7 @@ def test_volumes_of_services_are_declared() -> None:
     used = {
         mount.split(":")[0]
         for service in services().values()
-        for mount in service["volumes"]
+        for mount in service.get("volumes", [])
         if isinstance(mount, str) and not mount.startswith("./")
     }
     assert used == declared
@@ -307,7 +326,7 @@ def test_the_documented_profiles_are_the_profiles() -> None:
     profiles = {
         profile for service in services().values() for profile in service.get("profiles", [])
     }
-    assert profiles == {"monitoring", "scaled", "tls"}
+    assert profiles == {"monitoring", "scaled", "tls", "web"}
     documented = (ROOT / "docs" / "containers.md").read_text("utf-8")
     comment = COMPOSE.read_text("utf-8").partition("\nname:")[0]
     commands = re.findall(r"docker compose [^\n]*?--profile \w+ up[^\n]*?(?=  |\n)", comment)
@@ -350,6 +369,41 @@ def test_the_tls_server_reads_its_files_from_the_mounted_folder() -> None:
     assert resolved.tls_cert
     assert resolved.tls_key
     assert {str(resolved.tls_cert.parent), str(resolved.tls_key.parent)} == {folder["target"]}
+
+
+# The web page
+
+
+def test_the_web_image_sets_only_known_settings() -> None:
+    environment = image_environment("web")
+    known = {f"DIGITS_WEB_{setting.name.upper()}" for setting in dataclasses.fields(WebSettings)}
+    assert {name for name in environment if name.startswith("DIGITS_")} <= known
+    resolved = web_settings(environment)
+    assert (resolved.host, resolved.port) == ("0.0.0.0", WebSettings().port)
+    assert last_argument("web", "EXPOSE") == str(resolved.port)
+
+
+def test_the_web_service_has_the_health_check_of_its_image() -> None:
+    _, _, command = last_argument("web", "HEALTHCHECK").partition(" CMD ")
+    assert services()["web"]["healthcheck"]["test"] == ["CMD", *json.loads(command)]
+    assert json.loads(command) == ["python3", "-m", healthcheck.__name__]
+    timeout = re.search(r"--timeout=(\d+)s", last_argument("web", "HEALTHCHECK"))
+    assert timeout
+    assert int(timeout[1]) > healthcheck.TIMEOUT_SECONDS
+
+
+def test_the_web_service_asks_every_server_and_is_published_at_its_default_address() -> None:
+    service = services()["web"]
+    assert service["environment"] == {"DIGITS_SERVER": f"dns:///server:{DEFAULT_PORT}"}
+    assert service["depends_on"] == {"server": {"condition": "service_healthy"}}
+    default = WebSettings()
+    assert service["ports"] == [f"{default.host}:{default.port}:{default.port}"]
+
+
+def test_the_web_service_has_enough_time_to_finish_requests() -> None:
+    resolved = web_settings(image_environment("web"))
+    stop_seconds = seconds(services()["web"]["stop_grace_period"])
+    assert resolved.drain_seconds + resolved.grace_seconds < stop_seconds
 
 
 # HAProxy
