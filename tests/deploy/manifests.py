@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from digits_client.web.settings import Settings as WebSettings
 from digits_server.settings import Settings
 from tests.processes import ROOT
 
@@ -98,10 +99,21 @@ def variables(container: Manifest) -> dict[str, str]:
 
 def settings_of(pod: Manifest) -> Settings:
     """Return the settings that a server has with a pod's flags and environment."""
+    settings: Settings = _resolve(Settings, pod)
+    return settings
+
+
+def web_settings_of(pod: Manifest) -> WebSettings:
+    """Return the settings that a web page has with a pod's flags and environment."""
+    settings: WebSettings = _resolve(WebSettings, pod)
+    return settings
+
+
+def _resolve(kind: Any, pod: Manifest) -> Any:
     container = pod["spec"]["containers"][0]
     parser = argparse.ArgumentParser(exit_on_error=False)
-    Settings.add_flags(parser)
-    return Settings.resolve(parser.parse_args(container.get("args", [])), variables(container))
+    kind.add_flags(parser)
+    return kind.resolve(parser.parse_args(container.get("args", [])), variables(container))
 
 
 def ports(pod: Manifest) -> dict[str, int]:

@@ -14,6 +14,8 @@ class Peer(NamedTuple):
     labels: Mapping[str, str] = {}
     ports: Mapping[str, int] = {}
     """Named ports of its containers."""
+    namespace_labels: Mapping[str, str] = {}
+    """Labels of the namespace, except the one that Kubernetes sets."""
 
 
 def is_allowed(
@@ -60,7 +62,7 @@ def _matches(peers: Sequence[Rule] | None, other: Peer, namespace: str) -> bool:
     for peer in peers:
         assert peer.keys() <= {"namespaceSelector", "podSelector"}, "not supported here"
         if "namespaceSelector" in peer:
-            labels = {"kubernetes.io/metadata.name": other.namespace}
+            labels = {**other.namespace_labels, "kubernetes.io/metadata.name": other.namespace}
             in_namespace = _selects(peer["namespaceSelector"], labels)
         else:
             in_namespace = other.namespace == namespace

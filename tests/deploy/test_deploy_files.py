@@ -15,6 +15,7 @@ import pytest
 
 from digits_client.addresses import to_target
 from digits_client.batch import options
+from digits_client.web.settings import Settings as WebSettings
 from digits_server.ops.health import LIVENESS, READINESS
 from digits_server.settings import Settings
 from tests.deploy.manifests import (
@@ -35,6 +36,7 @@ from tests.deploy.manifests import (
     server_pods,
     settings_of,
     variables,
+    web_settings_of,
 )
 from tests.processes import ROOT
 
@@ -296,6 +298,45 @@ def test_pods_that_call_the_server_have_the_client_label(
 ) -> None:
     assert selects(CLIENT, pods(rendered["envoy"])["digits-envoy"])
     assert selects(CLIENT, pods(rendered["batch"])["digits-batch"])
+    assert selects(CLIENT, pods(rendered["web"])["digits-web"])
+
+
+# The web page
+
+
+def test_every_variable_of_the_page_is_a_setting_of_it(rendered: dict[str, list[Manifest]]) -> None:
+    known = {f"DIGITS_WEB_{setting.name.upper()}" for setting in fields(WebSettings)}
+    (container,) = pods(rendered["web"])["digits-web"]["spec"]["containers"]
+    assert variables(container).keys() <= known | {"DIGITS_SERVER"}
+
+
+def test_the_page_listens_on_its_port_which_the_probes_ask(
+    rendered: dict[str, list[Manifest]],
+) -> None:
+    pod = pods(rendered["web"])["digits-web"]
+    settings = web_settings_of(pod)
+    assert settings.host == "0.0.0.0"
+    assert ports(pod) == {"http": settings.port}
+    (container,) = pod["spec"]["containers"]
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+
+
+def test_the_page_calls_every_server(rendered: dict[str, list[Manifest]]) -> None:
+    (container,) = pods(rendered["web"])["digits-web"]["spec"]["containers"]
+    service = find(rendered["base"], "Service", "digits-server-headless")
+    (port,) = service["spec"]["ports"]
+    address = f"dns:///{service['metadata']['name']}:{port['port']}"
+    assert variables(container)["DIGITS_SERVER"] == address
+    assert to_target(address, has_tls=False).uri == address
+
+
+def test_the_page_has_enough_time_to_finish_requests(rendered: dict[str, list[Manifest]]) -> None:
+    pod = pods(rendered["web"])["digits-web"]
+    settings = web_settings_of(pod)
+    assert settings.drain_seconds > 0
+    longest_seconds = settings.drain_seconds + settings.grace_seconds
+    assert pod["spec"]["terminationGracePeriodSeconds"] >= longest_seconds + 5
 
 
 # Scaling

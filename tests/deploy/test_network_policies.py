@@ -13,7 +13,7 @@ DNS = Peer("kube-system", {"k8s-app": "kube-dns"})
 COLLECTOR = Peer("observability", {"app": "otel-collector"})
 OUTSIDE = Peer("")
 
-SERVER_FOLDERS = ("base", "models", "tls", "mtls", "envoy", "otlp")
+SERVER_FOLDERS = ("base", "models", "tls", "mtls", "envoy", "otlp", "web")
 
 
 def policies(manifests: list[Manifest]) -> list[Manifest]:
@@ -35,6 +35,7 @@ def test_only_clients_and_prometheus_reach_the_server(
         "client": CLIENT_ELSEWHERE,
         "batch": peer(rendered["batch"], "digits-batch"),
         "envoy": peer(rendered["envoy"], "digits-envoy"),
+        "web": peer(rendered["web"], "digits-web"),
         "prometheus": PROMETHEUS,
         "stranger": STRANGER,
         "stranger here": STRANGER_HERE,
@@ -47,7 +48,7 @@ def test_only_clients_and_prometheus_reach_the_server(
         if is_allowed(rules, sources[source], server, port)
     }
     assert allowed == {
-        *(("client", 50051), ("batch", 50051), ("envoy", 50051)),
+        *((client, 50051) for client in ("client", "batch", "envoy", "web")),
         ("prometheus", 9090),
     }
 
@@ -74,7 +75,7 @@ def test_the_server_connects_to_nothing_except_the_collector(
     assert allowed == (exported if name == "otlp" else set())
 
 
-@pytest.mark.parametrize("folder", ["batch", "envoy"])
+@pytest.mark.parametrize("folder", ["batch", "envoy", "web"])
 def test_a_client_in_the_namespace_reaches_servers_and_dns_only(
     folder: str, rendered: dict[str, list[Manifest]]
 ) -> None:
@@ -97,6 +98,25 @@ def test_only_clients_reach_envoy(rendered: dict[str, list[Manifest]]) -> None:
         assert not is_allowed(rules, source, envoy, 50051)
 
 
+def test_only_labeled_namespaces_and_prometheus_reach_the_web_page(
+    rendered: dict[str, list[Manifest]],
+) -> None:
+    rules, web = policies(rendered["web"]), peer(rendered["web"], "digits-web")
+    (rule,) = (one for one in rules if one["metadata"]["name"] == "digits-web")
+    (labels,) = (
+        one["namespaceSelector"]["matchLabels"]
+        for one in rule["spec"]["ingress"][0]["from"]
+        if "kubernetes.io/metadata.name" not in one["namespaceSelector"]["matchLabels"]
+    )
+    for namespace, allowed in ((labels, True), ({}, False)):
+        ingress = Peer("ingress-nginx", {}, {}, namespace)
+        assert is_allowed(rules, ingress, web, 8080) is allowed
+        assert not is_allowed(rules, ingress, web, 50051)
+    assert is_allowed(rules, PROMETHEUS, web, 8080)
+    for source in (STRANGER, STRANGER_HERE, CLIENT_ELSEWHERE, OUTSIDE):
+        assert not is_allowed(rules, source, web, 8080)
+
+
 def test_any_other_pod_of_the_namespace_is_cut_off(rendered: dict[str, list[Manifest]]) -> None:
     rules = policies(rendered["base"])
     for other in (CLIENT_ELSEWHERE, STRANGER, STRANGER_HERE, PROMETHEUS, DNS):
@@ -105,7 +125,7 @@ def test_any_other_pod_of_the_namespace_is_cut_off(rendered: dict[str, list[Mani
     assert not is_allowed(rules, STRANGER_HERE, DNS, 53, "UDP")
 
 
-@pytest.mark.parametrize("name", ["base", "envoy", "otlp"])
+@pytest.mark.parametrize("name", ["base", "envoy", "otlp", "web"])
 def test_each_policy_selects_pods_that_exist(
     name: str, rendered: dict[str, list[Manifest]]
 ) -> None:
