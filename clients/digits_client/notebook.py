@@ -83,10 +83,12 @@ def number_html(text: str, confidence: float, digits: Sequence[Digit]) -> str:
 def file_html(path: str, result: Digit | Exception) -> str:
     """Return the result of a file, or its error, below the file's path."""
     if isinstance(result, Exception):
-        shown = f'<div style="{_CARD}">{_text(str(result))}</div>'
+        reason = getattr(result, "reason", None) or str(result)
+        shown = f'<div style="{_CARD}">{_text(reason)}</div>'
     else:
         shown = prediction_html(result)
-    return f'<div><code style="color:inherit;background:none">{_text(path)}</code>{shown}</div>'
+    style = "color:inherit;background:none;padding:0 2px"
+    return f'<div><code style="{style}">{_text(path)}</code>{shown}</div>'
 
 
 def percent(share: float) -> str:

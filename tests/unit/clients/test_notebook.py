@@ -151,6 +151,9 @@ def test_a_file_is_shown_with_its_path_and_its_result_or_error() -> None:
     assert text(FileResult("a/<7>.png", BLANK)) == "a/<7>.png blank model 12"
     failed = FileResult("b\udce9.png", InvalidImageError("is not an <image>"))
     assert text(failed) == r"b\udce9.png is not an <image>"
+    assert isinstance(failed.result, InvalidImageError)
+    failed.result.reason = "is truncated"
+    assert text(failed) == r"b\udce9.png is truncated"
 
 
 def test_what_a_server_names_is_escaped() -> None:
