@@ -1,6 +1,9 @@
 """What a request asks for: its query, its image, its files."""
 
+import contextlib
+
 from starlette.datastructures import QueryParams, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from digits.v1 import recognizer_pb2 as pb
@@ -46,17 +49,31 @@ def is_multipart(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
+class _FormParser(MultiPartParser):
+    """Keeps files in memory, where the limits count them: a container has no folder for others."""
+
+    spool_max_size = 2**31
+
+
 async def read_files(request: Request, max_files: int) -> list[bytes]:
     """Return the contents of the files in a form, in their order.
 
     Raises:
         ProblemError: The form is not valid, or has no files or too many.
     """
-    async with request.form(max_files=max_files, max_fields=max_files) as form:
+    async with contextlib.aclosing(request.stream()) as stream:
+        parser = _FormParser(request.headers, stream, max_files=max_files, max_fields=max_files)
+        try:
+            form = await parser.parse()
+        except MultiPartException as error:
+            raise ProblemError(400, error.message) from None
+    try:
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         if not files:
             raise ProblemError(400, "the form has no file")
         return [await file.read() for file in files]
+    finally:
+        await form.close()
 
 
 async def read_image(request: Request) -> bytes:
