@@ -44,6 +44,14 @@ def read(path: Path) -> Any:
     return yaml.safe_load(path.read_text("utf-8"))
 
 
+def only_job(configuration: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a scrape job, and remove the others from a configuration."""
+    (job,) = (one for one in configuration["scrape_configs"] if one["job_name"] == name)
+    configuration["scrape_configs"] = [job]
+    found: dict[str, Any] = job
+    return found
+
+
 def get(url: str) -> str:
     with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as response:
         text: str = response.read().decode()
@@ -280,10 +288,33 @@ def test_the_dashboard_shows_every_documented_metric() -> None:
     assert documented <= shown
 
 
-def test_prometheus_scrapes_every_address_of_the_server_name() -> None:
-    (job,) = read(PROMETHEUS / "prometheus.yml")["scrape_configs"]
-    (discovery,) = job["dns_sd_configs"]
-    assert (discovery["names"], discovery["type"], discovery["port"]) == (["server"], "A", 9090)
+def test_prometheus_scrapes_every_address_of_a_service() -> None:
+    for name, service, port in (("digits", "server", 9090), ("digits-web", "web", 8080)):
+        job = only_job(read(PROMETHEUS / "prometheus.yml"), name)
+        (discovery,) = job["dns_sd_configs"]
+        assert (discovery["names"], discovery["type"], discovery["port"]) == ([service], "A", port)
+
+
+@pytest.mark.parametrize(
+    ("job", "deployment", "port"),
+    [("digits", "base", "admin"), ("digits-web", "overlays/web", "http")],
+)
+def test_prometheus_in_kubernetes_scrapes_a_port_of_the_deployment(
+    job: str, deployment: str, port: str
+) -> None:
+    (manifest,) = yaml.safe_load_all(
+        (DEPLOY / "kubernetes" / deployment / "deployment.yaml").read_text("utf-8")
+    )
+    template = manifest["spec"]["template"]
+    (keep,) = (
+        rule
+        for rule in only_job(read(PROMETHEUS / "kubernetes.yml"), job)["relabel_configs"]
+        if rule.get("action") == "keep"
+    )
+    kept = f"{template['metadata']['labels']['app.kubernetes.io/name']}/{port}"
+    assert keep["regex"] == kept
+    (container,) = template["spec"]["containers"]
+    assert port in {one["name"] for one in container["ports"]}
 
 
 # With Prometheus
@@ -311,7 +342,7 @@ def test_alerts_fire_for_a_rejected_model_and_for_a_killed_server(
     busy_server: BusyServer, tmp_path: Path
 ) -> None:
     configuration = read(PROMETHEUS / "prometheus.yml")
-    (job,) = configuration["scrape_configs"]
+    job = only_job(configuration, "digits")
     del job["dns_sd_configs"]  # there is no name server here
     job["static_configs"] = [{"targets": [busy_server.admin_address]}]
     rules = read(PROMETHEUS / "alerts.yml")
@@ -341,7 +372,7 @@ def test_prometheus_in_kubernetes_feeds_the_dashboard_and_the_adapter(
     )
     template = deployment["spec"]["template"]
     configuration = read(PROMETHEUS / "kubernetes.yml")
-    (job,) = configuration["scrape_configs"]
+    job = only_job(configuration, "digits")
     # The labels that discovery gives each port of a pod; some builds of Prometheus have none.
     del job["kubernetes_sd_configs"]
     addresses = {"admin": busy_server.admin_address, "grpc": busy_server.address}
