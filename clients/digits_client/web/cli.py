@@ -15,6 +15,7 @@ from digits.extras import MissingExtraError, require
 from digits_client.cli.console import allow_any_text
 from digits_client.cli.exit_options import add_exit_options
 from digits_client.cli.server_options import ServerOptions, add_options
+from digits_client.embedded import embedded_server
 from digits_client.errors import DigitsError
 
 from .logs import configure_logging
