@@ -92,10 +92,11 @@ def run_workers(
         notify: Called once all processes are ready.
 
     Raises:
-        WorkerError: A process did not start within ``START_SECONDS``.
+        WorkerError: A process did not start within ``START_SECONDS``, or there is no folder for
+            temporary files.
     """
-    stop = _StopSignal()
-    with tempfile.TemporaryDirectory(prefix="digits-web-") as folder:
+    with _metrics_folder() as folder:
+        stop = _StopSignal()
         os.environ[_METRICS_FOLDER] = folder
         workers = [_Worker(settings, server, listener) for listener in listeners]
         try:
@@ -110,6 +111,14 @@ def run_workers(
                         worker.restart()
         finally:
             _stop_all(workers, settings.drain_seconds + settings.grace_seconds + _SPARE_SECONDS)
+
+
+def _metrics_folder() -> "tempfile.TemporaryDirectory[str]":
+    try:
+        return tempfile.TemporaryDirectory(prefix="digits-web-")
+    except OSError as error:  # such as the read-only root of a container
+        reason = error.strerror or error
+        raise WorkerError(f"the metrics of --workers need a temporary folder: {reason}") from None
 
 
 def _wait_until_ready(workers: list[_Worker], stop: _StopSignal) -> None:
