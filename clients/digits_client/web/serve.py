@@ -51,7 +51,9 @@ class GatewayServer(uvicorn.Server):
         if self._is_worker and sig == signal.SIGINT:
             return  # Ctrl-C, of which the supervisor tells
         if self._app.is_draining:
-            self.should_exit = self.force_exit = True
+            # Where the whole group is signaled, a worker gets SIGTERM from its supervisor too.
+            if not self._is_worker:
+                self.should_exit = self.force_exit = True
             return
         self._app.is_draining = True
         asyncio.get_running_loop().call_later(self._drain_seconds, self._stop)
