@@ -56,9 +56,11 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or the lifespan of the application."""
-        if self._app is None:
-            self._app = self._create()
-        await self._app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            router, self._app = self._create()
+            await router(scope, receive, send)
+        elif self._app is not None:  # the lifespan begins first
+            await self._app(scope, receive, send)
 
     def routes(self, upstream: Upstream, metrics: Metrics) -> list[BaseRoute]:
         """Return all routes, the most frequent ones first."""
@@ -87,7 +89,7 @@ class Application:
             *page_routes(),
         ]
 
-    def _create(self) -> ASGIApp:
+    def _create(self) -> tuple[Router, ASGIApp]:
         settings, metrics = self._settings, Metrics()
         upstream = Upstream(self._server, settings.timeout_seconds)
 
@@ -107,4 +109,4 @@ class Application:
                 allow_headers=_CORS_HEADERS,
                 expose_headers=_EXPOSED_HEADERS,
             )
-        return app
+        return router, app
