@@ -1,0 +1,65 @@
+// Drawing with the keyboard, and the page's shortcuts. All have a modifier, or need the sheet's focus.
+
+import { SHEET_HEIGHT } from "./drawing.js";
+
+const STEP = 10;
+const LARGE_STEP = 40;
+const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** Move a pen over the sheet with the arrow keys. `onPen` is called with whether it is down. */
+export function drawWithKeys(sheet, drawing, { onChange, onClear, onPen }) {
+  const pen = { x: 0, y: SHEET_HEIGHT / 4 };
+  let isDown = false;
+
+  const lift = () => {
+    if (isDown) drawing.end();
+    isDown = false;
+  };
+
+  const press = () => {
+    isDown = !isDown;
+    if (isDown) drawing.begin([pen.x, pen.y, null], sheet.penWidth, sheet.isErasing);
+    else drawing.end();
+    onPen(isDown);
+    onChange();
+  };
+
+  const move = ([right, down], step) => {
+    pen.x = Math.min(Math.max(pen.x + right * step, 0), drawing.width);
+    pen.y = Math.min(Math.max(pen.y + down * step, 0), SHEET_HEIGHT);
+    if (!isDown || !drawing.current) return;
+    drawing.extend([[pen.x, pen.y, null]]);
+    onChange();
+  };
+
+  sheet.canvas.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    pen.x ||= drawing.width / 2;
+    if (DIRECTIONS[event.key]) move(DIRECTIONS[event.key], event.shiftKey ? LARGE_STEP : STEP);
+    else if (event.key === " ") press();
+    else if (event.key === "Delete" || event.key === "Backspace") onClear();
+    else return;
+    event.preventDefault();
+    sheet.showCursor(pen);
+  });
+  sheet.canvas.addEventListener("blur", () => {
+    if (isDown) press();
+    sheet.showCursor(null);
+  });
+  sheet.canvas.addEventListener("pointerdown", () => {
+    lift();
+    sheet.showCursor(null);
+  }, { capture: true });
+}
+
+/** Listen to the shortcuts. A text field keeps its own. */
+export function listenToShortcuts({ onUndo, onRedo, onOpen }) {
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.matches("input:not([type=range])") || document.querySelector("dialog[open]");
+    if (isTyping || event.altKey || !(event.ctrlKey || event.metaKey)) return;
+    const action = { z: event.shiftKey ? onRedo : onUndo, y: onRedo, o: onOpen }[event.key.toLowerCase()];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+}
