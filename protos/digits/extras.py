@@ -23,6 +23,14 @@ MODULES: Final = {
     "parquet": ("pyarrow",),
     "heic": ("pillow_heif",),
     "pdf": ("pypdfium2",),
+    "web": (
+        "httptools",
+        "prometheus_client",
+        "python_multipart",
+        "starlette",
+        "uvicorn",
+        "websockets",
+    ),
     "train": (*_SERVER, "matplotlib", "tensorflow"),
 }
 

@@ -1,0 +1,51 @@
+"""The page and its files: static, revalidated by ETag, compressed where the browser accepts it."""
+
+from pathlib import Path
+from typing import Final
+
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+FOLDER: Final = Path(__file__).parent / "page"
+_MIN_COMPRESSED_BYTES: Final = 500
+# The page loads nothing from elsewhere and runs nothing that is not a file of its own.
+SECURITY_HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' blob: data:; connect-src 'self'; manifest-src 'self'; media-src 'self' blob:; "
+    "form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=()",
+}
+
+
+class PageFiles(StaticFiles):
+    """Files that a browser keeps, and asks about each time whether they have changed."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return a file, or 304 if the browser has it."""
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+def page_routes(folder: Path = FOLDER) -> list[BaseRoute]:
+    """Return the routes of the page at ``/`` and of its files at ``/static``."""
+    files = PageFiles(directory=folder)
+
+    async def index(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await files.get_response("index.html", scope)
+        await response(scope, receive, send)
+
+    return [
+        Route("/", _compressed(index), methods=["GET"]),
+        Mount("/static", _compressed(files)),
+    ]
+
+
+def _compressed(app: ASGIApp) -> ASGIApp:
+    return GZipMiddleware(app, minimum_size=_MIN_COMPRESSED_BYTES)

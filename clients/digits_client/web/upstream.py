@@ -1,0 +1,115 @@
+"""The digits server behind the gateway: one channel, and calls whose failures are problems."""
+
+import logging
+from typing import Any, Final, TypeVar
+
+import grpc
+
+from digits.endpoint import Endpoint, flag_name
+from digits.inference.v2 import inference_pb2_grpc
+from digits.v1 import recognizer_pb2 as pb
+from digits.v1 import recognizer_pb2_grpc as pb_grpc
+from digits_client.channel import (
+    Metadata,
+    target_and_options,
+    tls_credentials,
+    token_metadata,
+    warn_about_plaintext_token,
+)
+from digits_client.cli.server_options import ServerOptions
+from digits_client.errors import CredentialFileError
+
+from .problems import ProblemError, from_rpc_error
+
+logger = logging.getLogger(__name__)
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+StreamCall = grpc.aio.StreamStreamCall[pb.StreamingRecognizeRequest, pb.StreamingRecognizeResponse]
+_CALLERS_FAULTS: Final = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
+
+
+class Upstream:
+    """Calls the digits server. For one event loop."""
+
+    def __init__(self, server: ServerOptions, timeout_seconds: float) -> None:
+        """Create a channel, which connects on the first call.
+
+        Args:
+            server: The server and the credentials for it.
+            timeout_seconds: The deadline of a call, except a stream.
+
+        Raises:
+            CredentialFileError: A file cannot be read or is not PEM.
+        """
+        credentials = tls_credentials(server.tls_ca, server.client_cert, server.client_key)
+        target, options = target_and_options(
+            server.address,
+            has_tls=credentials is not None,
+            tls_server_name=server.tls_server_name,
+        )
+        if credentials is None:
+            warn_about_plaintext_token(server.address, server.token_file)
+            self._channel = grpc.aio.insecure_channel(target, options=options)
+        else:
+            self._channel = grpc.aio.secure_channel(target, credentials, options=options)
+        self._token_file = server.token_file
+        self._timeout_seconds = timeout_seconds
+        self._endpoint = Endpoint(
+            server.address, credentials is not None, server.token_file, flag_name
+        )
+        self._last_failure = ""
+        self.recognizer: Final = pb_grpc.RecognizerServiceStub(self._channel)
+        self.inference: Final = inference_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+
+    async def close(self) -> None:
+        """Close the connection and cancel the calls in flight."""
+        await self._channel.close()
+
+    async def call(
+        self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request
+    ) -> Response:
+        """Make a call and return its response.
+
+        Args:
+            method: A method of one of the stubs.
+            request: Its request.
+
+        Raises:
+            ProblemError: The call failed.
+        """
+        try:
+            return await method(request, timeout=self._timeout_seconds, metadata=self._metadata())
+        except grpc.RpcError as error:
+            raise self.problem(error) from None
+
+    def open_stream(self) -> StreamCall:
+        """Return a new call of StreamingRecognize, without a deadline.
+
+        Raises:
+            ProblemError: The token file cannot be read.
+        """
+        stub: Any = self.recognizer
+        call: StreamCall = stub.StreamingRecognize(metadata=self._metadata())
+        return call
+
+    def problem(self, error: grpc.RpcError) -> ProblemError:
+        """Return the problem of a failed call; log the server's, each new one once."""
+        problem = from_rpc_error(error)
+        if error.code() not in _CALLERS_FAULTS:
+            failure = self._endpoint.describe(error.code(), error.details() or "")
+            if failure != self._last_failure:
+                logger.warning("%s", failure)
+            self._last_failure = failure
+        return problem
+
+    def _metadata(self) -> Metadata:
+        if self._token_file is None:
+            return ()
+        try:
+            return token_metadata(self._token_file)
+        except CredentialFileError as error:
+            logger.warning("%s", error)
+            raise ProblemError(
+                502, "the gateway has no valid token for the digits server"
+            ) from error
