@@ -78,8 +78,6 @@ export class Sheet {
 
   #press(event) {
     if (this.#pointer !== null || (event.pointerType === "mouse" && event.button === 1)) return;
-    event.preventDefault();
-    this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
     this.#pointer = event.pointerId;
     this.drawing.begin(this.#point(event), this.penWidth, this.isErasing || (event.buttons & RIGHT_BUTTONS) > 0);
@@ -157,7 +155,7 @@ export class Sheet {
       const { scale, x, y } = this.#place();
       const size = scale / this.#factor;
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      context.imageSmoothingEnabled = size <= 1;
+      context.imageSmoothingEnabled = size < 6; // the pixels of a tiny picture are worth seeing
       context.drawImage(picture.bitmap, x, y, picture.width * size, picture.height * size);
     }
     if (this.#cursor) this.#paintCursor(context, colors);
