@@ -33,7 +33,7 @@ export class Connection {
     document.addEventListener("visibilitychange", () => document.hidden || this.retry());
   }
 
-  /** Recognize an image: {revision, encode}, where `encode` returns a Blob. It replaces one that waits. */
+  /** Recognize an image: {revision, encode}, where `encode` returns bytes. It replaces one that waits. */
   offer(job) {
     this.#newest = job;
     this.#pump();
@@ -104,10 +104,11 @@ export class Connection {
     this.#newest = null;
     const image = await job.encode();
     if (socket !== this.#socket) return; // lost meanwhile, and the job waits again
-    const header = new DataView(new ArrayBuffer(4));
-    header.setUint32(0, ++this.#sequence);
+    const message = new Uint8Array(4 + image.length);
+    new DataView(message.buffer).setUint32(0, ++this.#sequence);
+    message.set(image, 4);
     job.sentAt = performance.now();
-    socket.send(new Blob([header, image]));
+    socket.send(message);
     this.#timeout = setTimeout(() => this.#lose("awayBusy"), RESPONSE_TIMEOUT_MS);
   }
 

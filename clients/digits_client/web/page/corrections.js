@@ -31,7 +31,7 @@ export function enableCorrections({ current, headers, onNotice }) {
       return;
     }
     const { picture, strokes } = drawing.content;
-    const image = await base64(picture?.bitmap ? await toBlob(picture.bitmap) : await encode());
+    const image = base64(picture?.bitmap ? new Uint8Array(await (await toBlob(picture.bitmap)).arrayBuffer()) : await encode());
     const factor = picture?.factor ?? 1;
     const boxes = view.places.filter((place) => place.box).map(({ box }) => scaled(box, factor));
     const body = { image, label, boxes, strokes, prediction: response };
@@ -76,8 +76,7 @@ function scaled(box, factor) {
   return Object.fromEntries(Object.entries(box).map(([side, value]) => [side, Math.round(value * factor)]));
 }
 
-async function base64(blob) {
-  const bytes = new Uint8Array(await blob.arrayBuffer());
+function base64(bytes) {
   let binary = "";
   for (const byte of bytes) binary += String.fromCharCode(byte);
   return btoa(binary);

@@ -14,6 +14,29 @@ function widthAt(stroke, point) {
   return stroke.width * (point[2] === null ? 1 : 0.5 + point[2]);
 }
 
+/** Return the smallest rectangle around strokes: {left, top, right, bottom}. There is at least one stroke. */
+export function boundsOf(strokes) {
+  const bounds = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+  const include = (x, y, radius) => {
+    bounds.left = Math.min(bounds.left, x - radius);
+    bounds.top = Math.min(bounds.top, y - radius);
+    bounds.right = Math.max(bounds.right, x + radius);
+    bounds.bottom = Math.max(bounds.bottom, y + radius);
+  };
+  for (const stroke of strokes) {
+    const { points } = stroke;
+    points.forEach((point, i) => {
+      const radius = widthAt(stroke, point) / 2;
+      include(point[0], point[1], radius);
+      if (i + 1 === points.length) return;
+      const [x1, y1, x2, y2] = controls(points, i); // a curve stays within its control points
+      include(x1, y1, radius);
+      include(x2, y2, radius);
+    });
+  }
+  return bounds;
+}
+
 /**
  * Draw a stroke with round ends.
  *

@@ -1,11 +1,11 @@
 // The strip of earlier results.
 
-import { drawStroke } from "./curve.js";
+import { boundsOf, drawStroke } from "./curve.js";
 import { percent, text } from "./texts.js";
 
 const MAX_ENTRIES = 100;
 const THUMBNAIL = { height: 112, minWidth: 80, maxWidth: 320 };
-const MARGIN = 24;
+const MARGIN = 12;
 
 /** Keeps results with their drawings; `onBringBack` is called with the content of the one that was clicked. */
 export class History {
@@ -79,7 +79,7 @@ async function copyText(content) {
 
 function thumbnail({ strokes, picture }) {
   const canvas = document.createElement("canvas");
-  const size = picture ?? bounds(strokes);
+  const size = picture ?? bounds(strokes.filter((stroke) => !stroke.erases));
   const scale = THUMBNAIL.height / size.height;
   const width = Math.min(Math.max(size.width * scale, THUMBNAIL.minWidth), THUMBNAIL.maxWidth);
   [canvas.width, canvas.height] = [width, THUMBNAIL.height];
@@ -96,8 +96,6 @@ function thumbnail({ strokes, picture }) {
 }
 
 function bounds(strokes) {
-  const points = strokes.filter((stroke) => !stroke.erases).flatMap((stroke) => stroke.points);
-  const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
-  const [left, top] = [Math.min(...xs) - MARGIN, Math.min(...ys) - MARGIN];
-  return { left, top, width: Math.max(...xs) + MARGIN - left, height: Math.max(...ys) + MARGIN - top };
+  const { left, top, right, bottom } = boundsOf(strokes);
+  return { left: left - MARGIN, top: top - MARGIN, width: right - left + 2 * MARGIN, height: bottom - top + 2 * MARGIN };
 }

@@ -2,6 +2,7 @@
 
 import { Connection } from "./connection.js";
 import { enableCorrections } from "./corrections.js";
+import { boundsOf } from "./curve.js";
 import { Drawing, SHEET_HEIGHT } from "./drawing.js";
 import { fillGallery } from "./gallery.js";
 import { History } from "./history.js";
@@ -39,13 +40,22 @@ let late = null;
 let model = { version: "", precision: "" };
 let limitBytes = Infinity;
 
-/** Return the image to recognize, as a Blob. */
-function encode() {
+/** Return the file of the image to recognize, as bytes. */
+async function encode() {
   const { strokes, picture } = drawing.content;
-  if (picture) return picture.blob;
-  const look = { width: drawing.width, height: SHEET_HEIGHT, scale: 1, ink: "#000", paper: "#fff" };
-  image.paint(strokes, drawing.current, look);
-  return grayPng(image.context.getImageData(0, 0, look.width, look.height));
+  if (picture) return new Uint8Array(await picture.blob.arrayBuffer());
+  const { width } = drawing;
+  image.paint(strokes, drawing.current, { width, height: SHEET_HEIGHT, scale: 1, ink: "#000", paper: "#fff" });
+  const bounds = boundsOf(strokes);
+  const [left, right] = within(bounds.left, bounds.right, width);
+  const [top, bottom] = within(bounds.top, bounds.bottom, SHEET_HEIGHT);
+  return grayPng(image.context.getImageData(left, top, right - left, bottom - top), left, top, width, SHEET_HEIGHT);
+}
+
+/** Return whole numbers around a span, from 0 to a limit, at least 1 apart. */
+function within(from, to, limit) {
+  const start = Math.min(Math.max(0, Math.floor(from)), limit - 1);
+  return [start, Math.max(start + 1, Math.min(Math.ceil(to), limit))];
 }
 
 /** Recognize the drawing after a change. */

@@ -23,27 +23,41 @@ function chunk(name, data) {
 }
 
 async function deflate(bytes) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  const stream = new CompressionStream("deflate");
+  const writer = stream.writable.getWriter();
+  writer.write(bytes);
+  writer.close();
+  const chunks = [];
+  for (const reader = stream.readable.getReader(); ;) {
+    const { value, done } = await reader.read();
+    if (done) return concatenate(chunks);
+    chunks.push(value);
+  }
+}
+
+function concatenate(parts) {
+  const all = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
+  parts.reduce((at, part) => (all.set(part, at), at + part.length), 0);
+  return all;
 }
 
 /**
- * Return the PNG file of an image of gray pixels, as a Blob.
+ * Return the PNG file of a white image with ink in a part of it.
  *
- * @param {ImageData} image Gray and opaque; only the red channel is read.
+ * @param {ImageData} part Gray and opaque; only the red channel is read.
+ * @param {number} left Where the part is in the image, as `top`.
  */
-export async function grayPng(image) {
-  const { width, height } = image;
-  const pixels = new Uint32Array(image.data.buffer);
-  const rows = new Uint8Array((width + 1) * height); // each row starts with its filter, 0 for none
-  for (let y = 0, from = 0, to = 0; y < height; y++) {
-    to++;
-    for (let x = 0; x < width; x++) rows[to++] = pixels[from++] & 0xff;
+export async function grayPng(part, left, top, width, height) {
+  const pixels = new Uint32Array(part.data.buffer);
+  const rows = new Uint8Array((width + 1) * height).fill(255);
+  for (let y = 0; y < height; y++) rows[y * (width + 1)] = 0; // each row starts with its filter: none
+  for (let y = 0, from = 0; y < part.height; y++) {
+    let to = (top + y) * (width + 1) + 1 + left;
+    for (let x = 0; x < part.width; x++) rows[to++] = pixels[from++] & 0xff;
   }
   const header = new Uint8Array(13);
   new DataView(header.buffer).setUint32(0, width);
   new DataView(header.buffer).setUint32(4, height);
   header[8] = 8; // bits; the other fields are 0: gray, the only compression and filters, not interlaced
-  const parts = [chunk("IHDR", header), chunk("IDAT", await deflate(rows)), chunk("IEND", [])];
-  return new Blob([new Uint8Array(SIGNATURE), ...parts], { type: "image/png" });
+  return concatenate([SIGNATURE, chunk("IHDR", header), chunk("IDAT", await deflate(rows)), chunk("IEND", [])]);
 }
