@@ -151,7 +151,7 @@ FEATURES: Final = (
     Feature("O_NOFOLLOW, O_NONBLOCK, O_NOCTTY", "Windows",
             *_attributes("os", "O_NOFOLLOW O_NONBLOCK O_NOCTTY"),
             f"{FILES} unit/server/models/test_registry.py "
-            "unit/server/api/test_credential_files.py"),
+            "unit/test_credential_files.py"),
     Feature("binary mode of os.open", "Windows", _TEXT_MODE,
             "import os; assert not hasattr(os, 'O_BINARY')",
             f"{FILES} unit/clients/sources/test_find.py unit/server/models/test_sandbox.py"),

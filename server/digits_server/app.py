@@ -13,6 +13,7 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
 
+from digits.credential_files import CredentialsError
 from digits.inference.v2 import inference_pb2_grpc
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
@@ -283,7 +284,7 @@ def run_server(settings: Settings, *, has_parent: bool = False, is_worker: bool 
     parent = ParentProcess() if has_parent else None
     try:
         asyncio.run(_serve(settings, parent, is_worker=is_worker))
-    except ServerError as error:
+    except (ServerError, CredentialsError) as error:
         report_failure(error, settings.log_format)
         return 1
     return 0

@@ -13,7 +13,6 @@ from digits.address import check_address
 from digits.command_parser import CommandParser
 from digits.extras import MissingExtraError, require
 
-from .errors import CredentialsError
 from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings, SettingsError
 
 DESCRIPTION: Final = "Run a gRPC server that recognizes handwritten digits."
@@ -81,9 +80,9 @@ def healthcheck(parsed: argparse.Namespace) -> int:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+    from digits.credential_files import CredentialsError, read_file
     from digits.endpoint import Endpoint, flag_name
 
-    from .api.credential_files import read_file
     from .ops.loopback import is_loopback_target
 
     address = parsed.address

@@ -6,11 +6,11 @@
     ├── OverloadedError        a limit is reached: RESOURCE_EXHAUSTED, with RetryInfo
     ├── ExpiredError           the deadline passed: DEADLINE_EXCEEDED
     ├── StoppingError          the server stops: UNAVAILABLE, for the caller to call again
-    ├── CredentialsError       a certificate, key or token file is invalid
     ├── BindError              an address cannot be bound
     └── ModelError             a model folder cannot be served
 
-The first five end a call. The others keep the server from starting.
+The first five end a call. The others keep the server from starting, as does ``CredentialsError`` of
+``digits.credential_files``: a certificate, key or token file is invalid.
 
 Callers see the message of an error that has a code, so it contains nothing internal. Only
 ``api/status.py`` turns errors into statuses.
@@ -88,10 +88,6 @@ class StoppingError(ServerError):
 
 class BindError(ServerError):
     """An address cannot be bound."""
-
-
-class CredentialsError(ServerError):
-    """A certificate, key or token file cannot be used."""
 
 
 class ModelError(ServerError):

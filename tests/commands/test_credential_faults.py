@@ -29,7 +29,7 @@ OLD, NEW = "old-token-0123456789", "new-token-0123456789"
 HANGING_SERVER = """
 import sys
 from pathlib import Path
-from digits_server.api import credential_files
+from digits import credential_files
 
 read_file = credential_files.read_file
 

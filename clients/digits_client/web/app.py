@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 
 from digits_client.cli.server_options import ServerOptions
 
+from .coalesce import Coalescer
 from .gate import Gate
 from .limits import Limits
 from .page_files import page_routes
@@ -44,7 +45,8 @@ class Application:
     def _create(self) -> ASGIApp:
         settings = self._settings
         upstream = Upstream(self._server, settings.timeout_seconds)
-        recognize = RecognizeRoutes(upstream, settings.max_files)
+        coalescer = Coalescer(upstream, settings.timeout_seconds)
+        recognize = RecognizeRoutes(upstream, coalescer, settings.max_files)
 
         async def stream(socket: WebSocket) -> None:
             drawings = DrawingSocket(socket, upstream)

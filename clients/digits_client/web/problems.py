@@ -21,6 +21,7 @@ Code = grpc.StatusCode
 
 MEDIA_TYPE: Final = "application/problem+json"
 _RETRY_SECONDS: Final = 1.0
+_GRPC_CODES: Final = {code.value[0]: code for code in Code}
 # As google.rpc maps them, except for failures of the digits server, which are those of a gateway.
 _STATUSES: Final[dict[grpc.StatusCode, int]] = {
     Code.INVALID_ARGUMENT: 400,
@@ -105,6 +106,11 @@ def from_rpc_error(error: grpc.RpcError) -> ProblemError:
         if key == DETAILS_KEY and isinstance(value, bytes):
             status.MergeFromString(value)
     return from_code(error.code(), status)
+
+
+def from_status(status: status_pb2.Status) -> ProblemError:
+    """Return the problem for the error of one image in a response."""
+    return from_code(_GRPC_CODES.get(status.code, Code.UNKNOWN), status)
 
 
 def from_code(code: grpc.StatusCode, status: status_pb2.Status) -> ProblemError:

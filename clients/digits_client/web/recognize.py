@@ -6,6 +6,7 @@ from starlette.responses import Response
 from digits.v1 import recognizer_pb2 as pb
 from digits_client.images import batches
 
+from .coalesce import Coalescer, Question
 from .problems import ProblemError
 from .proto_json import json_response
 from .requests import is_multipart, read_files, read_flag, read_image, read_layout
@@ -15,18 +16,17 @@ from .upstream import Upstream
 class RecognizeRoutes:
     """Recognizes the images of requests."""
 
-    def __init__(self, upstream: Upstream, max_files: int) -> None:
+    def __init__(self, upstream: Upstream, coalescer: Coalescer, max_files: int) -> None:
         self._upstream = upstream
+        self._coalescer = coalescer
         self._max_files = max_files
 
     async def recognize(self, request: Request) -> Response:
         """Recognize one image."""
         query = request.query_params
         layout, include_frame = read_layout(query), read_flag(query, "frame")
-        image = pb.Image(encoded=await read_image(request))
-        message = pb.RecognizeRequest(image=image, include_frame=include_frame, layout=layout)
-        response = await self._upstream.call(self._upstream.recognizer.Recognize, message)
-        return json_response(response)
+        question = Question(layout, include_frame)
+        return json_response(await self._coalescer.recognize(await read_image(request), question))
 
     async def recognize_batch(self, request: Request) -> Response:
         """Recognize the files of a form, in as few messages as possible."""

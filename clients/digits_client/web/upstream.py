@@ -1,5 +1,6 @@
 """The digits server behind the gateway: one channel, and calls whose failures are problems."""
 
+import asyncio
 import logging
 from typing import Any, Final, TypeVar
 
@@ -67,19 +68,26 @@ class Upstream:
         await self._channel.close()
 
     async def call(
-        self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        deadline: float | None = None,
     ) -> Response:
         """Make a call and return its response.
 
         Args:
             method: A method of one of the stubs.
             request: Its request.
+            deadline: The time of the event loop at which the call ends; None for the default.
 
         Raises:
             ProblemError: The call failed.
         """
+        seconds = self._timeout_seconds
+        if deadline is not None:
+            seconds = max(0, deadline - asyncio.get_running_loop().time())
         try:
-            return await method(request, timeout=self._timeout_seconds, metadata=self._metadata())
+            return await method(request, timeout=seconds, metadata=self._metadata())
         except grpc.RpcError as error:
             raise self.problem(error) from None
 

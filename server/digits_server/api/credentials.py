@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
+from digits.credential_files import ReloadedFiles, load_in_thread
+from digits.tokens import Tokens
 from digits_server.ops.metrics import Metrics
 from digits_server.settings import Settings
 
-from .auth import Tokens
-from .credential_files import ReloadedFiles, load_in_thread
 from .tls import ServerCertificate, TlsFiles
 
 

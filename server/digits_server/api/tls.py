@@ -12,10 +12,9 @@ from typing import Final
 
 import grpc
 
-from digits_server.errors import CredentialsError
+from digits.credential_files import CredentialsError, ReloadedFiles, read_file
 
 from .certificate_dates import CertificateDates
-from .credential_files import ReloadedFiles, read_file
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
+from digits.tokens import Tokens
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
-from digits_server.api.auth import Authenticator, Tokens
+from digits_server.api.auth import Authenticator
 from digits_server.api.message_reader import MessageReader
 from digits_server.api.methods import Methods
 from digits_server.app import SERVICE, SERVICES

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from trustme import KeyType as Kind
 
+from digits.credential_files import CredentialsError
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_server.api.tls import ServerCertificate, TlsFiles
-from digits_server.errors import CredentialsError
 from tests.processes import wait_until
 
 NOW = datetime.now(UTC)

@@ -8,11 +8,12 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from digits.credential_files import CredentialsError
+from digits.tokens import Tokens
 from digits.v1 import recognizer_pb2 as pb
-from digits_server.api.auth import UNAUTHENTICATED_MESSAGE, Authenticator, Tokens
+from digits_server.api.auth import UNAUTHENTICATED_MESSAGE, Authenticator
 from digits_server.api.message_reader import MessageReader
 from digits_server.api.methods import Methods
-from digits_server.errors import CredentialsError
 from digits_server.inference.admission import Admission, AdmissionLimits
 from digits_server.ops.metrics import Metrics
 

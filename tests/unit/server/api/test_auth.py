@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from digits_server.api.auth import Tokens
-from digits_server.errors import CredentialsError
+from digits.credential_files import CredentialsError
+from digits.tokens import Tokens
 
 OLD, NEW = "the-old-token-123456", "the-new-token-123456"
 INVALID = ["", "# none\n\n", "short", f"{NEW} and more", "näh" * 9]

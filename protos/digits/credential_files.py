@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from digits_server.errors import CredentialsError
-
 logger = logging.getLogger(__name__)
 
 MAX_FILE_BYTES: Final = 2**20
 START_SECONDS: Final = 10.0
 _CHECK_SECONDS: Final = 0.5
 T = TypeVar("T")
+
+
+class CredentialsError(Exception):
+    """A certificate, key or token file cannot be used."""
 
 
 class ReloadedFiles(Generic[T]):

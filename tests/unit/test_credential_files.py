@@ -7,14 +7,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from digits_server.api import credential_files
-from digits_server.api.credential_files import (
+from digits import credential_files
+from digits.credential_files import (
     MAX_FILE_BYTES,
+    CredentialsError,
     ReloadedFiles,
     load_in_thread,
     read_file,
 )
-from digits_server.errors import CredentialsError
 from tests.pipes import make_pipe
 
 
