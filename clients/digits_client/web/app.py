@@ -1,83 +1,108 @@
 """The composition root: connects the routes, the limits and the digits server."""
 
 import contextlib
-import importlib.metadata
-import json
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from digits.tokens import Tokens
 from digits_client.cli.server_options import ServerOptions
 
+from .access import Access
 from .coalesce import Coalescer
+from .docs import docs_routes
 from .gate import Gate
+from .health import OwnRoutes
+from .inference import inference_routes
 from .limits import Limits
+from .metrics import Metrics
 from .page_files import page_routes
 from .recognize import RecognizeRoutes
 from .settings import Settings
 from .stream import SUBPROTOCOL, DrawingSocket
 from .upstream import Upstream
 
-VERSION: Final = importlib.metadata.version("digits")
+_CORS_HEADERS = ("authorization", "content-type", "inference-header-content-length", "x-request-id")
+_EXPOSED_HEADERS = ("inference-header-content-length", "retry-after", "x-request-id")
 
 
 class Application:
     """The ASGI application of one gateway process."""
 
-    def __init__(self, settings: Settings, server: ServerOptions) -> None:
+    def __init__(
+        self, settings: Settings, server: ServerOptions, tokens: Tokens | None = None
+    ) -> None:
+        """Prepare. The parts are created in the event loop, when the application starts.
+
+        Args:
+            settings: All settings of the gateway.
+            server: The digits server.
+            tokens: The accepted tokens; None to require none.
+
+        Raises:
+            CredentialFileError: A file of the credentials for the digits server is not valid.
+        """
         self.is_draining = False
         """Whether the gateway is about to stop. It then reports that it is not ready."""
         self._settings = settings
         self._server = server
+        self._tokens = tokens
         self._app: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, or the lifespan, which creates all parts in the event loop."""
+        """Serve a request, or the lifespan of the application."""
         if self._app is None:
             self._app = self._create()
         await self._app(scope, receive, send)
 
-    def _create(self) -> ASGIApp:
+    def routes(self, upstream: Upstream, metrics: Metrics) -> list[BaseRoute]:
+        """Return all routes, the most frequent ones first."""
         settings = self._settings
-        upstream = Upstream(self._server, settings.timeout_seconds)
-        coalescer = Coalescer(upstream, settings.timeout_seconds)
+        coalescer = Coalescer(upstream, settings.timeout_seconds, metrics.message_images)
         recognize = RecognizeRoutes(upstream, coalescer, settings.max_files)
+        own = OwnRoutes(settings, metrics)
 
         async def stream(socket: WebSocket) -> None:
             drawings = DrawingSocket(socket, upstream)
-            offered = socket.scope.get("subprotocols", ())
+            offered = socket.scope["subprotocols"]
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
             await drawings.serve()
 
-        async def public_settings(request: Request) -> Response:
-            content = {
-                "corrections": settings.corrections is not None,
-                "tokenRequired": settings.tokens_file is not None,
-                "version": VERSION,
-            }
-            return Response(json.dumps(content), media_type="application/json")
+        return [
+            Route("/v1/recognize", recognize.recognize, methods=["POST"]),
+            WebSocketRoute("/v1/stream", stream),
+            Route("/v1/recognize:batch", recognize.recognize_batch, methods=["POST"]),
+            *inference_routes(upstream, lambda: self.is_draining),
+            Route("/v1/model", recognize.model, methods=["GET"]),
+            Route("/v1/settings", own.settings, methods=["GET"]),
+            Route("/healthz", own.healthz, methods=["GET"]),
+            Route("/metrics", own.metrics, methods=["GET"]),
+            *docs_routes(),
+            *page_routes(),
+        ]
 
-        async def healthz(request: Request) -> Response:
-            return PlainTextResponse("ok\n")
+    def _create(self) -> ASGIApp:
+        settings, metrics = self._settings, Metrics()
+        upstream = Upstream(self._server, settings.timeout_seconds)
 
         @contextlib.asynccontextmanager
         async def lifespan(_: Any) -> AsyncIterator[None]:
             yield
             await upstream.close()
 
-        routes: list[BaseRoute] = [
-            Route("/v1/recognize", recognize.recognize, methods=["POST"]),
-            WebSocketRoute("/v1/stream", stream),
-            Route("/v1/recognize:batch", recognize.recognize_batch, methods=["POST"]),
-            Route("/v1/model", recognize.model, methods=["GET"]),
-            Route("/v1/settings", public_settings, methods=["GET"]),
-            Route("/healthz", healthz, methods=["GET"]),
-            *page_routes(),
-        ]
-        router = Router(routes, redirect_slashes=False, lifespan=lifespan)
-        return Gate(Limits(router, settings), lambda scope, status: None)
+        router = Router(self.routes(upstream, metrics), redirect_slashes=False, lifespan=lifespan)
+        limited = Limits(router, settings, metrics)
+        app: ASGIApp = Gate(Access(limited, self._tokens, settings.cors_origins), metrics)
+        if settings.cors_origins:
+            app = CORSMiddleware(
+                app,
+                allow_origins=settings.cors_origins,
+                allow_methods=("GET", "POST"),
+                allow_headers=_CORS_HEADERS,
+                expose_headers=_EXPOSED_HEADERS,
+            )
+        return app

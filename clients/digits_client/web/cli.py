@@ -2,11 +2,12 @@
 
 import argparse
 import contextlib
-import logging
 import os
+import signal
 import sys
+import threading
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from digits.command_parser import CommandParser
@@ -15,14 +16,16 @@ from digits_client.cli.console import allow_any_text
 from digits_client.cli.embedded import embedded_server
 from digits_client.cli.exit_options import add_exit_options
 from digits_client.cli.server_options import ServerOptions, add_options
-from digits_client.errors import CredentialFileError, DigitsError
+from digits_client.errors import DigitsError
 
-from .settings import Settings, SettingsError
+from .logs import configure_logging
+from .settings import Settings, SettingsError, join_address
 
 EXIT_STOPPED: Final = 0
 EXIT_NOT_STARTED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_SERVER_FAILED: Final = 3
+EXIT_INTERRUPTED: Final = 128 + signal.SIGINT
 
 DESCRIPTION: Final = (
     "Serve a page to draw on, and HTTP for other programs, in front of a digits server."
@@ -57,49 +60,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     except MissingExtraError as error:
         return _fail(error, EXIT_USAGE)
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.root.level))
     try:
         with contextlib.ExitStack() as stack:
             server = named or ServerOptions(stack.enter_context(embedded_server()))
             return _serve(settings, server, opens_browser=not parsed.no_open)
-    except CredentialFileError as error:
-        return _fail(error, EXIT_USAGE)
     except DigitsError as error:
         return _fail(error, EXIT_SERVER_FAILED)
+    except KeyboardInterrupt:  # while the digits server starts
+        return _fail("interrupted", EXIT_INTERRUPTED)
 
 
 def _serve(settings: Settings, server: ServerOptions, *, opens_browser: bool) -> int:
-    from .serve import bound_socket, serve
+    # Imported only now: the help and wrong usage do not need it, and it needs the extra.
+    from .listeners import listening
+    from .workers import WorkerError, run_workers
 
-    try:
-        listener = bound_socket(settings.host, settings.port)
-    except OSError as error:
-        reason = error.strerror or error
-        return _fail(
-            f"cannot listen on {settings.host}:{settings.port}: {reason}", EXIT_NOT_STARTED
-        )
-    with listener:
-        serve(
-            settings,
-            server,
-            listener,
-            _notifier(settings, listener.getsockname()[1], opens_browser),
-        )
-    return EXIT_STOPPED
+    with contextlib.ExitStack() as stack:
+        try:
+            listeners = stack.enter_context(
+                listening(settings.host, settings.port, settings.workers)
+            )
+        except OSError as error:
+            address = join_address(settings.host, settings.port)
+            return _fail(f"cannot listen on {address}: {error.strerror}", EXIT_NOT_STARTED)
+        url = settings.url(listeners[0].getsockname()[1])
 
+        def notify() -> None:
+            print(url, flush=True)
+            if opens_browser:
+                # In a thread, because a browser in the terminal would not return.
+                threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-def _notifier(settings: Settings, port: int, opens_browser: bool) -> Callable[[], None]:
-    url = settings.url(port)
+        if settings.workers > 1:
+            configure_logging(settings.log_level)
+            try:
+                run_workers(settings, server, listeners, notify)
+            except WorkerError as error:
+                return _fail(error, EXIT_NOT_STARTED)
+            return EXIT_STOPPED
+        from .serve import serve
 
-    def notify() -> None:
-        print(url, flush=True)
-        if opens_browser:
-            webbrowser.open(url)
-
-    return notify
+        configure_logging(settings.log_level)
+        has_started = serve(settings, server, listeners[0], notify)
+        return EXIT_STOPPED if has_started else EXIT_NOT_STARTED
 
 
 def _fail(reason: object, status: int) -> int:

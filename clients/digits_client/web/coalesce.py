@@ -10,6 +10,7 @@ from collections import defaultdict, deque
 from typing import Final, NamedTuple
 
 import grpc
+from prometheus_client import Histogram
 
 from digits.v1 import recognizer_pb2 as pb
 
@@ -56,13 +57,17 @@ class _Queue:
 class Coalescer:
     """Recognizes single images, as few messages as there need be. For one event loop."""
 
-    def __init__(self, upstream: Upstream, timeout_seconds: float) -> None:
+    def __init__(
+        self, upstream: Upstream, timeout_seconds: float, message_images: Histogram
+    ) -> None:
         """Start with nothing in flight.
 
         Args:
             upstream: The digits server.
             timeout_seconds: The longest wait for a result, in the queue and of the call.
+            message_images: Shows the images in each message.
         """
+        self._message_images = message_images
         self._upstream = upstream
         self._timeout_seconds = timeout_seconds
         self._queues: defaultdict[Question, _Queue] = defaultdict(_Queue)
@@ -96,6 +101,7 @@ class Coalescer:
             count = min(len(queue.waiting), MAX_BATCH_IMAGES)
             batch = [queue.waiting.popleft() for _ in range(count)]
             queue.call_count += 1
+            self._message_images.observe(count)
             call = asyncio.ensure_future(self._recognize_batch(batch, question))
             self._calls.add(call)
             call.add_done_callback(lambda call: self._end(call, question, queue))

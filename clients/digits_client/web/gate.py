@@ -3,12 +3,13 @@
 import logging
 import re
 import secrets
-from collections.abc import Callable
+import time
 from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .metrics import Metrics
 from .page_files import SECURITY_HEADERS
 from .problems import ProblemError, from_http_exception, to_response
 
@@ -23,15 +24,15 @@ _INTERNAL: Final = "the gateway failed; its log has the reason under the request
 class Gate:
     """The outermost application. It lets no exception out, and reveals no detail of a fault."""
 
-    def __init__(self, app: ASGIApp, record: Callable[[Scope, int], None]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         """Wrap an application.
 
         Args:
             app: Raises ProblemError or HTTPException for a request that fails.
-            record: Receives the scope and the HTTP status of each finished request.
+            metrics: Counts and times the requests.
         """
         self._app = app
-        self._record = record
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, a WebSocket, or the lifespan of the application."""
@@ -41,6 +42,7 @@ class Gate:
         scope["app"] = self  # so that Starlette's router raises HTTPException
         request_id = scope["request_id"] = _request_id(scope)
         status = 0
+        start = time.perf_counter()
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -69,7 +71,9 @@ class Gate:
                 problem = ProblemError(500, _INTERNAL)
             await self._fail(scope, receive, send_with_headers, problem, has_started=status > 0)
         finally:
-            self._record(scope, status)
+            method = scope.get("method", "WEBSOCKET")
+            seconds = time.perf_counter() - start
+            self._metrics.record(scope["path"], method, status, seconds)
 
     async def _fail(
         self,

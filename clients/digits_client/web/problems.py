@@ -127,10 +127,14 @@ def from_code(code: grpc.StatusCode, status: status_pb2.Status) -> ProblemError:
     return ProblemError(http_status, detail, code=code, retry_after_seconds=retry_after_seconds)
 
 
-def overloaded(detail: str) -> ProblemError:
-    """Return the problem of a gateway at one of its limits."""
+def overloaded(detail: str, *, headers: Mapping[str, str] | None = None) -> ProblemError:
+    """Return the problem of a gateway at one of its limits; see ``ProblemError``."""
     return ProblemError(
-        429, detail, code=Code.RESOURCE_EXHAUSTED, retry_after_seconds=_RETRY_SECONDS
+        429,
+        detail,
+        code=Code.RESOURCE_EXHAUSTED,
+        retry_after_seconds=_RETRY_SECONDS,
+        headers=headers,
     )
 
 

@@ -1,22 +1,22 @@
 """One gateway process: an HTTP server on a bound socket, which drains when asked to stop."""
 
 import asyncio
-import logging
 import signal
 import socket
-import ssl
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Final
 
 import uvicorn
 
+from digits.credential_files import CredentialsError
 from digits_client.cli.server_options import ServerOptions
+from digits_client.errors import CredentialFileError
 
 from .app import Application
+from .credentials import Credentials
 from .settings import Settings
-
-logger = logging.getLogger(__name__)
 
 MAX_DRAWING_BYTES: Final = 4 * 2**20
 """The largest message of a WebSocket."""
@@ -32,11 +32,14 @@ class GatewayServer(uvicorn.Server):
         app: Application,
         drain_seconds: float,
         notify: Callable[[], None],
+        *,
+        is_worker: bool,
     ) -> None:
         super().__init__(config)
         self._app = app
         self._drain_seconds = drain_seconds
         self._notify = notify
+        self._is_worker = is_worker
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, and report it."""
@@ -45,6 +48,8 @@ class GatewayServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, and end at once at the second."""
+        if self._is_worker and sig == signal.SIGINT:
+            return  # Ctrl-C, of which the supervisor tells
         if self._app.is_draining:
             self.should_exit = self.force_exit = True
             return
@@ -55,56 +60,45 @@ class GatewayServer(uvicorn.Server):
         self.should_exit = True
 
 
-def bound_socket(host: str, port: int, *, shares_port: bool = False) -> socket.socket:
-    """Return a socket that listens on an address.
-
-    Args:
-        host: A host name or an address.
-        port: The port; 0 for a free one.
-        shares_port: Whether other sockets listen on the same port.
-
-    Raises:
-        OSError: The port is in use, or the host is not this machine.
-    """
-    family, _, _, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shares_port:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        bound.bind(address)
-        bound.listen(_BACKLOG)
-    except OSError:
-        bound.close()
-        raise
-    return bound
-
-
 def serve(
-    settings: Settings, server: ServerOptions, listener: socket.socket, notify: Callable[[], None]
-) -> None:
-    """Serve until SIGTERM or SIGINT.
+    settings: Settings,
+    server: ServerOptions,
+    listener: socket.socket,
+    notify: Callable[[], None],
+    *,
+    is_worker: bool = False,
+) -> bool:
+    """Serve until SIGTERM, or SIGINT, and return whether the gateway could start.
 
     Args:
         settings: All settings of the gateway.
         server: The digits server.
         listener: The socket to accept connections from.
         notify: Called once the gateway is ready.
-
-    Raises:
-        CredentialFileError: A file of the credentials for the digits server is not valid.
+        is_worker: Whether a supervisor handles SIGINT.
     """
+    try:
+        _serve(settings, server, listener, notify, is_worker=is_worker)
+    except (CredentialsError, CredentialFileError) as error:
+        print(f"digits-web: {error}", file=sys.stderr)  # noqa: T201 - the command's output
+        return False
+    return True
+
+
+def _serve(
+    settings: Settings,
+    server: ServerOptions,
+    listener: socket.socket,
+    notify: Callable[[], None],
+    *,
+    is_worker: bool,
+) -> None:
     # Uvicorn raises the signals that it handled again once it has stopped: they must end nothing.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    app = Application(settings, server)
+    credentials = Credentials.load(settings)
+    tls = credentials.tls
+    app = Application(settings, server, credentials.tokens)
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -120,24 +114,8 @@ def serve(
         ws_per_message_deflate=False,
         limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
-        ssl_context_factory=_tls_factory(settings),
+        ssl_context_factory=None if tls is None else lambda *_: tls.context,
     )
-    GatewayServer(config, app, settings.drain_seconds, notify).run([listener])
-
-
-def _tls_factory(
-    settings: Settings,
-) -> Callable[[uvicorn.Config, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None:
-    cert, key = settings.tls_cert, settings.tls_key
-    if cert is None or key is None:
-        return None
-
-    def make_context(*_: object) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert, key, password="")
-        if settings.tls_client_ca is not None:
-            context.load_verify_locations(settings.tls_client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-        return context
-
-    return make_context
+    gateway = GatewayServer(config, app, settings.drain_seconds, notify, is_worker=is_worker)
+    with credentials.reloading():
+        gateway.run([listener])

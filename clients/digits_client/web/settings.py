@@ -172,8 +172,8 @@ class Settings:
             port: The port as bound.
         """
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        host = f"[{host}]" if ":" in host else host
-        return f"{'http' if self.tls_cert is None else 'https'}://{host}:{port}/"
+        scheme = "http" if self.tls_cert is None else "https"
+        return f"{scheme}://{join_address(host, port)}/"
 
     def _check_together(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -189,3 +189,8 @@ class Settings:
                 raise SettingsError(f"--corrections: {self.corrections} is not a folder")
             if not os.access(self.corrections, os.W_OK):
                 raise SettingsError(f"--corrections: {self.corrections} cannot be written to")
+
+
+def join_address(host: str, port: int) -> str:
+    """Return ``host:port``, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
