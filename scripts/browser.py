@@ -1,10 +1,8 @@
 """Chromium without a window, for scripts and tests that use the page as a person does."""
 
 import contextlib
-import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal
@@ -65,11 +63,11 @@ class Browser:
 
     def command(self, name: str, **parameters: Any) -> Any:
         """Send a command of the Chrome DevTools Protocol."""
-        return self.driver.execute_cdp_cmd(name, parameters)  # type: ignore[no-untyped-call]
+        return self.driver.execute_cdp_cmd(name, parameters)
 
     def script(self, script: str, *arguments: Any) -> Any:
         """Run a script in the page and return its value."""
-        return self.driver.execute_script(script, *arguments)  # type: ignore[no-untyped-call]
+        return self.driver.execute_script(script, *arguments)
 
     def find(self, selector: str) -> WebElement:
         """Return the first element that a CSS selector selects."""
@@ -147,7 +145,10 @@ class Browser:
             kind = "mouseMoved" if number else "mousePressed"
             # A pen is pressed harder and harder.
             force = {"force": (number + 1) / len(places)} if pointer == "pen" else {}
-            yield "Input.dispatchMouseEvent", {"type": kind, "buttons": 1, **place, **button, **force}
+            yield (
+                "Input.dispatchMouseEvent",
+                {"type": kind, "buttons": 1, **place, **button, **force},
+            )
         yield "Input.dispatchMouseEvent", {"type": "mouseReleased", **places[-1], **button}
 
     def send_pen_event(self, command: str, parameters: dict[str, Any]) -> None:
@@ -184,20 +185,3 @@ def open_browser() -> Iterator[Browser]:
             yield Browser(driver)
         finally:
             driver.quit()
-
-
-@contextlib.contextmanager
-def web_server(*flags: str) -> Iterator[str]:
-    """Start ``digits-web`` on a free port, yield its URL, and stop it afterwards."""
-    command = [sys.executable, "-m", "digits_client.web.cli", "--no-open", "--port", "0", *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            line = process.stdout.readline()
-            found = re.search(r"https?://\S+", line)
-            if found is None:
-                raise RuntimeError(f"digits-web did not start; its output: {line!r}")
-            yield found[0]
-        finally:
-            process.terminate()
-            process.wait()

@@ -16,7 +16,9 @@ from benchmarks.end_to_end.pen_recordings import (
     sample_recordings,
     scale_to_sheet,
 )
-from scripts.browser import Browser, open_browser, web_server
+from digits_client.cli.embedded import embedded_server
+from scripts.browser import Browser, open_browser
+from scripts.web_process import web_process
 
 # After a frame of the screen has begun, a message is handled once it is painted.
 MEASURE = """
@@ -69,9 +71,13 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=100, help="number of recordings; default: 100")
     count = parser.parse_args().count
-    with web_server() as url, open_browser() as browser:
+    with (
+        embedded_server() as address,
+        web_process(address) as web,
+        open_browser() as browser,
+    ):
         browser.resize(1280, 800)
-        browser.open(url)
+        browser.open(web.url)
         browser.script(MEASURE)
         started = time.monotonic()
         wrong = replay(browser, count)

@@ -32,7 +32,8 @@ export class History {
   get csv() {
     const rows = this.#entries.toReversed().map(({ view }) => {
       const number = view.verdict === "digit" ? view.text : "";
-      return [number.includes("\n") ? `"${number}"` : number, view.verdict, view.confidence.toFixed(4), view.version];
+      const confidence = view.verdict === "digit" ? view.confidence.toFixed(4) : "";
+      return [number.includes("\n") ? `"${number}"` : number, view.verdict, confidence, view.version];
     });
     return [["number", "verdict", "confidence", "model_version"], ...rows].map((row) => `${row.join(",")}\r\n`).join("");
   }

@@ -118,6 +118,7 @@ function replace(content) {
   if (!drawing.isEmpty && shown.revision === revision && shown.response) history.keep(before, shown.view);
   else if (!drawing.isEmpty) late = { revision, content: before };
   step(() => drawing.replace(content));
+  sheet.showBoxes([]);
   find("canvas").scrollIntoView({ block: "nearest" });
 }
 
