@@ -1,5 +1,7 @@
 """Saves what is on the sheet as corrections. Does not use Tk."""
 
+from collections.abc import Sequence
+
 from digits_client.results import Box, Number, Prediction
 
 from .corrections import Correction, Corrections
@@ -18,7 +20,19 @@ class CorrectionRecorder:
         self._corrections = corrections
         self._latest: tuple[int, list[Correction]] = (-1, [])
 
-    def save(self, drawing: Drawing, revision: int, text: str, number: Number | None) -> list[int]:
+    @property
+    def latest(self) -> Sequence[Correction]:
+        """What the last call of ``save`` has saved."""
+        return self._latest[1]
+
+    def save(
+        self,
+        drawing: Drawing,
+        revision: int,
+        text: str,
+        number: Number | None,
+        boxes: Sequence[Box] = (),
+    ) -> list[int]:
         """Save a drawing as corrections; they replace those for the same revision.
 
         Args:
@@ -26,6 +40,7 @@ class CorrectionRecorder:
             revision: The revision of the drawing.
             text: The digits that the person meant, at least one.
             number: What was read for this revision, if anything was.
+            boxes: Where each digit is; without them, as the number says, or by the gaps.
 
         Returns:
             The indices of the digits that were saved: of all, except those of a number that were
@@ -40,7 +55,8 @@ class CorrectionRecorder:
         if len(text) == 1:
             digits = [DigitDrawing(drawing.image(), () if drawing.picture else drawing.strokes)]
         else:
-            digits = split(drawing, _find_boxes(drawing, len(text), places))
+            given = boxes if len(boxes) == len(text) else None
+            digits = split(drawing, given or _find_boxes(drawing, len(text), places))
         predictions: list[Prediction | None] = [*places] if is_aligned else [None] * len(text)
         wrong = [
             index

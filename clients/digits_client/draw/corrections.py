@@ -20,7 +20,9 @@ from digits_client.atomic_file import atomic_write
 
 from .strokes import Stroke
 
-_NAME: Final = re.compile(r"(\d{8}T\d{6}-\d{6}-[0-9])(?:-(\d+))?\.json")
+NOT_A_DIGIT: Final = 10
+"""The label of a drawing that is not a digit."""
+_NAME: Final = re.compile(r"(\d{8}T\d{6}-\d{6}-(?:10|[0-9]))(?:-(\d+))?\.json", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Correction:
     path: Path
     """The image file."""
     label: int
-    """The digit that the person meant."""
+    """The digit that the person meant, or NOT_A_DIGIT."""
     predicted: str
     """The model's prediction: a digit, ``not_a_digit`` or ``blank``; empty if there was none."""
     model_version: str
@@ -76,7 +78,7 @@ class Corrections:
         Args:
             image: The drawing.
             strokes: The strokes, in pixels of the image; empty for an opened picture.
-            label: The digit that the person meant.
+            label: The digit that the person meant, or NOT_A_DIGIT.
             predicted: The prediction: a digit, ``not_a_digit`` or ``blank``; empty if none.
             model_version: The version of the model that made the prediction; empty if none.
 
@@ -92,6 +94,12 @@ class Corrections:
         with atomic_write(path.with_suffix(".json")) as file:
             file.write(json.dumps(_to_json(correction)).encode())
         return correction
+
+    def find(self, name: str) -> Correction | None:
+        """Return the correction whose files have a name, without its suffix; None without one."""
+        if not _NAME.fullmatch(f"{name}.json"):
+            return None
+        return _read(self.folder / f"{name}.json")
 
     def remove(self, correction: Correction) -> None:
         """Delete a correction from the folder, if it is still there.
@@ -132,7 +140,7 @@ def _read(file: Path) -> Correction | None:
     ):
         content = json.loads(file.read_text("utf-8"))
         label = int(content["label"])
-        if image.is_file() and 0 <= label <= 9:
+        if image.is_file() and 0 <= label <= NOT_A_DIGIT:
             return Correction(
                 path=image,
                 label=label,

@@ -6,7 +6,7 @@ from typing import Final
 
 from PIL import Image, ImageTk
 
-from .corrections import Correction, Corrections
+from .corrections import NOT_A_DIGIT, Correction, Corrections
 from .theme import Theme
 
 _THUMBNAIL_SIDE: Final = 40
@@ -98,10 +98,9 @@ class CorrectionsWindow(tk.Toplevel):
         for correction in reversed(corrections):
             image = self._create_thumbnail(correction)
             predicted = _PREDICTED_TEXTS.get(correction.predicted, correction.predicted)
+            label = "not a digit" if correction.label == NOT_A_DIGIT else correction.label
             time = correction.time.astimezone().strftime("%Y-%m-%d %H:%M")
-            row = self._list.insert(
-                "", "end", image=image or "", values=(correction.label, predicted, time)
-            )
+            row = self._list.insert("", "end", image=image or "", values=(label, predicted, time))
             self._rows[row] = correction
         count = len(self._rows)
         self._summary.configure(

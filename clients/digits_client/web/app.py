@@ -14,6 +14,7 @@ from digits_client.cli.server_options import ServerOptions
 
 from .access import Access
 from .coalesce import Coalescer
+from .corrections import correction_routes
 from .docs import docs_routes
 from .gate import Gate
 from .health import OwnRoutes
@@ -81,6 +82,7 @@ class Application:
             Route("/v1/settings", own.settings, methods=["GET"]),
             Route("/healthz", own.healthz, methods=["GET"]),
             Route("/metrics", own.metrics, methods=["GET"]),
+            *correction_routes(settings.corrections),
             *docs_routes(),
             *page_routes(),
         ]
@@ -101,7 +103,7 @@ class Application:
             app = CORSMiddleware(
                 app,
                 allow_origins=settings.cors_origins,
-                allow_methods=("GET", "POST"),
+                allow_methods=("GET", "POST", "DELETE"),
                 allow_headers=_CORS_HEADERS,
                 expose_headers=_EXPOSED_HEADERS,
             )

@@ -24,13 +24,22 @@ _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 _IMAGES: Final = (1, 2, 4, 8, 16, 32)
 _PATHS: Final = frozenset(
     {
-        *("/", "/docs", "/openapi.json", "/healthz", "/metrics", "/v1/settings", "/v1/model"),
+        *(
+            "/",
+            "/docs",
+            "/docs.css",
+            "/openapi.json",
+            "/healthz",
+            "/metrics",
+            "/v1/settings",
+            "/v1/model",
+        ),
         *("/v1/recognize", "/v1/recognize:batch", "/v1/stream", "/v1/corrections"),
         *("/v2", "/v2/health/live", "/v2/health/ready"),
     }
 )
-_FOLDERS: Final = ("/static", "/v2/models")
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS", "WEBSOCKET"})
+_FOLDERS: Final = ("/static", "/v1/corrections", "/v2/models")
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "WEBSOCKET"})
 _OTHER: Final = "other"
 
 
