@@ -132,7 +132,7 @@ def test_ink_that_is_not_a_digit_is_named_in_words_and_has_the_largest_bar(page:
     page.draw([STAR])
     page.wait_until_read("?")
     assert page.text("#caption") == "not a digit"
-    assert page.text("#bars .largest .name") == "not a digit"
+    assert page.text("#bars .largest span") == "not a digit"
 
 
 def test_nothing_is_shown_as_certain(page: Browser) -> None:

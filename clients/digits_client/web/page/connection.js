@@ -1,21 +1,19 @@
 // Recognizes the newest drawing over a WebSocket, one at a time.
 
+import { on } from "./dom.js";
+
 /** Longest wait for a result; then the connection counts as lost. */
-const RESPONSE_TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 const MAX_DELAY_SECONDS = 8;
-/** Codes of gRPC. */
-const DEADLINE_EXCEEDED = 4;
-const RESOURCE_EXHAUSTED = 8;
-const UNAVAILABLE = 14;
-const WAITING = { [DEADLINE_EXCEEDED]: "awayBusy", [RESOURCE_EXHAUSTED]: "awayBusy", [UNAVAILABLE]: "awayServer" };
+/** By the codes of gRPC: deadline exceeded, resource exhausted, unavailable. */
+const REASONS = { 4: "awayBusy", 8: "awayBusy", 14: "awayServer" };
 
 /**
  * A connection that is made again when it is lost.
  *
  * `onState` receives {name: "connecting" | "connected" | "denied"}, or {name: "away", reason, seconds}
- * each second, where `reason` names a text. `onModel` receives the server's model and limits. `onResult`
- * receives (job, response, milliseconds) with a response that has predictions, or an error that concerns
- * the image only.
+ * each second, where `reason` names a text. `onModel` receives the model and the limits. `onResult`
+ * receives (job, response, milliseconds); an error of the response concerns the image only.
  */
 export class Connection {
   #socket = null;
@@ -23,54 +21,52 @@ export class Connection {
   #inFlight = null;
   #sequence = 0;
   #attempts = 0;
-  #timer = 0;
+  #retryTimer = 0;
   #timeout = 0;
   #isProbing = false;
 
   constructor({ layout, token, onState, onModel, onResult }) {
     Object.assign(this, { layout, token, onState, onModel, onResult });
-    addEventListener("online", () => this.retry());
-    document.addEventListener("visibilitychange", () => document.hidden || this.retry());
-  }
-
-  /** Recognize an image: {revision, encode}, where `encode` returns bytes. It replaces one that waits. */
-  offer(job) {
-    this.#newest = job;
-    this.#pump();
-  }
-
-  /** Forget the image that waits. */
-  forget() { this.#newest = null }
-
-  /** Connect, after the layout or the token has changed, too. */
-  async connect() {
-    clearTimeout(this.#timer);
-    this.#drop();
-    if (this.#isProbing) return;
-    this.#isProbing = true;
-    this.onState({ name: "connecting" });
-    const reason = await this.#probe();
-    this.#isProbing = false;
-    if (reason === "denied") this.onState({ name: "denied" });
-    else if (reason) this.#lose(reason);
-    else this.#open();
-  }
-
-  /** Try again now, if the connection is lost. */
-  retry() {
-    if (this.#timer) this.connect();
+    on(window, "online", () => this.retry());
+    on(document, "visibilitychange", () => document.hidden || this.retry());
   }
 
   /** Headers for requests over HTTP. */
   get headers() { return this.token ? { Authorization: `Bearer ${this.token}` } : {} }
 
+  /** Recognize an image: {revision, encode}, where `encode` returns bytes. It replaces one that waits. */
+  offer(job) {
+    this.#newest = job;
+    this.#send();
+  }
+
+  /** Forget the image that waits. */
+  forget() { this.#newest = null }
+
+  /** Connect, also after the layout or the token has changed. */
+  async connect() {
+    this.#close();
+    if (this.#isProbing) return;
+    this.#isProbing = true;
+    this.onState({ name: "connecting" });
+    const reason = await this.#probe();
+    this.#isProbing = false;
+    if (!reason) this.#open();
+    else if (reason === "denied") this.onState({ name: reason });
+    else this.#lose(reason);
+  }
+
+  /** Try again now, if the connection is lost. */
+  retry() {
+    if (this.#retryTimer) this.connect();
+  }
+
   /** Return why the server cannot be used, or null. */
   async #probe() {
     try {
-      const response = await fetch("/v1/model", { headers: this.headers, signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS) });
-      if (response.status === 401 || response.status === 403) return "denied";
-      if (!response.ok) return "awayServer";
-      this.onModel(await response.json());
+      const reply = await fetch("/v1/model", { headers: this.headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      if (!reply.ok) return [401, 403].includes(reply.status) ? "denied" : "awayServer";
+      this.onModel(await reply.json());
       return null;
     } catch {
       return "awayPage";
@@ -78,73 +74,63 @@ export class Connection {
   }
 
   #open() {
-    const protocols = ["digits.v1"];
-    if (this.token) {
-      const encoded = btoa(String.fromCharCode(...new TextEncoder().encode(this.token)));
-      protocols.push(`digits.token.${encoded.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`);
-    }
-    const url = new URL(`/v1/stream?layout=${this.layout}&frame=true`, location.href.replace(/^http/, "ws"));
-    const socket = new WebSocket(url, protocols);
+    const encoded = btoa(String.fromCharCode(...new TextEncoder().encode(this.token)));
+    const base64url = encoded.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+    const protocols = this.token ? ["digits.v1", `digits.token.${base64url}`] : ["digits.v1"];
+    const socket = new WebSocket(`${location.origin.replace("http", "ws")}/v1/stream?layout=${this.layout}&frame=true`, protocols);
     this.#socket = socket;
     socket.onopen = () => {
       this.onState({ name: "connected" });
-      this.#pump();
+      this.#send();
     };
-    socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
-    socket.onclose = () => {
-      if (socket === this.#socket) this.#lose("awayPage");
-    };
+    socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
+    socket.onclose = () => socket === this.#socket && this.#lose("awayPage");
   }
 
-  async #pump() {
-    if (this.#inFlight || !this.#newest || this.#socket?.readyState !== WebSocket.OPEN) return;
-    const job = this.#newest;
-    const socket = this.#socket;
-    this.#inFlight = job;
-    this.#newest = null;
+  async #send() {
+    const [job, socket] = [this.#newest, this.#socket];
+    if (this.#inFlight || !job || socket?.readyState !== WebSocket.OPEN) return;
+    [this.#inFlight, this.#newest] = [job, null];
     const image = await job.encode();
     if (socket !== this.#socket) return; // lost meanwhile, and the job waits again
     const message = new Uint8Array(4 + image.length);
     new DataView(message.buffer).setUint32(0, ++this.#sequence);
     message.set(image, 4);
-    job.sentAt = performance.now();
     socket.send(message);
-    this.#timeout = setTimeout(() => this.#lose("awayBusy"), RESPONSE_TIMEOUT_MS);
+    job.sentAt = performance.now();
+    this.#timeout = setTimeout(() => this.#lose("awayBusy"), TIMEOUT_MS);
   }
 
   #receive(response) {
-    if (Number(response.sequence) !== this.#sequence || !this.#inFlight) return;
-    clearTimeout(this.#timeout);
-    const reason = WAITING[response.error?.code];
-    if (reason) {
-      this.#lose(reason);
-      return;
-    }
     const job = this.#inFlight;
+    if (!job || Number(response.sequence) !== this.#sequence) return;
+    const reason = REASONS[response.error?.code];
+    if (reason) return this.#lose(reason);
+    clearTimeout(this.#timeout);
     this.#inFlight = null;
     this.#attempts = 0;
-    this.#pump();
+    this.#send();
     if (!response.superseded) this.onResult(job, response, performance.now() - job.sentAt);
   }
 
   /** Close the socket; an image in flight waits again. */
-  #drop() {
+  #close() {
     clearTimeout(this.#timeout);
-    this.#timer = 0;
+    clearTimeout(this.#retryTimer);
     this.#newest ??= this.#inFlight;
-    this.#inFlight = null;
     const socket = this.#socket;
-    this.#socket = null;
+    this.#socket = this.#inFlight = null;
+    this.#retryTimer = 0;
     socket?.close();
   }
 
   #lose(reason) {
-    this.#drop();
+    this.#close();
     let seconds = Math.min(2 ** this.#attempts++, MAX_DELAY_SECONDS);
     const count = () => {
       if (seconds === 0) return this.connect();
       this.onState({ name: "away", reason, seconds: seconds-- });
-      this.#timer = setTimeout(count, 1000);
+      this.#retryTimer = setTimeout(count, 1000);
     };
     count();
   }

@@ -1,26 +1,19 @@
 // A gallery of samples to click.
 
+import { create, find, on } from "./dom.js";
 import { texts } from "./texts.js";
 
 /** Fill the gallery; `onChoose` is called with the file of the sample that was clicked. */
 export function fillGallery(onChoose) {
-  const list = document.getElementById("gallery");
-  for (const [name, description] of Object.entries(texts.samples)) {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    const image = new Image();
-    image.loading = "lazy";
-    image.src = new URL(`samples/${name}`, import.meta.url);
-    image.alt = description;
-    button.type = "button";
-    button.className = "tile";
-    button.title = description;
-    button.append(image);
-    button.addEventListener("click", async () => {
-      const response = await fetch(image.src);
-      onChoose(new File([await response.blob()], description, { type: "image/png" }));
+  for (const [name, alt] of Object.entries(texts.samples)) {
+    const [item, button] = [create("li"), create("button", "tile")];
+    const image = Object.assign(new Image(), { loading: "lazy", src: new URL(`samples/${name}`, import.meta.url), alt });
+    Object.assign(button, { type: "button", title: alt }).append(image);
+    on(button, "click", async () => {
+      const reply = await fetch(image.src);
+      onChoose(new File([await reply.blob()], alt, { type: "image/png" }));
     });
     item.append(button);
-    list.append(item);
+    find("gallery").append(item);
   }
 }

@@ -1,6 +1,7 @@
 // The strip of earlier results.
 
 import { boundsOf, drawStroke } from "./curve.js";
+import { create, find, on } from "./dom.js";
 import { percent, text } from "./texts.js";
 
 const MAX_ENTRIES = 100;
@@ -12,9 +13,10 @@ export class History {
   #entries = [];
 
   constructor({ onBringBack, onNotice }) {
-    Object.assign(this, { onBringBack, onNotice });
-    this.list = document.getElementById("history");
-    document.getElementById("copy-button").addEventListener("click", () => this.#copy());
+    this.onBringBack = onBringBack;
+    on(find("copy-button"), "click", async () => {
+      onNotice(text((await copyText(this.#csv())) ? "copied" : "notCopied", { count: this.#entries.length }));
+    });
   }
 
   /** Keep a drawing and its view, in place of an earlier state of the same drawing. */
@@ -23,40 +25,29 @@ export class History {
     if (old >= 0) this.#entries.splice(old, 1)[0].tile.remove();
     const tile = this.#createTile(content, view);
     this.#entries.unshift({ content, view, tile });
-    this.list.prepend(tile);
-    this.#entries.splice(MAX_ENTRIES).forEach((entry) => entry.tile.remove());
-    document.getElementById("history-section").hidden = false;
+    find("history").prepend(tile);
+    for (const entry of this.#entries.splice(MAX_ENTRIES)) entry.tile.remove();
+    find("history-section").hidden = false;
   }
 
-  /** The results as CSV, the oldest first. */
-  get csv() {
-    const rows = this.#entries.toReversed().map(({ view }) => {
-      const number = view.verdict === "digit" ? view.text : "";
-      const confidence = view.verdict === "digit" ? view.confidence.toFixed(4) : "";
+  /** Return the results as CSV, the oldest first. */
+  #csv() {
+    const rows = this.#entries.map(({ view }) => {
+      const [number, confidence] = view.verdict === "digit" ? [view.text, view.confidence.toFixed(4)] : ["", ""];
       return [number.includes("\n") ? `"${number}"` : number, view.verdict, confidence, view.version];
     });
-    return [["number", "verdict", "confidence", "model_version"], ...rows].map((row) => `${row.join(",")}\r\n`).join("");
+    return [["number", "verdict", "confidence", "model_version"], ...rows.reverse()].map((row) => `${row}\r\n`).join("");
   }
 
   #createTile(content, view) {
-    const tile = document.createElement("li");
-    const button = document.createElement("button");
-    const number = document.createElement("b");
-    const confidence = document.createElement("span");
+    const [tile, button] = [create("li"), create("button", "tile")];
     button.type = "button";
-    button.className = "tile";
-    number.textContent = (view.text || "–").replaceAll("\n", " ");
-    confidence.textContent = view.verdict === "digit" ? percent(view.confidence) : view.caption;
     button.setAttribute("aria-label", text("bringBack", { text: view.spoken.replaceAll("\n", ", ") }));
-    button.append(thumbnail(content), number, confidence);
-    button.addEventListener("click", () => this.onBringBack(content));
+    const confidence = view.verdict === "digit" ? percent(view.confidence) : view.caption;
+    button.append(thumbnail(content), create("b", "", view.text.replaceAll("\n", " ") || "–"), create("span", "", confidence));
+    on(button, "click", () => this.onBringBack(content));
     tile.append(button);
     return tile;
-  }
-
-  async #copy() {
-    const count = this.#entries.length;
-    this.onNotice((await copyText(this.csv)) ? text("copied", { count }) : text("notCopied"));
   }
 }
 
@@ -67,8 +58,7 @@ async function copyText(content) {
     return true;
   } catch {
     const focused = document.activeElement;
-    const field = document.createElement("textarea");
-    field.value = content;
+    const field = Object.assign(create("textarea"), { value: content });
     document.body.append(field);
     field.select();
     const isCopied = document.execCommand("copy");
@@ -79,24 +69,21 @@ async function copyText(content) {
 }
 
 function thumbnail({ strokes, picture }) {
-  const canvas = document.createElement("canvas");
-  const size = picture ?? bounds(strokes.filter((stroke) => !stroke.erases));
-  const scale = THUMBNAIL.height / size.height;
-  const width = Math.min(Math.max(size.width * scale, THUMBNAIL.minWidth), THUMBNAIL.maxWidth);
-  [canvas.width, canvas.height] = [width, THUMBNAIL.height];
+  const size = picture ?? inkSize(strokes);
+  const { height, minWidth, maxWidth } = THUMBNAIL;
+  const width = Math.min(Math.max((size.width * height) / size.height, minWidth), maxWidth);
+  const scale = Math.min(height / size.height, width / size.width);
+  const canvas = Object.assign(create("canvas", picture ? "" : "ink"), { width, height });
   const context = canvas.getContext("2d");
-  const shown = Math.min(scale, width / size.width);
-  context.translate((width - size.width * shown) / 2, (THUMBNAIL.height - size.height * shown) / 2);
-  context.scale(shown, shown);
+  context.translate((width - size.width * scale) / 2, (height - size.height * scale) / 2);
+  context.scale(scale, scale);
   if (picture?.bitmap) context.drawImage(picture.bitmap, 0, 0);
-  if (picture) return canvas;
-  canvas.className = "ink";
   context.translate(-size.left, -size.top);
   for (const stroke of strokes) drawStroke(context, stroke, "#000", "#fff");
   return canvas;
 }
 
-function bounds(strokes) {
-  const { left, top, right, bottom } = boundsOf(strokes);
+function inkSize(strokes) {
+  const { left, top, right, bottom } = boundsOf(strokes.filter((stroke) => !stroke.erases));
   return { left: left - MARGIN, top: top - MARGIN, width: right - left + 2 * MARGIN, height: bottom - top + 2 * MARGIN };
 }

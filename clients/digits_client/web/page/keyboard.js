@@ -1,5 +1,6 @@
 // Drawing with the keyboard, and the page's shortcuts. All have a modifier, or need the sheet's focus.
 
+import { isTyping, on } from "./dom.js";
 import { SHEET_HEIGHT } from "./drawing.js";
 
 const STEP = 10;
@@ -8,13 +9,8 @@ const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], A
 
 /** Move a pen over the sheet with the arrow keys. `onPen` is called with whether it is down. */
 export function drawWithKeys(sheet, drawing, { onChange, onClear, onPen }) {
-  const pen = { x: 0, y: SHEET_HEIGHT / 4 };
+  const pen = { x: SHEET_HEIGHT / 2, y: SHEET_HEIGHT / 4 };
   let isDown = false;
-
-  const lift = () => {
-    if (isDown) drawing.end();
-    isDown = false;
-  };
 
   const press = () => {
     isDown = !isDown;
@@ -32,31 +28,30 @@ export function drawWithKeys(sheet, drawing, { onChange, onClear, onPen }) {
     onChange();
   };
 
-  sheet.canvas.addEventListener("keydown", (event) => {
+  const leave = () => {
+    if (isDown) press();
+    sheet.cursor = null;
+    sheet.show();
+  };
+
+  on(sheet.canvas, "keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    pen.x ||= drawing.width / 2;
     if (DIRECTIONS[event.key]) move(DIRECTIONS[event.key], event.shiftKey ? LARGE_STEP : STEP);
     else if (event.key === " ") press();
     else if (event.key === "Delete" || event.key === "Backspace") onClear();
     else return;
     event.preventDefault();
-    sheet.showCursor(pen);
+    sheet.cursor = pen;
+    sheet.show();
   });
-  sheet.canvas.addEventListener("blur", () => {
-    if (isDown) press();
-    sheet.showCursor(null);
-  });
-  sheet.canvas.addEventListener("pointerdown", () => {
-    lift();
-    sheet.showCursor(null);
-  }, { capture: true });
+  on(sheet.canvas, "blur", leave);
+  sheet.canvas.addEventListener("pointerdown", leave, { capture: true });
 }
 
 /** Listen to the shortcuts. A text field keeps its own. */
 export function listenToShortcuts({ onUndo, onRedo, onOpen }) {
-  document.addEventListener("keydown", (event) => {
-    const isTyping = event.target.matches("input:not([type=range])") || document.querySelector("dialog[open]");
-    if (isTyping || event.altKey || !(event.ctrlKey || event.metaKey)) return;
+  on(document, "keydown", (event) => {
+    if (isTyping(event) || document.querySelector("dialog[open]") || event.altKey || !(event.ctrlKey || event.metaKey)) return;
     const action = { z: event.shiftKey ? onRedo : onUndo, y: onRedo, o: onOpen }[event.key.toLowerCase()];
     if (!action) return;
     event.preventDefault();

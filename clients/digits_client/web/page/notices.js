@@ -1,12 +1,11 @@
 // Notices, the state of the connection, and what a screen reader announces.
 
+import { create, find, on } from "./dom.js";
 import { text } from "./texts.js";
 
 const TONES = { connecting: "unsure", connected: "good", away: "bad", denied: "bad" };
 /** Time without a new result after which the last one is announced. */
 const QUIET_MS = 700;
-
-const find = (id) => document.getElementById(id);
 
 let announcement = 0;
 
@@ -18,24 +17,16 @@ export function announce(content) {
 
 /** Show a notice, with an action where one is given as {label, run}; without a text, remove it. */
 export function notify(content = "", action = null) {
-  const notice = find("notice");
-  if (!content && !notice.textContent) return;
-  notice.textContent = content;
+  find("notice").textContent = content;
   if (!action) return;
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "link";
-  button.textContent = action.label;
-  button.addEventListener("click", action.run);
-  notice.append(" ", button);
+  const button = Object.assign(create("button", "link", action.label), { type: "button" });
+  on(button, "click", action.run);
+  find("notice").append(button);
 }
 
 /** Show the state of the connection. */
 export function showConnection({ name, reason, seconds }) {
-  find("connection").dataset.tone = TONES[name];
-  find("connection").dataset.state = name;
+  Object.assign(find("connection").dataset, { tone: TONES[name], state: name });
   find("retry").hidden = name !== "away";
-  find("connection-text").textContent = name === "away"
-    ? text("retryIn", { reason: text(reason), seconds })
-    : text(name);
+  find("connection-text").textContent = text(name === "away" ? "retryIn" : name, { reason: reason && text(reason), seconds });
 }

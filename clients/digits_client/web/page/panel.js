@@ -1,11 +1,10 @@
 // The result: the digit or number, the probabilities of one digit, and what the model sees of it.
 
+import { create, find, on, setCount } from "./dom.js";
 import { shownPlace } from "./prediction.js";
 import { percent, text } from "./texts.js";
 
 const FRAME_SIDE = 28;
-
-const find = (id) => document.getElementById(id);
 
 /** Shows a view; `onPlace` is called with the index of the digit that it shows, or null. */
 export class Panel {
@@ -16,16 +15,11 @@ export class Panel {
   constructor({ onPlace }) {
     this.onPlace = onPlace;
     this.headline = find("headline");
-    this.caption = find("caption");
     this.frame = find("frame").getContext("2d");
-    const names = [...Array(10).keys(), text("notADigit")];
-    this.bars = names.map((name) => {
-      const row = element("li");
-      const fill = element("span", "fill");
-      const trough = element("span", "trough");
-      const share = element("span", "share");
+    this.bars = [...Array(10).keys(), text("notADigit")].map((name) => {
+      const [row, fill, trough, share] = [create("li"), create("span", "fill"), create("span", "trough"), create("span", "share")];
       trough.append(fill);
-      row.append(element("span", "name", name), trough, share);
+      row.append(create("span", "", name), trough, share);
       find("bars").append(row);
       return { row, fill, share };
     });
@@ -34,9 +28,22 @@ export class Panel {
   /** Show a view; the digits keep the focus as long as there are as many. */
   show(view) {
     this.#view = view;
-    for (const element of [this.headline, this.caption]) element.dataset.tone = view.tone;
-    setText(this.caption, view.caption);
-    this.#showHeadline(view);
+    const { headline } = this;
+    headline.dataset.tone = find("caption").dataset.tone = view.tone;
+    find("caption").textContent = view.caption;
+    headline.style.setProperty("--length", Math.max(1, ...view.lines.map((line) => line.length)));
+    headline.style.setProperty("--lines", Math.max(1, view.lines.length));
+    setCount(headline, Math.max(1, view.lines.length), () => create("div", "line"));
+    [...headline.children].forEach((row, at) => {
+      const line = view.lines[at] ?? [];
+      setCount(row, line.length, () => this.#createDigit());
+      line.forEach((index, column) => {
+        const digit = row.children[column];
+        digit.textContent = view.places[index].text;
+        digit.dataset.index = index;
+        digit.setAttribute("aria-label", view.places[index].label);
+      });
+    });
     this.#showPlace();
   }
 
@@ -47,80 +54,45 @@ export class Panel {
     this.#showPlace();
   }
 
-  #showHeadline(view) {
-    const lines = view.lines.length ? view.lines : [[]];
-    const longest = Math.max(1, ...lines.map((line) => line.length));
-    this.headline.style.setProperty("--length", longest);
-    this.headline.style.setProperty("--lines", lines.length);
-    if (this.headline.children.length !== lines.length) this.headline.replaceChildren(...lines.map(() => element("div", "line")));
-    lines.forEach((line, at) => {
-      const row = this.headline.children[at];
-      while (row.children.length > line.length) row.lastChild.remove();
-      while (row.children.length < line.length) row.append(this.#createDigit());
-      line.forEach((index, column) => {
-        const digit = row.children[column];
-        setText(digit, view.places[index].text);
-        digit.dataset.index = index;
-        digit.setAttribute("aria-label", view.places[index].label);
-      });
-    });
+  #focus(index) {
+    this.#focused = index;
+    this.#showPlace();
   }
 
   #createDigit() {
-    const digit = element("button", "digit");
+    const digit = create("button", "digit");
     digit.type = "button";
-    const point = () => this.point(Number(digit.dataset.index));
-    digit.addEventListener("pointerenter", point);
-    digit.addEventListener("pointerleave", () => this.point(null));
-    digit.addEventListener("focus", () => {
-      this.#focused = Number(digit.dataset.index);
-      this.#showPlace();
-    });
-    digit.addEventListener("blur", () => {
-      this.#focused = null;
-      this.#showPlace();
-    });
+    on(digit, "pointerenter", () => this.point(Number(digit.dataset.index)));
+    on(digit, "pointerleave", () => this.point(null));
+    on(digit, "focus", () => this.#focus(Number(digit.dataset.index)));
+    on(digit, "blur", () => this.#focus(null));
     return digit;
   }
 
   #showPlace() {
-    const view = this.#view;
-    const index = view.places.length ? shownPlace(view, this.#pointed ?? this.#focused) : null;
-    const place = view.places[index];
-    const shares = place?.shares ?? [];
-    const largest = Math.max(...shares);
-    setText(find("place"), place?.title ?? "");
+    const { places } = this.#view;
+    const index = places.length ? shownPlace(places, this.#pointed ?? this.#focused) : null;
+    const { title = "", shares = [], text: name = "", frame = "" } = places[index] ?? {};
+    find("place").textContent = title;
     this.bars.forEach(({ row, fill, share }, at) => {
       fill.style.transform = `scaleX(${shares[at] ?? 0})`;
-      setText(share, shares.length ? percent(shares[at]) : "");
-      row.classList.toggle("largest", shares[at] === largest);
+      share.textContent = shares.length ? percent(shares[at]) : "";
+      row.classList.toggle("largest", shares[at] === Math.max(...shares));
     });
-    this.#showFrame(place);
+    this.#showFrame(atob(frame), name);
     for (const digit of this.headline.querySelectorAll(".digit")) {
-      digit.classList.toggle("shown", view.places.length > 1 && Number(digit.dataset.index) === index);
+      digit.classList.toggle("shown", places.length > 1 && Number(digit.dataset.index) === index);
     }
     this.onPlace(index);
   }
 
-  #showFrame(place) {
+  #showFrame(ink, name) {
     const image = this.frame.createImageData(FRAME_SIDE, FRAME_SIDE);
-    const ink = atob(place?.frame ?? "");
     for (let at = 0; at < FRAME_SIDE * FRAME_SIDE; at++) {
       image.data.fill(ink.charCodeAt(at) || 0, 4 * at, 4 * at + 3);
       image.data[4 * at + 3] = 255;
     }
     this.frame.putImageData(image, 0, 0);
-    this.frame.canvas.setAttribute("aria-label", ink ? text("frameOf", { text: place.text }) : text("frameEmpty"));
+    find("frame").setAttribute("aria-label", text(ink ? "frameOf" : "frameEmpty", { text: name }));
   }
-}
-
-function element(name, className = "", content = "") {
-  const created = document.createElement(name);
-  created.className = className;
-  created.textContent = content;
-  return created;
-}
-
-function setText(element, content) {
-  if (element.textContent !== content) element.textContent = content;
 }

@@ -1,22 +1,22 @@
 // The token that some servers require. It is kept as long as the tab.
 
-const KEY = "digits-token";
-
+import { find } from "./dom.js";
 import { text } from "./texts.js";
 
-/** The token that was typed in this tab, or an empty text. */
+const KEY = "digits-token";
+
+/** Return the token that was typed in this tab, or an empty text. */
 export function keptToken() {
   return sessionStorage.getItem(KEY) ?? "";
 }
 
 /** Ask for a token; `onToken` is called with what was typed. */
 export function requestToken(onToken) {
-  const [dialog, form, field] = ["token-dialog", "token-form", "token"].map((id) => document.getElementById(id));
-  if (keptToken()) document.getElementById("token-text").textContent = text("tokenWrong");
-  field.value = "";
-  form.onsubmit = () => {
-    sessionStorage.setItem(KEY, field.value);
-    onToken(field.value);
+  if (keptToken()) find("token-text").textContent = text("tokenWrong");
+  find("token").value = "";
+  find("token-form").onsubmit = () => {
+    sessionStorage.setItem(KEY, find("token").value);
+    onToken(find("token").value);
   };
-  if (!dialog.open) dialog.showModal();
+  if (!find("token-dialog").open) find("token-dialog").showModal();
 }
