@@ -5,7 +5,6 @@ skipped.
 """
 
 import contextlib
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -35,9 +34,10 @@ class Gateway:
             text=True,
         )
         assert self.process.stdout is not None
-        found = re.search(r"https?://\S+", self.process.stdout.readline())
-        assert found is not None, "the gateway did not start"
-        self.url = found[0]
+        self.url = self.process.stdout.readline().strip()
+        if not self.url:
+            self.kill()
+            pytest.fail("the gateway did not start")
 
     @property
     def port(self) -> str:

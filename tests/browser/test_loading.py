@@ -7,7 +7,7 @@ from pathlib import Path
 from scripts.browser import Browser
 
 PAGE = Path(__file__).resolve().parents[2] / "clients" / "digits_client" / "web" / "page"
-MAX_CODE_BYTES = 60_000
+MAX_CODE_BYTES = 60 * 1024
 MAX_LOADED_BYTES = 100_000
 
 

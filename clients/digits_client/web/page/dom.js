@@ -6,13 +6,21 @@ export const on = (target, name, listener) => target.addEventListener(name, list
 
 /** Create an element with a class and a text. */
 export function create(name, className = "", content = "") {
-  return Object.assign(document.createElement(name), { className, textContent: content });
+	return Object.assign(document.createElement(name), { className, textContent: content });
+}
+
+/** Create a button with a class and a text. */
+export function createButton(className, content, onClick) {
+	const button = create("button", className, content);
+	button.type = "button";
+	if (onClick) on(button, "click", onClick);
+	return button;
 }
 
 /** Give an element so many children. */
 export function setCount(parent, count, createChild) {
-  while (parent.children.length > count) parent.lastChild.remove();
-  while (parent.children.length < count) parent.append(createChild());
+	while (parent.children.length > count) parent.lastChild.remove();
+	while (parent.children.length < count) parent.append(createChild());
 }
 
 /** Whether an event goes to a field that text is typed in. */

@@ -1,6 +1,6 @@
 // Notices, the state of the connection, and what a screen reader announces.
 
-import { create, find, on } from "./dom.js";
+import { createButton, find } from "./dom.js";
 import { text } from "./texts.js";
 
 const TONES = { connecting: "unsure", connected: "good", away: "bad", denied: "bad" };
@@ -11,22 +11,19 @@ let announcement = 0;
 
 /** Announce a text to screen readers once no newer one follows. */
 export function announce(content) {
-  clearTimeout(announcement);
-  announcement = setTimeout(() => { find("live").textContent = content }, QUIET_MS);
+	clearTimeout(announcement);
+	announcement = setTimeout(() => { find("live").textContent = content }, QUIET_MS);
 }
 
 /** Show a notice, with an action where one is given as {label, run}; without a text, remove it. */
 export function notify(content = "", action = null) {
-  find("notice").textContent = content;
-  if (!action) return;
-  const button = Object.assign(create("button", "link", action.label), { type: "button" });
-  on(button, "click", action.run);
-  find("notice").append(button);
+	find("notice").textContent = content;
+	if (action) find("notice").append(createButton("link", action.label, action.run));
 }
 
 /** Show the state of the connection. */
 export function showConnection({ name, reason, seconds }) {
-  Object.assign(find("connection").dataset, { tone: TONES[name], state: name });
-  find("retry").hidden = name !== "away";
-  find("connection-text").textContent = text(name === "away" ? "retryIn" : name, { reason: reason && text(reason), seconds });
+	Object.assign(find("connection").dataset, { tone: TONES[name], state: name });
+	find("retry").hidden = name !== "away";
+	find("connection-text").textContent = text(name === "away" ? "retryIn" : name, { reason: reason && text(reason), seconds });
 }

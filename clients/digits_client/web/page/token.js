@@ -7,16 +7,16 @@ const KEY = "digits-token";
 
 /** Return the token that was typed in this tab, or an empty text. */
 export function keptToken() {
-  return sessionStorage.getItem(KEY) ?? "";
+	return sessionStorage.getItem(KEY) ?? "";
 }
 
 /** Ask for a token; `onToken` is called with what was typed. */
 export function requestToken(onToken) {
-  if (keptToken()) find("token-text").textContent = text("tokenWrong");
-  find("token").value = "";
-  find("token-form").onsubmit = () => {
-    sessionStorage.setItem(KEY, find("token").value);
-    onToken(find("token").value);
-  };
-  if (!find("token-dialog").open) find("token-dialog").showModal();
+	if (keptToken()) find("token-text").textContent = text("tokenWrong");
+	find("token").value = "";
+	find("token-form").onsubmit = () => {
+		sessionStorage.setItem(KEY, find("token").value);
+		onToken(find("token").value);
+	};
+	if (!find("token-dialog").open) find("token-dialog").showModal();
 }
