@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scripts.browser import Browser
 from scripts.pen_strokes import NUMBER, THREE
-from tests.processes import StartServer
+from tests.processes import ServerProcess, StartServer
 
 from .conftest import Gateway
 
@@ -30,31 +30,29 @@ def test_what_was_drawn_while_the_server_was_away_is_read_when_it_is_back(
 
 
 def test_the_page_connects_again_when_its_own_server_is_back(
-    browser: Browser, shared_server: object, start_gateway: Callable[..., Gateway]
+    browser: Browser, shared_server: ServerProcess, start_gateway: Callable[..., Gateway]
 ) -> None:
-    address = getattr(shared_server, "address")  # noqa: B009
-    gateway = start_gateway("--server", address)
+    gateway = start_gateway("--server", shared_server.address)
     browser.open(gateway.url)
     gateway.kill()
     browser.wait_until_text("#connection-text", "This page’s server cannot be reached.")
+    assert browser.find("#retry").is_displayed()
     browser.draw([THREE])
-    start_gateway("--server", address, port=gateway.port)
-    browser.find("#retry").click()
+    start_gateway("--server", shared_server.address, port=gateway.port)
+    browser.script("document.querySelector('#retry').click()")
     browser.wait_until_read("3")
     browser.wait_until_connected()
 
 
 def test_a_token_is_asked_for_and_kept_for_the_tab(
     browser: Browser,
-    shared_server: object,
+    shared_server: ServerProcess,
     start_gateway: Callable[..., Gateway],
     tmp_path: Path,
 ) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text("secret/+=~token-1234567890\n")
-    gateway = start_gateway(
-        "--server", getattr(shared_server, "address"), "--tokens-file", str(tokens)  # noqa: B009
-    )
+    gateway = start_gateway("--server", shared_server.address, "--tokens-file", str(tokens))
     browser.driver.get(gateway.url)
     browser.wait_until("document.querySelector('#token-dialog')?.open")
     browser.find("#token").send_keys("wrong\n")

@@ -8,7 +8,9 @@ from scripts.pen_strokes import NUMBER, STAR, THREE
 
 def tiles(page: Browser) -> Any:
     """Return the numbers of the strip, the newest first."""
-    return page.script("return [...document.querySelectorAll('#history b')].map((b) => b.textContent)")
+    return page.script(
+        "return [...document.querySelectorAll('#history b')].map((b) => b.textContent)"
+    )
 
 
 def keep(page: Browser, strokes: Any, text: str) -> None:

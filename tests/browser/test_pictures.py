@@ -28,9 +28,7 @@ document.body.dispatchEvent(event);
 
 def transfer(page: Browser, kind: str, *paths: Path, mime_type: str = "image/png") -> None:
     """Paste or drop files."""
-    files = [
-        (path.name, mime_type, base64.b64encode(path.read_bytes()).decode()) for path in paths
-    ]
+    files = [(path.name, mime_type, base64.b64encode(path.read_bytes()).decode()) for path in paths]
     page.script(TRANSFER, kind, files)
 
 
@@ -65,7 +63,9 @@ def test_a_sample_that_is_clicked_is_read(page: Browser) -> None:
 def test_several_files_become_earlier_results(page: Browser) -> None:
     transfer(page, "drop", *(SAMPLES / str(digit) / "marker.png" for digit in range(10)))
     page.wait_until_text("#notice", "10 pictures were read")
-    read = page.script("return [...document.querySelectorAll('#history b')].map((b) => b.textContent)")
+    read = page.script(
+        "return [...document.querySelectorAll('#history b')].map((b) => b.textContent)"
+    )
     assert read == list("9876543210")
 
 

@@ -34,14 +34,11 @@ export class Connection {
 	/** Headers for requests over HTTP. */
 	get headers() { return this.token ? { Authorization: `Bearer ${this.token}` } : {} }
 
-	/** Recognize an image: {revision, encode}, where `encode` returns bytes. It replaces one that waits. */
+	/** Recognize an image, {revision, encode}, in place of the one that waits; null for none. */
 	offer(job) {
 		this.#newest = job;
 		this.#send();
 	}
-
-	/** Forget the image that waits. */
-	forget() { this.#newest = null }
 
 	/** Connect, also after the layout or the token has changed. */
 	async connect() {

@@ -1,4 +1,4 @@
-// Corrections: what a drawing that was misread shows. They are kept only after a person has asked for it.
+// Corrections: what a drawing shows. They are kept only where a person asks for it.
 
 import { find, on } from "./dom.js";
 import { toBlob } from "./pictures.js";
@@ -7,11 +7,7 @@ import { text, texts } from "./texts.js";
 const PATH = "/v1/corrections";
 const NOT_A_DIGIT = "not a digit";
 
-/**
- * Show the form for corrections, and save what it says.
- *
- * `current` returns {drawing, view, response, encode} of what is shown.
- */
+/** Offer a form for corrections. `current` returns {drawing, view, response, encode} of what is shown. */
 export function enableCorrections({ current, connection, onNotice }) {
 	const [button, form, field] = [find("correct-button"), find("correction"), find("meant")];
 

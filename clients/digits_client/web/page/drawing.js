@@ -8,11 +8,9 @@ const MARGIN = 20;
 const EMPTY = { strokes: [], picture: null };
 
 /**
- * A sheet with strokes, or with a picture in their place.
+ * A sheet with strokes, or with a picture, which a stroke replaces. Every change can be undone.
  *
- * A stroke is {points: [[x, y, pressure]], width, erases}; x to the right, y down, pressure 0 to 1, or
- * null if the device reports none. Every change is a step that can be undone. A stroke on a picture
- * removes the picture, and undoing the stroke restores it.
+ * A stroke is {points: [[x, y, pressure]], width, erases}; the pressure is 0 to 1, or null without one.
  */
 export class Drawing {
 	#steps = [];

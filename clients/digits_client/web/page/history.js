@@ -44,7 +44,7 @@ export class History {
 		const button = createButton("tile", "", () => this.onBringBack(content));
 		button.setAttribute("aria-label", text("bringBack", { text: view.spoken.replaceAll("\n", ", ") }));
 		const confidence = view.verdict === "digit" ? percent(view.confidence) : view.caption;
-		button.append(thumbnail(content), create("b", "", view.text.replaceAll("\n", " ") || "–"), create("span", "", confidence));
+		button.append(thumbnail(content), create("b", "", view.text.replaceAll("\n", " ") || "–"), create("span", "soft", confidence));
 		tile.append(button);
 		return tile;
 	}

@@ -27,11 +27,7 @@ export class Layers {
 		const name = JSON.stringify(look);
 		const isSame = name === this.#look && this.#finished.every((stroke, index) => stroke === finished[index]);
 		if (!isSame) {
-			for (const canvas of [this.canvas, this.kept.canvas]) {
-				if (canvas.width !== look.width) canvas.width = look.width;
-				if (canvas.height !== look.height) canvas.height = look.height;
-			}
-			this.kept.setTransform(1, 0, 0, 1, 0, 0);
+			for (const canvas of [this.canvas, this.kept.canvas]) Object.assign(canvas, { width: look.width, height: look.height });
 			this.kept.fillStyle = look.paper;
 			this.kept.fillRect(0, 0, look.width, look.height);
 			this.kept.setTransform(look.scale, 0, 0, look.scale, 0, 0);

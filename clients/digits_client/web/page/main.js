@@ -28,7 +28,7 @@ const connection = new Connection({
 
 /** Counts the changes of the drawing. */
 let revision = 0;
-/** What is shown: the view, the response that it is made from, and the revision that it is of. */
+/** What is shown, and the revision of the drawing that it is of. */
 let shown = { view: NO_RESULT, response: null, revision: 0 };
 /** A drawing that was replaced before its result came. */
 let late = null;
@@ -50,9 +50,8 @@ function changed() {
 }
 
 function recognize() {
-	if (!drawing.isEmpty) return connection.offer({ revision, encode });
-	connection.forget();
-	showView(NO_RESULT, null, revision);
+	connection.offer(drawing.isEmpty ? null : { revision, encode });
+	if (drawing.isEmpty) showView(NO_RESULT, null, revision);
 }
 
 /** Change the drawing otherwise than by the pen. */

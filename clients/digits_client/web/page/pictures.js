@@ -3,7 +3,7 @@
 import { create, find, isTyping, on } from "./dom.js";
 import { text } from "./texts.js";
 
-// The server scales each digit to 28 pixels, so the millions of pixels of a photo are not needed.
+// Each digit is scaled to 28 pixels, so the millions of pixels of a photo are not needed.
 const MAX_SIDE = 1600;
 const MAX_FILES = 32;
 const NAMES_OF_PICTURES = /\.(png|jpe?g|webp|bmp|gif|tiff?|hei[cf])$/i;
@@ -12,10 +12,8 @@ const NAMES_OF_PICTURES = /\.(png|jpe?g|webp|bmp|gif|tiff?|hei[cf])$/i;
 export class PictureError extends Error {}
 
 /**
- * Return the picture in a file: {name, blob, bitmap, width, height, factor}.
- *
- * `blob` is what is sent; it is `factor` times smaller than `width` and `height`. `bitmap` is null if
- * the browser cannot show the file, such as a TIFF, which the server may read all the same.
+ * Return the picture in a file: {name, blob, bitmap, width, height, factor}. `blob` is sent, `factor` times
+ * smaller than it is; `bitmap` is null if the browser cannot show the file, such as a TIFF.
  */
 export async function readPicture(file, limitBytes) {
 	const { name } = file;

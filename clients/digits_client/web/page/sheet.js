@@ -7,11 +7,7 @@ import { Layers } from "./layers.js";
 const ERASING_BUTTONS = 2 | 32; // the right one of a mouse, and the other end of a stylus
 const BOX_MARGIN = 4;
 
-/**
- * Each movement goes to the drawing at once; the screen follows with its next frame.
- *
- * `onChange` is called after a change, `onPoint` with the index of the box that is pointed at, or null.
- */
+/** `onChange` is called after a change, `onPoint` with the index of the box that is pointed at, or null. */
 export class Sheet {
 	penWidth = 16;
 	isErasing = false;
@@ -41,17 +37,16 @@ export class Sheet {
 		this.#frame ||= requestAnimationFrame(() => this.#paint());
 	}
 
-	/** Show boxes, in pixels of an image that is `factor` times smaller than the drawing or picture. */
+	/** Show boxes, in pixels of an image that is `factor` times smaller than what is on the sheet. */
 	showBoxes(boxes, factor = 1) {
 		[this.#boxes, this.#factor] = [boxes, factor];
 		setCount(this.boxLayer, boxes.length, () => create("div"));
 		const { x, y, scale } = this.#place();
+		const pixels = (start, length, margin) => `${start + length * factor * scale + margin}px`;
 		boxes.forEach((box, index) => {
 			Object.assign(this.boxLayer.children[index].style, {
-				left: `${x + box.left * factor * scale - BOX_MARGIN}px`,
-				top: `${y + box.top * factor * scale - BOX_MARGIN}px`,
-				width: `${box.width * factor * scale + 2 * BOX_MARGIN}px`,
-				height: `${box.height * factor * scale + 2 * BOX_MARGIN}px`,
+				left: pixels(x, box.left, -BOX_MARGIN), top: pixels(y, box.top, -BOX_MARGIN),
+				width: pixels(0, box.width, 2 * BOX_MARGIN), height: pixels(0, box.height, 2 * BOX_MARGIN),
 			});
 		});
 	}
@@ -79,7 +74,7 @@ export class Sheet {
 
 	#move(event) {
 		if (this.#pointer === null) this.onPoint(this.#boxAt(event));
-		// There is no stroke if the sheet was cleared, or a step undone, while the pen was down.
+		// A step may have been undone while the pen was down.
 		if (event.pointerId !== this.#pointer || !this.drawing.current) return;
 		let last = this.drawing.current.points.at(-1);
 		const moved = [];
@@ -112,12 +107,11 @@ export class Sheet {
 		return [(event.clientX - left) / this.#scale, (event.clientY - top) / this.#scale, event.pointerType === "pen" ? event.pressure : null];
 	}
 
-	#boxAt(event) {
-		const contains = (box) => {
+	#boxAt({ clientX, clientY }) {
+		const index = [...this.boxLayer.children].findIndex((box) => {
 			const { left, top, right, bottom } = box.getBoundingClientRect();
-			return event.clientX > left && event.clientX < right && event.clientY > top && event.clientY < bottom;
-		};
-		const index = [...this.boxLayer.children].findIndex(contains);
+			return clientX > left && clientX < right && clientY > top && clientY < bottom;
+		});
 		return index < 0 ? null : index;
 	}
 
