@@ -96,7 +96,7 @@ def test_nothing_moves_for_those_who_prefer_that(page: Browser) -> None:
     page.set_media(prefers_reduced_motion="reduce")
     moving = page.script(
         "return [...document.querySelectorAll('*')].filter((element) => {"
-        "const style = getComputedStyle(element);"
-        "return parseFloat(style.transitionDuration) > 0 || style.animationName !== 'none' }).length"
+        "const { transitionDuration, animationName } = getComputedStyle(element);"
+        "return parseFloat(transitionDuration) > 0 || animationName !== 'none' }).length"
     )
     assert moving == 0

@@ -35,7 +35,7 @@ def test_the_page_connects_again_when_its_own_server_is_back(
     gateway = start_gateway("--server", shared_server.address)
     browser.open(gateway.url)
     gateway.kill()
-    browser.wait_until_text("#connection-text", "This page’s server cannot be reached.")
+    browser.wait_until_text("#connection-text", "server cannot be reached.")
     assert browser.find("#retry").is_displayed()
     browser.draw([THREE])
     start_gateway("--server", shared_server.address, port=gateway.port)

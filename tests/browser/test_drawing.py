@@ -44,7 +44,8 @@ def shares(page: Browser) -> list[str]:
     return [
         str(share)
         for share in page.script(
-            "return [...document.querySelectorAll('#bars .share')].map((share) => share.textContent)"
+            "const shares = [...document.querySelectorAll('#bars .share')];"
+            "return shares.map((share) => share.textContent)"
         )
     ]
 

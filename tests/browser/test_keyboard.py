@@ -43,7 +43,8 @@ def test_everything_can_be_reached_in_the_order_of_the_page(page: Browser) -> No
     page.driver.switch_to.active_element.send_keys(Keys.NULL)
     page.script("document.activeElement.blur(); getSelection().removeAllRanges()")
     page.script(
-        "document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')"
+        "const { body } = document;"
+        "body.tabIndex = -1; body.focus(); body.removeAttribute('tabindex')"
     )
     names = []
     for _ in range(40):

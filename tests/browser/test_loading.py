@@ -34,7 +34,8 @@ def test_the_first_load_is_small_and_from_the_page_s_own_server(
 
 def test_a_script_in_the_page_itself_is_not_run(page: Browser) -> None:
     page.script(
-        "const script = document.createElement('script'); script.textContent = 'window.injected = 1';"
+        "const script = document.createElement('script');"
+        "script.textContent = 'window.injected = 1';"
         "document.body.append(script)"
     )
     assert page.script("return window.injected === undefined")

@@ -11,7 +11,7 @@ from scripts.browser import Browser
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 NUMBER = SAMPLES / "numbers" / "2026" / "spaced.png"
 
-# Creates a DataTransfer with files, as the browser does for a paste and a drop, and sends the event.
+# Sends the event of a paste or a drop with files, as the browser does.
 TRANSFER = """
 const [kind, files] = arguments;
 const transfer = new DataTransfer();
