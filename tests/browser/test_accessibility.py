@@ -50,7 +50,7 @@ def test_axe_finds_nothing(page: Browser, scheme: str, width: int) -> None:
     page.resize(width, 800, is_phone=width == 390)
     assert findings(page) == []
     page.draw([STAR])
-    page.wait_until_read("?")
+    page.wait_until_recognized()
     page.find("#clear-button").click()
     page.draw(NUMBER)
     page.wait_until_recognized()

@@ -21,7 +21,7 @@ def test_what_was_drawn_while_the_server_was_away_is_read_when_it_is_back(
     server.process.wait()
     browser.find("#clear-button").click()
     browser.draw(NUMBER)
-    browser.wait_until_text("#connection-text", "The server that recognizes digits is away.")
+    browser.wait_until_text("#caption", "The server that recognizes digits is away.")
     browser.wait_until_text("#connection-text", "Retrying in")
     assert browser.find("#connection").get_attribute("data-tone") == "bad"
     start_server(port=server.port)
@@ -35,7 +35,7 @@ def test_the_page_connects_again_when_its_own_server_is_back(
     gateway = start_gateway("--server", shared_server.address)
     browser.open(gateway.url)
     gateway.kill()
-    browser.wait_until_text("#connection-text", "server cannot be reached.")
+    browser.wait_until_text("#caption", "server cannot be reached.")
     assert browser.find("#retry").is_displayed()
     browser.draw([THREE])
     start_gateway("--server", shared_server.address, port=gateway.port)

@@ -150,6 +150,21 @@ def test_an_empty_sheet_invites_to_draw(page: Browser) -> None:
     assert not page.find("#invitation").is_displayed()
 
 
+@pytest.mark.parametrize(("width", "height"), [(320, 568), (390, 844), (640, 400), (1280, 800)])
+def test_nothing_moves_when_a_result_comes(page: Browser, width: int, height: int) -> None:
+    places = (
+        "return ['#sheet', '#bars', '#gallery'].map((selector) =>"
+        " document.querySelector(selector).getBoundingClientRect().top + scrollY)"
+    )
+    page.resize(width, height)
+    page.wait_until("document.querySelector('#gallery img').complete")
+    before = page.script(places)
+    page.draw(NUMBER)
+    page.wait_until_recognized()
+    assert page.text("#caption")
+    assert page.script(places) == before
+
+
 def test_each_step_can_be_undone_and_redone(page: Browser) -> None:
     page.draw([THREE])
     page.wait_until_read("3")

@@ -120,12 +120,22 @@ async function openFiles(files) {
 
 function showState(state) {
 	showConnection(state);
-	if (state.name === "away") find("model").textContent = "";
+	if (state.name === "away") showAway(text(state.reason));
+	if (state.name === "connected" && drawing.isEmpty) panel.show(NO_RESULT);
 	if (state.name !== "denied") return;
 	requestToken((token) => {
 		connection.token = token;
 		connection.connect();
 	});
+}
+
+/** Say why there is no result, in its place. */
+function showAway(reason) {
+	find("model").textContent = "";
+	announce(reason);
+	if (shown.response && shown.revision === revision) return;
+	panel.show({ ...NO_RESULT, caption: reason, tone: "bad" });
+	sheet.showBoxes([]);
 }
 
 function showModel({ model: served, limits }) {

@@ -12,7 +12,9 @@ let announcement = 0;
 /** Announce a text to screen readers once no newer one follows. */
 export function announce(content) {
 	clearTimeout(announcement);
-	announcement = setTimeout(() => { find("live").textContent = content }, QUIET_MS);
+	announcement = setTimeout(() => {
+		if (find("live").textContent !== content) find("live").textContent = content;
+	}, QUIET_MS);
 }
 
 /** Show a notice, with an action where one is given as {label, run}; without a text, remove it. */
@@ -22,8 +24,8 @@ export function notify(content = "", action = null) {
 }
 
 /** Show the state of the connection. */
-export function showConnection({ name, reason, seconds }) {
+export function showConnection({ name, seconds }) {
 	Object.assign(find("connection").dataset, { tone: TONES[name], state: name });
 	find("retry").hidden = name !== "away";
-	find("connection-text").textContent = text(name === "away" ? "retryIn" : name, { reason: reason && text(reason), seconds });
+	find("connection-text").textContent = text(name, { seconds });
 }
