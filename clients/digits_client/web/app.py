@@ -25,7 +25,7 @@ from .page_files import page_routes
 from .recognize import RecognizeRoutes
 from .settings import Settings
 from .stream import SUBPROTOCOL, DrawingSocket
-from .upstream import Upstream
+from .upstream import Upstream, channel_credentials
 
 _CORS_HEADERS = ("authorization", "content-type", "inference-header-content-length", "x-request-id")
 _EXPOSED_HEADERS = ("inference-header-content-length", "retry-after", "x-request-id")
@@ -52,6 +52,7 @@ class Application:
         self._settings = settings
         self._server = server
         self._tokens = tokens
+        channel_credentials(server)  # an error has to come before the start
         self._app: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

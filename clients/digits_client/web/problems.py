@@ -47,6 +47,7 @@ _CODES: Final = {
     502: Code.INTERNAL,
     503: Code.UNAVAILABLE,
     504: Code.DEADLINE_EXCEEDED,
+    507: Code.RESOURCE_EXHAUSTED,
 }
 # What callers read instead of texts that are for the operator.
 _DETAILS: Final = {

@@ -129,3 +129,24 @@ def test_a_caller_that_vanishes_frees_what_it_held(small_web: Gateway) -> None:
     gauge = "digits_web_body_bytes 0.0"
     wait_until(lambda: gauge in small_web.client.get("/metrics").text)
     assert "digits_web_requests_in_flight 1.0" in small_web.client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    "start", [b"GET /", b"GET / HTTP/1.1\r\na: ", b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 9000]
+)
+def test_a_head_without_an_end_is_rejected(small_web: Gateway, start: bytes) -> None:
+    head = start.ljust(2**16 + 1, b"x")
+    assert exchange(small_web, head).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_large_body_does_not_count_as_a_head(small_web: Gateway) -> None:
+    for _ in range(5):
+        assert small_web.client.post("/v1/recognize", content=b"7" * LIMIT).status_code == 200
+    response = small_web.client.get("/healthz", headers={"x-padding": "x" * 50_000})
+    assert response.status_code == 200
+
+
+def test_what_is_not_http_is_a_400_and_not_logged(small_web: Gateway) -> None:
+    assert exchange(small_web, b"\x16\x03\x01\x02\x00").startswith(b"HTTP/1.1 400 ")
+    small_web.process.terminate()
+    assert small_web.log.read() == ""
