@@ -76,7 +76,7 @@ class Prediction:
     """The confidence of the model, 0 to 1; 0 without probabilities."""
     probabilities: tuple[float, ...]
     """The probabilities of the digits 0 to 9, which sum to 1. Empty for a blank image, for ink that
-    is too small or too faint to read, and for several digits."""
+    is too small or too faint to read, for several digits, and for characters that are no number."""
     model_version: str
     """The version of the model that made the prediction."""
     frame: "NDArray[np.uint8] | None" = None

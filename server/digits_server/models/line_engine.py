@@ -20,7 +20,7 @@ COLUMNS_PER_STEP: Final = 2
 
 # A strip that is not wider than a window is read in one call, in the narrowest window. Of others,
 # several windows overlap by twice the columns that a step of the network sees to each side.
-WINDOWS: Final = (64, 96, 128, 160)
+WINDOWS: Final = (64, 88, 112, 136, 160)
 _MARGIN: Final = 24
 
 

@@ -17,6 +17,8 @@ from .line_engine import CHARACTER_COUNT, COLUMNS_PER_STEP, NO_CHARACTER
 
 LEAST_PROBABILITY: Final = 1e-9
 """In place of 0, so that it has a logarithm."""
+# So probable is no character at a step that the next one like it changes nothing.
+_SURE: Final = 1 - 1e-6
 # Steps after which the numbers of the recursion are scaled, so that none of them becomes 0.
 _STEPS_PER_SCALING: Final = 8
 # Ink is what is at least so dark; what is farther from each character is left out.
@@ -71,7 +73,10 @@ def _log_probability(probs: NDArray[np.float32], characters: Sequence[int]) -> f
     moves = np.eye(count) + np.eye(count, k=1)
     is_skip = (states[2:] != NO_CHARACTER) & (states[2:] != states[:-2])
     moves[np.arange(count - 2)[is_skip], np.arange(2, count)[is_skip]] = 1
-    likely = np.maximum(probs[:, states], LEAST_PROBABILITY).astype(np.float64)
+    is_empty = probs[:, NO_CHARACTER] > _SURE
+    is_empty[1:] &= is_empty[:-1]
+    is_empty[0] = False
+    likely = np.maximum(probs[~is_empty][:, states], LEAST_PROBABILITY).astype(np.float64)
     shares = np.zeros(count)
     shares[:2] = likely[0, :2]
     log_scale = 0.0
@@ -86,7 +91,7 @@ def _log_probability(probs: NDArray[np.float32], characters: Sequence[int]) -> f
 class Division(NamedTuple):
     """Which ink of a strip belongs to which character."""
 
-    owners: NDArray[np.intp]
+    owners: NDArray[np.int8]
     """(H, W) the index of each pixel's character, or -1 for none."""
     touches: list[bool]
     """Whether each character touches another one."""
@@ -101,36 +106,43 @@ def divide_ink(strip: NDArray[np.float32], centers: Sequence[float]) -> Division
     """
     mask = (strip > _LEAST_INK).view(np.uint8)
     count, labels, boxes, middles = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    lefts, widths = boxes[1:, cv2.CC_STAT_LEFT], boxes[1:, cv2.CC_STAT_WIDTH]
+    at = np.array(centers)[:, None]
+    left, right = boxes[1:, cv2.CC_STAT_LEFT], boxes[1:, : cv2.CC_STAT_WIDTH + 1 : 2].sum(axis=1)
+    gaps = np.maximum(np.maximum(left - at, at - right), 0)  # (characters, pieces)
+    # Of pieces on top of each other, the one whose middle is nearest.
+    distances = np.abs(middles[1:, 0] - at) + count * strip.shape[1] * (gaps > 0)
     of_piece: dict[int, list[int]] = {}
-    for index, center in enumerate(centers):
-        # Of pieces on top of each other, the one whose middle is nearest.
-        outside = np.maximum(np.maximum(lefts - center, center - lefts - widths), 0)
-        distance = np.abs(middles[1:, 0] - center) + count * strip.shape[1] * (outside > 0)
-        of_piece.setdefault(int(distance.argmin()), []).append(index)
-    owners = np.full(labels.shape, -1, np.intp)
-    at = np.array(centers)
-    for piece in range(count - 1):
-        left, top, width, height = boxes[piece + 1, :4].tolist()
-        area = np.s_[top : top + height, left : left + width]
-        ink = labels[area] == piece + 1
-        own = of_piece.get(piece, [])
-        if not own:
-            gaps = np.maximum(np.maximum(left - at, at - left - width), 0)
-            own = [int(gaps.argmin())] if gaps.min() <= _MAX_DISTANCE else []
-        if own:
-            amounts = (strip[area] * ink).sum(axis=0)
-            cuts = [
-                _thinnest(amounts, at[one] - left, at[other] - left)
-                for one, other in itertools.pairwise(own)
-            ]
-            places = np.array(own)[np.searchsorted(cuts, np.arange(width), side="right")]
-            owners[area][ink] = np.broadcast_to(places, ink.shape)[ink]
+    for index, piece in enumerate(distances.argmin(axis=1).tolist()):
+        of_piece.setdefault(piece, []).append(index)
+    owner_of = np.full(count, -1, np.int8)
+    owner_of[1:] = np.where(gaps.min(axis=0) <= _MAX_DISTANCE, gaps.argmin(axis=0), -1)
+    for piece, own in of_piece.items():
+        owner_of[piece + 1] = own[0]
+    owners = owner_of[labels]
+    for piece, own in of_piece.items():
+        if len(own) > 1:
+            _cut(owners, labels == piece + 1, strip, own, centers)
     touches = [False] * len(centers)
     for own in of_piece.values():
         for index in own:
             touches[index] = len(own) > 1
     return Division(owners, touches)
+
+
+def _cut(
+    owners: NDArray[np.int8],
+    ink: NDArray[np.bool_],
+    strip: NDArray[np.float32],
+    own: Sequence[int],
+    centers: Sequence[float],
+) -> None:
+    """Divide the ink of one piece between its characters, where there is the least ink."""
+    amounts = (strip * ink).sum(axis=0)
+    cuts = [
+        _thinnest(amounts, centers[one], centers[other]) for one, other in itertools.pairwise(own)
+    ]
+    places = np.array(own, np.int8)[np.searchsorted(cuts, np.arange(len(amounts)), side="right")]
+    owners[ink] = np.broadcast_to(places, ink.shape)[ink]
 
 
 def _thinnest(amounts: NDArray[np.float32], start: float, end: float) -> int:

@@ -190,14 +190,16 @@ def _evidence_of(probability: float) -> float:
 def _cut_out(read: _Read) -> Iterator[_Cutout]:
     """Yield the ink of each character of a line."""
     owners, touches = divide_ink(read.line.strip, read.text.centers)
-    for index, center in enumerate(read.text.centers):
-        rows, columns = np.nonzero(owners == index)
+    is_own = owners == np.arange(len(touches), dtype=np.int8)[:, None, None]
+    for index, (in_row, in_column) in enumerate(zip(is_own.any(2), is_own.any(1), strict=True)):
+        rows, columns = np.flatnonzero(in_row), np.flatnonzero(in_column)
         is_sure = float(read.text.probs[index].max()) >= _SURE
         is_asked = len(rows) > 0 and not touches[index] and not is_sure
         if not len(rows):  # other characters have all of the ink
-            rows, columns = np.array([0, len(owners) - 1]), np.full(2, int(center))
-        area = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-        ink = read.line.strip[area] * (owners[area] == index)
+            rows = np.array([0, len(owners) - 1])
+            columns = np.full(2, int(read.text.centers[index]))
+        area = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        ink = read.line.strip[area] * is_own[index][area]
         yield _Cutout(ink, read.line.place(*area), is_asked)
 
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.framing import Frames
 from digits_server.preprocessing.reason import Reason
+from digits_server.preprocessing.strips import Line
 
 from .engine import DIGIT_COUNT, NO_WRITING, NOT_A_DIGIT
+from .line_engine import NO_CHARACTER
 from .numbers import PLAIN_WEIGHTS, Classify, Number, Weights, find_numbers
 
 # Value of the column ``digits`` where the verdict is not DIGIT.
@@ -185,11 +187,13 @@ def to_predictions(
     digit_probs = probs[:, :DIGIT_COUNT].astype(np.float64)
     highest = digit_probs.max(axis=1)
     numbers: dict[int, Sequence[Number]] = {}
+    empty: set[int] = set()
     if frames.lines:
         singles = dict(zip(owners.tolist(), highest.tolist(), strict=True))
         numbers = find_numbers(
             frames.lines, line_probs, classify, singles, threshold, number_weights
         )
+        empty = _without_characters(frames.lines, line_probs)
         is_single = ~np.isin(owners, list(numbers))
         owners, readings, boxes = owners[is_single], readings[is_single], boxes[is_single]
         pixels, digit_probs, highest = pixels[is_single], digit_probs[is_single], highest[is_single]
@@ -214,19 +218,35 @@ def to_predictions(
         frames.errors,
         numbers,
     )
-    return predictions if len(owners) == len(frames) else _spread(predictions, owners, frames)
+    if len(owners) == len(frames):
+        return predictions
+    return _spread(predictions, owners, frames, list(empty))
 
 
-def _spread(predictions: Predictions, owners: NDArray[np.intp], frames: Frames) -> Predictions:
+def _without_characters(
+    lines: Sequence[Line], line_probs: Sequence[NDArray[np.float32]]
+) -> set[int]:
+    """Return the images in whose lines the line network finds no character."""
+    has_some = [bool((probs.argmax(axis=1) != NO_CHARACTER).any()) for probs in line_probs]
+    return {line.image for line in lines} - {
+        line.image for line, has in zip(lines, has_some, strict=True) if has
+    }
+
+
+def _spread(
+    predictions: Predictions, owners: NDArray[np.intp], frames: Frames, empty: Sequence[int]
+) -> Predictions:
     """Return one row for each image, given the predictions for those that own a frame.
 
     Args:
         predictions: M rows.
         owners: (M,) index of the image that owns each row.
         frames: The frames of the N images.
+        empty: Images with lines in which the line network finds no character.
     """
     verdicts = np.full(len(frames), Verdict.BLANK, np.uint8)
     reasons = frames.failures.copy()
+    reasons[empty] = Reason.UNSPECIFIED
     several = list(predictions.numbers)
     reasons[several] = Reason.SEVERAL_DIGITS
     verdicts[reasons > 0] = Verdict.NOT_A_DIGIT

@@ -17,14 +17,14 @@ from digits_server.errors import InvalidArgumentError
 
 from .frames import to_frame
 from .ground import Contrast, TwoLevels, even_contrast, local_contrasts
-from .ink import find_ink
+from .ink import InkMask, find_ink
 from .layout import MAX_NUMBER_DIGITS, MAX_PAGE_LINES, Layout
 from .pieces import MAX_PIECES, MIN_EXTENT_PIXELS, PARTS, Piece, find_pieces, why_unread
 from .reason import Reason
 from .recipe import FRAME_SIZE, are_frames, have_gaps, is_frame
 from .resize import shrink_to
 from .sheets import find_sheets
-from .strips import MAX_COLUMNS, CrowdedError, Line, find_views
+from .strips import MAX_COLUMNS, CrowdedError, Line, are_several, find_views
 
 SOURCES: Final = (
     "image as it is",
@@ -231,7 +231,9 @@ class _Search:
             self._read_pieces(self._area(small), contrast, EVEN)
             if contrast.has_large_areas():
                 self._search_uneven(small)
-            if not self._readings:
+            if self._lines and not self._readings:
+                failure = Reason.NO_DIGIT  # unless the line network reads them
+            elif not self._readings:
                 failure = why_unread(contrast, self._area(small).scale)
         if self._is_crowded and not self._lines and self._layout != Layout.DIGIT:
             raise InvalidArgumentError(
@@ -286,9 +288,9 @@ class _Search:
             self._read_pieces(area, contrast, kind + contrast.is_light)
 
     def _read_pieces(self, area: _Area, contrast: Contrast, kind: int) -> None:
-        """Read the pieces of ink that may be a digit, and the lines of digits."""
+        """Read the lines of digits, and the pieces of ink that may be one digit."""
         ink = find_ink(contrast)
-        if ink is None:
+        if ink is None or (self._read_lines(area, ink) and contrast.is_even):
             return
         for piece in find_pieces(ink):
             height, width = piece.ink.shape
@@ -297,15 +299,21 @@ class _Search:
             self._readings.append(
                 Reading(kind * len(PARTS) + piece.part, frame, tuple(box.tolist()))
             )
+
+    def _read_lines(self, area: _Area, ink: InkMask) -> bool:
+        """Read the lines of digits; return whether none of the ink can be one digit."""
         if sum(len(line.columns) for line in self._lines) > MAX_COLUMNS // 2:
-            return  # so that all views together are bounded
+            return False  # so that all views together are bounded
+        before = len(self._lines)
         try:
             for lines in find_views(ink, self._layout):
                 self._lines += [self._in_image(line, area) for line in lines]
                 self._view_count += 1
         except CrowdedError:
             # Elsewhere, grain may be what there is so much of.
-            self._is_crowded |= contrast.is_even
+            self._is_crowded |= ink.contrast.is_even
+        is_said_to_be_one = self._layout == Layout.DIGIT
+        return not is_said_to_be_one and any(are_several(line) for line in self._lines[before:])
 
     def _in_image(self, line: Line, area: _Area) -> Line:
         """Return a line of an area as one of the image."""

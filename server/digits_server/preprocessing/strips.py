@@ -46,6 +46,8 @@ _FEW_PIECES: Final = 8
 STRIP_HEIGHT: Final = 28
 """Rows of a strip."""
 _STRIP_MARGIN: Final = 2
+# A strip with so many columns, and ink that is apart, shows several characters.
+_SEVERAL_COLUMNS: Final = 88
 # A gap between two pieces is at most so many columns of a strip, however wide it is in the image.
 _STRIP_GAP: Final = 16
 MAX_COLUMNS: Final = 2**14
@@ -88,6 +90,12 @@ class CrowdedError(Exception):
     """There is more ink than the largest page has."""
 
 
+def are_several(line: Line) -> bool:
+    """Return whether a line is too wide for one character, and its ink is apart."""
+    inked = line.strip.max(axis=0) > 0
+    return len(inked) >= _SEVERAL_COLUMNS and bool((inked[1:] & ~inked[:-1]).sum() > 1)
+
+
 def find_views(ink: InkMask, layout: Layout) -> Iterator[list[Line]]:
     """Yield the lines of digits, from the top, for each way to tell the digits from other ink.
 
@@ -127,20 +135,26 @@ def _is_one_digit(components: Components, group: list[int], layout: Layout) -> b
 
 def _inside_frames(ink: InkMask) -> MatLike | None:
     """Return the ink without each frame that it touches; None if there is none."""
+    holes = ink.outlines.holes
+    if not holes:
+        return None
     labels, boxes, _ = ink.labeled
     rest = None
+    x, y = np.array([hole[0, 0] for hole in holes]).T
     sizes = boxes[:, 2] * boxes[:, 3]
     for index in np.flatnonzero(sizes >= _FRAME_SHARE * sizes.max()).tolist():
         left, top, width, height = boxes[index, :4].tolist()
+        if not ((x > left) & (x < left + width) & (y > top) & (y < top + height)).any():
+            continue
         area = np.s_[top : top + height, left : left + width]
         piece = (labels[area] == index + 1).view(np.uint8)
         outlines = Outlines.find(piece)
         inside = inside_frame(piece, outlines)
         if inside is None:
             continue
-        x, _, columns, _ = cv2.boundingRect(np.concatenate(outlines.holes))
-        _, y, _, rows = cv2.boundingRect(inside)  # a line between cells ends at the frame
-        cells = np.s_[y : y + rows, x : x + columns]
+        start, _, columns, _ = cv2.boundingRect(np.concatenate(outlines.holes))
+        _, first, _, rows = cv2.boundingRect(inside)  # a line between cells ends at the frame
+        cells = np.s_[first : first + rows, start : start + columns]
         inside[cells] = remove_dividers(inside[cells])
         rest = ink.mask.copy() if rest is None else rest
         rest[area] -= piece - inside
@@ -202,6 +216,8 @@ def _without_wide_gaps(ink: NDArray[np.float32]) -> NDArray[np.intp]:
     """Return the columns that are at most half of the widest gap away from ink."""
     columns = np.arange(ink.shape[1])
     inked = columns[ink.max(axis=0) > 0]
+    if (np.diff(inked) <= _STRIP_GAP).all():
+        return columns
     after = inked[np.minimum(np.searchsorted(inked, columns), len(inked) - 1)]
     before = inked[np.maximum(np.searchsorted(inked, columns, "right") - 1, 0)]
     near = np.minimum(np.abs(after - columns), np.abs(columns - before))

@@ -162,6 +162,23 @@ def test_an_image_with_several_digits_is_not_one_of_them() -> None:
     }
 
 
+def test_without_a_frame_the_line_network_tells_writing_from_none() -> None:
+    found = [Found([], [line(3)], Reason.NO_DIGIT) for _ in range(2)]
+    nothing = np.full((30, 12), 1e-6, np.float32)
+    nothing[:, NO_CHARACTER] = 1
+    predictions = to_predictions(
+        Frames.of_readings(join_readings(found), np.zeros(2, np.uint32)),
+        np.zeros((0, 12), np.float32),
+        [np.concatenate([NO, NO, NO]), nothing],
+        unsure,
+        0.5,
+        "7",
+    )
+    assert predictions.verdicts.tolist() == [Verdict.NOT_A_DIGIT, Verdict.BLANK]
+    assert predictions.reasons.tolist() == [Reason.NO_DIGIT, 0]
+    assert not predictions.probs.any()
+
+
 def test_predictions_that_are_cut_and_joined_keep_their_numbers() -> None:
     predictions = to_predictions(frames(), PROBS, LINE_PROBS, unsure, 0.5, "7")
     for cut in range(1, 3):

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.layout import MAX_PAGE_LINES, Layout
 from digits_server.preprocessing.readings import find_readings
+from digits_server.preprocessing.reason import Reason
 from digits_server.preprocessing.strips import _FEW_PIECES, MAX_COLUMNS, STRIP_HEIGHT, Line
 
 Gray = NDArray[np.uint8]
@@ -59,6 +60,35 @@ def test_a_strip_shows_the_digits_of_a_number_in_the_height_of_all_strips() -> N
         assert abs(top - 80) <= 4
         assert abs(width - 20) <= 8
         assert abs(height - 40) <= 8
+
+
+@pytest.mark.parametrize(
+    ("zeros", "layout", "is_read"),
+    [
+        (5, Layout.NUMBER, False),
+        (5, Layout.PAGE, False),
+        (5, Layout.DIGIT, True),
+        (2, Layout.NUMBER, True),
+    ],
+)
+def test_ink_that_cannot_be_one_digit_has_no_reading_unless_it_is_said_to_be_one(
+    zeros: int, layout: Layout, is_read: bool
+) -> None:
+    gray = page()
+    for index in range(zeros):
+        zero(gray, 40 + 40 * index, 80)
+    found = find_readings(gray, layout)
+    assert len(found.lines) == 1
+    assert bool(found.readings) == is_read
+    assert found.failure == (Reason.UNSPECIFIED if is_read else Reason.NO_DIGIT)
+
+
+def test_a_wide_piece_of_ink_may_be_one_digit() -> None:
+    gray = page()
+    cv2.line(gray, (20, 150), (280, 140), 0, 9)  # with a line below it
+    zero(gray, 130, 105)
+    found = find_readings(gray, Layout.NUMBER)
+    assert found.readings
 
 
 def test_wide_gaps_of_a_line_are_narrower_in_its_strip() -> None:
