@@ -111,9 +111,11 @@ class Upstream:
         if deadline is not None:
             seconds = max(0, deadline - asyncio.get_running_loop().time())
         try:
-            return await method(request, timeout=seconds, metadata=self._metadata())
+            response = await method(request, timeout=seconds, metadata=self._metadata())
         except grpc.RpcError as error:
             raise self.problem(error) from None
+        self._last_failure = ""
+        return response
 
     def open_stream(self) -> StreamCall:
         """Return a new call of StreamingRecognize, without a deadline.
