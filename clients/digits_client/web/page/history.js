@@ -48,7 +48,7 @@ export class History {
 	}
 }
 
-/** Copy a text, also where the page is not served by HTTPS; return whether that was possible. */
+/** Copy a text, also without HTTPS; return whether that was possible. */
 async function copyText(content) {
 	try {
 		await navigator.clipboard.writeText(content);

@@ -171,6 +171,7 @@ drawWithKeys(sheet, drawing, { onChange: changed, onClear: clear, onPen: (isDown
 listenToShortcuts({ onUndo: undo, onRedo: redo, onOpen: () => find("file").click() });
 listenToFiles(openFiles);
 fillGallery((file) => openFiles([file]));
+document.body.dataset.drawn = revision;
 showDrawing();
 showView(NO_RESULT, null, revision);
 connection.connect();
