@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-LOCKS = [ROOT / "locks" / name for name in ("build.txt", "server.txt")]
+LOCKS = [ROOT / "locks" / name for name in ("build.txt", "server.txt", "web.txt")]
 OLDEST, NEWEST = (3, 11), (3, 14)
 
 
@@ -23,7 +23,7 @@ def venv_python(venv: Path) -> Path:
 
 
 def ensure_installed(venv: Path) -> Path:
-    """Create a virtual environment with digits[server] from this checkout, unless it is up to date.
+    """Create a virtual environment with digits[server,web] from this checkout, unless it is up to date.
 
     Raises:
         SystemExit: It cannot be created, or the packages cannot be installed; the cause has been
@@ -38,7 +38,7 @@ def ensure_installed(venv: Path) -> Path:
         )
     newest = max(path.stat().st_mtime for path in sources)
     if not installed.exists() or installed.stat().st_mtime < newest:
-        print(f"Installing digits[server] into {venv.name} ...", flush=True)
+        print(f"Installing digits[server,web] into {venv.name} ...", flush=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         failed = "the packages cannot be installed"
         _run([*pip, "--require-hashes", *(f"--requirement={lock}" for lock in LOCKS)], failed)

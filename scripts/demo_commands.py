@@ -1,4 +1,4 @@
-"""The demo itself, in an environment with digits[server]; ``scripts.demo`` installs that first.
+"""The demo itself, in an environment with digits[server,web]; ``scripts.demo`` installs that first.
 
 It prints the commands and runs them as a user would. The server is private and ends with the demo.
 """
@@ -91,6 +91,12 @@ def show_mnist(address: str, folder: Path) -> None:
     print(f"{total / seconds:,.0f} images per second from start to end of the command.")
 
 
+def web_command() -> str:
+    """Return the command that opens the page, as it is typed in the checkout."""
+    command = Path(sys.executable).with_name("digits-web")
+    return os.path.relpath(command, ROOT)
+
+
 def main() -> None:
     """Run the demo."""
     os.chdir(ROOT)
@@ -101,6 +107,7 @@ def main() -> None:
         print(f"which is right on {model.mnist_test_accuracy:.2%} of MNIST's test images.")
         show_samples(address, Path(folder))
         show_mnist(address, Path(folder))
+    print(f"\nDraw yourself, in the browser:\n\n$ {web_command()}")
 
 
 if __name__ == "__main__":
