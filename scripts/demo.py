@@ -23,7 +23,7 @@ def venv_python(venv: Path) -> Path:
 
 
 def ensure_installed(venv: Path) -> Path:
-    """Create a virtual environment with digits[server,web] from this checkout, unless it is up to date.
+    """Create a virtual environment with digits[server,web] from this checkout, or update it.
 
     Raises:
         SystemExit: It cannot be created, or the packages cannot be installed; the cause has been
