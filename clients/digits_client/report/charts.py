@@ -78,6 +78,12 @@ def confusion_table(
     )
 
 
+def has_enough(bins: Reliability) -> bool:
+    """Return whether there are enough images for a reliability diagram."""
+    drawn_count = sum(count >= MIN_BIN_COUNT for _, _, count in bins)
+    return drawn_count >= 2 and sum(count for _, _, count in bins) >= MIN_CALIBRATION_COUNT
+
+
 def reliability_diagram(bins: Reliability, title: str) -> str:
     """Return a diagram of the share of correct images by confidence.
 
@@ -89,8 +95,8 @@ def reliability_diagram(bins: Reliability, title: str) -> str:
         title: What the images are, for those who cannot see the diagram.
     """
     drawn = [each for each in bins if each[2] >= MIN_BIN_COUNT]
-    count = sum(count for _, _, count in bins)
-    if count < MIN_CALIBRATION_COUNT or len(drawn) < 2:
+    if not has_enough(bins):
+        count = sum(count for _, _, count in bins)
         return (
             f'<p class="soft">Not drawn from too few images: it takes {MIN_CALIBRATION_COUNT} with '
             f"a digit, and at least {MIN_BIN_COUNT} in two or more ranges of confidence. Here are "
