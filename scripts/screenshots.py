@@ -20,6 +20,7 @@ from digits_client.draw.theme import ThemeName
 from digits_client.draw.tk_gc import gc_in_tk_thread
 from digits_client.draw.window import DrawWindow
 from digits_client.embedded import embedded_server
+from scripts.pen_strokes import BAR, NUMBER, SEVEN, STAR, THREE
 from scripts.virtual_display import virtual_display
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,30 +30,6 @@ TIMEOUT_SECONDS = 20
 EXAMPLE = ROOT / "samples" / "numbers" / "80513" / "touching.png"
 BOX_COLOR = (220, 90, 20)
 LABEL_SIZE = 16
-
-# Points of strokes, in pixels of the sheet.
-THREE = [(118, 118), (135, 92), (170, 76), (212, 78), (244, 98), (254, 132), (242, 164), (212, 184)]
-THREE += [(180, 190), (216, 196), (252, 214), (268, 250), (262, 290), (234, 318), (192, 328)]
-THREE += [(150, 320), (122, 298)]
-SEVEN = [
-    (110, 100),
-    (180, 98),
-    (270, 92),
-    (262, 116),
-    (232, 170),
-    (204, 230),
-    (186, 290),
-    (176, 330),
-]
-BAR = [(150, 214), (200, 208), (256, 204)]
-STAR = [(200, 70), (246, 320), (80, 160), (322, 152), (140, 322), (200, 70)]
-TWO = [(0, 30), (10, 8), (35, 0), (60, 12), (62, 38), (40, 74), (4, 118), (24, 120), (76, 116)]
-NOUGHT = [(44, 0), (14, 14), (0, 58), (12, 104), (44, 120), (72, 100), (80, 54), (66, 12), (40, 0)]
-SIX = [(60, 0), (26, 26), (4, 66), (6, 102), (34, 122), (66, 106), (70, 80), (44, 64), (14, 82)]
-NUMBER = [
-    [(x + left, y + 130) for x, y in digit]
-    for left, digit in ((50, TWO), (165, NOUGHT), (285, TWO), (395, SIX))
-]
 
 
 class ScreenshotWindow(DrawWindow):
