@@ -38,7 +38,7 @@ function apply() {
 
 if (form && entries.length) {
 	form.hidden = false;
-	form.addEventListener("input", apply);
+	for (const kind of ["input", "change"]) form.addEventListener(kind, apply);
 	form.addEventListener("submit", (event) => event.preventDefault());
 	form.addEventListener("reset", () => setTimeout(apply)); // once the fields are empty
 	apply(); // the browser may have kept what was in the fields
