@@ -83,7 +83,7 @@ class Entries:
             row = image.row
             yield (
                 f'<tr {_attributes(row)}><td><a href="{_text(self._link(image.location))}">'
-                f'{_text(row.path)}</a></td><td class="result">{_result(row)}</td>{label}'
+                f'{_breakable(row.path)}</a></td><td class="result">{_result(row)}</td>{label}'
                 f"<td>{_confidence(row)}</td></tr>"
             )
         yield "</tbody></table></details>"
@@ -143,9 +143,13 @@ def _confidence(row: Row) -> str:
 
 
 def _name(path: str) -> str:
-    """Return the folder and the file of a path, which may break between them."""
-    parts = path.rstrip("/").split("/")[-2:]
-    return "/<wbr>".join(map(_text, parts))
+    """Return the folder and the file of a path."""
+    return _breakable("/".join(path.split("/")[-2:]))
+
+
+def _breakable(path: str) -> str:
+    """Return a path that may break after each folder."""
+    return _text(path).replace("/", "/<wbr>")
 
 
 def _text(text: str) -> str:
