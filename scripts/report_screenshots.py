@@ -79,6 +79,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="where the pictures go")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="images, or reports (*.html)")
     arguments = parser.parse_args()
+    if missing := [path for path in arguments.paths if not Path(path).exists()]:
+        parser.error(f"{missing[0]} does not exist")
     arguments.folder.mkdir(parents=True, exist_ok=True)
     reports = list(_reports(arguments.folder.resolve(), arguments.paths))
     with open_browser() as browser:

@@ -165,6 +165,19 @@ def test_the_report_filters_by_name_verdict_digit_and_confidence(samples: Browse
     assert shown_count(samples, "figure") < lowest
 
 
+def test_an_evaluation_is_filtered_by_set_and_label(browser: Browser, folder: Path) -> None:
+    show(browser, folder / "evaluation.html")
+    fill(browser, search="spaced 2026")
+    assert browser.text(f"{FORM} output").startswith("1 of ")
+    assert browser.text("figure[data-verdict]:not([hidden]) figcaption").startswith("2026")
+    headings = browser.script(
+        "return [...document.querySelectorAll('h2, h3')]"
+        ".filter((each) => each.checkVisibility()).map((each) => each.textContent)"
+    )
+    assert headings == ["Numbers", "Numbers: spaced: 33.3% right"]
+    assert not browser.find(".wide").is_displayed()
+
+
 def test_what_failed_or_is_not_a_digit_can_be_selected(samples: Browser) -> None:
     for verdict, count in (("failed", 3), ("not_a_digit", 3), ("blank", 1)):
         fill(samples, verdict=verdict)

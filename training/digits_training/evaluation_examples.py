@@ -36,7 +36,8 @@ def scenes(results: Iterable[EvalResults]) -> str:
         examples = "".join(_example(each, index) for index in range(count))
         title = escape(each.eval_set.title.partition(": ")[2])
         parts.append(
-            f'<h3>{title}: {each.accuracy:.1%} right</h3><div class="sheet pairs">{examples}</div>'
+            f"<section><h3>{title}: {each.accuracy:.1%} right</h3>"
+            f'<div class="sheet pairs">{examples}</div></section>'
         )
     return (
         "<p>The first images of each kind. The image is on the left, the network's "
@@ -84,9 +85,10 @@ def _example(results: EvalResults, index: int) -> str:
     caption = f"{_LABELS.get(label, str(label))} → {prediction}"
     image = thumbnail(picture(results.eval_set, index), "image")
     frame = thumbnail(Image.fromarray(to_bytes(results.predictions.frames[index])), "frame")
-    name = escape(results.eval_set.image_name(index))
+    title, name = escape(results.eval_set.title), escape(results.eval_set.image_name(index))
     return (
-        f'<figure {about}><div class="pair"><span>{image}</span><span>{frame}</span></div>'
+        f'<figure title="{title}: {name}" {about}>'
+        f'<div class="pair"><span>{image}</span><span>{frame}</span></div>'
         f'<span class="name">{name}</span><figcaption>{caption}<br>'
         f"<small>{escape(results.reading_name(index))}</small></figcaption></figure>"
     )

@@ -54,8 +54,10 @@ def numbers_section(results: Sequence[NumberResults], singles: Sequence[SinglesA
         "<p>A number is right if its whole text is. <i>Digits right</i> is by edit "
         "distance, and the calibration error is that of the confidence of whole numbers. <i>As one "
         "digit</i> is the share that is read as a digit if the image is said to hold one.</p>"
-        f"{_table('Numbers', head, rows)}<h3>Single digits that are said to be numbers</h3>"
-        f"{_table('Single digits', single_head, single_rows)}{''.join(map(_pictures, results))}"
+        f"{_table('Numbers', head, rows)}"
+        "<section><h3>Single digits that are said to be numbers</h3>"
+        f"{_table('Single digits', single_head, single_rows)}</section>"
+        f"{''.join(map(_pictures, results))}"
     )
 
 
@@ -70,8 +72,8 @@ def _pictures(results: NumberResults) -> str:
     title = escape(results.number_set.title)
     shown = f"The first {len(first)}, and what was read wrongly, the most confident first."
     return (
-        f"<h3>{title}: {results.accuracy:.1%} right</h3><p>{shown}</p>"
-        f'<div class="sheet numbers">{figures}</div>'
+        f"<section><h3>{title}: {results.accuracy:.1%} right</h3><p>{shown}</p>"
+        f'<div class="sheet numbers">{figures}</div></section>'
     )
 
 
@@ -87,7 +89,8 @@ def _figure(results: NumberResults, index: int) -> str:
     name = escape(number_set.image_name(index))
     about = attributes("digit", text, confidence) if text else attributes("not_a_digit")
     return (
-        f'<figure {about}><span class="picture">{picture}</span><span class="name">{name}</span>'
+        f'<figure title="{escape(number_set.title)}: {name}" {about}>'
+        f'<span class="picture">{picture}</span><span class="name">{name}</span>'
         f"<figcaption>{caption}</figcaption></figure>"
     )
 

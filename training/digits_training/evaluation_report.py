@@ -139,13 +139,12 @@ def _reliability(results: Iterable[EvalResults]) -> str:
             title = f"{each.eval_set.title}: calibration error {each.calibration_error:.2%}"
             diagram = reliability_diagram(each.reliability, title)
             charts.append(f"<div><h3>{escape(title)}</h3>{diagram}</div>")
-    others = [each.eval_set.title for each in sets if not has_enough(each.reliability)]
     note = ""
-    if others:
+    if len(charts) < len(sets):
         note = (
-            f'<p class="soft">Not drawn from too few images: {escape("; ".join(others))}. It takes '
+            '<p class="soft">Sets of too few images are not drawn: it takes '
             f"{MIN_CALIBRATION_COUNT}, and at least {MIN_BIN_COUNT} in two or more ranges of "
-            "confidence.</p>"
+            f"confidence. Drawn: {len(charts)} of {len(sets)}.</p>"
         )
     return (f'<div class="charts">{"".join(charts)}</div>' if charts else "") + note
 

@@ -237,7 +237,7 @@ def test_what_is_not_a_digit_has_no_percentage_and_nothing_is_certain() -> None:
     assert captions == [
         *("1 → 7 · 99.9%dark ink", "1 → not a digit, most like 7dark ink", "1 → blankno reading")
     ]
-    entries = re.findall(r"<figure data-verdict=\"(\w+)\"(.*?)>", source)
+    entries = re.findall(r"<figure title=.*? data-verdict=\"(\w+)\"(.*?)>", source)
     assert entries == [
         ("digit", ' data-text="7" data-confidence="100"'),
         ("not_a_digit", ""),
@@ -251,7 +251,7 @@ def test_calibration_is_drawn_and_measured_only_from_enough_images() -> None:
     source = page(Report("", {}, [many, few], [], [], None, None, []))
     assert source.count("<circle") == 3
     text = Page(source).text
-    assert "Not drawn from too few images: The strokes of <someone>." in text
+    assert "two or more ranges of confidence. Drawn: 1 of 2." in text
     summary = Page(source.partition("</table>")[0]).text
     # Right and not a digit of both, and one calibration error.
     assert len(re.findall(r"\d%", summary)) == 2 + 2 + 1
