@@ -169,7 +169,7 @@ def test_make_installs_only_what_is_locked() -> None:
 
 
 def test_the_demo_installs_only_what_is_locked() -> None:
-    assert [lock.name for lock in demo.LOCKS] == ["build.txt", "server.txt"]
+    assert [lock.name for lock in demo.LOCKS] == ["build.txt", "server.txt", "web.txt"]
     source = Path(demo.__file__).read_text("utf-8")
     installs = [line for line in source.splitlines() if "_run([*pip" in line]
     assert len(installs) == 2
