@@ -89,6 +89,9 @@ class Prediction:
     """The number of further pages or frames of the file, which were not looked at."""
     box: Box | None = None
     """Where the digit is in the image, if it is a digit of a number."""
+    not_a_digit: float | None = None
+    """The probability that the ink is not a digit; ``probabilities`` times the rest are shares of
+    the whole. None without probabilities, and from a server that does not report it."""
 
     def __repr__(self) -> str:
         return _line(
@@ -243,6 +246,7 @@ def to_prediction(message: pb.Prediction) -> Prediction:
         reading=message.reading,
         unread_pages=message.unread_pages,
         box=to_box(message),
+        not_a_digit=message.not_a_digit if message.HasField("not_a_digit") else None,
     )
 
 

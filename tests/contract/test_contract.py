@@ -94,6 +94,7 @@ FIELDS = {
         "reason": (7, "ENUM"),
         "reading": (8, "STRING"),
         "unread_pages": (9, "UINT32"),
+        "not_a_digit": (12, "FLOAT"),
     },
     "RecognizeRequest": {"image": (1, "MESSAGE"), "include_frame": (2, "BOOL")},
     "RecognizeResponse": {"predictions": (1, "MESSAGE")},

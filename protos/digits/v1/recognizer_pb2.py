@@ -25,19 +25,19 @@ _sym_db = _symbol_database.Default()
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64igits/v1/recognizer.proto\x12\tdigits.v1\x1a\x17google/rpc/status.proto\"H\n\x05Image\x12\x11\n\x07\x65ncoded\x18\x01 \x01(\x0cH\x00\x12\"\n\x03raw\x18\x02 \x01(\x0b\x32\x13.digits.v1.RawImageH\x00\x42\x08\n\x06source\"7\n\x08RawImage\x12\r\n\x05width\x18\x01 \x01(\r\x12\x0e\n\x06height\x18\x02 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"?\n\x03\x42ox\x12\x0c\n\x04left\x18\x01 \x01(\r\x12\x0b\n\x03top\x18\x02 \x01(\r\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\"\x95\x02\n\nPrediction\x12#\n\x07verdict\x18\x01 \x01(\x0e\x32\x12.digits.v1.Verdict\x12\x12\n\x05\x64igit\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12\x15\n\rprobabilities\x18\x04 \x03(\x02\x12\x15\n\rmodel_version\x18\x05 \x01(\t\x12\r\n\x05\x66rame\x18\x06 \x01(\x0c\x12!\n\x06reason\x18\x07 \x01(\x0e\x32\x11.digits.v1.Reason\x12\x0f\n\x07reading\x18\x08 \x01(\t\x12\x14\n\x0cunread_pages\x18\t \x01(\r\x12\x1b\n\x03\x62ox\x18\n \x01(\x0b\x32\x0e.digits.v1.Box\x12\x0c\n\x04line\x18\x0b \x01(\rB\x08\n\x06_digit\"G\n\x06Number\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x02\x12\x1b\n\x03\x62ox\x18\x03 \x01(\x0b\x32\x0e.digits.v1.Box\"m\n\x10RecognizeRequest\x12\x1f\n\x05image\x18\x01 \x01(\x0b\x32\x10.digits.v1.Image\x12\x15\n\rinclude_frame\x18\x02 \x01(\x08\x12!\n\x06layout\x18\x03 \x01(\x0e\x32\x11.digits.v1.Layout\"c\n\x11RecognizeResponse\x12*\n\x0bpredictions\x18\x01 \x03(\x0b\x32\x15.digits.v1.Prediction\x12\"\n\x07numbers\x18\x02 \x03(\x0b\x32\x11.digits.v1.Number\"\x88\x01\n\x19StreamingRecognizeRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x1f\n\x05image\x18\x02 \x01(\x0b\x32\x10.digits.v1.Image\x12\x15\n\rinclude_frame\x18\x03 \x01(\x08\x12!\n\x06layout\x18\x04 \x01(\x0e\x32\x11.digits.v1.Layout\"\xb5\x01\n\x1aStreamingRecognizeResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12*\n\x0bpredictions\x18\x02 \x03(\x0b\x32\x15.digits.v1.Prediction\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.Status\x12\x12\n\nsuperseded\x18\x04 \x01(\x08\x12\"\n\x07numbers\x18\x05 \x03(\x0b\x32\x11.digits.v1.Number\"s\n\x15RecognizeBatchRequest\x12 \n\x06images\x18\x01 \x03(\x0b\x32\x10.digits.v1.Image\x12\x15\n\rinclude_frame\x18\x02 \x01(\x08\x12!\n\x06layout\x18\x03 \x01(\x0e\x32\x11.digits.v1.Layout\"E\n\x16RecognizeBatchResponse\x12+\n\x07results\x18\x01 \x03(\x0b\x32\x1a.digits.v1.RecognizeResult\"\x84\x01\n\x0fRecognizeResult\x12*\n\x0bpredictions\x18\x01 \x03(\x0b\x32\x15.digits.v1.Prediction\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\"\n\x07numbers\x18\x03 \x03(\x0b\x32\x11.digits.v1.Number\"\x11\n\x0fGetModelRequest\"V\n\x10GetModelResponse\x12\x1f\n\x05model\x18\x01 \x01(\x0b\x32\x10.digits.v1.Model\x12!\n\x06limits\x18\x02 \x01(\x0b\x32\x11.digits.v1.Limits\"n\n\x05Model\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12\x1b\n\x13mnist_test_accuracy\x18\x03 \x01(\x01\x12\x14\n\x0c\x66rame_recipe\x18\x04 \x01(\t\x12\x11\n\tprecision\x18\x05 \x01(\t\"\xa3\x01\n\x06Limits\x12\x17\n\x0fmax_image_bytes\x18\x01 \x01(\x04\x12\x18\n\x10max_image_pixels\x18\x02 \x01(\x04\x12\x18\n\x10max_batch_images\x18\x03 \x01(\r\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\x04\x12\x19\n\x11max_number_digits\x18\x05 \x01(\r\x12\x16\n\x0emax_page_lines\x18\x06 \x01(\r*V\n\x06Layout\x12\x16\n\x12LAYOUT_UNSPECIFIED\x10\x00\x12\x10\n\x0cLAYOUT_DIGIT\x10\x01\x12\x11\n\rLAYOUT_NUMBER\x10\x02\x12\x0f\n\x0bLAYOUT_PAGE\x10\x03*a\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_DIGIT\x10\x01\x12\x17\n\x13VERDICT_NOT_A_DIGIT\x10\x02\x12\x11\n\rVERDICT_BLANK\x10\x03*|\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n\x0fREASON_NO_DIGIT\x10\x01\x12\x14\n\x10REASON_TOO_SMALL\x10\x02\x12\x14\n\x10REASON_TOO_FAINT\x10\x03\x12\x19\n\x15REASON_SEVERAL_DIGITS\x10\x04\x32\xde\x02\n\x11RecognizerService\x12\x46\n\tRecognize\x12\x1b.digits.v1.RecognizeRequest\x1a\x1c.digits.v1.RecognizeResponse\x12\x65\n\x12StreamingRecognize\x12$.digits.v1.StreamingRecognizeRequest\x1a%.digits.v1.StreamingRecognizeResponse(\x01\x30\x01\x12U\n\x0eRecognizeBatch\x12 .digits.v1.RecognizeBatchRequest\x1a!.digits.v1.RecognizeBatchResponse\x12\x43\n\x08GetModel\x12\x1a.digits.v1.GetModelRequest\x1a\x1b.digits.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64igits/v1/recognizer.proto\x12\tdigits.v1\x1a\x17google/rpc/status.proto\"H\n\x05Image\x12\x11\n\x07\x65ncoded\x18\x01 \x01(\x0cH\x00\x12\"\n\x03raw\x18\x02 \x01(\x0b\x32\x13.digits.v1.RawImageH\x00\x42\x08\n\x06source\"7\n\x08RawImage\x12\r\n\x05width\x18\x01 \x01(\r\x12\x0e\n\x06height\x18\x02 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"?\n\x03\x42ox\x12\x0c\n\x04left\x18\x01 \x01(\r\x12\x0b\n\x03top\x18\x02 \x01(\r\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\"\xbf\x02\n\nPrediction\x12#\n\x07verdict\x18\x01 \x01(\x0e\x32\x12.digits.v1.Verdict\x12\x12\n\x05\x64igit\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12\x15\n\rprobabilities\x18\x04 \x03(\x02\x12\x15\n\rmodel_version\x18\x05 \x01(\t\x12\r\n\x05\x66rame\x18\x06 \x01(\x0c\x12!\n\x06reason\x18\x07 \x01(\x0e\x32\x11.digits.v1.Reason\x12\x0f\n\x07reading\x18\x08 \x01(\t\x12\x14\n\x0cunread_pages\x18\t \x01(\r\x12\x1b\n\x03\x62ox\x18\n \x01(\x0b\x32\x0e.digits.v1.Box\x12\x0c\n\x04line\x18\x0b \x01(\r\x12\x18\n\x0bnot_a_digit\x18\x0c \x01(\x02H\x01\x88\x01\x01\x42\x08\n\x06_digitB\x0e\n\x0c_not_a_digit\"G\n\x06Number\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x02\x12\x1b\n\x03\x62ox\x18\x03 \x01(\x0b\x32\x0e.digits.v1.Box\"m\n\x10RecognizeRequest\x12\x1f\n\x05image\x18\x01 \x01(\x0b\x32\x10.digits.v1.Image\x12\x15\n\rinclude_frame\x18\x02 \x01(\x08\x12!\n\x06layout\x18\x03 \x01(\x0e\x32\x11.digits.v1.Layout\"c\n\x11RecognizeResponse\x12*\n\x0bpredictions\x18\x01 \x03(\x0b\x32\x15.digits.v1.Prediction\x12\"\n\x07numbers\x18\x02 \x03(\x0b\x32\x11.digits.v1.Number\"\x88\x01\n\x19StreamingRecognizeRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x1f\n\x05image\x18\x02 \x01(\x0b\x32\x10.digits.v1.Image\x12\x15\n\rinclude_frame\x18\x03 \x01(\x08\x12!\n\x06layout\x18\x04 \x01(\x0e\x32\x11.digits.v1.Layout\"\xb5\x01\n\x1aStreamingRecognizeResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12*\n\x0bpredictions\x18\x02 \x03(\x0b\x32\x15.digits.v1.Prediction\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.Status\x12\x12\n\nsuperseded\x18\x04 \x01(\x08\x12\"\n\x07numbers\x18\x05 \x03(\x0b\x32\x11.digits.v1.Number\"s\n\x15RecognizeBatchRequest\x12 \n\x06images\x18\x01 \x03(\x0b\x32\x10.digits.v1.Image\x12\x15\n\rinclude_frame\x18\x02 \x01(\x08\x12!\n\x06layout\x18\x03 \x01(\x0e\x32\x11.digits.v1.Layout\"E\n\x16RecognizeBatchResponse\x12+\n\x07results\x18\x01 \x03(\x0b\x32\x1a.digits.v1.RecognizeResult\"\x84\x01\n\x0fRecognizeResult\x12*\n\x0bpredictions\x18\x01 \x03(\x0b\x32\x15.digits.v1.Prediction\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\"\n\x07numbers\x18\x03 \x03(\x0b\x32\x11.digits.v1.Number\"\x11\n\x0fGetModelRequest\"V\n\x10GetModelResponse\x12\x1f\n\x05model\x18\x01 \x01(\x0b\x32\x10.digits.v1.Model\x12!\n\x06limits\x18\x02 \x01(\x0b\x32\x11.digits.v1.Limits\"n\n\x05Model\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12\x1b\n\x13mnist_test_accuracy\x18\x03 \x01(\x01\x12\x14\n\x0c\x66rame_recipe\x18\x04 \x01(\t\x12\x11\n\tprecision\x18\x05 \x01(\t\"\xa3\x01\n\x06Limits\x12\x17\n\x0fmax_image_bytes\x18\x01 \x01(\x04\x12\x18\n\x10max_image_pixels\x18\x02 \x01(\x04\x12\x18\n\x10max_batch_images\x18\x03 \x01(\r\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\x04\x12\x19\n\x11max_number_digits\x18\x05 \x01(\r\x12\x16\n\x0emax_page_lines\x18\x06 \x01(\r*V\n\x06Layout\x12\x16\n\x12LAYOUT_UNSPECIFIED\x10\x00\x12\x10\n\x0cLAYOUT_DIGIT\x10\x01\x12\x11\n\rLAYOUT_NUMBER\x10\x02\x12\x0f\n\x0bLAYOUT_PAGE\x10\x03*a\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_DIGIT\x10\x01\x12\x17\n\x13VERDICT_NOT_A_DIGIT\x10\x02\x12\x11\n\rVERDICT_BLANK\x10\x03*|\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n\x0fREASON_NO_DIGIT\x10\x01\x12\x14\n\x10REASON_TOO_SMALL\x10\x02\x12\x14\n\x10REASON_TOO_FAINT\x10\x03\x12\x19\n\x15REASON_SEVERAL_DIGITS\x10\x04\x32\xde\x02\n\x11RecognizerService\x12\x46\n\tRecognize\x12\x1b.digits.v1.RecognizeRequest\x1a\x1c.digits.v1.RecognizeResponse\x12\x65\n\x12StreamingRecognize\x12$.digits.v1.StreamingRecognizeRequest\x1a%.digits.v1.StreamingRecognizeResponse(\x01\x30\x01\x12U\n\x0eRecognizeBatch\x12 .digits.v1.RecognizeBatchRequest\x1a!.digits.v1.RecognizeBatchResponse\x12\x43\n\x08GetModel\x12\x1a.digits.v1.GetModelRequest\x1a\x1b.digits.v1.GetModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'digits.v1.recognizer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LAYOUT']._serialized_start=1858
-  _globals['_LAYOUT']._serialized_end=1944
-  _globals['_VERDICT']._serialized_start=1946
-  _globals['_VERDICT']._serialized_end=2043
-  _globals['_REASON']._serialized_start=2045
-  _globals['_REASON']._serialized_end=2169
+  _globals['_LAYOUT']._serialized_start=1900
+  _globals['_LAYOUT']._serialized_end=1986
+  _globals['_VERDICT']._serialized_start=1988
+  _globals['_VERDICT']._serialized_end=2085
+  _globals['_REASON']._serialized_start=2087
+  _globals['_REASON']._serialized_end=2211
   _globals['_IMAGE']._serialized_start=66
   _globals['_IMAGE']._serialized_end=138
   _globals['_RAWIMAGE']._serialized_start=140
@@ -45,31 +45,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BOX']._serialized_start=197
   _globals['_BOX']._serialized_end=260
   _globals['_PREDICTION']._serialized_start=263
-  _globals['_PREDICTION']._serialized_end=540
-  _globals['_NUMBER']._serialized_start=542
-  _globals['_NUMBER']._serialized_end=613
-  _globals['_RECOGNIZEREQUEST']._serialized_start=615
-  _globals['_RECOGNIZEREQUEST']._serialized_end=724
-  _globals['_RECOGNIZERESPONSE']._serialized_start=726
-  _globals['_RECOGNIZERESPONSE']._serialized_end=825
-  _globals['_STREAMINGRECOGNIZEREQUEST']._serialized_start=828
-  _globals['_STREAMINGRECOGNIZEREQUEST']._serialized_end=964
-  _globals['_STREAMINGRECOGNIZERESPONSE']._serialized_start=967
-  _globals['_STREAMINGRECOGNIZERESPONSE']._serialized_end=1148
-  _globals['_RECOGNIZEBATCHREQUEST']._serialized_start=1150
-  _globals['_RECOGNIZEBATCHREQUEST']._serialized_end=1265
-  _globals['_RECOGNIZEBATCHRESPONSE']._serialized_start=1267
-  _globals['_RECOGNIZEBATCHRESPONSE']._serialized_end=1336
-  _globals['_RECOGNIZERESULT']._serialized_start=1339
-  _globals['_RECOGNIZERESULT']._serialized_end=1471
-  _globals['_GETMODELREQUEST']._serialized_start=1473
-  _globals['_GETMODELREQUEST']._serialized_end=1490
-  _globals['_GETMODELRESPONSE']._serialized_start=1492
-  _globals['_GETMODELRESPONSE']._serialized_end=1578
-  _globals['_MODEL']._serialized_start=1580
-  _globals['_MODEL']._serialized_end=1690
-  _globals['_LIMITS']._serialized_start=1693
-  _globals['_LIMITS']._serialized_end=1856
-  _globals['_RECOGNIZERSERVICE']._serialized_start=2172
-  _globals['_RECOGNIZERSERVICE']._serialized_end=2522
+  _globals['_PREDICTION']._serialized_end=582
+  _globals['_NUMBER']._serialized_start=584
+  _globals['_NUMBER']._serialized_end=655
+  _globals['_RECOGNIZEREQUEST']._serialized_start=657
+  _globals['_RECOGNIZEREQUEST']._serialized_end=766
+  _globals['_RECOGNIZERESPONSE']._serialized_start=768
+  _globals['_RECOGNIZERESPONSE']._serialized_end=867
+  _globals['_STREAMINGRECOGNIZEREQUEST']._serialized_start=870
+  _globals['_STREAMINGRECOGNIZEREQUEST']._serialized_end=1006
+  _globals['_STREAMINGRECOGNIZERESPONSE']._serialized_start=1009
+  _globals['_STREAMINGRECOGNIZERESPONSE']._serialized_end=1190
+  _globals['_RECOGNIZEBATCHREQUEST']._serialized_start=1192
+  _globals['_RECOGNIZEBATCHREQUEST']._serialized_end=1307
+  _globals['_RECOGNIZEBATCHRESPONSE']._serialized_start=1309
+  _globals['_RECOGNIZEBATCHRESPONSE']._serialized_end=1378
+  _globals['_RECOGNIZERESULT']._serialized_start=1381
+  _globals['_RECOGNIZERESULT']._serialized_end=1513
+  _globals['_GETMODELREQUEST']._serialized_start=1515
+  _globals['_GETMODELREQUEST']._serialized_end=1532
+  _globals['_GETMODELRESPONSE']._serialized_start=1534
+  _globals['_GETMODELRESPONSE']._serialized_end=1620
+  _globals['_MODEL']._serialized_start=1622
+  _globals['_MODEL']._serialized_end=1732
+  _globals['_LIMITS']._serialized_start=1735
+  _globals['_LIMITS']._serialized_end=1898
+  _globals['_RECOGNIZERSERVICE']._serialized_start=2214
+  _globals['_RECOGNIZERSERVICE']._serialized_end=2564
 # @@protoc_insertion_point(module_scope)

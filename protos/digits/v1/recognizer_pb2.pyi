@@ -74,7 +74,7 @@ class Box(_message.Message):
     def __init__(self, left: _Optional[int] = ..., top: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
 
 class Prediction(_message.Message):
-    __slots__ = ("verdict", "digit", "confidence", "probabilities", "model_version", "frame", "reason", "reading", "unread_pages", "box", "line")
+    __slots__ = ("verdict", "digit", "confidence", "probabilities", "model_version", "frame", "reason", "reading", "unread_pages", "box", "line", "not_a_digit")
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     DIGIT_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
@@ -86,6 +86,7 @@ class Prediction(_message.Message):
     UNREAD_PAGES_FIELD_NUMBER: _ClassVar[int]
     BOX_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
+    NOT_A_DIGIT_FIELD_NUMBER: _ClassVar[int]
     verdict: Verdict
     digit: int
     confidence: float
@@ -97,7 +98,8 @@ class Prediction(_message.Message):
     unread_pages: int
     box: Box
     line: int
-    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., digit: _Optional[int] = ..., confidence: _Optional[float] = ..., probabilities: _Optional[_Iterable[float]] = ..., model_version: _Optional[str] = ..., frame: _Optional[bytes] = ..., reason: _Optional[_Union[Reason, str]] = ..., reading: _Optional[str] = ..., unread_pages: _Optional[int] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., line: _Optional[int] = ...) -> None: ...
+    not_a_digit: float
+    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., digit: _Optional[int] = ..., confidence: _Optional[float] = ..., probabilities: _Optional[_Iterable[float]] = ..., model_version: _Optional[str] = ..., frame: _Optional[bytes] = ..., reason: _Optional[_Union[Reason, str]] = ..., reading: _Optional[str] = ..., unread_pages: _Optional[int] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., line: _Optional[int] = ..., not_a_digit: _Optional[float] = ...) -> None: ...
 
 class Number(_message.Message):
     __slots__ = ("text", "confidence", "box")

@@ -26,8 +26,9 @@ _REASONS: Final[dict[int, pb.Reason]] = {
     Reason.SEVERAL_DIGITS: pb.REASON_SEVERAL_DIGITS,
 }
 
-_Row: TypeAlias = tuple[int, int, float, list[float], int, int, list[int], int, bytes]
-"""Verdict, digit, confidence, probabilities, reason, reading, box, unread pages and frame."""
+_Row: TypeAlias = tuple[int, int, float, list[float], float, int, int, list[int], int, bytes]
+"""Verdict, digit, confidence, probabilities, that of not a digit, reason, reading, box, unread pages
+and frame."""
 
 _Result: TypeAlias = pb.RecognizeResponse | pb.StreamingRecognizeResponse | pb.RecognizeResult
 
@@ -42,6 +43,7 @@ def rows(predictions: Predictions, *, include_frame: bool) -> Iterator[_Row]:
         predictions.digits.tolist(),
         predictions.confidences.tolist(),
         predictions.probs.tolist(),
+        predictions.not_a_digit.tolist(),
         predictions.reasons.tolist(),
         predictions.readings.tolist(),
         predictions.boxes.tolist(),
@@ -78,26 +80,27 @@ def fill(
             message = result.predictions.add(line=line)
             _fill_place(message, place, include_frame=include_frame)
             message.model_version = predictions.model_version
-            message.unread_pages = fields[7]
+            message.unread_pages = fields[8]
         _fill_number(result.numbers.add(), number)
     if several:
         return
     message = result.predictions.add()
     _fill_prediction(message, fields, predictions.model_version)
     if layout != Layout.DIGIT and message.HasField("digit"):
-        _fill_box(message.box, fields[6])
+        _fill_box(message.box, fields[7])
         result.numbers.add(text=str(message.digit), confidence=message.confidence, box=message.box)
 
 
 def _fill_prediction(message: pb.Prediction, row: _Row, model_version: str) -> None:
     # Field by field: keyword arguments take half as long again.
-    verdict, digit, confidence, probs, reason, reading, _, unread_pages, frame = row
+    verdict, digit, confidence, probs, not_a_digit, reason, reading, _, unread_pages, frame = row
     message.verdict = _VERDICTS[verdict]
     if digit != NO_DIGIT:
         message.digit = digit
     message.confidence = confidence
     if reading != NO_READING:
         message.probabilities.extend(probs)
+        message.not_a_digit = not_a_digit
         message.reading = READINGS[reading]
     if reason:
         message.reason = _REASONS[reason]
@@ -114,6 +117,7 @@ def _fill_place(message: pb.Prediction, place: Place, *, include_frame: bool) ->
         message.verdict, message.digit = pb.VERDICT_DIGIT, place.digit
     message.confidence = place.confidence
     message.probabilities.extend(place.probs.tolist())
+    message.not_a_digit = place.not_a_digit
     if include_frame:
         message.frame = bytes(_to_bytes(place.frame))
     _fill_box(message.box, place.box)

@@ -61,6 +61,8 @@ class Place(NamedTuple):
     """(h, w) in 0..1, cropped."""
     box: tuple[int, int, int, int]
     """Left, top, width and height in pixels of the image."""
+    not_a_digit: float
+    """The probability that the ink is not a digit."""
 
     @property
     def frame(self) -> NDArray[np.float32]:
@@ -222,9 +224,11 @@ def _to_number(
         both /= both.sum()
         best = int(both.argmax())
         log_share += math.log(float(both[best] / in_line[character]))
-        digits = both[:DIGIT_COUNT] / both[:DIGIT_COUNT].sum()
+        total = float(both[:DIGIT_COUNT].sum())
+        digits = both[:DIGIT_COUNT] / total
         digit = best if best < DIGIT_COUNT else UNKNOWN
-        places.append(Place(digit, float(digits.max()), digits, cutout.ink, cutout.box))
+        rest = min(max(0.0, 1 - total), 1.0)
+        places.append(Place(digit, float(digits.max()), digits, cutout.ink, cutout.box, rest))
     share = min(1.0, math.exp(log_share))
     return Number(places, _confidence(share, read.evidence, weights), share, read.evidence)
 

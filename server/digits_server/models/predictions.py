@@ -53,6 +53,8 @@ class Predictions:
     """(N,) the largest of each row of ``probs``."""
     probs: NDArray[np.float32]
     """(N, 10) the probability of each digit; rows sum to 1. All zeros without a frame."""
+    not_a_digit: NDArray[np.float32]
+    """(N,) the probability that the ink is not a digit. Zero without a frame."""
     frames: NDArray[np.float32]
     """(N, 28, 28) in 0..1, the frame that stands. All zeros without a frame."""
     reasons: NDArray[np.uint8]
@@ -81,6 +83,7 @@ class Predictions:
             self.digits[rows],
             self.confidences[rows],
             self.probs[rows],
+            self.not_a_digit[rows],
             self.frames[rows],
             self.reasons[rows],
             self.readings[rows],
@@ -108,6 +111,7 @@ class Predictions:
             np.concatenate([part.digits for part in parts]),
             np.concatenate([part.confidences for part in parts]),
             np.concatenate([part.probs for part in parts]),
+            np.concatenate([part.not_a_digit for part in parts]),
             np.concatenate([part.frames for part in parts]),
             np.concatenate([part.reasons for part in parts]),
             np.concatenate([part.readings for part in parts]),
@@ -189,9 +193,9 @@ def to_predictions(
         is_single = ~np.isin(owners, list(numbers))
         owners, readings, boxes = owners[is_single], readings[is_single], boxes[is_single]
         pixels, digit_probs, highest = pixels[is_single], digit_probs[is_single], highest[is_single]
-    sums = np.maximum(digit_probs.sum(axis=1, keepdims=True), _LEAST_SUM)
+    sums = digit_probs.sum(axis=1)
     # Conditional on the image being a digit: the other classes take no share.
-    shares = (digit_probs / sums).astype(np.float32)
+    shares = (digit_probs / np.maximum(sums, _LEAST_SUM)[:, None]).astype(np.float32)
     is_digit = highest >= threshold
     digits = digit_probs.argmax(axis=1).astype(np.int8)
     digits[~is_digit] = NO_DIGIT
@@ -200,6 +204,7 @@ def to_predictions(
         digits,
         shares.max(axis=1),
         shares,
+        np.clip(1 - sums, 0, 1).astype(np.float32),
         pixels,
         _REASONS.take(is_digit),
         readings,
@@ -239,6 +244,7 @@ def _spread(predictions: Predictions, owners: NDArray[np.intp], frames: Frames) 
         spread(predictions.digits, NO_DIGIT),
         spread(predictions.confidences),
         spread(predictions.probs),
+        spread(predictions.not_a_digit),
         spread(predictions.frames),
         reasons,
         spread(predictions.readings, NO_READING),

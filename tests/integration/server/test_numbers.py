@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
@@ -219,3 +219,23 @@ async def test_images_are_counted_by_layout_and_numbers_by_their_digits(
     assert value("digits_layouts_total", {"layout": "page"}) == 1
     assert value("digits_number_digits_count") == 3
     assert value("digits_number_digits_sum") == 12
+
+
+@pytest.mark.parametrize("layout", [pb.LAYOUT_DIGIT, pb.LAYOUT_NUMBER])
+async def test_ink_that_is_not_a_digit_has_its_probability_beside_those_of_the_digits(
+    stub: Any, layout: "pb.Layout"
+) -> None:
+    star = Image.new("L", (400, 400), 255)
+    ends = [(200, 70), (246, 320), (80, 160), (322, 152), (140, 322), (200, 70)]
+    ImageDraw.Draw(star).line(ends, fill=0, width=16, joint="curve")
+    [prediction] = (await recognize(stub, encode(star), layout)).predictions
+    assert prediction.verdict == pb.VERDICT_NOT_A_DIGIT
+    assert prediction.not_a_digit > 0.5
+    assert sum(prediction.probabilities) == pytest.approx(1, abs=1e-4)
+
+
+async def test_each_digit_of_a_number_has_the_probability_that_it_is_not_one(stub: Any) -> None:
+    response = await recognize(stub, NUMBERS[TEXT], pb.LAYOUT_NUMBER)
+    assert len(response.predictions) == len(TEXT)
+    assert all(digit.HasField("not_a_digit") for digit in response.predictions)
+    assert max(digit.not_a_digit for digit in response.predictions) < 0.1

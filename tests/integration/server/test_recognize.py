@@ -35,6 +35,7 @@ async def test_the_prediction_has_the_digit_of_the_image(
     assert prediction.digit == 4
     assert prediction.confidence == pytest.approx(0.91)
     assert len(prediction.probabilities) == 10
+    assert prediction.not_a_digit == pytest.approx(0, abs=1e-6)  # the model of these tests knows digits only
     assert prediction.model_version == "7"
     assert prediction.frame == b""
     assert prediction.reason == pb.REASON_UNSPECIFIED
@@ -56,6 +57,7 @@ async def test_a_blank_image_has_a_verdict_and_is_not_an_error(running_server: A
     assert prediction.verdict == pb.VERDICT_BLANK
     assert not prediction.HasField("digit")
     assert not prediction.probabilities
+    assert not prediction.HasField("not_a_digit")
     assert prediction.reason == pb.REASON_UNSPECIFIED
     assert prediction.reading == ""
     assert running_server.engine.calls == []

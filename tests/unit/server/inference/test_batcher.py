@@ -62,7 +62,7 @@ class Recognition:
         numbers = np.asarray(images).ravel().astype(np.int8)
         none = np.zeros(len(images))
         digits = -numbers if model is SUCCESSOR else numbers
-        return Predictions(none, digits, none, none, none, none, none, none, none, "1")  # type: ignore[arg-type]
+        return Predictions(none, digits, none, none, none, none, none, none, none, none, "1")  # type: ignore[arg-type]
 
 
 class NumberBatcher(Batcher):
