@@ -97,7 +97,9 @@ def make_results(
 def make_numbers(labels: list[str], texts: list[str]) -> NumberResults:
     """Return results for images of numbers, of which the first has boxes."""
     images: list[NDArray[np.uint8]] = [np.full((60, 200), 255, np.uint8) for _ in labels]
-    place = Place(1, 0.9, np.zeros(10, np.float32), np.zeros((28, 28), np.float32), (10, 5, 30, 50), 0.0)
+    place = Place(
+        1, 0.9, np.zeros(10, np.float32), np.zeros((28, 28), np.float32), (10, 5, 30, 50), 0.0
+    )
     return NumberResults(
         NumberSet("numbers-spaced", "Numbers: spaced", images, labels),
         texts,
