@@ -26,6 +26,7 @@ MAY_IMPORT = {
         "digits_client.draw.strokes",
         "digits_client.draw.corrections",
         "digits_client.edit_distance",
+        "digits_client.look",
     },
 }
 TENSORFLOW = {"tensorflow", "keras"}

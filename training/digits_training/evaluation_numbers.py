@@ -8,7 +8,9 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
-from .evaluation_pictures import ACCENT, LINE, thumbnail
+from digits_client.look import CHART_ACCENT, CHART_LINE
+
+from .evaluation_pictures import thumbnail
 from .number_results import NumberResults, SinglesAsNumbers
 
 EXAMPLE_COUNT: Final = 9
@@ -91,7 +93,7 @@ def _picture(results: NumberResults, index: int) -> Image.Image:
         shown = Image.fromarray(number_set.images[index]).convert("RGB")
     draw = ImageDraw.Draw(shown)
     width = max(1, round(shown.width / PICTURE_SIZE[0]))
-    color = LINE if results.is_right[index] else ACCENT
+    color = CHART_LINE if results.is_right[index] else CHART_ACCENT
     for left, top, wide, tall in (place.box for place in number.places) if number else ():
         draw.rectangle((left, top, left + wide, top + tall), outline=color, width=width)
     return shown

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from PIL import Image, ImageOps
 
+from digits_client.look import CHART_ACCENT, CHART_GRAY, CHART_LINE
+
 from .eval_results import EvalResults
 from .eval_set import EvalSet
 from .robustness import CorruptionResult
@@ -19,27 +21,22 @@ from .robustness import CorruptionResult
 THUMBNAIL_SIDE: Final = 84
 BIN_COUNT: Final = 15
 
-# Readable on a light and on a dark ground, because the charts have the page's.
-LINE: Final = "#4287d6"
-ACCENT: Final = "#d9576b"
-GRAY: Final = "#808a96"
-
 
 def reliability_chart(results: EvalResults) -> str:
     """Return a chart of the share of right predictions over their confidence, in bins."""
     figure, axes = _chart()
     confidence, is_right = results.confidence, results.digits == results.labels
     bins = np.minimum((confidence * BIN_COUNT).astype(int), BIN_COUNT - 1)
-    axes.plot((0, 1), (0, 1), color=GRAY, linewidth=1, linestyle="--")
+    axes.plot((0, 1), (0, 1), color=CHART_GRAY, linewidth=1, linestyle="--")
     for in_bin in (bins == b for b in np.unique(bins)):
         size = 12 + 200 * float(in_bin.mean())
         x, y = confidence[in_bin].mean(), is_right[in_bin].mean()
-        axes.scatter(x, y, size, color=LINE, alpha=0.8, clip_on=False)
+        axes.scatter(x, y, size, color=CHART_LINE, alpha=0.8, clip_on=False)
     axes.set_xlim(0, 1.05)
     axes.set_ylim(0, 1.05)
     axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.set_xlabel("confidence", color=GRAY)
-    axes.set_ylabel("share right", color=GRAY)
+    axes.set_xlabel("confidence", color=CHART_GRAY)
+    axes.set_ylabel("share right", color=CHART_GRAY)
     return _svg(figure)
 
 
@@ -53,14 +50,14 @@ def robustness_chart(results: Sequence[CorruptionResult], baseline: float, lowes
     """
     figure, axes = _chart()
     x = range(1, len(results) + 1)
-    axes.axhline(baseline, color=GRAY, linewidth=1, linestyle="--")
+    axes.axhline(baseline, color=CHART_GRAY, linewidth=1, linestyle="--")
     for color, shares in (
-        (LINE, [result.top_digit_accuracy for result in results]),
-        (ACCENT, [result.accuracy for result in results]),
+        (CHART_LINE, [result.top_digit_accuracy for result in results]),
+        (CHART_ACCENT, [result.accuracy for result in results]),
     ):
         axes.plot(x, shares, color=color, marker="o", markersize=4)
     axes.set_xticks(x, [f"{result.severity:g}" for result in results])
-    axes.set_xlabel(results[0].unit, color=GRAY)
+    axes.set_xlabel(results[0].unit, color=CHART_GRAY)
     axes.set_ylim(np.floor(lowest * 10 - 0.2) / 10, 1.02)
     return _svg(figure)
 
@@ -93,9 +90,9 @@ def _chart() -> tuple[Figure, Axes]:
     axes = figure.subplots()
     axes.set_facecolor("none")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GRAY)
-    axes.tick_params(colors=GRAY, labelsize=8)
-    axes.grid(color=GRAY, alpha=0.25)
+    axes.spines[["left", "bottom"]].set_color(CHART_GRAY)
+    axes.tick_params(colors=CHART_GRAY, labelsize=8)
+    axes.grid(color=CHART_GRAY, alpha=0.25)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     return figure, axes
 

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from digits_client.look import CHART_ACCENT, CHART_LINE, style_sheet
+
 from .eval_results import EvalResults
 from .evaluation_examples import mistakes, scenes
 from .evaluation_numbers import numbers_section
-from .evaluation_pictures import ACCENT, LINE, reliability_chart, robustness_chart
+from .evaluation_pictures import reliability_chart, robustness_chart
 from .metrics import Metrics
 from .number_results import NumberResults, SinglesAsNumbers
 from .robustness import CorruptionResult
@@ -80,7 +82,7 @@ def page(report: Report) -> str:
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <style>
-{style}</style></head><body>
+{style_sheet()}{style}</style></head><body>
 {"".join(part + chr(10) for part in parts if part)}</body></html>
 """
 
@@ -159,12 +161,17 @@ def _robustness(results: Sequence[CorruptionResult]) -> str:
         rows.append((escape(f"{name} ({steps[0].unit})"), *cells))
     return (
         "<h2>Robustness</h2><p>The share of corrupted images that is right "
-        f'<b style="color:{ACCENT}">by the verdict</b> and <b style="color:{LINE}">by the top '
-        "digit, whatever the verdict</b>. The broken line is the share without corruption, "
+        f"{_key(CHART_ACCENT)} by the verdict and {_key(CHART_LINE)} by the top "
+        "digit, whatever the verdict. The broken line is the share without corruption, "
         f"{baseline.accuracy:.1%}. Pixels refer to a canvas of 300.</p>"
         f'<div class="charts">{"".join(charts)}</div><details><summary>Table of the shares right '
         f"by the verdict</summary>{_table('', [], rows)}</details>"
     )
+
+
+def _key(color: str) -> str:
+    """Return a square in the color of a line of a chart."""
+    return f'<span class="key" style="background:{color}"></span>'
 
 
 def _table(css_class: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

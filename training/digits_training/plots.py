@@ -8,8 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-INK = "#1f3a5f"
-ACCENT = "#d1495b"
+from digits_client.look import LIGHT
+
+INK = LIGHT.accent
+ACCENT = LIGHT.bad
 
 
 def save_curves(history: Mapping[str, Sequence[float]], path: Path) -> None:

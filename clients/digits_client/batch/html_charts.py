@@ -63,7 +63,7 @@ def reliability_diagram(evaluation: Evaluation) -> str:
     largest = max((count for _, _, count in evaluation.reliability), default=1)
     dots = "".join(
         f'<circle {position(confidence, correct)} r="{3 + 6 * (count / largest) ** 0.5:.1f}" '
-        f'fill="var(--bar)" fill-opacity=".8"><title>{counted(count, "image")}: '
+        f'fill="var(--accent)" fill-opacity=".8"><title>{counted(count, "image")}: '
         f"{confidence:.1%} confident, {correct:.1%} correct</title></circle>"
         for confidence, correct, count in evaluation.reliability
     )
@@ -71,7 +71,7 @@ def reliability_diagram(evaluation: Evaluation) -> str:
         '<p class="soft">Share of correct images by confidence. On the diagonal, the confidence '
         "is the true share; larger dots stand for more images.</p>"
         '<svg viewBox="0 0 250 250" role="img" aria-label="reliability diagram">'
-        '<path d="M30 15V215H230M30 215L230 15" fill="none" stroke="var(--rule)"/>'
+        '<path d="M30 15V215H230M30 215L230 15" fill="none" stroke="var(--line)"/>'
         '<text x="30" y="230" text-anchor="middle">0</text><text x="240" y="230" '
         'text-anchor="end">100 % confident</text><text x="26" y="219" text-anchor="end">0</text>'
         f'<text x="36" y="20">100 % correct</text>{dots}</svg>'

@@ -11,6 +11,7 @@ from typing import Final
 
 from digits_client.atomic_file import atomic_write
 from digits_client.errors import InvalidImageError
+from digits_client.look import style_sheet
 from digits_client.sources import containing_file, is_url, item
 from digits_client.special_file import is_special
 
@@ -69,7 +70,7 @@ def _page(report: ReportData, counters: Counters, sheets: "_SheetRenderer") -> I
         "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
     )
     title = f"{counted(report.count, 'image')} recognized"
-    yield f"<title>{title}</title><style>{style}</style>"
+    yield f"<title>{title}</title><style>{style_sheet()}{style}</style>"
     yield f"<h1>{title}</h1>"
     yield f'<p class="soft">{when}; model {_text(models)}; {_text(str(counters))}</p>'
     yield from _charts(report)
