@@ -19,7 +19,7 @@ LOCK_VENV := .venv-lock
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit test-deploy check format proto lock wheels newcomer lock-check measure-recognition measure-window benchmarks container-test xvfb services clean
+.PHONY: help demo test unit test-deploy check format proto lock wheels newcomer lock-check measure-recognition measure-window measure-page benchmarks container-test xvfb browser services clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -27,7 +27,7 @@ help: ## list the targets
 demo: $(VENV)/bin/python ## start the server; classify the sample drawings, and MNIST if available
 	@$(BIN)/python -m scripts.demo  # installs digits[server]; also works without make
 
-test: $(VENV)/.dev xvfb ## run the tests of server, clients and training
+test: $(VENV)/.dev xvfb browser ## run the tests of server, clients and training
 	@$(BIN)/python -m pytest $(PARALLEL)
 
 unit: $(VENV)/.dev ## run the unit tests, without whole training runs, in under a minute
@@ -68,6 +68,9 @@ measure-recognition: $(VENV)/.dev ## measure accuracy on every available set of 
 measure-window: $(VENV)/.dev xvfb ## replay recorded strokes in the window: accuracy and latency
 	@$(BIN)/python -m benchmarks.end_to_end.window
 
+measure-page: $(VENV)/.dev browser ## replay recorded strokes in the page: accuracy and latency
+	@$(BIN)/python -m benchmarks.end_to_end.page
+
 benchmarks: $(VENV)/.dev ## measure the figures of docs/performance.md and update it; about 20 minutes on a quiet machine
 	@$(call debian,h2load,nghttp2-client,the benchmarks)
 	@$(BIN)/python -m benchmarks
@@ -77,6 +80,9 @@ container-test: $(VENV)/.dev ## build the images, and use server, batch client a
 
 xvfb:
 	@$(call debian,Xvfb,xvfb,the tests of the window)
+
+browser:
+	@$(call debian,chromedriver,chromium chromium-driver,the tests of the page)
 
 # Under systemd, Debian would start these as services: there they are only named, not installed.
 services:

@@ -3,8 +3,8 @@
     python -m scripts.draw_samples
 
 It writes ``samples/``, which ``make demo`` classifies (drawings of every digit, a few numbers, and
-a few broken files), and ``server/digits_server/self_test_images/``, the ten digits that a model
-must recognize before the server serves it.
+a few broken files), ``server/digits_server/self_test_images/``, the ten digits that a model must
+recognize before the server serves it, and the gallery of the page: some of the samples, and a star.
 """
 
 import io
@@ -18,10 +18,17 @@ from typing import NamedTuple
 from PIL import Image
 
 from digits_client.draw.strokes import Point, Stroke, draw
+from scripts.pen_strokes import STAR
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "samples"
 SELF_TEST_IMAGES = ROOT / "server" / "digits_server" / "self_test_images"
+GALLERY = ROOT / "clients" / "digits_client" / "web" / "page" / "samples"
+IN_GALLERY = (
+    *("3/chalk", "7/marker", "4/thin", "8/corner", "2/small", "0/marker"),
+    *("numbers/17/chalk", "numbers/2026/spaced", "numbers/80513/touching"),
+)
+"""Names of samples, without their suffix."""
 SEED = 2
 
 
@@ -145,8 +152,18 @@ def draw_number(text: str, style: Style, step: float, rng: random.Random) -> Ima
     return draw(strokes, (width, style.canvas), paper=style.paper, ink=style.ink)
 
 
+def write_gallery() -> None:
+    """Write the images that the page offers to click."""
+    GALLERY.mkdir(exist_ok=True)
+    for name in IN_GALLERY:
+        page_name = name.removeprefix("numbers/").replace("/", "-")
+        shutil.copyfile(SAMPLES / f"{name}.png", GALLERY / f"{page_name}.png")
+    star = Stroke(tuple((x * 0.7, y * 0.7) for x, y in STAR), 11)
+    draw([star], (280, 280)).save(GALLERY / "star.png", optimize=True)
+
+
 def main() -> None:
-    """Replace the content of both folders."""
+    """Replace the content of the folders."""
     rng = random.Random(SEED)
     for folder in (SAMPLES, SELF_TEST_IMAGES):
         shutil.rmtree(folder, ignore_errors=True)
@@ -163,6 +180,7 @@ def main() -> None:
     (SAMPLES / "odd").mkdir()
     for name, content in broken_files((SELF_TEST_IMAGES / "8.png").read_bytes()):
         (SAMPLES / "odd" / name).write_bytes(content)
+    write_gallery()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Call a running digits server with Triton's own clients, and check the responses.
 
-    .venv-triton/bin/python scripts/tritonclient_check.py HOST:PORT
+    .venv-triton/bin/python scripts/tritonclient_check.py [--http] HOST:PORT
 
-It runs by its path, in a separate environment with ``tritonclient[grpc]`` and Pillow, which make
-creates: Triton's client needs an older protobuf than digits, so this script imports nothing from
-digits. The blocking and the asyncio client each request liveness, readiness and metadata, and then
-predictions for the ten self-test images, as UINT8 and as FP32.
+It runs by its path, in a separate environment with ``tritonclient[grpc,http]`` and Pillow, which
+make creates: Triton's client needs an older protobuf than digits, so this script imports nothing
+from digits. The blocking and the asyncio client each request liveness, readiness and metadata, and
+then predictions for the ten self-test images, as UINT8 and as FP32. With --http, the address is
+that of digits-web, and tensors are sent as binary data and as JSON.
 
 Exit status: 0 if every response is right, 1 otherwise.
 """
@@ -141,6 +142,61 @@ async def check_both(address: str) -> list[Check]:
     ]
 
 
+async def check_http_client(module: Any, address: str, *, is_binary: bool) -> list[Check]:
+    """Make all requests with one of the clients for HTTP.
+
+    Args:
+        module: The client's module.
+        address: ``host:port`` of the gateway.
+        is_binary: Whether tensors are sent as binary data, and outputs are left to the client's
+            default; otherwise both are JSON, and the version is named.
+    """
+    name = module.__name__
+    client = module.InferenceServerClient(address)
+    try:
+        states = {
+            "server live": await resolve(client.is_server_live()),
+            "server ready": await resolve(client.is_server_ready()),
+            "model ready": await resolve(client.is_model_ready(MODEL)),
+        }
+        checks = [Check(name, request, str(state), state) for request, state in states.items()]
+        server = await resolve(client.get_server_metadata())
+        is_right = bool(server["name"] and "binary_tensor_data" in server["extensions"])
+        checks.append(Check(name, "server metadata", server["name"], is_right))
+        metadata = await resolve(client.get_model_metadata(MODEL))
+        names = [tensor["name"] for tensor in (*metadata["inputs"], *metadata["outputs"])]
+        is_right = names == ["images", "probabilities", "digit"]
+        checks.append(Check(name, "model metadata", " ".join(names), is_right))
+        options: dict[str, Any] = {}
+        if not is_binary:
+            options["model_version"] = metadata["versions"][0]
+            options["outputs"] = [
+                module.InferRequestedOutput(output, binary_data=False)
+                for output in ("digit", "probabilities")
+            ]
+        for images in make_tensors():
+            tensor = module.InferInput("images", images.shape, np_to_triton_dtype(images.dtype))
+            tensor.set_data_from_numpy(images, binary_data=is_binary)
+            result = await resolve(client.infer(MODEL, [tensor], **options))
+            checks.append(check_result(name, images, result))
+    finally:
+        await resolve(client.close())
+    return checks
+
+
+async def check_both_by_http(address: str) -> list[Check]:
+    """Make all requests with the blocking and with the asyncio client, in both forms of tensors."""
+    # Imported only here: the blocking one brings its own event loop.
+    import tritonclient.http
+    import tritonclient.http.aio
+
+    checks: list[Check] = []
+    for is_binary in (True, False):
+        checks += await check_http_client(tritonclient.http, address, is_binary=is_binary)
+        checks += await check_http_client(tritonclient.http.aio, address, is_binary=is_binary)
+    return checks
+
+
 def show(checks: list[Check]) -> None:
     """Print a table."""
     widths = [
@@ -156,10 +212,12 @@ def show(checks: list[Check]) -> None:
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("address", help="host:port of a digits server")
-    address = parser.parse_args().address
+    parser.add_argument("address", help="host:port of a digits server, or of digits-web")
+    parser.add_argument("--http", action="store_true", help="use the clients for HTTP")
+    parsed = parser.parse_args()
+    address = parsed.address
     try:
-        checks = asyncio.run(check_both(address))
+        checks = asyncio.run((check_both_by_http if parsed.http else check_both)(address))
     except InferenceServerException as error:
         print(f"{address}: {error}", file=sys.stderr)
         return 1

@@ -16,8 +16,11 @@ import tkinter as tk
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from benchmarks.end_to_end.pen_recordings import (
+    POINT_MILLISECONDS,
+    sample_recordings,
+    scale_to_sheet,
+)
 from digits_client.cli.server_options import ServerOptions
 from digits_client.draw.corrections import Corrections
 from digits_client.draw.drawing import SHEET_HEIGHT
@@ -25,12 +28,8 @@ from digits_client.draw.events import Event
 from digits_client.draw.strokes import Point
 from digits_client.draw.window import DrawWindow
 from digits_client.embedded import embedded_server
-from digits_training.pendigits import load_pendigits
 from digits_training.recordings import Recording
 from scripts.virtual_display import virtual_display
-
-POINT_MILLISECONDS = 10
-SEED = 5
 
 
 class ReplayWindow(DrawWindow):
@@ -106,14 +105,6 @@ class ReplayWindow(DrawWindow):
         self.draw_next_recording()
 
 
-def scale_to_sheet(recording: Recording) -> list[list[Point]]:
-    """Return the strokes of a recording, centered on the sheet at 70% of its side."""
-    points = np.concatenate(recording.strokes)
-    center = (points.max(0) + points.min(0)) / 2
-    scale = 0.7 * SHEET_HEIGHT / np.ptp(points, axis=0).max()
-    return [((stroke - center) * scale + SHEET_HEIGHT / 2).tolist() for stroke in recording.strokes]
-
-
 def main() -> None:
     """Replay the recordings and print the measurements."""
     parser = argparse.ArgumentParser(
@@ -121,11 +112,7 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=200, help="number of recordings; default: 200")
     count = parser.parse_args().count
-    random = np.random.default_rng(SEED)
-    unseen = load_pendigits(part="test")
-    recordings = [unseen[index] for index in random.permutation(len(unseen))[:count]]
-    # The pen's width relative to the sheet is that of 8 to 24 pixels on a sheet of 300.
-    pen_widths = (random.uniform(8, 24, count) * SHEET_HEIGHT / 300).tolist()
+    recordings, pen_widths = sample_recordings(count)
     with virtual_display(), embedded_server() as address, tempfile.TemporaryDirectory() as folder:
         window = ReplayWindow(
             tk.Tk(className="digits"), ServerOptions(address), Corrections(Path(folder))

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Final, Protocol
 
+from .percent import percent
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -73,7 +75,7 @@ def number_html(text: str, confidence: float, digits: Sequence[Digit]) -> str:
     if not text:
         return "".join(map(prediction_html, digits))
     rejected_count = text.count("?")
-    caption = f"{percent(confidence)} sure"
+    caption = f"{escape(percent(confidence))} sure"
     if rejected_count:
         caption = f"{rejected_count} of {len(text)} places not a digit"
     places = "".join(map(_place, digits))
@@ -91,11 +93,6 @@ def file_html(path: str, result: Digit | Exception) -> str:
     return f'<div><code style="{style}">{_text(path)}</code>{shown}</div>'
 
 
-def percent(share: float) -> str:
-    """Return a share, 0 to 1, as a percentage of at most 99.9%, because no model is certain."""
-    return "&lt;0.1%" if share < 0.0005 else f"{min(share, 0.999):.1%}"
-
-
 def _text(text: str) -> str:
     """Return text as HTML; what is not UTF-8, as in the name of a file, is escaped."""
     return escape(text.encode("utf-8", "backslashreplace").decode())
@@ -107,7 +104,7 @@ def _words(prediction: Digit) -> tuple[str, str]:
         return "", "blank"
     if prediction.digit is None:
         return "?", _REASONS.get(prediction.reason or "", "not a digit")
-    caption = f"{percent(prediction.confidence)} sure"
+    caption = f"{escape(percent(prediction.confidence))} sure"
     if prediction.confidence < UNSURE_BELOW and prediction.probabilities:
         caption += f", maybe {_second_digit(prediction)}"
     return str(prediction.digit), caption
@@ -151,7 +148,7 @@ def _frame(prediction: Digit, size_px: int) -> str:
 def _bars(prediction: Digit) -> Iterator[str]:
     """Yield a bar for each digit. Without the verdict "digit", they have no figures."""
     is_digit = prediction.digit is not None
-    shares = [percent(share) for share in prediction.probabilities]
+    shares = [escape(percent(share)) for share in prediction.probabilities]
     label = "resemblance to each digit, none of which it is"
     if is_digit:
         listed = "; ".join(f"{digit}: {share}" for digit, share in enumerate(shares))
@@ -180,7 +177,7 @@ def _place(digit: Digit) -> str:
     else:
         is_sure = digit.confidence >= UNSURE_BELOW
         text, color = str(digit.digit), _SURE_COLOR if is_sure else _UNSURE_COLOR
-        caption = percent(digit.confidence)
+        caption = escape(percent(digit.confidence))
         if not is_sure and digit.probabilities:
             caption += f"<br>maybe {_second_digit(digit)}"
     style = f"text-align:center;border-top:3px solid {color};padding-top:4px;align-self:flex-start"

@@ -55,7 +55,7 @@ def test_every_sample_gets_a_row_and_every_drawing_is_recognized(
     assert odd["empty.png"]["error"] == "is an empty file"
     assert odd["not-an-image.png"]["error"] == "is not a PNG, JPEG, WebP, BMP, GIF or TIFF image"
     assert odd["truncated.png"]["error"].startswith("is truncated")
-    assert done.stderr.startswith("50 of 50 labeled images are correct: 100.00%; ")
+    assert done.stderr.startswith("50 of 50 labeled images are correct: 100.00%\n")
     assert done.stderr.endswith(": 50 digits, 3 not a digit, 1 blank, 3 failed\n")
 
 
@@ -70,7 +70,7 @@ def test_the_sample_numbers_are_read_and_reported(run: "Run", tmp_path: Path) ->
         assert [str(place["digit"]) for place in row["digits"]] == list(row["number"])
         lefts = [place["box"][0] for place in row["digits"]]
         assert lefts == sorted(lefts)
-    assert done.stderr.startswith("3 of 3 labeled images are correct: 100.00%; ")
+    assert done.stderr.startswith("3 of 3 labeled images are correct: 100.00%\n")
     assert "100.00% of 11 digits are right" in done.stderr
     page = report.read_text("utf-8")
     assert "Least confident numbers" in page

@@ -17,6 +17,7 @@ MODULES = {
     "digits-draw": "digits_client.draw.cli",
     "digits-bench": "digits_client.bench.cli",
     "digits-train": "digits_training.cli",
+    "digits-web": "digits_client.web.cli",
 }
 COMMANDS = [
     "digits-server",
@@ -29,6 +30,7 @@ COMMANDS = [
     "digits-train calibrate",
     "digits-train evaluate",
     "digits-train export",
+    "digits-web",
 ]
 HEAVY = {"tensorflow", "keras", "ai_edge_litert", "cv2"}
 

@@ -71,6 +71,8 @@ def test_the_wheel_contains_the_four_packages_and_their_data(wheel: Path) -> Non
         modules = {path.relative_to(sources.parent).as_posix() for path in sources.rglob("*.py")}
         assert modules <= names
     assert "digits/v1/recognizer.proto" in names
+    for folder in ("page", "openapi.json"):
+        assert any(name.startswith(f"digits_client/web/{folder}") for name in names)
     assert names >= {f"digits_server/self_test_images/{digit}.png" for digit in range(10)}
     assert names >= {
         f"digits_server/shipped_models/{version}/{file}"

@@ -1,4 +1,4 @@
-"""Triton's own Python clients, unmodified, against a ``digits-server``."""
+"""Triton's own Python clients, unmodified, against ``digits-server`` and ``digits-web``."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scripts.web_process import web_process
 from tests.processes import PATIENCE_SECONDS, ROOT
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def python() -> str:
     return str(PYTHON)
 
 
-def run_clients(python: str, address: str) -> subprocess.CompletedProcess[str]:
+def run_clients(python: str, address: str, *flags: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [python, "-W", "error", str(ROOT / "scripts" / "tritonclient_check.py"), address],
+        [python, "-W", "error", str(ROOT / "scripts" / "tritonclient_check.py"), *flags, address],
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
@@ -49,6 +50,19 @@ def test_both_triton_clients_recognize_every_self_test_image(
     for client in ("tritonclient.grpc", "tritonclient.grpc.aio"):
         client_rows = [row for row in rows if row[0] == client]
         assert [row[1] for row in client_rows].count("infer") == 4
+        assert {row[-1] for row in client_rows} == {"right"}
+
+
+def test_both_triton_clients_for_http_recognize_every_self_test_image(
+    server: "ServerProcess", python: str
+) -> None:
+    with web_process(server.address) as web:
+        done = run_clients(python, web.address, "--http")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    rows = [line.split() for line in done.stdout.splitlines()]
+    for client in ("tritonclient.http", "tritonclient.http.aio"):
+        client_rows = [row for row in rows if row[0] == client]
+        assert [row[1] for row in client_rows].count("infer") == 8
         assert {row[-1] for row in client_rows} == {"right"}
 
 

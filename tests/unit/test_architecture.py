@@ -27,6 +27,8 @@ MAY_IMPORT = {
         "digits_client.draw.corrections",
         "digits_client.edit_distance",
         "digits_client.look",
+        "digits_client.percent",
+        "digits_client.report",
     },
 }
 TENSORFLOW = {"tensorflow", "keras"}

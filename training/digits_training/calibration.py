@@ -130,6 +130,23 @@ def conditional_digit_probs(probs: Probs) -> Probs:
     return np.asarray(of_digits / of_digits.sum(axis=1, keepdims=True))
 
 
+def reliability(
+    confidence: Probs, is_right: NDArray[np.bool_], bin_count: int = 15
+) -> list[tuple[float, float, int]]:
+    """Return mean confidence, share right and number of each filled bin, of equal width.
+
+    Args:
+        confidence: (N,) in 0..1.
+        is_right: (N,) True where the prediction is right.
+        bin_count: Number of bins.
+    """
+    bins = np.minimum((confidence * bin_count).astype(int), bin_count - 1)
+    return [
+        (float(confidence[in_bin].mean()), float(is_right[in_bin].mean()), int(in_bin.sum()))
+        for in_bin in (bins == b for b in np.unique(bins))
+    ]
+
+
 def calibration_error(confidence: Probs, is_right: NDArray[np.bool_], bin_count: int = 15) -> float:
     """Return the expected calibration error, in 0..1, over bins of equal width.
 
@@ -140,13 +157,8 @@ def calibration_error(confidence: Probs, is_right: NDArray[np.bool_], bin_count:
         is_right: (N,) True where the prediction is right.
         bin_count: Number of bins.
     """
-    bins = np.minimum((confidence * bin_count).astype(int), bin_count - 1)
-    weighted_gaps = [
-        abs(float(confidence[bins == b].mean()) - float(is_right[bins == b].mean()))
-        * np.count_nonzero(bins == b)
-        for b in np.unique(bins)
-    ]
-    return float(sum(weighted_gaps) / len(confidence))
+    bins = reliability(confidence, is_right, bin_count)
+    return sum(abs(mean - share) * count for mean, share, count in bins) / len(confidence)
 
 
 def auroc(positive: Probs, negative: Probs) -> float:

@@ -20,7 +20,14 @@ from digits_server.preprocessing.framing import Frames
 from digits_server.preprocessing.normalize import FRAME_SIZE
 from digits_server.preprocessing.readings import AS_IT_IS, READINGS, find_all_readings
 
-from .calibration import Calibration, Labels, Probs, calibration_error, top_digit_probability
+from .calibration import (
+    Calibration,
+    Labels,
+    Probs,
+    calibration_error,
+    reliability,
+    top_digit_probability,
+)
 from .eval_set import EvalSet, Gray
 from .recordings import NO_WRITING
 
@@ -112,6 +119,11 @@ class EvalResults:
         The confidence of an image is that of the most convincing of all its readings.
         """
         return calibration_error(self.confidence, self.digits == self.labels)
+
+    @property
+    def reliability(self) -> list[tuple[float, float, int]]:
+        """Mean confidence, share right and number of the top digits in each of the same bins."""
+        return reliability(self.confidence, self.digits == self.labels)
 
     def reading_name(self, index: int) -> str:
         """Return the name of the reading that stands for an image."""

@@ -1,6 +1,7 @@
 """A set of images for evaluation, before normalization."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -39,14 +40,32 @@ class EvalSet:
     files: list[bytes] = field(default_factory=list)
     """The files that the images were decoded from; empty for images that were never files."""
 
+    paths: list[str] = field(default_factory=list)
+    """Folder and name of each file; empty for images that have none."""
+
     @classmethod
-    def of_files(cls, name: str, title: str, files: list[bytes], labels: Labels) -> Self:
+    def of_files(
+        cls,
+        name: str,
+        title: str,
+        files: list[bytes],
+        labels: Labels,
+        paths: Sequence[str | Path] = (),
+    ) -> Self:
         """Decode image files as the server does.
+
+        Args:
+            name: Identifier.
+            title: Name in tables and reports.
+            files: The files' content.
+            labels: (N,) labels.
+            paths: The paths of the files, of which the last folder and the name are kept.
 
         Raises:
             InvalidArgumentError: A file cannot be decoded.
         """
-        return cls(name, title, [decode(file, LIMITS).gray for file in files], labels, files)
+        images = [decode(file, LIMITS).gray for file in files]
+        return cls(name, title, images, labels, files, [short_path(path) for path in paths])
 
     def take(self, name: str, title: str, indices: NDArray[np.intp]) -> Self:
         """Return the images at the given indices, under another name."""
@@ -57,7 +76,12 @@ class EvalSet:
             images=[self.images[index] for index in indices],
             labels=self.labels[indices],
             files=[self.files[index] for index in indices] if self.files else [],
+            paths=[self.paths[index] for index in indices] if self.paths else [],
         )
+
+    def image_name(self, index: int) -> str:
+        """Return folder and file of an image, or its place in the set."""
+        return self.paths[index] if self.paths else f"image {index}"
 
     @property
     def has_digits(self) -> bool:
@@ -68,6 +92,11 @@ class EvalSet:
     def is_blank(self) -> bool:
         """True if the set has only images without writing."""
         return bool((self.labels == NO_WRITING).all())
+
+
+def short_path(path: str | Path) -> str:
+    """Return the last folder and the name of a path."""
+    return "/".join(Path(path).parts[-2:])
 
 
 def load_own_files(data_dir: Path | None, name: str) -> tuple[list[dict[str, Any]], list[bytes]]:

@@ -47,7 +47,8 @@ def wild_sets(data_dir: Path | None) -> list[EvalSet]:
     try:
         labels = np.array([int(row["label"]) for row in rows], np.uint8)
         kinds = np.array([row["kind"] for row in rows])
-        everything = EvalSet.of_files("wild", "People's own images", files, labels)
+        paths = [f"wild/{row['file']}" for row in rows]
+        everything = EvalSet.of_files("wild", "People's own images", files, labels, paths)
     except (ValueError, KeyError, InvalidArgumentError) as error:
         raise DatasetError(f"people's own images cannot be read: {error}") from error
     sets = [everything]
@@ -69,7 +70,8 @@ def corrections_set(folder: Path) -> EvalSet:
     try:
         files = [drawing.path.read_bytes() for drawing in corrections]
         labels = np.array([drawing.label for drawing in corrections], np.uint8)
-        return EvalSet.of_files("drawings", "Corrected drawings", files, labels)
+        paths = [drawing.path for drawing in corrections]
+        return EvalSet.of_files("drawings", "Corrected drawings", files, labels, paths)
     except (OSError, InvalidArgumentError) as error:
         raise DatasetError(f"{folder} cannot be read as corrected drawings: {error}") from error
 

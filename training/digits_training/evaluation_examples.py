@@ -7,6 +7,10 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from digits_client.percent import percent
+from digits_client.report.filters import attributes
+from digits_server.models.predictions import NO_DIGIT
+
 from .eval_results import EvalResults
 from .evaluation_pictures import picture, thumbnail
 from .examples import to_bytes
@@ -15,6 +19,8 @@ from .recordings import NO_WRITING, NOT_A_DIGIT
 MISTAKE_COUNT: Final = 40
 EXAMPLE_COUNT: Final = 12
 """Number of scenes of each kind that are shown whether they are read right or not."""
+
+VERDICTS: Final = {"digit": "digit", "not_a_digit": "not a digit", "blank": "blank"}
 
 _LABELS: Final = {NOT_A_DIGIT: "not a digit", NO_WRITING: "blank"}
 
@@ -30,10 +36,10 @@ def scenes(results: Iterable[EvalResults]) -> str:
         examples = "".join(_example(each, index) for index in range(count))
         title = escape(each.eval_set.title.partition(": ")[2])
         parts.append(
-            f'<h3>{title}: {each.accuracy:.1%} right</h3><div class="mistakes">{examples}</div>'
+            f'<h3>{title}: {each.accuracy:.1%} right</h3><div class="sheet pairs">{examples}</div>'
         )
     return (
-        "<h2>Scenes</h2><p>The first images of each kind. The image is on the left, the network's "
+        "<p>The first images of each kind. The image is on the left, the network's "
         "frame of it on the right. Below them are the prediction and the reading that was taken: "
         f"the way in which ink was told from ground.</p>{''.join(parts)}"
     )
@@ -59,24 +65,28 @@ def mistakes(results: EvalResults) -> str:
     count = "1 mistake" if len(indices) == 1 else f"{len(indices):,} mistakes"
     return (
         f"{heading}{count}</h2><p>{summary}. The image is on the left, the network's frame of it "
-        f'on the right.</p><div class="mistakes">{pictures}</div>'
+        f'on the right.</p><div class="sheet pairs">{pictures}</div>'
     )
 
 
 def _example(results: EvalResults, index: int) -> str:
     label = int(results.labels[index])
-    digit, confidence = results.digits[index], f"{results.confidence[index]:.1%}"
+    digit, confidence = int(results.digits[index]), float(results.confidence[index])
     if results.is_blank[index]:
-        prediction = "<b>blank</b>"
+        prediction, about = "<b>blank</b>", attributes("blank")
     elif results.is_not_a_digit[index]:
-        prediction = f"<b>not a digit</b>, else {digit} · {confidence}"
+        # No figure: it would be that of a digit which the image is found not to be.
+        most_like = "" if digit == NO_DIGIT else f", most like {digit}"
+        prediction, about = f"<b>not a digit</b>{most_like}", attributes("not_a_digit")
     else:
-        prediction = f"<b>{digit}</b> · {confidence}"
+        prediction = f"<b>{digit}</b> · {escape(percent(confidence))}"
+        about = attributes("digit", str(digit), confidence)
     caption = f"{_LABELS.get(label, str(label))} → {prediction}"
     image = thumbnail(picture(results.eval_set, index), "image")
     frame = thumbnail(Image.fromarray(to_bytes(results.predictions.frames[index])), "frame")
+    name = escape(results.eval_set.image_name(index))
     return (
-        f'<figure><div class="pair"><span>{image}</span><span>{frame}</span></div>'
-        f"<figcaption>{caption}<br><small>{escape(results.reading_name(index))}"
-        "</small></figcaption></figure>"
+        f'<figure {about}><div class="pair"><span>{image}</span><span>{frame}</span></div>'
+        f'<span class="name">{name}</span><figcaption>{caption}<br>'
+        f"<small>{escape(results.reading_name(index))}</small></figcaption></figure>"
     )

@@ -9,6 +9,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from digits_client.look import CHART_ACCENT, CHART_LINE
+from digits_client.percent import percent
+from digits_client.report.charts import MIN_CALIBRATION_COUNT
+from digits_client.report.filters import attributes
+from digits_client.report.page import wide
 
 from .evaluation_pictures import thumbnail
 from .number_results import NumberResults, SinglesAsNumbers
@@ -30,7 +34,7 @@ def numbers_section(results: Sequence[NumberResults], singles: Sequence[SinglesA
             f"{len(each.texts):,}",
             f"{each.accuracy:.1%}",
             f"{each.digit_accuracy:.1%}",
-            f"{each.calibration_error:.1%}",
+            f"{each.calibration_error:.1%}" if len(each.texts) >= MIN_CALIBRATION_COUNT else "",
             f"{each.one_digit_share:.1%}",
         )
         for each in results
@@ -47,11 +51,11 @@ def numbers_section(results: Sequence[NumberResults], singles: Sequence[SinglesA
         for each in singles
     ]
     return (
-        "<h2>Numbers</h2><p>A number is right if its whole text is. <i>Digits right</i> is by edit "
+        "<p>A number is right if its whole text is. <i>Digits right</i> is by edit "
         "distance, and the calibration error is that of the confidence of whole numbers. <i>As one "
         "digit</i> is the share that is read as a digit if the image is said to hold one.</p>"
-        f"{_table(head, rows)}<h3>Single digits that are said to be numbers</h3>"
-        f"{_table(single_head, single_rows)}{''.join(map(_pictures, results))}"
+        f"{_table('Numbers', head, rows)}<h3>Single digits that are said to be numbers</h3>"
+        f"{_table('Single digits', single_head, single_rows)}{''.join(map(_pictures, results))}"
     )
 
 
@@ -67,19 +71,24 @@ def _pictures(results: NumberResults) -> str:
     shown = f"The first {len(first)}, and what was read wrongly, the most confident first."
     return (
         f"<h3>{title}: {results.accuracy:.1%} right</h3><p>{shown}</p>"
-        f'<div class="mistakes numbers">{figures}</div>'
+        f'<div class="sheet numbers">{figures}</div>'
     )
 
 
 def _figure(results: NumberResults, index: int) -> str:
     number_set = results.number_set
-    label, text = number_set.texts[index], results.texts[index] or "not a number"
-    shown = f"<b>{escape(text)}</b>"
+    label, text = number_set.texts[index], results.texts[index]
+    confidence = float(results.confidences[index])
+    shown = f"<b>{escape(text or 'not a number')}</b>"
     caption = shown if text == label else f"{label} → {shown}"
-    picture = thumbnail(_picture(results, index), "image", PICTURE_SIZE)
+    if text:
+        caption += f" · {escape(percent(confidence))}"
+    picture = thumbnail(_picture(results, index), "", PICTURE_SIZE)
+    name = escape(number_set.image_name(index))
+    about = attributes("digit", text, confidence) if text else attributes("not_a_digit")
     return (
-        f"<figure><span>{picture}</span><figcaption>{caption} · "
-        f"{results.confidences[index]:.1%}</figcaption></figure>"
+        f'<figure {about}><span class="picture">{picture}</span><span class="name">{name}</span>'
+        f"<figcaption>{caption}</figcaption></figure>"
     )
 
 
@@ -92,18 +101,18 @@ def _picture(results: NumberResults, index: int) -> Image.Image:
     else:
         shown = Image.fromarray(number_set.images[index]).convert("RGB")
     draw = ImageDraw.Draw(shown)
-    width = max(1, round(shown.width / PICTURE_SIZE[0]))
+    line_width = max(1, round(shown.width / PICTURE_SIZE[0]))
     color = CHART_LINE if results.is_right[index] else CHART_ACCENT
-    for left, top, wide, tall in (place.box for place in number.places) if number else ():
-        draw.rectangle((left, top, left + wide, top + tall), outline=color, width=width)
+    for left, top, width, height in (place.box for place in number.places) if number else ():
+        draw.rectangle((left, top, left + width, top + height), outline=color, width=line_width)
     return shown
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    heads = "".join(f"<th>{name}</th>" for name in ("", *head))
+def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    heads = "".join(f'<th scope="col">{name}</th>' for name in ("", *head))
     body = "".join(
         f'<tr><th scope="row">{escape(first)}</th>'
         f"{''.join(f'<td>{cell}</td>' for cell in rest)}</tr>"
         for first, *rest in rows
     )
-    return f'<div class="wide"><table><tr>{heads}</tr>{body}</table></div>'
+    return wide(f"<table><thead><tr>{heads}</tr></thead>{body}</table>", title)

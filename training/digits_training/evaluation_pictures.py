@@ -14,30 +14,10 @@ from PIL import Image, ImageOps
 
 from digits_client.look import CHART_ACCENT, CHART_GRAY, CHART_LINE
 
-from .eval_results import EvalResults
 from .eval_set import EvalSet
 from .robustness import CorruptionResult
 
 THUMBNAIL_SIDE: Final = 84
-BIN_COUNT: Final = 15
-
-
-def reliability_chart(results: EvalResults) -> str:
-    """Return a chart of the share of right predictions over their confidence, in bins."""
-    figure, axes = _chart()
-    confidence, is_right = results.confidence, results.digits == results.labels
-    bins = np.minimum((confidence * BIN_COUNT).astype(int), BIN_COUNT - 1)
-    axes.plot((0, 1), (0, 1), color=CHART_GRAY, linewidth=1, linestyle="--")
-    for in_bin in (bins == b for b in np.unique(bins)):
-        size = 12 + 200 * float(in_bin.mean())
-        x, y = confidence[in_bin].mean(), is_right[in_bin].mean()
-        axes.scatter(x, y, size, color=CHART_LINE, alpha=0.8, clip_on=False)
-    axes.set_xlim(0, 1.05)
-    axes.set_ylim(0, 1.05)
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.set_xlabel("confidence", color=CHART_GRAY)
-    axes.set_ylabel("share right", color=CHART_GRAY)
-    return _svg(figure)
 
 
 def robustness_chart(results: Sequence[CorruptionResult], baseline: float, lowest: float) -> str:

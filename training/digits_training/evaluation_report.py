@@ -4,21 +4,28 @@ The page is a single file that loads nothing from the network, so it can be mail
 with a model.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-
-from digits_client.look import CHART_ACCENT, CHART_LINE, style_sheet
+from digits_client.look import CHART_ACCENT, CHART_LINE
+from digits_client.report import filters
+from digits_client.report.charts import (
+    MIN_BIN_COUNT,
+    MIN_CALIBRATION_COUNT,
+    confusion_table,
+    has_enough,
+    reliability_diagram,
+)
+from digits_client.report.page import contents, end, start, wide
 
 from .eval_results import EvalResults
-from .evaluation_examples import mistakes, scenes
+from .evaluation_examples import VERDICTS, mistakes, scenes
 from .evaluation_numbers import numbers_section
-from .evaluation_pictures import reliability_chart, robustness_chart
+from .evaluation_pictures import robustness_chart
 from .metrics import Metrics
 from .number_results import NumberResults, SinglesAsNumbers
 from .robustness import CorruptionResult
@@ -63,28 +70,32 @@ def write_report(path: Path, report: Report) -> None:
 
 def page(report: Report) -> str:
     """Return a report as an HTML page."""
-    title = escape(report.title)
-    parts = [f"<h1>{title}</h1>", _summary(report)]
-    parts += [f'<p class="soft">{escape(note)}</p>' for note in report.notes]
-    parts += [_confusion(each) for each in report.results if each.eval_set.name == "mnist"]
-    parts.append(_reliability(report.results))
-    if report.robustness:
-        parts.append(_robustness(report.robustness))
-    parts.append(numbers_section(report.numbers, report.singles))
-    parts.append(scenes(report.results))
-    parts += [mistakes(results) for results in report.results]
-    facts = [(escape(name), escape(value)) for name, value in report.provenance.items()]
-    parts += ["<h2>Provenance</h2>", _table("facts", [], facts)]
+    parts = {
+        ("confusion", "Confusion matrix of MNIST"): "".join(
+            _confusion(each) for each in report.results if each.eval_set.name == "mnist"
+        ),
+        ("calibration", "Calibration"): _reliability(report.results),
+        ("robustness", "Robustness"): _robustness(report.robustness) if report.robustness else "",
+        ("numbers", "Numbers"): numbers_section(report.numbers, report.singles),
+        ("scenes", "Scenes"): scenes(report.results),
+        ("provenance", "Provenance"): _provenance(report.provenance),
+    }
+    shown = {titled: html for titled, html in parts.items() if html}
     style = resources.files(__package__).joinpath("evaluation_report.css").read_text("utf-8")
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<style>
-{style_sheet()}{style}</style></head><body>
-{"".join(part + chr(10) for part in parts if part)}</body></html>
-"""
+    lines = [start(report.title, style), f"<h1>{escape(report.title)}</h1>"]
+    lines += [f'<p class="soft">{escape(note)}</p>' for note in report.notes]
+    lines += [filters.form(VERDICTS), contents(shown)]
+    lines.append(f"<section>{_summary(report)}</section>")
+    lines += [
+        f'<section><h2 id="{anchor}">{title}</h2>{html}</section>'
+        for (anchor, title), html in shown.items()
+        if anchor != "provenance"
+    ]
+    lines += [f"<section>{mistakes(results)}</section>" for results in report.results]
+    lines.append(
+        f'<section><h2 id="provenance">Provenance</h2>{parts["provenance", "Provenance"]}</section>'
+    )
+    return "\n".join([*lines, end(), ""])
 
 
 def _summary(report: Report) -> str:
@@ -93,13 +104,15 @@ def _summary(report: Report) -> str:
         eval_set = results.eval_set
         is_measured = eval_set.has_digits or eval_set.is_blank
         accuracy = f"{results.accuracy:.2%}" if is_measured else ""
-        error = f"{results.calibration_error:.2%}" if eval_set.has_digits else ""
+        error = ""
+        if eval_set.has_digits and len(results.labels) >= MIN_CALIBRATION_COUNT:
+            error = f"{results.calibration_error:.2%}"
         readings = f"{results.readings_per_image:.2f}"
         link = f'<a href="#{escape(eval_set.name)}">{escape(eval_set.title)}</a>'
         count, not_a_digit = f"{len(results.labels):,}", f"{results.not_a_digit_share:.2%}"
         rows.append((link, count, accuracy, not_a_digit, error, readings))
     head = ["", "images", "right", "not a digit", "calibration error", "readings per image"]
-    table = _table("", head, rows)
+    table = _table("Summary of all sets", head, rows)
     if any(results.eval_set.is_blank for results in report.results):
         table += "<p>Blank images are right if the verdict is blank.</p>"
     if report.letters_auroc is None:
@@ -112,41 +125,29 @@ def _summary(report: Report) -> str:
 
 
 def _confusion(results: EvalResults) -> str:
-    """Return MNIST's confusion matrix, whose colors show the mistakes only."""
+    """Return MNIST's confusion matrix."""
     counts = Metrics.compute(results.forced.probs, results.labels).confusion
-    highest = max(1, int((counts - np.diag(counts.diagonal())).max()))
-    rows = [f'<tr><th scope="col"></th>{"".join(f"<th>{digit}</th>" for digit in range(10))}</tr>']
-    for digit, row in enumerate(counts.tolist()):
-        cells = [
-            f"<td><b>{count}</b></td>"
-            if predicted == digit
-            else f'<td style="--share:{count / highest:.0%}">{count or "·"}</td>'
-            for predicted, count in enumerate(row)
-        ]
-        rows.append(f'<tr><th scope="row">{digit}</th>{"".join(cells)}</tr>')
-    return (
-        "<h2>Confusion matrix of MNIST</h2><p>A row for each true digit, a column for each top "
-        'digit, whatever the verdict.</p><div class="wide"><table class="confusion">'
-        f"{''.join(rows)}</table></div>"
-    )
+    table = confusion_table(range(10), [str(digit) for digit in range(10)], counts.tolist())
+    return f"<p>A row per true digit, a column per top digit, whatever the verdict.</p>{table}"
 
 
 def _reliability(results: Iterable[EvalResults]) -> str:
-    charts = [
-        _figure(
-            reliability_chart(each),
-            f"{each.eval_set.title}: calibration error {each.calibration_error:.2%}",
+    sets = [each for each in results if each.eval_set.has_digits]
+    charts = []
+    for each in sets:
+        if has_enough(each.reliability):
+            title = f"{each.eval_set.title}: calibration error {each.calibration_error:.2%}"
+            diagram = reliability_diagram(each.reliability, title)
+            charts.append(f"<div><h3>{escape(title)}</h3>{diagram}</div>")
+    others = [each.eval_set.title for each in sets if not has_enough(each.reliability)]
+    note = ""
+    if others:
+        note = (
+            f'<p class="soft">Not drawn from too few images: {escape("; ".join(others))}. It takes '
+            f"{MIN_CALIBRATION_COUNT}, and at least {MIN_BIN_COUNT} in two or more ranges of "
+            "confidence.</p>"
         )
-        for each in results
-        if each.eval_set.has_digits
-    ]
-    if not charts:
-        return ""
-    return (
-        "<h2>Calibration</h2><p>Each dot stands for the predictions of similar confidence: its "
-        "size shows how many they are, its height the share of them that is right. Dots below "
-        f'the line are overconfident.</p><div class="charts">{"".join(charts)}</div>'
-    )
+    return (f'<div class="charts">{"".join(charts)}</div>' if charts else "") + note
 
 
 def _robustness(results: Sequence[CorruptionResult]) -> str:
@@ -160,12 +161,12 @@ def _robustness(results: Sequence[CorruptionResult]) -> str:
         cells = [f"{s.accuracy:.1%}<br><small>at {s.severity:g}</small>" for s in steps]
         rows.append((escape(f"{name} ({steps[0].unit})"), *cells))
     return (
-        "<h2>Robustness</h2><p>The share of corrupted images that is right "
+        "<p>The share of corrupted images that is right "
         f"{_key(CHART_ACCENT)} by the verdict and {_key(CHART_LINE)} by the top "
         "digit, whatever the verdict. The broken line is the share without corruption, "
         f"{baseline.accuracy:.1%}. Pixels refer to a canvas of 300.</p>"
         f'<div class="charts">{"".join(charts)}</div><details><summary>Table of the shares right '
-        f"by the verdict</summary>{_table('', [], rows)}</details>"
+        f"by the verdict</summary>{_table('Robustness', [], rows)}</details>"
     )
 
 
@@ -174,14 +175,23 @@ def _key(color: str) -> str:
     return f'<span class="key" style="background:{color}"></span>'
 
 
-def _table(css_class: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _provenance(facts: Mapping[str, str]) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
+        for name, value in facts.items()
+    )
+    return f'<table class="facts">{rows}</table>'
+
+
+def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table of cells that are HTML already; the first cell of a row is its heading."""
-    lines = [f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>"] if head else []
+    cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    lines = [f"<thead><tr>{cells}</tr></thead>"] if head else []
     lines += [
         f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>'
         for first, *rest in rows
     ]
-    return f'<div class="wide"><table class="{css_class}">{"".join(lines)}</table></div>'
+    return wide(f"<table>{''.join(lines)}</table>", title)
 
 
 def _figure(url: str, caption: str) -> str:

@@ -12,7 +12,7 @@ from digits_server.preprocessing.decode import decode
 from . import pendigits, unipen
 from .datasets import DatasetError
 from .drawn_sets import HeldOutPart
-from .eval_set import LIMITS, Gray, load_own_files
+from .eval_set import LIMITS, Gray, load_own_files, short_path
 from .recordings import Recording
 from .scenes.numbers import NUMBER_KINDS, draw_number
 from .strip_examples import choose_digits, writers_of
@@ -41,6 +41,13 @@ class NumberSet:
     files: list[bytes] = field(default_factory=list)
     """The files that the images were decoded from; empty for images that were never files."""
 
+    paths: list[str] = field(default_factory=list)
+    """Folder and name of each file; empty for images that have none."""
+
+    def image_name(self, index: int) -> str:
+        """Return folder and file of an image, or its place in the set."""
+        return self.paths[index] if self.paths else f"image {index}"
+
 
 def drawn_number_sets(data_dir: Path | None, part: HeldOutPart = "test") -> list[NumberSet]:
     """Return 200 numbers of each kind, each of 2 to 6 digits by one writer.
@@ -65,7 +72,8 @@ def own_number_set(data_dir: Path | None) -> NumberSet:
         images = [decode(file, LIMITS).gray for file in files]
     except (KeyError, InvalidArgumentError) as error:
         raise DatasetError(f"people's own numbers cannot be read: {error}") from error
-    return NumberSet("wild-numbers", "People's own numbers", images, texts, files)
+    paths = [short_path(f"wild-numbers/{row['file']}") for row in rows]
+    return NumberSet("wild-numbers", "People's own numbers", images, texts, files, paths)
 
 
 def available_number_sets(data_dir: Path | None) -> tuple[list[NumberSet], list[str]]:

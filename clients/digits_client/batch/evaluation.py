@@ -5,6 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from digits_client.percent import percent
+from digits_client.report.charts import MIN_CALIBRATION_COUNT
+
 from .columns import DIGITS
 from .rows import Row
 from .wording import counted
@@ -31,7 +34,7 @@ class Mismatch:
     def __str__(self) -> str:
         return (
             f"{self.path}: labeled {self.label}, recognized as {self.row.text} "
-            f"at {1 - self.doubt:.1%}"
+            f"at {percent(1 - self.doubt)}"
         )
 
 
@@ -78,10 +81,15 @@ class Evaluation:
         return self.correct_count / max(self.labeled_count, 1)
 
     @property
-    def calibration_error(self) -> float:
-        """The expected calibration error of images with a digit, in BIN_COUNT bins."""
+    def calibration_error(self) -> float | None:
+        """The expected calibration error of images with a digit, in BIN_COUNT bins.
+
+        None of fewer than MIN_CALIBRATION_COUNT, which say nothing about it.
+        """
+        if sum(self._counts) < MIN_CALIBRATION_COUNT:
+            return None
         pairs = zip(self._correct_counts, self._confidence_sums, strict=True)
-        return sum(abs(correct - total) for correct, total in pairs) / max(sum(self._counts), 1)
+        return sum(abs(correct - total) for correct, total in pairs) / sum(self._counts)
 
     @property
     def reliability(self) -> list[tuple[float, float, int]]:
@@ -91,10 +99,11 @@ class Evaluation:
 
     def summary(self) -> Iterator[str]:
         """Yield lines for a terminal."""
+        error = self.calibration_error
         yield (
             f"{self.correct_count:,} of {counted(self.labeled_count, 'labeled image')} "
-            f"{'is' if self.labeled_count == 1 else 'are'} correct: "
-            f"{self.accuracy:.2%}; calibration error {self.calibration_error:.2%}"
+            f"{'is' if self.labeled_count == 1 else 'are'} correct: {self.accuracy:.2%}"
+            + ("" if error is None else f"; calibration error {error:.2%}")
         )
         yield from self._details()
         if self.mismatches:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, Protocol, TextIO
 
+from digits_client.percent import percent
+
 from .columns import COLUMNS, Columns
 from .path_text import from_utf8, safe_path, safe_text, to_utf8
 from .rows import Row
@@ -205,12 +207,12 @@ class _TableWriter:
                 row.path,
                 row.verdict or "error",
                 row.text or "",
-                "" if row.confidence is None else f"{row.confidence:.1%}",
+                "" if row.text is None else percent(row.confidence or 0),
                 row.model_version or "",
                 row.error or "",
                 row.reason or "",
                 str(row.unread_pages or ""),
-                *map(_cell, extras),
+                *(_cell(value, is_digit=row.text is not None) for value in extras),
             ]
         )
 
@@ -229,7 +231,8 @@ def _title(name: str) -> str:
     return "" if name.endswith("_probability") else name.replace("_", " ")
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.1%}" if isinstance(value, float) else str(value)
+def _cell(value: object, *, is_digit: bool) -> str:
+    """Return a value of an optional column; without a digit, its probabilities would mislead."""
+    if isinstance(value, float):
+        return percent(value) if is_digit else ""
+    return "" if value is None else str(value)

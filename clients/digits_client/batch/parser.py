@@ -170,7 +170,8 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         type=share,
         default=UNSURE_BELOW,
         metavar="P",
-        help=f"confidence below which an image goes to DIR/unsure; default: {UNSURE_BELOW}",
+        help="confidence below which a digit or a number is unsure: it goes to DIR/unsure and into "
+        f"the report's thumbnails; default: {UNSURE_BELOW}",
     )
     _add_path(
         group,

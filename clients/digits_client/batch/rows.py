@@ -107,6 +107,11 @@ class Row(NamedTuple):
         """The digit or the number that was recognized; None without one."""
         return self.number if self.digit is None else str(self.digit)
 
+    def is_sure(self, unsure_below: float) -> bool:
+        """Return whether all of a digit or a number is known with this confidence or more."""
+        is_complete = self.text is not None and self.text.isdigit()
+        return is_complete and (self.confidence or 0) >= unsure_below
+
     @property
     def boxes(self) -> list[tuple[int, int, int, int]]:
         """Left, top, width and height of each digit of a number."""

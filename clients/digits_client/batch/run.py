@@ -43,7 +43,7 @@ class Run:
         self._evaluation: Evaluation = (
             NumberEvaluation() if options.are_numbers else DigitEvaluation()
         )
-        self._report = ReportData(self._evaluation)
+        self._report = ReportData(self._evaluation, options.unsure_below)
         self._output = Output(options.row_format, options.columns, options.output)
         self._failed: FailedList | None = None
         self._sorter = _open_sorter(options)
@@ -155,7 +155,7 @@ class Run:
             if label is not None:
                 self._evaluation.add(row, label, location)
             if self._options.report:
-                self._report.add(row, location)
+                self._report.add(row, location, label)
 
     def _sort(self, sorter: Sorter, row: Row) -> str | None:
         """Sort an image and return its new path, if any; a failure is only counted."""

@@ -73,8 +73,7 @@ class Sorter:
     def _class(self, row: Row) -> str:
         if row.text is None:
             return NOT_A_DIGIT
-        is_sure = row.text.isdigit() and (row.confidence or 0) >= self._unsure_below
-        return row.text if is_sure else UNSURE
+        return row.text if row.is_sure(self._unsure_below) else UNSURE
 
     def _put(self, path: str, folder: Path, limit_bytes: int) -> str | None:
         if not os.path.lexists(path):

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageColor, ImageDraw, ImageOps
+
+from digits_client.look import LIGHT
 
 SIDE: Final = 96
 WIDE_SIDE: Final = 240
-_BOX_COLOR: Final = (59, 120, 194, 190)
+_BOX_COLOR: Final = (*ImageColor.getrgb(LIGHT.accent)[:3], 190)
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS: Final = 50_000_000
 

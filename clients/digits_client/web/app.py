@@ -25,7 +25,7 @@ from .page_files import page_routes
 from .recognize import RecognizeRoutes
 from .settings import Settings
 from .stream import SUBPROTOCOL, DrawingSocket
-from .upstream import Upstream
+from .upstream import Upstream, channel_credentials
 
 _CORS_HEADERS = ("authorization", "content-type", "inference-header-content-length", "x-request-id")
 _EXPOSED_HEADERS = ("inference-header-content-length", "retry-after", "x-request-id")
@@ -52,13 +52,16 @@ class Application:
         self._settings = settings
         self._server = server
         self._tokens = tokens
+        channel_credentials(server)  # an error has to come before the start
         self._app: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or the lifespan of the application."""
-        if self._app is None:
-            self._app = self._create()
-        await self._app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            router, self._app = self._create()
+            await router(scope, receive, send)
+        elif self._app is not None:  # the lifespan begins first
+            await self._app(scope, receive, send)
 
     def routes(self, upstream: Upstream, metrics: Metrics) -> list[BaseRoute]:
         """Return all routes, the most frequent ones first."""
@@ -87,7 +90,7 @@ class Application:
             *page_routes(),
         ]
 
-    def _create(self) -> ASGIApp:
+    def _create(self) -> tuple[Router, ASGIApp]:
         settings, metrics = self._settings, Metrics()
         upstream = Upstream(self._server, settings.timeout_seconds)
 
@@ -107,4 +110,4 @@ class Application:
                 allow_headers=_CORS_HEADERS,
                 expose_headers=_EXPOSED_HEADERS,
             )
-        return app
+        return router, app

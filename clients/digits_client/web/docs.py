@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from .page_files import COMPRESSED
+
 OPENAPI_FILE: Final = Path(__file__).with_name("openapi.json")
 STYLE: Final = """\
 :root { color-scheme: light dark; }
@@ -37,9 +39,9 @@ def docs_routes() -> list[Route]:
         return Response(STYLE, media_type="text/css")
 
     return [
-        Route("/openapi.json", openapi, methods=["GET"]),
-        Route("/docs", docs, methods=["GET"]),
-        Route("/docs.css", style, methods=["GET"]),
+        Route("/openapi.json", openapi, methods=["GET"], middleware=COMPRESSED),
+        Route("/docs", docs, methods=["GET"], middleware=COMPRESSED),
+        Route("/docs.css", style, methods=["GET"], middleware=COMPRESSED),
     ]
 
 

@@ -35,10 +35,7 @@ class Gate:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, a WebSocket, or the lifespan of the application."""
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
+        """Serve a request or a WebSocket."""
         scope["app"] = self  # so that Starlette's router raises HTTPException
         request_id = scope["request_id"] = _request_id(scope)
         status = 0

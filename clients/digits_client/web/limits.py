@@ -37,12 +37,10 @@ class Limits:
         Raises:
             ProblemError: A limit is exceeded.
         """
-        if scope["type"] == "http":
-            await self._serve_request(scope, receive, send)
-        elif scope["type"] == "websocket":
+        if scope["type"] == "websocket":
             await self._serve_stream(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await self._serve_request(scope, receive, send)
 
     async def _serve_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._request_count >= self._settings.max_requests:

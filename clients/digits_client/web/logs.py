@@ -12,5 +12,5 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(
         level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
-    # Uvicorn reports each step of its start and end.
-    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.root.level))
+    # Uvicorn reports each step of its start and end, and each request that is not HTTP.
+    logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.root.level))

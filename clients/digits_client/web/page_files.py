@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import Final
 
+from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 FOLDER: Final = Path(__file__).parent / "page"
-_MIN_COMPRESSED_BYTES: Final = 500
+COMPRESSED: Final = (Middleware(GZipMiddleware, minimum_size=500),)
+"""For responses that are worth it, where the browser accepts it."""
 # The page loads nothing from elsewhere and runs nothing that is not a file of its own.
 SECURITY_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -37,15 +40,10 @@ def page_routes(folder: Path = FOLDER) -> list[BaseRoute]:
     """Return the routes of the page at ``/`` and of its files at ``/static``."""
     files = PageFiles(directory=folder)
 
-    async def index(scope: Scope, receive: Receive, send: Send) -> None:
-        response = await files.get_response("index.html", scope)
-        await response(scope, receive, send)
+    async def index(request: Request) -> Response:
+        return await files.get_response("index.html", request.scope)
 
     return [
-        Route("/", _compressed(index), methods=["GET"]),
-        Mount("/static", _compressed(files)),
+        Route("/", index, methods=["GET"], middleware=COMPRESSED),
+        Mount("/static", files, middleware=COMPRESSED),
     ]
-
-
-def _compressed(app: ASGIApp) -> ASGIApp:
-    return GZipMiddleware(app, minimum_size=_MIN_COMPRESSED_BYTES)

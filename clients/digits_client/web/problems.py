@@ -38,6 +38,7 @@ _CODES: Final = {
     401: Code.UNAUTHENTICATED,
     403: Code.PERMISSION_DENIED,
     404: Code.NOT_FOUND,
+    405: Code.UNIMPLEMENTED,
     408: Code.DEADLINE_EXCEEDED,
     413: Code.RESOURCE_EXHAUSTED,
     429: Code.RESOURCE_EXHAUSTED,
@@ -46,6 +47,7 @@ _CODES: Final = {
     502: Code.INTERNAL,
     503: Code.UNAVAILABLE,
     504: Code.DEADLINE_EXCEEDED,
+    507: Code.RESOURCE_EXHAUSTED,
 }
 # What callers read instead of texts that are for the operator.
 _DETAILS: Final = {

@@ -7,9 +7,10 @@ from digits.v1 import recognizer_pb2 as pb
 from digits_client.images import batches
 
 from .coalesce import Coalescer, Question
+from .form import is_form, read_files
 from .problems import ProblemError
 from .proto_json import json_response
-from .requests import is_multipart, read_files, read_flag, read_image, read_layout
+from .requests import read_flag, read_image, read_layout
 from .upstream import Upstream
 
 
@@ -32,7 +33,7 @@ class RecognizeRoutes:
         """Recognize the files of a form, in as few messages as possible."""
         query = request.query_params
         layout, include_frame = read_layout(query), read_flag(query, "frame")
-        if not is_multipart(request):
+        if not is_form(request):
             raise ProblemError(415, "the body must be a form with files (multipart/form-data)")
         files = await read_files(request, self._max_files)
         response = pb.RecognizeBatchResponse()

@@ -1,13 +1,11 @@
-"""What a request asks for: its query, its image, its files."""
+"""What a request asks for: its query, and its image."""
 
-import contextlib
-
-from starlette.datastructures import QueryParams, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from digits.v1 import recognizer_pb2 as pb
 
+from .form import is_form, read_files
 from .problems import ProblemError
 
 _LAYOUTS = {
@@ -44,47 +42,14 @@ def read_flag(query: QueryParams, name: str) -> bool:
     return value
 
 
-def is_multipart(request: Request) -> bool:
-    """Return whether the body is a form with files."""
-    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
-
-
-class _FormParser(MultiPartParser):
-    """Keeps files in memory, where the limits count them: a container has no folder for others."""
-
-    spool_max_size = 2**31
-
-
-async def read_files(request: Request, max_files: int) -> list[bytes]:
-    """Return the contents of the files in a form, in their order.
-
-    Raises:
-        ProblemError: The form is not valid, or has no files or too many.
-    """
-    async with contextlib.aclosing(request.stream()) as stream:
-        parser = _FormParser(request.headers, stream, max_files=max_files, max_fields=max_files)
-        try:
-            form = await parser.parse()
-        except MultiPartException as error:
-            raise ProblemError(400, error.message) from None
-    try:
-        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-        if not files:
-            raise ProblemError(400, "the form has no file")
-        return [await file.read() for file in files]
-    finally:
-        await form.close()
-
-
 async def read_image(request: Request) -> bytes:
     """Return the image that is the body, or the only file of a form.
 
     Raises:
         ProblemError: There is none, or several.
     """
-    if is_multipart(request):
-        files = await read_files(request, 1)
-        return files[0]
+    if is_form(request):
+        return (await read_files(request, 1))[0]
     body = await request.body()
     if not body:
         raise ProblemError(400, "the body is empty; it must be an image, or a form with one file")

@@ -16,6 +16,7 @@ from digits_client.errors import CredentialFileError
 
 from .app import Application
 from .credentials import Credentials
+from .http_protocol import BoundedHeadProtocol
 from .settings import Settings
 
 MAX_DRAWING_BYTES: Final = 4 * 2**20
@@ -103,7 +104,7 @@ def _serve(
     app = Application(settings, server, credentials.tokens)
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHeadProtocol,
         ws="websockets-sansio",
         lifespan="on",
         log_config=None,

@@ -49,7 +49,7 @@ class DrawingSocket:
         self._newest: pb.StreamingRecognizeRequest | None = None
         self._has_drawing = asyncio.Event()
         self._call: StreamCall | None = None
-        self._unanswered = collections.deque[int]()
+        self._in_flight = collections.deque[int]()
         """Sequences in the call, in their order."""
 
     async def serve(self) -> None:
@@ -90,7 +90,7 @@ class DrawingSocket:
         while True:
             try:
                 # Without a call there is nothing to end.
-                timeout = IDLE_SECONDS if self._call and not self._unanswered else None
+                timeout = IDLE_SECONDS if self._call and not self._in_flight else None
                 async with asyncio.timeout(timeout):
                     await self._has_drawing.wait()
             except TimeoutError:
@@ -107,7 +107,7 @@ class DrawingSocket:
             except ProblemError as problem:
                 await self._fail([drawing.sequence], problem)
                 continue
-            self._unanswered.append(drawing.sequence)
+            self._in_flight.append(drawing.sequence)
             # Where the call has ended, the task that reads it reports why.
             with contextlib.suppress(grpc.RpcError, asyncio.InvalidStateError):
                 await self._call.write(drawing)
@@ -116,8 +116,8 @@ class DrawingSocket:
         problem = None
         try:
             async for response in call:
-                if self._unanswered and self._unanswered[0] == response.sequence:
-                    self._unanswered.popleft()
+                if self._in_flight and self._in_flight[0] == response.sequence:
+                    self._in_flight.popleft()
                 await self._respond(response)
         except grpc.RpcError as error:
             if self._call is call:
@@ -129,8 +129,8 @@ class DrawingSocket:
         if self._call is not call:
             return
         self._call = None
-        sequences = list(self._unanswered)
-        self._unanswered.clear()
+        sequences = list(self._in_flight)
+        self._in_flight.clear()
         await self._fail(
             sequences, problem or ProblemError(503, "the digits server ended the stream; draw on")
         )

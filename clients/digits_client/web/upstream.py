@@ -30,6 +30,15 @@ StreamCall = grpc.aio.StreamStreamCall[pb.StreamingRecognizeRequest, pb.Streamin
 _CALLERS_FAULTS: Final = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
 
 
+def channel_credentials(server: ServerOptions) -> grpc.ChannelCredentials | None:
+    """Return the credentials for a server, or None without TLS.
+
+    Raises:
+        CredentialFileError: A file cannot be read or is not PEM.
+    """
+    return tls_credentials(server.tls_ca, server.client_cert, server.client_key)
+
+
 class Upstream:
     """Calls the digits server. For one event loop."""
 
@@ -43,7 +52,7 @@ class Upstream:
         Raises:
             CredentialFileError: A file cannot be read or is not PEM.
         """
-        credentials = tls_credentials(server.tls_ca, server.client_cert, server.client_key)
+        credentials = channel_credentials(server)
         target, options = target_and_options(
             server.address,
             has_tls=credentials is not None,

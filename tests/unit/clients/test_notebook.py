@@ -17,7 +17,6 @@ from digits_client import (
     Prediction,
     Reason,
     Verdict,
-    notebook,
 )
 
 SEVEN = Prediction(Verdict.DIGIT, 7, 1.0, (0.0,) * 7 + (1.0, 0.0, 0.0), "12")
@@ -73,16 +72,6 @@ def test_the_text_has_the_color_of_the_notebook(result: Shown) -> None:
 @pytest.mark.parametrize("result", ALL, ids=str)
 def test_nothing_is_shown_as_certain(result: Shown) -> None:
     assert "100" not in re.sub(r"style=\"[^\"]*\"|src=\"[^\"]*\"", "", result._repr_html_())
-
-
-@pytest.mark.parametrize(
-    ("share", "shown"),
-    [(1.0, "99.9%"), (0.9996, "99.9%"), (0.9754, "97.5%"), (0.001, "0.1%"), (0.0, "&lt;0.1%")],
-)
-def test_a_share_is_shown_between_the_limits_of_what_a_model_knows(
-    share: float, shown: str
-) -> None:
-    assert notebook.percent(share) == shown
 
 
 def test_a_digit_is_shown_with_its_confidence_and_a_bar_for_each_digit() -> None:

@@ -1,5 +1,6 @@
 """Predictions for eval sets: the same as the server's."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,16 @@ def test_results_are_the_predictions_of_the_server(data_dir: Path) -> None:
         int((frames.owners == n).sum()) for n in range(len(files))
     ]
     assert results.readings_per_image > 1
+
+
+def test_an_image_is_named_by_its_folder_and_file_or_its_place() -> None:
+    file = io.BytesIO()
+    Image.new("L", (28, 28)).save(file, "PNG")
+    files, labels = [file.getvalue()] * 2, np.array([7, 5], np.uint8)
+    named = EvalSet.of_files("wild", "Own", files, labels, ["data/wild/7/a.png", Path("5/b.png")])
+    assert [named.image_name(index) for index in (0, 1)] == ["7/a.png", "5/b.png"]
+    assert named.take("wild-photo", "Photos", np.array([1])).image_name(0) == "5/b.png"
+    assert EvalSet.of_files("blank", "Blank", files, labels).image_name(1) == "image 1"
 
 
 @pytest.mark.parametrize("best", [0, 1])

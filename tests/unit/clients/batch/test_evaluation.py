@@ -44,7 +44,7 @@ def test_precision_is_among_recognized_images_and_recall_among_labeled_ones() ->
 
 def test_without_labels_every_figure_is_zero_or_empty() -> None:
     evaluation = DigitEvaluation()
-    assert (evaluation.accuracy, evaluation.calibration_error) == (0, 0)
+    assert (evaluation.accuracy, evaluation.calibration_error) == (0, None)
     assert evaluation.reliability == []
 
 
@@ -61,6 +61,15 @@ def test_the_calibration_error_is_the_distance_of_confidence_from_accuracy() -> 
     assert evaluate((digit(1, 1.0), 1)).reliability == [(1.0, 1.0, 1)]
 
 
+def test_a_few_images_have_no_calibration_error() -> None:
+    pairs = [(digit(1, 0.95), 1)] * 99
+    assert evaluate(*pairs).calibration_error is None
+    assert "calibration" not in "\n".join(evaluate(*pairs).summary())
+    assert evaluate(*pairs, pairs[0]).calibration_error == pytest.approx(0.05)
+    (line,) = evaluate(*pairs, pairs[0]).summary()
+    assert line == "100 of 100 labeled images are correct: 100.00%; calibration error 5.00%"
+
+
 def test_the_most_confident_mismatches_are_kept_whatever_the_order_of_rows() -> None:
     pairs = [(digit(9, number / 1000, f"{number:03}"), 4) for number in range(1000)]
     pairs += [(digit(4, 1.0, "right"), 4), (NOT_A_DIGIT, 4)]
@@ -72,6 +81,10 @@ def test_the_most_confident_mismatches_are_kept_whatever_the_order_of_rows() -> 
     assert str(mismatches[0]) == "999: labeled 4, recognized as 9 at 99.9%"
 
 
+def test_no_mismatch_is_certain() -> None:
+    assert str(evaluate((digit(9, 1.0), 4)).mismatches[0]).endswith("recognized as 9 at 99.9%")
+
+
 def test_mismatches_of_equal_confidence_are_ordered_by_path() -> None:
     pairs = [(digit(9, 0.5, f"{number:03}"), 4) for number in range(100)]
     assert evaluate(*pairs).mismatches == evaluate(*reversed(pairs)).mismatches
@@ -79,7 +92,7 @@ def test_mismatches_of_equal_confidence_are_ordered_by_path() -> None:
 
 def test_the_summary_has_accuracy_confusion_and_mismatches() -> None:
     lines = list(evaluate((digit(3), 3), (digit(5, 0.75, "x.png"), 3), (FAILED, 5)).summary())
-    assert lines[0].startswith("1 of 3 labeled images are correct: 33.33%; calibration error ")
+    assert lines[0] == "1 of 3 labeled images are correct: 33.33%"
     assert lines[2].split() == ["3", *"...1.1.......", "50.0%", "100.0%"]
     assert lines[3].split() == ["5", *"............1", "0.0%", "0.0%"]
     assert lines[4].startswith("most confident mismatches")
@@ -88,5 +101,5 @@ def test_the_summary_has_accuracy_confusion_and_mismatches() -> None:
 
 def test_the_summary_of_a_single_labeled_digit_has_no_confusion_matrix() -> None:
     (line,) = evaluate((digit(3), 3)).summary()
-    assert line.startswith("1 of 1 labeled image is correct: 100.00%; ")
+    assert line == "1 of 1 labeled image is correct: 100.00%"
     assert not any("recall" in line for line in evaluate((digit(3), 3), (digit(5), 3)).summary())

@@ -140,11 +140,22 @@ def test_a_table_has_a_header_and_a_line_for_each_image() -> None:
     assert [line.split() for line in lines.splitlines()] == [
         ["path", "verdict", "digit", "confidence", "model", "reason", "unread", "error"],
         ["7.png", "digit", "7", "98.8%", "3"],
-        ["0.png", "digit", "0", "100.0%", "3", "2"],
-        ["long/b.png", "blank", "0.0%", "3"],
-        ["s.png", "not_a_digit", "0.0%", "3", "too_small"],
+        ["0.png", "digit", "0", "99.9%", "3", "2"],
+        ["long/b.png", "blank", "3"],
+        ["s.png", "not_a_digit", "3", "too_small"],
         ["x", "error", "is", '"broken",', "badly"],
     ]
+
+
+def test_an_image_without_a_digit_has_no_percentage_in_a_table() -> None:
+    shares = (0.0, 0.004, 0.0, 0.0, 0.996, *[0.0] * 5)
+    letter = Row("a.png", "not_a_digit", None, 0.75, "3", reason="no_digit", probabilities=shares)
+    number = Row("n.png", "not_a_digit", None, 0.75, "3", reason="no_digit")
+    _, line = write("table", letter, columns=Columns(2, has_probabilities=True)).splitlines()
+    assert line.split() == ["a.png", "not_a_digit", "3", "no_digit", "4", "1"]
+    assert "%" not in write("table", number, columns=Columns(are_of_numbers=True))
+    assert json.loads(write("jsonl", letter))["confidence"] == 0.75
+    assert ",0.75," in write("csv", letter)
 
 
 def test_the_columns_of_a_table_are_aligned() -> None:
@@ -258,7 +269,7 @@ def test_a_table_shows_the_most_probable_digits_too() -> None:
         "2",
         "error",
     ]
-    assert line.split() == ["0.png", "digit", "0", "100.0%", "3", "2", "3", "90.0%", "4", "4.0%"]
+    assert line.split() == ["0.png", "digit", "0", "99.9%", "3", "2", "3", "90.0%", "4", "4.0%"]
 
 
 @pytest.mark.parametrize("row_format", ["csv", "jsonl"])

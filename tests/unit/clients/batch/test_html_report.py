@@ -1,6 +1,7 @@
 """The HTML report and its thumbnails: bounded, complete, and safe to open."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -17,7 +18,7 @@ from digits_client.batch import html_report
 from digits_client.batch.counters import Counters
 from digits_client.batch.evaluation import DigitEvaluation, Evaluation
 from digits_client.batch.number_evaluation import NumberEvaluation
-from digits_client.batch.report_data import SHEET_SIZE, ReportData
+from digits_client.batch.report_data import LIST_SIZE, SHEET_SIZE, ReportData
 from digits_client.batch.rows import Row
 from digits_client.batch.thumbnails import SIDE, thumbnail
 
@@ -29,29 +30,43 @@ class ParsedPage(HTMLParser):
         super().__init__()
         self.links: list[str] = []
         self.images: list[str] = []
+        self.tiles: list[str | None] = []
+        self.scripts: list[str] = []
         self.text = ""
+        self._tag = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
-        assert tag != "script"
-        if tag == "a":
-            self.links.append(attributes["href"] or "")
+        self._tag = tag
+        self.text += " " * (tag == "td")
+        link = attributes.get("href") or ""
+        if tag == "a" and not link.startswith("#"):
+            self.links.append(link)
+        if tag == "figure":
+            self.tiles.append(attributes["title"])
         if tag == "img":
             self.images.append(attributes["src"] or "")
 
+    def handle_endtag(self, tag: str) -> None:
+        self._tag = ""
+
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self._tag == "script":
+            self.scripts.append(data)
+        elif self._tag != "style":
+            self.text += data
 
 
 def write(path: Path, *rows: Row, labels: dict[str, int] | None = None) -> ParsedPage:
     is_number = any(row.number for row in rows)
     evaluation: Evaluation = NumberEvaluation() if is_number else DigitEvaluation()
-    report = ReportData(evaluation)
+    report = ReportData(evaluation, unsure_below=0.8)
     for row in rows:
-        report.add(row)
-        if labels and row.path in labels:
-            evaluation.add(row, str(labels[row.path]))
+        label = labels.get(row.path) if labels else None
+        report.add(row, label=None if label is None else str(label))
+        if label is not None:
+            evaluation.add(row, str(label))
     html_report.write(path, report, Counters(), 10**6)
     assert not path.with_name(path.name + ".part").exists()
     return ParsedPage(path.read_text("utf-8"))
@@ -68,7 +83,7 @@ def image(tmp_path: Path) -> str:
 
 def test_thumbnails_are_embedded_and_link_to_the_files(image: str, tmp_path: Path) -> None:
     page = write(tmp_path / "my scans" / ".." / "report.html", Row(image, "digit", 7, 0.6, "4"))
-    assert page.links == ["my%20scans/7%20%231.png"]
+    assert page.links == ["my%20scans/7%20%231.png"] * 2  # of the thumbnail, and in the table
     assert (tmp_path / unquote(page.links[0])).is_file()
     [thumbnail_uri] = page.images
     assert thumbnail_uri.startswith("data:image/png;base64,")
@@ -79,7 +94,7 @@ def test_thumbnails_are_embedded_and_link_to_the_files(image: str, tmp_path: Pat
 def test_links_are_relative_to_the_folder_of_the_page(image: str, tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     page = write(tmp_path / "deep" / "report.html", Row(image, "digit", 7, 0.6, "4"))
-    assert page.links == ["../my%20scans/7%20%231.png"]
+    assert page.links == ["../my%20scans/7%20%231.png"] * 2
 
 
 def test_archive_members_have_a_thumbnail_and_link_to_the_archive(
@@ -87,7 +102,7 @@ def test_archive_members_have_a_thumbnail_and_link_to_the_archive(
 ) -> None:
     archive = shutil.make_archive(str(tmp_path / "scans"), "zip", Path(image).parent)
     page = write(tmp_path / "r.html", Row(f"{archive}/7 #1.png", "digit", 7, 0.6, "4"))
-    assert page.links == ["scans.zip"]
+    assert page.links == ["scans.zip"] * 2
     assert len(page.images) == 1
 
 
@@ -104,12 +119,28 @@ def test_names_are_escaped(tmp_path: Path) -> None:
     path = 'scans/<script>alert("7")</script>&\udce4\n.png'
     page = write(tmp_path / "r.html", Row(path, "digit", 7, 0.6, "4"))
     assert "script>&\ufffd" in page.text
-    assert len(page.links) == 1
+    assert len(page.links) == 2
+    assert len(page.scripts) == 1
+
+
+def test_a_tile_names_folder_and_file(tmp_path: Path) -> None:
+    rows = [Row("data/scans/7.png", "digit", 7, 0.6, "4"), Row("7.png", "digit", 7, 0.6, "4")]
+    rows += [Row("s3://bucket/7.tif#2", error="no"), Row("/a/scans.zip/7/x.png", error="no")]
+    write(tmp_path / "r.html", *rows)
+    names = re.findall(r'<span class="name">(.*?)</span>', (tmp_path / "r.html").read_text())
+    assert [name.replace("<wbr>", "") for name in names] == [
+        *("scans/7.png", "7.png", "bucket/7.tif#2", "7/x.png")
+    ]
 
 
 def test_the_content_security_policy_blocks_everything_external(tmp_path: Path) -> None:
     write(tmp_path / "r.html")
-    assert "default-src 'none'; img-src data:" in (tmp_path / "r.html").read_text()
+    [script] = write(tmp_path / "r.html").scripts
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    source = (tmp_path / "r.html").read_text()
+    assert "default-src 'none'; img-src data:" in source
+    assert f"script-src 'sha256-{digest}'" in source
+    assert not re.search(r"\son\w+=", source)
 
 
 def test_the_page_references_no_other_host(image: str, tmp_path: Path) -> None:
@@ -122,17 +153,65 @@ def test_the_page_references_no_other_host(image: str, tmp_path: Path) -> None:
 def test_contact_sheets_show_the_most_doubtful_images_and_the_total(
     tmp_path: Path,
 ) -> None:
-    rows = [Row(f"{number:04}.png", "digit", 3, number / 1000, "4") for number in range(999, 0, -1)]
+    rows = [Row(f"{number:04}.png", "digit", 3, number / 1000, "4") for number in range(799, 0, -1)]
     rows += [Row(f"n{number}.png", "not_a_digit", None, number / 1000, "4") for number in range(90)]
     rows += [Row(f"f{number}.png", error="no") for number in range(3)]
     page = write(tmp_path / "r.html", *rows)
-    shown = re.findall(r"\d{4}\.png", page.text)
-    assert shown == [f"{number:04}.png" for number in range(1, SHEET_SIZE + 1)]
-    assert re.findall(r"n\d+\.png", page.text)[:2] == ["n89.png", "n88.png"]
-    assert "The first 60 of 999 are shown." in page.text
+    assert page.tiles[:SHEET_SIZE] == [f"{number:04}.png" for number in range(1, SHEET_SIZE + 1)]
+    assert page.tiles[SHEET_SIZE:][:2] == ["n89.png", "n88.png"]
+    assert len(page.tiles) == 2 * SHEET_SIZE + 3
+    assert "The first 60 of 799 are shown." in page.text
     assert "The first 60 of 90 are shown." in page.text
     assert "All 3 are shown." in page.text
-    assert (tmp_path / "r.html").stat().st_size < 100_000
+    assert (tmp_path / "r.html").stat().st_size < 300_000
+
+
+def test_the_least_confident_images_stop_at_what_is_sure(tmp_path: Path) -> None:
+    rows = [Row(f"{number}.png", "digit", 3, number / 100, "4") for number in (99, 80, 79)]
+    page = write(tmp_path / "r.html", *rows)
+    before, _, after = page.text.partition("Sure digits")[2].partition("Sure digits")
+    assert "a confidence below 80%; the least confident come first." in before
+    assert "79.0%" in before
+    assert "80.0%" not in before
+    assert "80.0%" in after
+    assert page.tiles == ["79.png", "99.png", "80.png"]
+    assert "The confidence of none is below 80%." in write(tmp_path / "r.html", rows[0]).text
+
+
+def test_a_number_with_a_place_that_is_not_a_digit_is_not_sure(tmp_path: Path) -> None:
+    rows = [Row(f"{text}.png", "digit", None, 0.9, "3", number=text) for text in ("17", "1?")]
+    page = write(tmp_path / "r.html", *rows)
+    assert "below 80%, or with a place that is not a digit" in page.text
+    assert page.tiles == ["1?.png", "17.png"]
+
+
+def test_the_table_of_all_images_is_limited(tmp_path: Path) -> None:
+    rows = [Row(f"a/{number}.png", "digit", 3, 1.0, "4") for number in range(LIST_SIZE + 1)]
+    page = write(tmp_path / "r.html", *rows, labels={"a/1.png": 4})
+    assert "Table of the first 2,000 of 2,001 images" in page.text
+    assert len(page.links) == LIST_SIZE + 2 * SHEET_SIZE - (SHEET_SIZE - 1)
+    assert (tmp_path / "r.html").stat().st_size < 600_000
+
+
+def test_the_histogram_has_every_range_of_confidence(tmp_path: Path) -> None:
+    page = write(tmp_path / "r.html", Row("7.png", "digit", 7, 0.97, "4"))
+    text = page.text.replace("\n", "")
+    ranges = [f"{start} to {start + 5} %" for start in range(0, 100, 5)]
+    assert " 0 ".join(ranges) + " 1" in text
+    source = (tmp_path / "r.html").read_text()
+    assert source.count("<tr class=empty>") == 19 + 9 + 3  # ranges, digits and verdicts
+
+
+def test_nothing_is_certain_and_what_is_not_a_digit_has_no_percentage(tmp_path: Path) -> None:
+    rows = [
+        Row("a.png", "digit", 7, 1.0, "4"),
+        Row("b.png", "not_a_digit", None, 0.75, "4", reason="no_digit"),
+        Row("c.png", "blank", None, 0.0, "4"),
+    ]
+    page = write(tmp_path / "r.html", *rows)
+    assert set(re.findall(r"[\d.]+%", page.text)) == {"80%", "99.9%"}
+    assert page.text.count("99.9%") == 2
+    assert 'data-verdict="not_a_digit">' in (tmp_path / "r.html").read_text()
 
 
 def test_with_labels_the_page_shows_accuracy_and_mismatches(image: str, tmp_path: Path) -> None:
@@ -150,7 +229,7 @@ def test_the_confusion_matrix_has_a_row_for_each_label(image: str, tmp_path: Pat
     other = str(Path(image).with_name("b.png"))
     rows = [Row(image, "digit", 7, 0.99, "4"), Row(other, "digit", 1, 0.9, "4")]
     page = write(tmp_path / "r.html", *rows, labels={image: 7, other: 1})
-    assert page.text.count("100.0%100.0%") == 2  # recall and precision
+    assert page.text.count("100.0% 100.0%") == 2  # recall and precision
 
 
 def test_a_run_without_images_has_a_page(tmp_path: Path) -> None:

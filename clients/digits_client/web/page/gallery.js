@@ -1,0 +1,19 @@
+// A gallery of samples to click.
+
+import { create, createButton, find } from "./dom.js";
+import { texts } from "./texts.js";
+
+/** Fill the gallery; `onChoose` is called with the file of the sample that was clicked. */
+export function fillGallery(onChoose) {
+	for (const [name, alt] of Object.entries(texts.samples)) {
+		const image = Object.assign(new Image(), { loading: "lazy", src: new URL(`samples/${name}`, import.meta.url), alt });
+		const button = createButton("tile", "", async () => {
+			const reply = await fetch(image.src);
+			onChoose(new File([await reply.blob()], alt, { type: "image/png" }));
+		});
+		button.append(image);
+		const item = create("li");
+		item.append(button);
+		find("gallery").append(item);
+	}
+}

@@ -1,0 +1,14 @@
+// The help, with the keys as a table.
+
+import { create, find, on } from "./dom.js";
+import { text, texts } from "./texts.js";
+
+/** Fill the help and let it be opened. */
+export function showHelp(settings) {
+	for (const [keys, meaning] of texts.keys) {
+		const row = find("help-keys").insertRow();
+		row.append(Object.assign(create("th", "", keys), { scope: "row" }), create("td", "", meaning));
+	}
+	find("about").textContent = text("about", settings);
+	on(find("help-button"), "click", () => find("help-dialog").showModal());
+}

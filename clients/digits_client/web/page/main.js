@@ -1,0 +1,179 @@
+// Joins the parts of the page.
+
+import { Connection } from "./connection.js";
+import { enableCorrections } from "./corrections.js";
+import { find, on } from "./dom.js";
+import { Drawing } from "./drawing.js";
+import { fillGallery } from "./gallery.js";
+import { showHelp } from "./help.js";
+import { History } from "./history.js";
+import { drawWithKeys, listenToShortcuts } from "./keyboard.js";
+import { announce, notify, showConnection } from "./notices.js";
+import { Panel } from "./panel.js";
+import { listenToFiles, PictureError, readPicture, recognizeFiles } from "./pictures.js";
+import { NO_RESULT, viewOf } from "./prediction.js";
+import { Sheet } from "./sheet.js";
+import { encodeSheet } from "./sheet_image.js";
+import { fillDocument, milliseconds, text } from "./texts.js";
+import { keptToken, requestToken } from "./token.js";
+
+fillDocument();
+const drawing = new Drawing();
+const sheet = new Sheet(find("canvas"), find("boxes"), drawing, { onChange: changed, onPoint: (index) => panel.point(index) });
+const panel = new Panel({ onPlace: (index) => sheet.emphasize(index) });
+const history = new History({ onBringBack: replace, onNotice: notify });
+const connection = new Connection({
+	layout: find("layout").value, token: keptToken(), onState: showState, onModel: showModel, onResult: showResult,
+});
+
+/** Counts the changes of the drawing. */
+let revision = 0;
+/** What is shown, and the revision of the drawing that it is of. */
+let shown = { view: NO_RESULT, response: null, revision: 0 };
+/** A drawing that was replaced before its result came. */
+let late = null;
+let model = {};
+let limitBytes = Infinity;
+
+/** Return the file of the image to recognize, as bytes. */
+async function encode() {
+	const { picture } = drawing.content;
+	return picture ? new Uint8Array(await picture.blob.arrayBuffer()) : encodeSheet(drawing);
+}
+
+/** Show and recognize the drawing after a change. */
+function changed() {
+	document.body.dataset.drawn = ++revision;
+	notify();
+	showDrawing();
+	recognize();
+}
+
+function recognize() {
+	connection.offer(drawing.isEmpty ? null : { revision, encode });
+	if (drawing.isEmpty) showView(NO_RESULT, null, revision);
+}
+
+/** Change the drawing otherwise than by the pen. */
+function step(change) {
+	change();
+	sheet.show();
+	changed();
+}
+
+/** Replace what is on the sheet, and keep its result. */
+function replace(content) {
+	const { content: before } = drawing;
+	const isKnown = shown.revision === revision && shown.response;
+	late = drawing.isEmpty || isKnown ? null : { revision, content: before };
+	if (!drawing.isEmpty && isKnown) history.keep(before, shown.view);
+	step(() => drawing.replace(content));
+	sheet.showBoxes([]);
+	find("canvas").scrollIntoView({ block: "nearest" });
+}
+
+function showDrawing() {
+	const { strokes, picture } = drawing.content;
+	find("undo-button").disabled = !drawing.canUndo;
+	find("redo-button").disabled = !drawing.canRedo;
+	find("clear-button").disabled = drawing.isEmpty;
+	find("invitation").hidden = !drawing.isEmpty;
+	const content = picture ? text("sheetPicture", picture) : text(strokes.length ? "sheetStrokes" : "sheetEmpty", { count: strokes.length });
+	find("canvas").setAttribute("aria-label", text("sheet", { content }));
+}
+
+function showResult(job, response, time) {
+	find("model").textContent = text("modelTime", { ...model, time: milliseconds(time) });
+	const view = response.error ? NO_RESULT : viewOf(response);
+	if (late?.revision === job.revision && view.verdict) history.keep(late.content, view);
+	if (drawing.isEmpty) return; // cleared meanwhile
+	showView(view, response, job.revision);
+	if (response.error) notify(text("failed", response.error));
+	else if (view.unreadPages) notify(text("unreadPages", { count: view.unreadPages }));
+}
+
+function showView(view, response, ofRevision) {
+	shown = { view, response: view.verdict && response, revision: ofRevision };
+	panel.show(view);
+	sheet.showBoxes(view.places.map((place) => place.box).filter(Boolean), drawing.content.picture?.factor);
+	announce(view.spoken);
+	document.body.dataset.shown = ofRevision;
+	document.dispatchEvent(new CustomEvent("shown", { detail: ofRevision }));
+}
+
+async function openFiles(files) {
+	try {
+		if (files.length === 0) notify(text("noPicture"));
+		else if (files.length > 1) notify(await recognizeFiles(files, limitBytes, connection, (picture, result) => {
+			history.keep({ key: Symbol(picture.name), strokes: [], picture }, viewOf(result));
+		}));
+		else {
+			const picture = await readPicture(files[0], limitBytes);
+			replace({ strokes: [], picture });
+			if (!picture.bitmap) notify(text("notShown", picture));
+		}
+	} catch (error) {
+		if (!(error instanceof PictureError)) throw error;
+		notify(error.message);
+	}
+}
+
+function showState(state) {
+	showConnection(state);
+	if (state.name === "away") showAway(text(state.reason));
+	if (state.name === "connected" && drawing.isEmpty) panel.show(NO_RESULT);
+	if (state.name !== "denied") return;
+	requestToken((token) => {
+		connection.token = token;
+		connection.connect();
+	});
+}
+
+/** Say why there is no result, in its place. */
+function showAway(reason) {
+	find("model").textContent = "";
+	announce(reason);
+	if (shown.response && shown.revision === revision) return;
+	panel.show({ ...NO_RESULT, caption: reason, tone: "bad" });
+	sheet.showBoxes([]);
+}
+
+function showModel({ model: served, limits }) {
+	model = served;
+	limitBytes = Number(limits.maxImageBytes);
+	find("model").textContent = text("model", model);
+}
+
+async function applySettings() {
+	const reply = await fetch("/v1/settings");
+	const settings = await reply.json();
+	showHelp(settings);
+	if (settings.corrections) enableCorrections({ current: () => ({ drawing, ...shown, encode }), connection, onNotice: notify });
+}
+
+const clear = () => drawing.isEmpty || replace();
+const undo = () => step(() => drawing.undo());
+const redo = () => step(() => drawing.redo());
+
+on(find("undo-button"), "click", undo);
+on(find("redo-button"), "click", redo);
+on(find("clear-button"), "click", clear);
+on(find("retry"), "click", () => connection.retry());
+on(find("pen"), "input", ({ target }) => { sheet.penWidth = Number(target.value) });
+on(find("eraser-button"), "click", ({ currentTarget }) => {
+	sheet.isErasing = !sheet.isErasing;
+	currentTarget.setAttribute("aria-pressed", sheet.isErasing);
+});
+on(find("layout"), "change", ({ target }) => {
+	connection.layout = target.value;
+	connection.connect();
+	recognize();
+});
+drawWithKeys(sheet, drawing, { onChange: changed, onClear: clear, onPen: (isDown) => announce(text(isDown ? "penDown" : "penUp")) });
+listenToShortcuts({ onUndo: undo, onRedo: redo, onOpen: () => find("file").click() });
+listenToFiles(openFiles);
+fillGallery((file) => openFiles([file]));
+showDrawing();
+showView(NO_RESULT, null, revision);
+connection.connect();
+applySettings();
