@@ -1,78 +1,58 @@
-"""Make the pictures in docs/images: screenshots of a real window, and a number read by the library.
+"""Take pictures of a real window.
 
-.venv/bin/python -m scripts.screenshots
+python -m scripts.screenshots               those of docs/images
+python -m scripts.screenshots --all FOLDER  of every state, to look at: at 100 %, at 125 % on
+1366x768, at 200 % on 1600x1200, in the smallest and
+in a large window, light and dark
 """
 
+import argparse
+import multiprocessing
 import tempfile
-import time
 import tkinter as tk
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from PIL import Image, ImageDraw, ImageFont, ImageGrab
+from PIL import Image, ImageDraw, ImageFont
 
 from digits_client.cli.server_options import ServerOptions
 from digits_client.client import Client
 from digits_client.draw.corrections import Corrections
-from digits_client.draw.drawing import SHEET_HEIGHT
-from digits_client.draw.strokes import Point
+from digits_client.draw.layout import MIN_SIZE
 from digits_client.draw.theme import ThemeName
 from digits_client.draw.tk_gc import gc_in_tk_thread
-from digits_client.draw.window import DrawWindow
 from digits_client.embedded import embedded_server
 from scripts.pen_strokes import BAR, NUMBER, SEVEN, STAR, THREE
+from scripts.screenshot_window import ScreenshotWindow
 from scripts.virtual_display import virtual_display
 
+THEMES: tuple[ThemeName, ...] = ("light", "dark")
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
-TIMEOUT_SECONDS = 20
 
 EXAMPLE = ROOT / "samples" / "numbers" / "80513" / "touching.png"
 BOX_COLOR = (220, 90, 20)
 LABEL_SIZE = 16
 
 
-class ScreenshotWindow(DrawWindow):
-    """A window that draws and takes pictures of itself."""
+class Setting(NamedTuple):
+    """A display and a window."""
 
-    def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Run Tk's event loop until a condition is true."""
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while not condition():
-            if time.monotonic() > deadline:
-                raise SystemExit(f"timed out; shown: {self.panel.view}, {self.status.text}")
-            self.root.tk.dooneevent()
+    screen: str
+    scale: float
+    size: tuple[int, int] | None = None
+    """Width and height of the window's content in pixels; None for that of a new window."""
 
-    def wait_until_recognized(self) -> None:
-        """Wait for the prediction of the current revision."""
-        self.wait_until(
-            lambda: (
-                self.last_recognized is not None and self.last_recognized.revision == self.revision
-            )
-        )
 
-    def draw(self, *strokes: Sequence[Point]) -> None:
-        """Draw strokes by events of the first mouse button."""
-        scale = self.sheet.winfo_height() / SHEET_HEIGHT
-        for points in strokes:
-            for number, (x, y) in enumerate(points):
-                kind = "<B1-Motion>" if number else "<ButtonPress-1>"
-                self.sheet.event_generate(kind, x=round(x * scale), y=round(y * scale))
-            self.sheet.event_generate("<ButtonRelease-1>")
-
-    def point_at(self, x: float, y: float) -> None:
-        """Move the pointer to a point of the sheet."""
-        scale = self.sheet.winfo_height() / SHEET_HEIGHT
-        self.sheet.event_generate("<Motion>", x=round(x * scale), y=round(y * scale))
-
-    def take_screenshot(self, display: str, name: str) -> None:
-        """Write the window's part of the display, with the menu bar, to docs/images."""
-        self.root.update()
-        left = self.root.winfo_rootx()
-        right = left + self.root.winfo_width()
-        bottom = self.root.winfo_rooty() + self.root.winfo_height()
-        screenshot = ImageGrab.grab(bbox=(left, 0, right, bottom), xdisplay=display)
-        screenshot.quantize(64).save(IMAGES / f"{name}.png")
+SETTINGS = {
+    "100": Setting("1280x1024", 1.0),
+    "125-laptop": Setting("1366x768", 1.25),
+    "200": Setting("1600x1200", 2.0),
+    "smallest": Setting("1280x1024", 1.0, MIN_SIZE),
+    "large": Setting("2560x1440", 1.0, (2500, 1350)),
+}
 
 
 def draw_boxes(address: str) -> None:
@@ -92,55 +72,152 @@ def draw_boxes(address: str) -> None:
     picture.quantize(64).save(IMAGES / "number-boxes.png")
 
 
-def open_window(address: str, folder: Path, theme: ThemeName) -> ScreenshotWindow:
-    """Open a window and wait until it is connected."""
-    window = ScreenshotWindow(
-        tk.Tk(className="digits"), ServerOptions(address), Corrections(folder), theme=theme
+@contextmanager
+def open_window(
+    address: str, theme: ThemeName, scale: float | None = None
+) -> Iterator[ScreenshotWindow]:
+    """Open a window that is connected, and close it."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = tk.Tk(className="digits")
+        window = ScreenshotWindow(
+            root, ServerOptions(address), Corrections(Path(folder)), theme=theme, scale=scale
+        )
+        with gc_in_tk_thread(root):
+            window.wait_until(lambda: window.status.text.startswith("Connected"))
+            yield window
+            window.close()
+            window.session.close()
+
+
+def dialogs(window: ScreenshotWindow) -> list[tk.Toplevel]:
+    """Return the windows above the main window."""
+    return [each for each in window.root.winfo_children() if isinstance(each, tk.Toplevel)]
+
+
+def take_states(window: ScreenshotWindow, display: str, folder: Path) -> None:
+    """Write a picture of each state."""
+    number = 0
+
+    def take(name: str) -> None:
+        nonlocal number
+        number += 1
+        window.take_screenshot(display, folder / f"{number:02}-{name}.png", whole=True)
+
+    size = window.root.winfo_width(), window.root.winfo_height()
+    take("empty")
+    window.draw(THREE)
+    take("digit")
+    window.clear()
+    window.draw(*NUMBER)
+    window.point_at(210, 200)
+    take("number")
+    window.clear()
+    window.draw(STAR)
+    take("not-a-digit")
+    window.correct("7")
+    take("correction")
+    window.save_correction("8")
+    take("corrected")
+    window.toggle_live()
+    window.clear()
+    window.draw_strokes(SEVEN)
+    take("not-requested")
+    window.toggle_live()
+    window.wait_until_recognized()
+    for name, show in (
+        ("samples", window.show_samples),
+        ("corrections", window.show_corrections),
+        ("training", window.show_training),
+        ("keys", window.show_keys),
+        ("about", window.show_about),
+    ):
+        show()
+        take(name)
+        for dialog in dialogs(window):
+            dialog.destroy()
+    window.present()
+    window.resize(window.root.winfo_screenwidth(), window.root.winfo_screenheight())
+    take("presentation")
+    window.leave_mode()
+    window.resize(*size)
+    window.clear()
+
+
+def take_away(window: ScreenshotWindow, server: ExitStack, display: str, path: Path) -> None:
+    """Stop the server, and write a picture of the window that waits for it."""
+    server.close()
+    # The first reason is that the connection was lost; the next attempt finds no server.
+    window.wait_until(
+        lambda: window.status.text.startswith("No server") and "Retrying in" in window.status.text
     )
-    window.wait_until(lambda: window.status.text.startswith("Connected"))
-    return window
+    window.take_screenshot(display, path)
+
+
+def take_setting(name: str, theme: ThemeName, folder: Path) -> None:
+    """Write a picture of each state in one setting."""
+    folder.mkdir(parents=True, exist_ok=True)
+    setting = SETTINGS[name]
+    with virtual_display(setting.screen) as display, ExitStack() as server:
+        address = server.enter_context(embedded_server())
+        with open_window(address, theme, setting.scale) as window:
+            if setting.size is not None:
+                window.resize(*setting.size)
+            take_states(window, display, folder)
+            take_away(window, server, display, folder / "99-server-away.png")
+
+
+def take_all(folder: Path) -> None:
+    """Write pictures of every state in every setting, a folder for each."""
+    processes = multiprocessing.get_context("spawn")
+    for name in SETTINGS:
+        for theme in THEMES:
+            # Xlib ends a process whose display has gone.
+            arguments = (name, theme, folder / f"{name}-{theme}")
+            process = processes.Process(target=take_setting, args=arguments)
+            process.start()
+            process.join()
+            if process.exitcode:
+                raise SystemExit(process.exitcode)
+
+
+def take_examples() -> None:
+    """Write the pictures of docs/images."""
+    with virtual_display() as display, ExitStack() as server:
+        address = server.enter_context(embedded_server())
+        draw_boxes(address)
+        with open_window(address, "light") as window:
+            window.draw(THREE)
+            window.take_screenshot(display, IMAGES / "draw-live.png")
+            window.clear()
+            window.draw(*NUMBER)
+            window.point_at(210, 200)
+            window.take_screenshot(display, IMAGES / "draw-number.png")
+            window.clear()
+            window.draw(STAR)
+            window.take_screenshot(display, IMAGES / "draw-no-digit.png")
+            window.toggle_dark()
+            window.clear()
+            window.draw(SEVEN, BAR)
+            window.correct("1")
+            window.save_correction("1")
+            window.take_screenshot(display, IMAGES / "draw-dark.png")
+            window.toggle_dark()
+            window.clear()
+            window.draw(THREE)
+            take_away(window, server, display, IMAGES / "draw-server-away.png")
 
 
 def main() -> None:
-    """Take all screenshots."""
-    with virtual_display() as display, tempfile.TemporaryDirectory() as folder:
-        with embedded_server() as address:
-            draw_boxes(address)
-            window = open_window(address, Path(folder), "light")
-            with gc_in_tk_thread(window.root):
-                window.draw(THREE)
-                window.wait_until_recognized()
-                window.take_screenshot(display, "draw-live")
-                window.clear()
-                window.draw(*NUMBER)
-                window.wait_until_recognized()
-                window.point_at(210, 200)
-                window.take_screenshot(display, "draw-number")
-                window.clear()
-                window.draw(STAR)
-                window.wait_until_recognized()
-                window.take_screenshot(display, "draw-no-digit")
-                window.toggle_dark()
-                window.clear()
-                window.draw(SEVEN, BAR)
-                window.wait_until_recognized()
-                window.save_correction("7")
-                window.take_screenshot(display, "draw-dark")
-                window.toggle_dark()
-                window.clear()
-                window.draw(THREE)
-                window.wait_until_recognized()
-        with gc_in_tk_thread(window.root):
-            # The first reason is that the connection was lost; the next attempt finds no server.
-            window.wait_until(
-                lambda: (
-                    window.status.text.startswith("No server")
-                    and "Retrying in" in window.status.text
-                )
-            )
-            window.take_screenshot(display, "draw-server-away")
-            window.close()
-            window.session.close()
+    """Take all pictures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="every state, to look at")
+    folder = parser.parse_args().all
+    if folder is not None:
+        take_all(folder)
+    else:
+        take_examples()
 
 
 if __name__ == "__main__":

@@ -98,7 +98,6 @@ class ReplayWindow(DrawWindow):
             self.root.after(1, self.finish_recording)
             return
         assert self.current is not None
-        assert self.panel.view is not None
         if self.panel.view.headline == str(self.current.label):
             self.right_count += 1
         else:

@@ -65,11 +65,14 @@ def _environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def embedded_server() -> Iterator[str]:
+def embedded_server(*options: str) -> Iterator[str]:
     """Start a server on a free loopback port, yield its address, and stop it afterwards.
 
     It takes its settings from the environment, except address, TLS, tokens, administration and
     log format. It also stops when this process ends, in whatever way.
+
+    Args:
+        options: Further options of ``digits-server``.
 
     Raises:
         UnavailableError: The server is not installed, or does not start within
@@ -83,7 +86,7 @@ def embedded_server() -> Iterator[str]:
         ) from None
     command = [sys.executable, "-m", "digits_server", "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen(  # noqa: S603 - our own module, run by this interpreter
-        [*command, "--until-stdin-ends"],
+        [*command, "--until-stdin-ends", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -114,10 +117,12 @@ def embedded_server() -> Iterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def async_embedded_server() -> AsyncIterator[str]:
+async def async_embedded_server(*options: str) -> AsyncIterator[str]:
     """Start, yield and stop a server like ``embedded_server``, without blocking the event loop."""
     server = contextlib.ExitStack()
-    starting = asyncio.ensure_future(asyncio.to_thread(server.enter_context, embedded_server()))
+    starting = asyncio.ensure_future(
+        asyncio.to_thread(server.enter_context, embedded_server(*options))
+    )
 
     async def stop() -> None:
         with contextlib.suppress(DigitsError):

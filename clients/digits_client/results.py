@@ -91,7 +91,8 @@ class Prediction:
     """Where the digit is in the image, if it is a digit of a number."""
     not_a_digit: float | None = None
     """The probability that the ink is not a digit; ``probabilities`` times the rest are shares of
-    the whole. None without probabilities, and from a server that does not report it."""
+    the whole. The largest share with the verdict NOT_A_DIGIT only. None without probabilities, and
+    from a server that does not report it."""
 
     def __repr__(self) -> str:
         return _line(

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from digits_client.cli.server_options import ServerOptions
+from digits_client.draw import connection_loop
 from digits_client.draw.corrections import Corrections
 from digits_client.draw.strokes import Point
 from digits_client.draw.tk_gc import gc_in_tk_thread
@@ -114,6 +115,18 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+@pytest.fixture
+def default_address(free_port: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The default address, on which no server listens."""
+    address = f"127.0.0.1:{free_port}"
+
+    def options(given: str = address) -> ServerOptions:
+        return ServerOptions(given)
+
+    monkeypatch.setattr(connection_loop, "ServerOptions", options)
+    return address
+
+
 class Window(DrawWindow):
     """The window, with methods for what a person does and waits for."""
 
@@ -122,8 +135,7 @@ class Window(DrawWindow):
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while not condition():
             assert time.monotonic() < deadline, (
-                f"timed out; shown: {self.panel.view}, {self.status.text!r}, "
-                f"{self.status.notice_text!r}"
+                f"timed out; shown: {self.panel.view}, {self.status.text!r}, {self.notices.text!r}"
             )
             self.root.tk.dooneevent()  # blocks no longer than the window's timer
 
@@ -145,9 +157,7 @@ class Window(DrawWindow):
     def wait_until_shown(self, headline: str) -> None:
         """Wait until the prediction of the current revision has a headline."""
         self.wait_until_recognized()
-        self.wait_until(
-            lambda: self.panel.view is not None and self.panel.view.headline == headline
-        )
+        self.wait_until(lambda: self.panel.view.headline == headline)
 
     def stroke(self, points: Sequence[Point], button: int = 1, *, lift: bool = True) -> None:
         """Draw a stroke by mouse events, processing each before the next."""
@@ -176,8 +186,8 @@ class Window(DrawWindow):
         self.root.update()
 
     def type(self, digits: str) -> None:
-        """Type what it should be, and Enter."""
-        self.press(f"<Key-{digits[0]}>")
+        """Type what it should be in the mode for corrections, and Enter."""
+        self.press(f"<Control-Key-{digits[0]}>")
         field = self.root.focus_get()
         assert field is not None
         for digit in digits[1:]:

@@ -7,14 +7,16 @@ import sys
 import threading
 import tkinter as tk
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from digits_client.cli.server_options import ServerOptions
-from digits_client.draw import connection_loop, stream_loop
-from digits_client.draw import window as window_module
+from digits_client.draw import cli, connection_loop, stream_loop
+from digits_client.draw.corrections import Corrections
 from digits_client.draw.diagnose import diagnose
+from digits_client.draw.events import Event, Recognized
+from digits_client.draw.window import DrawWindow
 from digits_client.errors import DeadlineError
 from digits_server import models
 from digits_server.settings import SHIPPED_MODELS
@@ -36,7 +38,7 @@ def test_a_window_opened_before_the_server_connects_once_it_runs(
     window.wait_until_shown("3")
     assert window.status.text == f"Connected to 127.0.0.1:{free_port}"
     version = models.versions(SHIPPED_MODELS)[0]
-    assert window.status._model.cget("text").startswith(f"model {version} float32 · ")
+    assert window.status.model_text.startswith(f"model {version} float32 · ")
 
 
 def test_the_window_reports_a_killed_server_and_reconnects_to_a_new_one(
@@ -81,19 +83,64 @@ def test_closing_while_a_response_is_pending_ends_the_session(window: Any, serve
     assert not [thread for thread in threading.enumerate() if thread.name == "digits session"]
 
 
-def test_without_a_server_option_the_window_offers_to_start_a_server(
-    open_window: Any, free_port: int, monkeypatch: pytest.MonkeyPatch
+def test_without_a_server_the_window_starts_its_own_and_says_so(
+    open_window: Any, default_address: str
 ) -> None:
-    monkeypatch.setattr(
-        window_module, "ServerOptions", lambda: ServerOptions(f"127.0.0.1:{free_port}")
-    )
     window = open_window(None)
-    window.wait_until(lambda: window.status.offered == "Start a local server")
-    window.status.accept()
-    window.wait_until_connected()
+    window.wait_until_status(f"No server is running at {default_address}: starting one")
     window.stroke(THREE)
     window.wait_until_shown("3")
+    assert window.status.text == "Connected to a server of this window"
     assert window.status.offered is None
+
+
+def test_a_server_at_the_default_address_is_used(
+    open_window: Any, default_address: str, start_server: Callable[..., Any]
+) -> None:
+    server = start_server(int(default_address.rpartition(":")[2]))
+    window = open_window(None)
+    window.wait_until_connected()
+    assert window.status.text == f"Connected to {default_address}"
+    server.kill()
+    window.wait_until(lambda: window.status.offered == "Start a server here")
+    window.status.accept()
+    window.wait_until_status("Connected to a server of this window")
+
+
+def test_a_private_server_that_is_lost_is_replaced(
+    open_window: Any, default_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Any] = []
+    popen = subprocess.Popen
+
+    def record(*arguments: Any, **options: Any) -> Any:
+        started.append(popen(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr("digits_client.embedded.subprocess.Popen", record)
+    window = open_window(None)
+    window.stroke(ZERO)
+    window.wait_until_shown("0")
+    started[0].kill()
+    window.wait_until(lambda: len(started) == 2)
+    window.clear()
+    window.stroke(ONE)
+    window.wait_until_shown("1")
+
+
+def test_the_wait_for_the_next_attempt_is_counted_down(
+    open_window: Any, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_loop, "MIN_BACKOFF_SECONDS", 3600.0)
+    window = open_window(f"127.0.0.1:{free_port}")
+    window.wait_until_status("Retrying in")
+
+    def seconds() -> int:
+        return int(window.status.text.split()[-2])
+
+    first = seconds()
+    window.wait_until(lambda: seconds() < first)
+    assert seconds() == first - 1
 
 
 def test_retry_now_connects_without_waiting_for_the_backoff(
@@ -141,6 +188,30 @@ def test_a_signal_ends_the_command_cleanly(server: Any, signal_number: signal.Si
         assert process.wait(30) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
+
+
+def test_the_command_opens_a_picture_and_starts_a_server_where_none_is_running(
+    display: str, default_address: str, monkeypatch: pytest.MonkeyPatch, corrections: Corrections
+) -> None:
+    shown = []
+
+    class Shown(DrawWindow):
+        def show_event(self, event: Event) -> None:
+            super().show_event(event)
+            if isinstance(event, Recognized) and event.number.text:
+                shown.append((event.number.text, self.status.text))
+                self.close()
+
+    monkeypatch.setattr("digits_client.draw.window.DrawWindow", Shown)
+    monkeypatch.delenv("DIGITS_SERVER", raising=False)
+    picture = Path(__file__).parents[2] / "samples" / "7" / "marker.png"
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert cli.main([str(picture), "--drawings", str(corrections.folder)]) == 0
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert shown == [("7", "Connected to a server of this window")]
 
 
 def test_without_a_display_the_command_prints_one_line() -> None:

@@ -2,12 +2,14 @@
 
 import tkinter as tk
 from collections.abc import Callable, Sequence
-from typing import Final
+from tkinter.font import Font
+from typing import Final, Literal
 
 from PIL import Image, ImageTk
 
 from digits_client.results import Box
 
+from .curves import segment, smooth
 from .drawing import SHEET_HEIGHT, Drawing
 from .menus import is_mac
 from .pictures import viewable
@@ -15,6 +17,10 @@ from .strokes import Point, Stroke
 from .theme import Theme
 
 _CURRENT_STROKE: Final = "unfinished"
+_TIP: Final = "tip"  # its last segment, which the next point changes
+_INVITATION: Final = "invitation"
+_INVITATION_TEXT: Final = "Draw a digit or a number"
+_INVITATION_MORE: Final = "or open, paste or drop a picture"
 _BOXES: Final = "boxes"
 # Space between ink and box, in pixels of the screen.
 _BOX_MARGIN: Final = 4
@@ -89,7 +95,14 @@ class SheetCanvas(tk.Canvas):
             self._show_picture(picture)
         for stroke in self._drawing.strokes:
             self._show_stroke(stroke)
+        if self._drawing.is_empty:
+            self._show_invitation()
         self._draw_boxes()
+
+    @property
+    def is_inviting(self) -> bool:
+        """Whether the invitation to draw stands on the sheet."""
+        return bool(self.find_withtag(_INVITATION))
 
     @property
     def boxes(self) -> list[Box]:
@@ -114,7 +127,7 @@ class SheetCanvas(tk.Canvas):
             is_pointed = index == self._pointed
             self.create_rectangle(
                 *(left, top, right, bottom),
-                outline=colors.accent if is_pointed else colors.box,
+                outline=colors.accent if is_pointed else self._theme.box_color,
                 width=2 if is_pointed else 1,
                 tags=_BOXES,
             )
@@ -147,6 +160,7 @@ class SheetCanvas(tk.Canvas):
         self._drawing.begin_stroke(point, self.pen_width, erases=erases or self.erasing)
         if had_picture:
             self.redraw()
+        self.delete(_INVITATION)
         self._show_stroke(self._drawing.strokes[-1], tag=_CURRENT_STROKE)
         self._pen_position = point
         self._on_change()
@@ -158,8 +172,13 @@ class SheetCanvas(tk.Canvas):
         if point == self._pen_position:
             return
         self._drawing.extend_stroke(point)
-        # Draw only the new segment, so that the cost does not grow with the stroke.
-        self._show_line((self._pen_position, point), self._drawing.strokes[-1], _CURRENT_STROKE)
+        # Draw only what the new point changes, so that the cost does not grow with the stroke.
+        stroke = self._drawing.strokes[-1]
+        self.delete(_TIP)
+        last = len(stroke.points) - 2
+        if last > 0:
+            self._show_line(segment(stroke.points, last - 1), stroke, _CURRENT_STROKE)
+        self._show_line(segment(stroke.points, last), stroke, (_CURRENT_STROKE, _TIP))
         self._pen_position = point
         self._on_change()
 
@@ -186,11 +205,13 @@ class SheetCanvas(tk.Canvas):
         return event.x / self._scale, event.y / self._scale
 
     def _show_stroke(self, stroke: Stroke, tag: str = "") -> None:
-        points = stroke.points
+        points = smooth(stroke.points)
         # A line from a point to itself is a disc.
         self._show_line(points if len(points) > 1 else points * 2, stroke, tag)
 
-    def _show_line(self, points: tuple[Point, ...], stroke: Stroke, tag: str) -> None:
+    def _show_line(
+        self, points: Sequence[Point], stroke: Stroke, tag: str | tuple[str, ...]
+    ) -> None:
         colors = self._theme.palette
         self.create_line(
             [coordinate * self._scale for point in points for coordinate in point],
@@ -200,6 +221,18 @@ class SheetCanvas(tk.Canvas):
             joinstyle=tk.ROUND,
             tags=tag,
         )
+
+    def _show_invitation(self) -> None:
+        x, y = self.winfo_width() / 2, self.winfo_height() / 2
+        colors, theme = self._theme.palette, self._theme
+        width = max(self.winfo_width() - theme.pixels(24), 1)
+
+        def show(text: str, font: Font, anchor: Literal["n", "s"]) -> None:
+            item = self.create_text(x, y, text=text, font=font, anchor=anchor, justify="center")
+            self.itemconfigure(item, width=width, fill=colors.faint, tags=_INVITATION)
+
+        show(_INVITATION_TEXT, theme.caption_font, "s")
+        show(_INVITATION_MORE, theme.small_font, "n")
 
     def _show_picture(self, picture: Image.Image) -> None:
         scale, x, y = self._picture_place()

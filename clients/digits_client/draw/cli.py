@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     parsed = parser.parse_args(arguments)
     options = ServerOptions.of(parser, parsed)
+    if parsed.picture and not Path(parsed.picture).is_file():
+        parser.error(f"argument PICTURE: {parsed.picture} is not a file")
     try:
         import tkinter as tk
     except ImportError:
@@ -50,7 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     theme = system_theme() if parsed.theme == "system" else parsed.theme
     corrections = Corrections(parsed.drawings or default_folder())
     scale = parsed.scale / 100 if parsed.scale else None
-    DrawWindow(root, options, corrections, theme=theme, scale=scale, stop=stop).run()
+    window = DrawWindow(root, options, corrections, theme=theme, scale=scale, stop=stop)
+    if parsed.picture:
+        window.files.open(parsed.picture)
+    window.run()
     return EXIT_OK
 
 
@@ -75,9 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     version = importlib.metadata.version("digits")
     parser.add_argument("--version", action="version", version=f"%(prog)s {version}")
+    parser.add_argument("picture", nargs="?", metavar="PICTURE", help="picture to open")
     add_options(
         parser,
-        otherwise="else 127.0.0.1:50051, with the offer to start a server if none is running there",
+        otherwise="else 127.0.0.1:50051, or a private one if none is running there",
     )
     parser.add_argument(
         "--drawings",

@@ -7,42 +7,39 @@ from typing import Final
 from PIL import Image, ImageTk
 
 from .corrections import NOT_A_DIGIT, Correction, Corrections
+from .dialog import Dialog
 from .theme import Theme
 
 _THUMBNAIL_SIDE: Final = 40
 _PREDICTED_TEXTS: Final = {"not_a_digit": "not a digit", "": "none"}
 
 
-class CorrectionsWindow(tk.Toplevel):
+class CorrectionsWindow(Dialog):
     """Lists the corrections in the folder, the newest first."""
 
     def __init__(self, parent: tk.Misc, theme: Theme, corrections: Corrections) -> None:
-        super().__init__(parent, background=theme.palette.window)
-        self.title("Corrected drawings")
-        self.transient(parent.winfo_toplevel())
-        self._theme = theme
+        super().__init__(parent, theme, "Corrected drawings")
         self._corrections = corrections
         self._rows: dict[str, Correction] = {}
         self._thumbnails: list[ImageTk.PhotoImage] = []
-        pad = theme.pixels(12)
+        content = self.content
         self._list = self._create_list()
-        scrollbar = ttk.Scrollbar(self, command=self._list.yview)
+        scrollbar = ttk.Scrollbar(content, command=self._list.yview)
         self._list.configure(yscrollcommand=scrollbar.set)
-        self._summary = ttk.Label(self, style="Faint.TLabel")
-        buttons = ttk.Frame(self)
-        ttk.Button(buttons, text="Remove", command=self.remove_selected).grid(
-            row=0, column=0, padx=(0, pad)
+        self._summary = ttk.Label(content, style="Faint.TLabel")
+        self._list.grid(row=0, column=0, sticky="nsew")
+        scrollbar.grid(row=0, column=1, sticky="ns")
+        self._summary.grid(row=1, column=0, columnspan=2, sticky="w", pady=(theme.pixels(8), 0))
+        self.add_buttons(
+            2,
+            ttk.Button(content, text="Remove", command=self.remove_selected),
+            ttk.Button(content, text="Close", command=self.destroy),
         )
-        ttk.Button(buttons, text="Close", command=self.destroy).grid(row=0, column=1)
-        self._list.grid(row=0, column=0, sticky="nsew", padx=(pad, 0), pady=pad)
-        scrollbar.grid(row=0, column=1, sticky="ns", padx=(0, pad), pady=pad)
-        self._summary.grid(row=1, column=0, columnspan=2, sticky="w", padx=pad)
-        buttons.grid(row=2, column=0, columnspan=2, sticky="e", padx=pad, pady=pad)
-        self.columnconfigure(0, weight=1)
-        self.rowconfigure(0, weight=1)
+        content.columnconfigure(0, weight=1)
+        content.rowconfigure(0, weight=1)
         self.bind("<Delete>", lambda _: self.remove_selected())
-        self.bind("<Escape>", lambda _: self.destroy())
         self._fill()
+        self.open()
         self._list.focus_set()
 
     @property
@@ -67,9 +64,9 @@ class CorrectionsWindow(tk.Toplevel):
 
     def _create_list(self) -> ttk.Treeview:
         style = "Corrections.Treeview"
-        self._theme.style.configure(style, rowheight=self._theme.pixels(_THUMBNAIL_SIDE + 6))
+        self.theme.style.configure(style, rowheight=self.theme.pixels(_THUMBNAIL_SIDE + 6))
         rows = ttk.Treeview(
-            self,
+            self.content,
             style=style,
             columns=("meant", "predicted", "time"),
             selectmode="extended",
@@ -81,7 +78,7 @@ class CorrectionsWindow(tk.Toplevel):
             ("predicted", "Predicted", 110),
             ("time", "Saved", 160),
         ):
-            pixels = self._theme.pixels(width)
+            pixels = self.theme.pixels(width)
             rows.heading(column, text=heading, anchor="w")
             rows.column(column, width=pixels, minwidth=pixels)
         return rows
@@ -108,7 +105,7 @@ class CorrectionsWindow(tk.Toplevel):
         )
 
     def _create_thumbnail(self, correction: Correction) -> ImageTk.PhotoImage | None:
-        side = self._theme.pixels(_THUMBNAIL_SIDE)
+        side = self.theme.pixels(_THUMBNAIL_SIDE)
         try:
             with Image.open(correction.path) as image:
                 small = image.convert("RGB")

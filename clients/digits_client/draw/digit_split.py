@@ -7,8 +7,9 @@ from PIL import Image
 
 from digits_client.results import Box
 
+from .curves import draw_curve
 from .drawing import Drawing
-from .strokes import PAPER, Stroke, draw
+from .strokes import PAPER, Stroke
 
 # Of the longer side of a digit's box.
 _MARGIN_SHARE: Final = 0.25
@@ -92,7 +93,10 @@ def _redraw(strokes: Sequence[Stroke], box: Box) -> DigitDrawing:
         Stroke(tuple((x - left, y - top) for x, y in each.points), each.width, each.erases)
         for each in strokes
     )
-    return DigitDrawing(draw(moved, (side, side), paper=PAPER), moved)
+    image = Image.new("L", (side, side), PAPER)
+    for stroke in moved:
+        draw_curve(image, stroke)
+    return DigitDrawing(image, moved)
 
 
 def _crop(image: Image.Image, box: Box) -> Image.Image:

@@ -5,7 +5,8 @@ from typing import Final
 
 from PIL import Image
 
-from .strokes import PAPER, Point, Stroke, draw_stroke
+from .curves import draw_curve
+from .strokes import PAPER, Point, Stroke
 
 SHEET_HEIGHT: Final = 400
 """Height of the sheet in pixels. Strokes are stored and the image is made at this size; the window
@@ -13,6 +14,14 @@ may show the sheet at any other."""
 MAX_SHEET_WIDTH: Final = 1600
 """Width of the widest sheet. None is narrower than it is high."""
 _MARGIN: Final = 20
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is on a sheet: strokes, or a picture."""
+
+    strokes: tuple[Stroke, ...]
+    picture: Image.Image | None
 
 
 @dataclass(frozen=True)
@@ -35,8 +44,10 @@ class Drawing:
         self._undone: list[_Step] = []
         self._points: list[Point] = []  # of the unfinished stroke; empty while the pen is up
         self._pen = (0.0, False)  # width and erases of the unfinished stroke
+        self._drawn_count = 0  # segments of the unfinished stroke that are on the sheet already
         self._width = SHEET_HEIGHT
-        self._sheet = self._blank_sheet()  # with all finished strokes
+        # With all finished strokes, and with the segments that no further point changes.
+        self._sheet = self._blank_sheet()
 
     @property
     def width(self) -> int:
@@ -65,6 +76,12 @@ class Drawing:
         return visible[0]
 
     @property
+    def content(self) -> Content:
+        """What is on the sheet."""
+        picture = self.picture
+        return Content((), picture) if picture is not None else Content(self.strokes, None)
+
+    @property
     def is_empty(self) -> bool:
         """True if there is nothing on the sheet."""
         return not self._points and not self._visible_steps()
@@ -85,7 +102,7 @@ class Drawing:
             return self.picture
         sheet = self._sheet.copy()
         if self._points:
-            draw_stroke(sheet, self._unfinished_stroke())
+            draw_curve(sheet, self._unfinished_stroke(), first=self._drawn_count)
         return sheet
 
     def begin_stroke(self, point: Point, width: float, *, erases: bool = False) -> None:
@@ -95,16 +112,19 @@ class Drawing:
             self._sheet = self._blank_sheet()
         self._points = [point]
         self._pen = (width, erases)
+        self._drawn_count = 0
 
     def extend_stroke(self, point: Point) -> None:
         """Move the pen to a point, if it is down."""
         if self._points:
             self._points.append(point)
+            self._draw_settled()
 
     def end_stroke(self) -> None:
         """Lift the pen, if it is down."""
         if self._points:
             stroke = self._unfinished_stroke()
+            draw_curve(self._sheet, stroke, first=self._drawn_count)
             self._points = []
             self._add_step(stroke)
 
@@ -118,6 +138,14 @@ class Drawing:
         """Replace the content of the sheet with a picture."""
         self.end_stroke()
         self._add_step(picture)
+
+    def restore(self, content: Content) -> None:
+        """Replace the content of the sheet with an earlier one, stroke by stroke."""
+        self.clear()
+        if content.picture is not None:
+            self._add_step(content.picture)
+        self._steps += content.strokes
+        self._redraw()
 
     def undo(self) -> None:
         """Undo the last step, if there is one; an unfinished stroke counts as one."""
@@ -140,16 +168,24 @@ class Drawing:
     def _add_step(self, step: _Step) -> None:
         self._steps.append(step)
         self._undone.clear()
-        if isinstance(step, Stroke):
-            draw_stroke(self._sheet, step)
-        else:
+        if not isinstance(step, Stroke):
             self._redraw()
 
     def _redraw(self) -> None:
         self._sheet = self._blank_sheet()
         for step in self._visible_steps():
             if isinstance(step, Stroke):
-                draw_stroke(self._sheet, step)
+                draw_curve(self._sheet, step)
+        self._drawn_count = 0
+        self._draw_settled()
+
+    def _draw_settled(self) -> None:
+        """Draw the segments of the unfinished stroke that no further point changes."""
+        settled = max(len(self._points) - 2, 0)
+        if settled > self._drawn_count:
+            stroke = self._unfinished_stroke()
+            draw_curve(self._sheet, stroke, first=self._drawn_count, last=settled)
+            self._drawn_count = settled
 
     def _blank_sheet(self) -> Image.Image:
         return Image.new("L", (self._width, SHEET_HEIGHT), PAPER)

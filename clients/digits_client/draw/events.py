@@ -8,9 +8,17 @@ from digits_client.results import Model, Number
 
 @dataclass(frozen=True)
 class Connecting:
-    """The session connects for the first time, or to the server that it started."""
+    """The session connects for the first time, or to a server that it has started."""
 
     address: str
+
+
+@dataclass(frozen=True)
+class StartingServer:
+    """No server is running at the default address, so the session starts a private one."""
+
+    address: str
+    """The address without a server."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,8 @@ class Connected:
 
     address: str
     model: Model
+    is_private: bool = False
+    """Whether the session started it."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,6 @@ class Failed:
     """A sentence that can be shown to the user."""
 
 
-Event = Connecting | Connected | Disconnected | Recognized | Failed
+Event = Connecting | StartingServer | Connected | Disconnected | Recognized | Failed
 Deliver = Callable[[Event], None]
 """Receives each event, in the session's thread. It must not block."""

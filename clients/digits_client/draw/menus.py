@@ -5,14 +5,17 @@ from collections.abc import Callable
 from tkinter import ttk
 from typing import Protocol
 
-from .commands import COMMANDS, event_sequence, key_label
+from .commands import COMMANDS, Command, event_sequence, key_label
 
 
 class CommandTarget(Protocol):
-    """An object with a method for each command, and this one for the ten digit keys."""
+    """An object with a method for each command, and these for other keys."""
 
-    def type_correction(self, digit: str) -> None:
-        """Start to type what the person meant."""
+    def correct(self, digit: str = "") -> None:
+        """Start a correction, with a digit or empty."""
+
+    def leave_mode(self) -> None:
+        """Leave the presentation or the correction."""
 
 
 def is_mac(root: tk.Misc) -> bool:
@@ -33,16 +36,36 @@ def add_menus(root: tk.Tk, target: CommandTarget) -> list[tk.Menu]:
         if command.menu not in menus:
             menus[command.menu] = tk.Menu(bar, tearoff=False)
             bar.add_cascade(label=command.menu, menu=menus[command.menu])
+        _add_entry(menus[command.menu], command, target, mac=mac)
         action: Callable[[], None] = getattr(target, command.name)
-        menus[command.menu].add_command(
-            label=command.label, command=action, accelerator=key_label(command.keys[0], mac=mac)
-        )
         for key in command.keys:
             _bind(root, event_sequence(key, mac=mac), action)
     for digit in "0123456789":
-        _bind(root, f"<Key-{digit}>", lambda digit=digit: target.type_correction(digit))  # type: ignore[misc]  # mypy infers no type for a default
+        sequence = event_sequence(f"Mod-Key-{digit}", mac=mac)
+        _bind(root, sequence, lambda digit=digit: target.correct(digit))  # type: ignore[misc]  # mypy infers no type for a default
+    _bind(root, "<Key-Escape>", target.leave_mode)
     root.configure(menu=bar)
     return [bar, *menus.values()]
+
+
+def _add_entry(menu: tk.Menu, command: Command, target: CommandTarget, *, mac: bool) -> None:
+    if command.starts_group:
+        menu.add_separator()
+    action: Callable[[], None] = getattr(target, command.name)
+    accelerator = key_label(command.keys[0], mac=mac) if command.keys else ""
+    if not command.state:
+        menu.add_command(label=command.label, command=action, accelerator=accelerator)
+        return
+    is_on = tk.BooleanVar(menu)
+    menu.add_checkbutton(
+        label=command.label, command=action, accelerator=accelerator, variable=is_on
+    )
+
+    def update(_: object = None) -> None:
+        is_on.set(bool(getattr(target, command.state)))
+
+    menu.bind("<<MenuSelect>>", update, add=True)
+    menu.bind("<Map>", update, add=True)
 
 
 def _bind(root: tk.Tk, sequence: str, action: Callable[[], None]) -> None:

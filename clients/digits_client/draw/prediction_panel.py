@@ -1,155 +1,156 @@
-"""The panel next to the sheet: the digit or number, ten bars, and the model's input."""
+"""The panel next to the sheet: the digit or number, eleven bars, and the model's input."""
 
 import tkinter as tk
-from tkinter import ttk
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageTk
 
+from digits_client import look
+
+from .corrections import NOT_A_DIGIT_TEXT
+from .layout import BAR_COUNT, PanelLayout, arrange_panel, panel_factor
 from .theme import Theme
-from .view_model import PredictionView, percent
+from .view_model import NO_PREDICTION, PredictionView, percent
 
-# Sizes in pixels at 96 per inch.
-_ROW_HEIGHT: Final = 19
-_BAR_LENGTH: Final = 150
-_FRAME_SIDE: Final = 112
+_FRAME_TITLE: Final = "What the model sees"
+_BAR_NAMES: Final = (*map(str, range(10)), NOT_A_DIGIT_TEXT)
 
 
-class PredictionPanel(ttk.Frame):
-    """Shows a prediction. It reuses its widgets and canvas items for each."""
+class PredictionPanel(tk.Canvas):
+    """Shows a prediction, as large as there is space. It reuses its items for each."""
 
     def __init__(self, parent: tk.Misc, theme: Theme) -> None:
-        super().__init__(parent)
+        super().__init__(parent, highlightthickness=0, borderwidth=0)
         self._theme = theme
-        # As high as the largest headline, whatever the length of the number.
-        headline_area = ttk.Frame(self)
-        tallest = ttk.Label(headline_area, text=" ", font=theme.headline_font("0", 1000))
-        self._headline = ttk.Label(headline_area, anchor="center")
-        self._caption = ttk.Label(self, style="Caption.TLabel", anchor="center")
-        self._place = ttk.Label(self, style="Faint.TLabel", anchor="center")
-        self._bars = ProbabilityBars(self, theme)
-        self._frame = FrameView(self, theme)
-        frame_title = ttk.Label(self, text="What the model sees", style="Faint.TLabel")
-        tallest.grid(row=0, column=0)
-        self._headline.grid(row=0, column=0)
-        headline_area.columnconfigure(0, weight=1)
-        headline_area.grid(row=0, column=0, sticky="ew")
-        self._caption.grid(row=1, column=0, sticky="ew")
-        self._place.grid(row=2, column=0, sticky="ew", pady=theme.pixels(4))
-        self._bars.grid(row=3, column=0)
-        frame_title.grid(row=4, column=0, pady=(theme.pixels(10), theme.pixels(3)))
-        self._frame.grid(row=5, column=0)
-        self.columnconfigure(0, weight=1)
-        self._view: PredictionView | None = None
+        self._view = NO_PREDICTION
+        self._pixels: NDArray[np.uint8] | None = None
+        self._small, self._large = theme.small_font, theme.caption_font
+        self._headline = self.create_text(0, 0)
+        self._caption = self.create_text(0, 0, anchor="n")
+        self._place = self.create_text(0, 0, anchor="n")
+        self._title = self.create_text(0, 0, anchor="n", text=_FRAME_TITLE)
+        self._names = [self.create_text(0, 0, anchor="e", text=name) for name in _BAR_NAMES]
+        self._troughs = [self.create_rectangle(0, 0, 0, 0, width=0) for _ in _BAR_NAMES]
+        self._fills = [self.create_rectangle(0, 0, 0, 0, width=0) for _ in _BAR_NAMES]
+        self._texts = [self.create_text(0, 0, anchor="e") for _ in _BAR_NAMES]
+        self._frame_box = self.create_rectangle(0, 0, 0, 0)
+        self._frame = self.create_image(0, 0, anchor="nw")
+        self._photo: ImageTk.PhotoImage | None = None
+        self._name_width = self._share_width = 0
+        self._width = 1
+        self._layout = self._arrange(1, 1)
+        self.bind("<Configure>", lambda event: self._resize(event.width, event.height))
+        self.apply_theme()
 
     @property
-    def view(self) -> PredictionView | None:
+    def view(self) -> PredictionView:
         """The view that is shown."""
         return self._view
 
     def show(self, view: PredictionView, frame: NDArray[np.uint8] | None) -> None:
-        """Show a prediction and its (28, 28) frame."""
-        self._view = view
-        self._bars.show(view.bars)
-        self._frame.show(frame)
-        width = int(self._bars.cget("width"))
-        font = self._theme.headline_font(view.headline, width)
-        self._headline.configure(text=view.headline, font=font)
-        self._caption.configure(text=view.caption)
-        self._place.configure(text=view.place)
-        self._color_texts(view)
+        """Show a prediction and its (28, 28) frame, 255 for full ink; None for no frame."""
+        self._view, self._pixels = view, frame
+        self._show_texts()
+        self._show_bars()
+        self._show_frame()
 
     def apply_theme(self) -> None:
-        """Redraw in the theme's colors."""
-        self._bars.apply_theme()
-        self._frame.apply_theme()
-        if self._view is not None:
-            self._color_texts(self._view)
-
-    def _color_texts(self, view: PredictionView) -> None:
-        color = self._theme.palette.tones[view.tone]
-        self._headline.configure(foreground=color)
-        self._caption.configure(foreground=color)
-
-
-class ProbabilityBars(tk.Canvas):
-    """Ten bars, one below the other, each with its digit and its probability."""
-
-    def __init__(self, parent: tk.Misc, theme: Theme) -> None:
-        row, bar = theme.pixels(_ROW_HEIGHT), theme.pixels(_BAR_LENGTH)
-        label, text = theme.pixels(18), theme.pixels(56)
-        super().__init__(
-            parent, width=label + bar + text, height=10 * row, highlightthickness=0, borderwidth=0
-        )
-        self._theme = theme
-        self._left, self._row, self._length = label, row, bar
-        self._shares: tuple[float, ...] = (0.0,) * 10
-        centers = [(digit + 0.5) * row for digit in range(10)]
-        font = theme.small_font
-        self._labels = [
-            self.create_text(label * 0.4, y, text=str(digit), font=font)
-            for digit, y in enumerate(centers)
-        ]
-        self._troughs = [self.create_rectangle(self._box(d, 1.0), width=0) for d in range(10)]
-        self._fills = [self.create_rectangle(self._box(d, 0.0), width=0) for d in range(10)]
-        self._texts = [
-            self.create_text(label + bar + text, y, anchor="e", font=font) for y in centers
-        ]
-        self.apply_theme()
-
-    def show(self, shares: tuple[float, ...]) -> None:
-        """Show ten probabilities, each 0 to 1."""
-        self._shares = shares
-        largest = max(shares)
-        colors = self._theme.palette
-        for digit, share in enumerate(shares):
-            self.coords(self._fills[digit], *self._box(digit, share))
-            is_largest = 0 < share == largest
-            color = colors.text if is_largest else colors.faint
-            self.itemconfigure(
-                self._texts[digit], text=percent(share) if largest else "", fill=color
-            )
-            self.itemconfigure(self._labels[digit], fill=color)
-
-    def apply_theme(self) -> None:
-        """Redraw in the theme's colors."""
+        """Redraw in the theme's colors; the frame stays white on black, as the model gets it."""
         colors = self._theme.palette
         self.configure(background=colors.window)
         for trough, fill in zip(self._troughs, self._fills, strict=True):
             self.itemconfigure(trough, fill=colors.pressed)
             self.itemconfigure(fill, fill=colors.accent)
-        self.show(self._shares)
+        for text in (self._place, self._title):
+            self.itemconfigure(text, fill=colors.faint)
+        self.itemconfigure(self._frame_box, fill=colors.pressed, outline=colors.line)
+        self.show(self._view, self._pixels)
 
-    def _box(self, digit: int, share: float) -> tuple[float, float, float, float]:
-        top = (digit + 0.22) * self._row
-        return self._left, top, self._left + share * self._length, top + 0.56 * self._row
+    def _arrange(self, width: int, height: int) -> PanelLayout:
+        theme = self._theme
+        return arrange_panel(
+            (width, height),
+            theme.pixels,
+            small_line=self._small.metrics("linespace"),
+            caption_line=self._large.metrics("linespace"),
+        )
 
+    def _resize(self, width: int, height: int) -> None:
+        self._choose_fonts(width, height)
+        layout = self._layout = self._arrange(width, height)
+        headline, frame = layout.headline, layout.frame
+        self._width = width
+        middle = width / 2
+        center = headline.width / 2
+        self.coords(self._headline, center, headline.height / 2)
+        self.coords(self._caption, middle, layout.caption_y)
+        self.coords(self._place, middle, layout.place_y)
+        for index in range(BAR_COUNT):
+            y = layout.bars_y + (index + 0.5) * layout.row_height
+            self.coords(self._names[index], self._name_width, y)
+            self.coords(self._troughs[index], *self._bar(index, 1.0))
+            self.coords(self._texts[index], width, y)
+        self.coords(self._title, middle, layout.title_y or 0)
+        self.itemconfigure(self._title, state="hidden" if layout.title_y is None else "normal")
+        self.coords(
+            self._frame_box,
+            *(frame.x, frame.y, frame.x + frame.width - 1, frame.y + frame.height - 1),
+        )
+        self.coords(self._frame, frame.x, frame.y)
+        self._photo = None
+        self.show(self._view, self._pixels)
 
-class FrameView(tk.Canvas):
-    """The 28 x 28 pixels of the model's input, enlarged."""
+    def _choose_fonts(self, width: int, height: int) -> None:
+        """Choose larger fonts for a larger panel."""
+        factor = panel_factor((width, height), self._theme.pixels)
+        self._small = self._theme.enlarged(look.SMALL, factor)
+        self._large = self._theme.enlarged(look.LARGE, factor)
+        self._name_width = self._small.measure(NOT_A_DIGIT_TEXT)
+        self._share_width = self._small.measure("99.9%") + self._theme.pixels(6)
+        for item in (self._place, self._title, *self._names, *self._texts):
+            self.itemconfigure(item, font=self._small)
 
-    def __init__(self, parent: tk.Misc, theme: Theme) -> None:
-        zoom = max(1, theme.pixels(_FRAME_SIDE) // 28)
-        self._side = 28 * zoom
-        super().__init__(parent, width=self._side, height=self._side, borderwidth=0)
-        self.configure(highlightthickness=1)
-        self._theme = theme
-        self._frame: NDArray[np.uint8] | None = None
-        self._photo = ImageTk.PhotoImage("L", (self._side, self._side), master=self)
-        self.create_image(1, 1, anchor="nw", image=self._photo)
-        self.apply_theme()
+    def _show_texts(self) -> None:
+        view, box = self._view, self._layout.headline
+        font = self._theme.headline_font(view.headline, box.width, box.height)
+        color = self._theme.tone_color(view.tone)
+        self.itemconfigure(self._headline, text=view.headline, font=font, fill=color)
+        fits = self._large.measure(view.caption) <= self._width
+        self.itemconfigure(
+            self._caption, text=view.caption, fill=color, font=self._large if fits else self._small
+        )
+        self.itemconfigure(self._place, text=view.place)
 
-    def show(self, frame: NDArray[np.uint8] | None) -> None:
-        """Show a (28, 28) frame, 255 for full ink; None for an empty one."""
-        self._frame = frame
-        pixels = np.zeros((28, 28), np.uint8) if frame is None else frame
-        large = Image.fromarray(pixels).resize((self._side, self._side), Image.Resampling.NEAREST)
-        self._photo.paste(large)
+    def _show_bars(self) -> None:
+        view, colors = self._view, self._theme.palette
+        largest = max(view.bars)
+        for index, share in enumerate(view.bars):
+            left, top, right, bottom = self._bar(index, share)
+            self.coords(self._fills[index], left, top, right, bottom)
+            is_visible = right - left >= 0.5
+            self.itemconfigure(self._fills[index], state="normal" if is_visible else "hidden")
+            color = colors.text if 0 < share == largest else colors.faint
+            text = percent(share) if largest else ""
+            self.itemconfigure(self._texts[index], text=text, fill=color)
+            self.itemconfigure(self._names[index], fill=color)
 
-    def apply_theme(self) -> None:
-        """Redraw in the theme's colors; the frame stays white on black, as the model gets it."""
-        colors = self._theme.palette
-        self.configure(background=colors.window, highlightbackground=colors.line)
-        self.show(self._frame)
+    def _bar(self, index: int, share: float) -> tuple[float, float, float, float]:
+        layout = self._layout
+        left = self._name_width + self._theme.pixels(6)
+        right = left + share * max(self._width - left - self._share_width, 1)
+        top = layout.bars_y + (index + 0.2) * layout.row_height
+        return left, top, right, top + 0.6 * layout.row_height
+
+    def _show_frame(self) -> None:
+        if self._pixels is None:
+            self.itemconfigure(self._frame, image="")
+            return
+        side = self._layout.frame.width
+        large = Image.fromarray(self._pixels).resize((side, side), Image.Resampling.NEAREST)
+        if self._photo is None:
+            self._photo = ImageTk.PhotoImage(large, master=self)
+        else:
+            self._photo.paste(large)
+        self.itemconfigure(self._frame, image=self._photo)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from PIL import Image
 
@@ -30,11 +31,12 @@ class Session:
         session.close()
     """
 
-    def __init__(self, options: ServerOptions, deliver: Deliver) -> None:
+    def __init__(self, options: ServerOptions | None, deliver: Deliver) -> None:
         """Start to connect.
 
         Args:
-            options: The server's address and credentials.
+            options: The server's address and credentials; None for the default address, and for a
+                private server if none is running there.
             deliver: Receives each event, in the session's thread; it must not block.
         """
         self._mailbox = Mailbox[PendingImage]()
@@ -54,9 +56,13 @@ class Session:
         """
         self._schedule(lambda: self._mailbox.put(PendingImage(revision, image, live)))
 
-    def start_server(self) -> None:
-        """Start a private server and connect to it instead."""
-        self._schedule(self._connection.start_server)
+    def start_server(self, models: Path | None = None) -> None:
+        """Start a private server and connect to it instead.
+
+        Args:
+            models: The folder of the model folders; None for the model of the installation.
+        """
+        self._schedule(lambda: self._connection.start_server(models))
 
     def retry_now(self) -> None:
         """Reconnect now instead of after the backoff."""

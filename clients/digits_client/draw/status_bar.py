@@ -1,39 +1,38 @@
-"""The bar at the bottom of the window: the connection, and notices."""
+"""The bar at the bottom of the window: the connection and the model."""
 
 import tkinter as tk
 from collections.abc import Callable
 from tkinter import ttk
-from typing import Final
 
 from .theme import Theme
 from .view_model import Status, Tone, milliseconds
 
-NOTICE_MILLISECONDS: Final = 8000
-"""Time for which a notice is shown."""
-
 
 class StatusBar(ttk.Frame):
-    """Shows the state of the connection, and offers an action when it is lost."""
+    """Shows the state of the connection, and offers an action when it is lost.
+
+    Its height is that of the action's button, whether or not there is one.
+    """
 
     def __init__(self, parent: tk.Misc, theme: Theme) -> None:
         super().__init__(parent)
         self._theme = theme
         self._tone = Tone.PLAIN
         self._precision = ""
-        self._notice_timer: str | None = None
         self._dot = ttk.Label(self, text="●")
-        self._text = ttk.Label(self, anchor="w", justify="left")
+        self._text = ttk.Label(self, style="Small.TLabel", anchor="w", justify="left")
         self._model = ttk.Label(self, style="Faint.TLabel", anchor="e")
         self._button = ttk.Button(self, takefocus=False)
-        self._notice = ttk.Label(self, anchor="w", justify="left")
         gap = theme.pixels(6)
         self._dot.grid(row=0, column=0, padx=(0, gap))
         self._text.grid(row=0, column=1, sticky="ew")
         self._model.grid(row=0, column=2, padx=(gap, 0))
         self._button.grid(row=0, column=3, padx=(gap, 0))
-        self._notice.grid(row=1, column=0, columnspan=4, sticky="ew", pady=(gap, 0))
+        self.height = self._button.winfo_reqheight()
+        """Height in pixels of the display; also of two lines of text."""
         self.columnconfigure(1, weight=1)
-        self.bind("<Configure>", self._wrap)
+        self.rowconfigure(0, weight=1)
+        self.bind("<Configure>", lambda _: self._wrap())
         self.offer(None)
 
     @property
@@ -42,9 +41,9 @@ class StatusBar(ttk.Frame):
         return str(self._text.cget("text"))
 
     @property
-    def notice_text(self) -> str:
-        """The notice that is shown, or an empty text."""
-        return str(self._notice.cget("text"))
+    def model_text(self) -> str:
+        """The text about the model and its last prediction."""
+        return str(self._model.cget("text"))
 
     @property
     def offered(self) -> str | None:
@@ -62,11 +61,13 @@ class StatusBar(ttk.Frame):
         if status.tone is not Tone.GOOD:
             self._model.configure(text="")
         self.apply_theme()
+        self._wrap()
 
     def show_model(self, version: str, precision: str) -> None:
         """Show the version and the precision of the model, before its first prediction."""
         self._precision = precision
         self._model.configure(text=self._model_text(version))
+        self._wrap()
 
     def show_round_trip(self, model_version: str, seconds: float) -> None:
         """Show the version of the model and the round-trip time of its last prediction."""
@@ -81,25 +82,15 @@ class StatusBar(ttk.Frame):
             self._button.configure(text=label, command=action)
             self._button.grid()
 
-    def notice(self, text: str) -> None:
-        """Show a notice for some seconds."""
-        if self._notice_timer is not None:
-            self.after_cancel(self._notice_timer)
-        self._notice.configure(text=text)
-        self._notice_timer = self.after(NOTICE_MILLISECONDS, self._clear_notice)
-
     def apply_theme(self) -> None:
         """Color the dot by the theme."""
-        self._dot.configure(foreground=self._theme.palette.tones[self._tone])
+        self._dot.configure(foreground=self._theme.tone_color(self._tone))
 
     def _model_text(self, version: str) -> str:
         return f"model {version} {self._precision}".rstrip()
 
-    def _clear_notice(self) -> None:
-        self._notice_timer = None
-        self._notice.configure(text="")
-
-    def _wrap(self, event: "tk.Event[tk.Misc]") -> None:
+    def _wrap(self) -> None:
         # Long sentences wrap instead of being cut off.
-        self._text.configure(wraplength=max(event.width * 6 // 10, 1))
-        self._notice.configure(wraplength=event.width)
+        others = [self._dot, *(w for w in (self._model, self._button) if w.winfo_manager())]
+        taken = sum(widget.winfo_reqwidth() + self._theme.pixels(6) for widget in others)
+        self._text.configure(wraplength=max(self.winfo_width() - taken, 1))

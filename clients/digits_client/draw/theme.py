@@ -3,89 +3,26 @@
 import contextlib
 import sys
 import tkinter as tk
-from dataclasses import dataclass
 from tkinter import font, ttk
 from typing import Final, Literal
 
 import darkdetect
 
+from digits_client import look
+
+from .styles import StyleImages, configure_styles
 from .view_model import Tone
 
 ThemeName = Literal["light", "dark"]
 
-
-@dataclass(frozen=True)
-class Palette:
-    """The colors of one theme."""
-
-    window: str
-    """Background of the window."""
-    raised: str
-    """Background of buttons, menus and lists."""
-    pressed: str
-    """Background of a pressed button, and of the empty part of a bar."""
-    line: str
-    """Borders."""
-    text: str
-    faint: str
-    """Secondary text."""
-    accent: str
-    """Bars, sliders and selected items."""
-    on_accent: str
-    """Text on the accent color."""
-    paper: str
-    ink: str
-    box: str
-    """Boxes over the ink."""
-    tones: dict[Tone, str]
-
-
-PALETTES: Final[dict[ThemeName, Palette]] = {
-    "light": Palette(
-        window="#f4f5f7",
-        raised="#ffffff",
-        pressed="#dfe3ea",
-        line="#c9ced8",
-        text="#1c2330",
-        faint="#5b6577",
-        accent="#2b69d2",
-        on_accent="#ffffff",
-        paper="#ffffff",
-        ink="#161b26",
-        box="#b3cbf4",
-        tones={
-            Tone.PLAIN: "#5b6577",
-            Tone.GOOD: "#17803d",
-            Tone.UNSURE: "#a35a00",
-            Tone.BAD: "#c02626",
-        },
-    ),
-    "dark": Palette(
-        window="#1d2129",
-        raised="#2a303b",
-        pressed="#3a4250",
-        line="#454e5e",
-        text="#eceff4",
-        faint="#a3adbd",
-        accent="#6ea2f7",
-        on_accent="#10141b",
-        paper="#12151b",
-        ink="#f2f4f8",
-        box="#34507f",
-        tones={
-            Tone.PLAIN: "#a3adbd",
-            Tone.GOOD: "#5fd38a",
-            Tone.UNSURE: "#f0b45b",
-            Tone.BAD: "#ff8a80",
-        },
-    ),
-}
-
-# A number has the largest font that it fits in.
-_HEADLINE_POINTS: Final = (72, 48, 34, 24, 17, 12, 8)
-_HEADLINE_FONT: Final = "DigitsHeadline"
-_CAPTION_FONT: Final = "DigitsCaption"
-_SMALL_FONT: Final = "DigitsSmall"
+_COLORS: Final[dict[ThemeName, look.Colors]] = {"light": look.LIGHT, "dark": look.DARK}
+_TEXT_PIXELS: Final = 13
+"""Height of normal text, at 96 pixels per inch."""
+_BOX_SHARE: Final = 0.4
+_NAMED_FONTS: Final = ("TkDefaultFont", "TkTextFont", "TkMenuFont", "TkHeadingFont")
+# Headlines grow in steps, since each size is a font.
+_HEADLINE_STEP: Final = 4
+_LEAST_HEADLINE: Final = 8
 
 
 def system_theme() -> ThemeName:
@@ -118,17 +55,41 @@ class Theme:
             root.tk.call("tk", "scaling", scale * 96 / 72)
         # Tk's scaling is in pixels per point; ours is 1 at 96 pixels per inch.
         self._scale = float(root.tk.call("tk", "scaling")) * 72 / 96
-        self._fonts = self._create_fonts()
-        self._headline_fonts = self._fonts[: len(_HEADLINE_POINTS)]
+        for name_of_font in _NAMED_FONTS:
+            font.nametofont(name_of_font, root).configure(size=-self.pixels(_TEXT_PIXELS))
+        self._family = font.nametofont("TkDefaultFont", root).actual("family")
+        self._fonts: dict[tuple[int, str], font.Font] = {}
+        self.small_font = self.enlarged(look.SMALL, 1)
+        """The font of small labels."""
+        self.bold_font = self._font(self.pixels(_TEXT_PIXELS), "bold")
+        self.caption_font = self.enlarged(look.LARGE, 1)
+        """The font of the line below the large digit."""
         self.style = ttk.Style(root)
         self.style.theme_use("clam")  # the only one whose colors can all be set, on every system
+        self._images = StyleImages(root, self.style, self.pixels)
         self.use(name)
 
     def use(self, name: ThemeName) -> None:
         """Switch to another palette; ttk widgets follow automatically."""
         self.name = name
-        self.palette = PALETTES[name]
-        self._configure()
+        self.palette = _COLORS[name]
+        self._root.configure(background=self.palette.window)  # type: ignore[call-arg]  # a Tk or Toplevel
+        self._images.draw(self.palette)
+        configure_styles(self.style, self.palette, self.pixels, self.small_font, self.caption_font)
+
+    def tone_color(self, tone: Tone) -> str:
+        """Return the color of a tone."""
+        return str(getattr(self.palette, tone.value))
+
+    @property
+    def box_color(self) -> str:
+        """The color of boxes over the ink."""
+        accent, paper = (self._root.winfo_rgb(c) for c in (self.palette.accent, self.palette.paper))
+        mixed = (
+            round(a * _BOX_SHARE + p * (1 - _BOX_SHARE)) >> 8
+            for a, p in zip(accent, paper, strict=True)
+        )
+        return "#{:02x}{:02x}{:02x}".format(*mixed)
 
     def color_menu(self, menu: tk.Menu) -> None:
         """Apply the palette to a menu, which is not a ttk widget."""
@@ -138,6 +99,7 @@ class Theme:
             foreground=colors.text,
             activebackground=colors.accent,
             activeforeground=colors.on_accent,
+            selectcolor=colors.text,
             relief="flat",
             borderwidth=0,
         )
@@ -146,111 +108,32 @@ class Theme:
         """Return a length in pixels of this display, at least 1, from one at 96 pixels per inch."""
         return max(1, round(length * self._scale))
 
-    def headline_font(self, text: str, width: int) -> str:
-        """Return the name of the largest font for headlines in which a text is not too wide."""
-        for headline in self._headline_fonts:
-            if headline.measure(text) <= width:
-                return headline.name
-        return self._headline_fonts[-1].name
-
-    @property
-    def caption_font(self) -> str:
-        """Name of the font of the line below the large digit."""
-        return _CAPTION_FONT
-
-    @property
-    def small_font(self) -> str:
-        """Name of the font of small labels."""
-        return _SMALL_FONT
-
-    def _create_fonts(self) -> list[font.Font]:
-        family = font.nametofont("TkDefaultFont", self._root).actual("family")
-
-        def create(name: str, points: int, weight: Literal["normal", "bold"]) -> font.Font:
-            return font.Font(self._root, family=family, size=points, weight=weight, name=name)
-
-        # The theme has to hold them: Tk deletes a font when its Python object is freed.
-        return [
-            *(create(f"{_HEADLINE_FONT}{points}", points, "bold") for points in _HEADLINE_POINTS),
-            create(_CAPTION_FONT, 13, "normal"),
-            create(_SMALL_FONT, 9, "normal"),
-        ]
-
-    def _configure(self) -> None:
-        colors, style = self.palette, self.style
-        self._root.configure(background=colors.window)  # type: ignore[call-arg]  # a Tk or Toplevel
-        pad = self.pixels(6)
-        style.configure(
-            ".",
-            background=colors.window,
-            foreground=colors.text,
-            fieldbackground=colors.raised,
-            bordercolor=colors.line,
-            lightcolor=colors.raised,
-            darkcolor=colors.line,
-            troughcolor=colors.pressed,
-            focuscolor=colors.accent,
-            insertcolor=colors.text,
-            selectbackground=colors.accent,
-            selectforeground=colors.on_accent,
+    def headline_font(self, text: str, width: int, height: int) -> font.Font:
+        """Return the largest font for headlines in which a text fits into a width and a height."""
+        sample = self._headline_font(100)
+        width_of_sample = max(sample.measure(text), 1)
+        size = 100 * min(width / width_of_sample, height / sample.metrics("linespace"))
+        return self._headline_font(
+            max(int(size) // _HEADLINE_STEP * _HEADLINE_STEP, _LEAST_HEADLINE)
         )
-        style.configure(
-            "TButton", background=colors.raised, width=0, padding=(pad * 1.5, pad), relief="flat"
-        )
-        style.configure("Digit.TButton", padding=(0, pad * 0.6), width=2, anchor="center")
-        style.configure("Accent.TButton", background=colors.accent, foreground=colors.on_accent)
-        for name in ("TButton", "TCheckbutton", "TMenubutton", "Toolbutton"):
-            style.map(
-                name,
-                background=[("pressed", colors.pressed), ("active", colors.pressed)],
-                foreground=[("disabled", colors.faint)],
+
+    def _headline_font(self, size: int) -> font.Font:
+        return self._font(size, "bold")
+
+    def enlarged(self, size: float, factor: float) -> font.Font:
+        """Return a font for text in a part that is larger than usual.
+
+        Args:
+            size: One of the sizes of ``look``, relative to normal text.
+            factor: How many times as large.
+        """
+        return self._font(self.pixels(_TEXT_PIXELS * size * factor), "normal")
+
+    def _font(self, pixels: int, weight: Literal["normal", "bold"]) -> font.Font:
+        # The theme has to hold it: Tk deletes a font when its Python object is freed.
+        key = pixels, weight
+        if key not in self._fonts:
+            self._fonts[key] = font.Font(
+                self._root, family=self._family, size=-pixels, weight=weight
             )
-        style.map(
-            "Accent.TButton",
-            background=[("disabled", colors.pressed), ("active", colors.tones[Tone.PLAIN])],
-            foreground=[("disabled", colors.faint), ("active", colors.window)],
-        )
-        indicator = self.pixels(12)
-        style.configure(
-            "TCheckbutton", indicatorsize=indicator, indicatormargin=pad, padding=pad / 2
-        )
-        style.map(
-            "TCheckbutton",
-            background=[],
-            indicatorbackground=[("selected", colors.accent), ("!selected", colors.raised)],
-            indicatorforeground=[("selected", colors.on_accent)],
-        )
-        style.configure(
-            "Horizontal.TScale",
-            background=colors.accent,
-            lightcolor=colors.accent,
-            darkcolor=colors.accent,
-            bordercolor=colors.line,
-            gripcount=0,
-            sliderlength=self.pixels(18),
-        )
-        style.configure("Faint.TLabel", foreground=colors.faint, font=_SMALL_FONT)
-        style.configure("Caption.TLabel", font=_CAPTION_FONT)
-        style.configure("TSeparator", background=colors.line)
-        style.configure(
-            "Treeview",
-            background=colors.raised,
-            fieldbackground=colors.raised,
-            foreground=colors.text,
-            borderwidth=0,
-        )
-        style.map(
-            "Treeview",
-            background=[("selected", colors.accent)],
-            foreground=[("selected", colors.on_accent)],
-        )
-        style.configure("Treeview.Heading", relief="flat", padding=(pad / 2, pad / 2))
-        style.map("Treeview.Heading", background=[("active", colors.pressed)])
-        style.configure(
-            "Vertical.TScrollbar",
-            background=colors.pressed,
-            troughcolor=colors.window,
-            arrowcolor=colors.text,
-            gripcount=0,
-        )
-        style.map("Vertical.TScrollbar", background=[("disabled", colors.window)])
+        return self._fonts[key]

@@ -7,7 +7,8 @@ from typing import Final
 
 from digits_client.results import Number, Prediction, Reason, Verdict
 
-from .events import Connected, Connecting, Disconnected
+from .corrections import NOT_A_DIGIT_TEXT
+from .events import Connected, Connecting, Disconnected, StartingServer
 
 UNSURE_BELOW: Final = 0.9
 """Confidence below which the second most likely digit is shown too."""
@@ -31,7 +32,8 @@ class PredictionView:
     caption: str
     tone: Tone
     bars: tuple[float, ...]
-    """Ten probabilities, 0 to 1, for the digits 0 to 9."""
+    """Eleven shares of the whole, 0 to 1: of the digits 0 to 9, and of what is not a digit. The
+    largest is that of the verdict."""
     place: str = ""
     """Which digit of a number the bars are of."""
 
@@ -44,8 +46,8 @@ class Status:
     tone: Tone
 
 
-_NO_BARS: Final = (0.0,) * 10
-NO_PREDICTION: Final = PredictionView("", "draw a digit", Tone.PLAIN, _NO_BARS)
+_NO_BARS: Final = (0.0,) * 11
+NO_PREDICTION: Final = PredictionView("", "", Tone.PLAIN, _NO_BARS)
 NOT_REQUESTED: Final = PredictionView("", "press Recognize", Tone.PLAIN, _NO_BARS)
 NO_SERVER: Final = PredictionView("", "no server", Tone.BAD, _NO_BARS)
 _CAPTIONS: Final[dict[Reason | None, str]] = {
@@ -80,7 +82,7 @@ def number_view(number: Number, place: int, *, reads_numbers: bool) -> Predictio
         number.text,
         f"{percent(number.confidence)} sure",
         tone,
-        digits[place].probabilities or _NO_BARS,
+        _bars(digits[place]),
         f"digit {place + 1} of {len(digits)}: {number.text[place]}",
     )
 
@@ -91,13 +93,36 @@ def prediction_view(prediction: Prediction) -> PredictionView:
         case Verdict.BLANK:
             return PredictionView("", "blank", Tone.PLAIN, _NO_BARS)
         case Verdict.NOT_A_DIGIT:
-            caption = _CAPTIONS.get(prediction.reason, "not a digit")
-            return PredictionView("?", caption, Tone.UNSURE, prediction.probabilities or _NO_BARS)
+            caption = _CAPTIONS.get(prediction.reason, NOT_A_DIGIT_TEXT)
+            return PredictionView("?", caption, Tone.UNSURE, _bars(prediction))
         case Verdict.DIGIT:
-            caption, tone = f"{percent(prediction.confidence)} sure", Tone.GOOD
-            if prediction.confidence < UNSURE_BELOW:
-                caption, tone = f"{caption}, maybe {_second_digit(prediction)}", Tone.UNSURE
-            return PredictionView(str(prediction.digit), caption, tone, prediction.probabilities)
+            bars = _bars(prediction)
+            share = max(bars)
+            caption, tone = f"{percent(share)} sure", Tone.GOOD
+            if share < UNSURE_BELOW:
+                caption, tone = f"{caption}, maybe {_second(bars, prediction.digit)}", Tone.UNSURE
+            return PredictionView(str(prediction.digit), caption, tone, bars)
+
+
+def _bars(prediction: Prediction) -> tuple[float, ...]:
+    """Return the eleven shares of a prediction; zeros if the server does not report them.
+
+    Shares of the ten digits alone would contradict the verdict that it is none of them.
+    """
+    rest = prediction.not_a_digit
+    if rest is None:
+        if prediction.verdict is not Verdict.DIGIT:
+            return _NO_BARS
+        rest = 0.0
+    digits = tuple(share * (1 - rest) for share in prediction.probabilities)
+    return (*digits, rest) if digits else _NO_BARS
+
+
+def indefinite(text: str) -> str:
+    """Return a digit with its article, such as "an 8"; a number stays as it is."""
+    if len(text) != 1:
+        return text
+    return f"an {text}" if text == "8" else f"a {text}"
 
 
 def saved_notice(text: str, saved: Sequence[int]) -> str:
@@ -108,31 +133,38 @@ def saved_notice(text: str, saved: Sequence[int]) -> str:
         saved: The indices of the digits that were saved.
     """
     if not saved:
-        return f"The drawing was read as {text}: there is nothing to correct."
+        return f"The drawing was read as {indefinite(text)}: there is nothing to correct."
+    if text == NOT_A_DIGIT_TEXT:
+        return "Saved as a correction: the drawing is not a digit."
     if len(text) == 1:
-        return f"Saved as a correction: the drawing shows {text}."
-    named = ", ".join(f"digit {index + 1} is {text[index]}" for index in saved)
+        return f"Saved as a correction: the drawing shows {indefinite(text)}."
+    named = ", ".join(f"digit {index + 1} is {indefinite(text[index])}" for index in saved)
     return f"Saved as corrections: {named}."
 
 
-def status(event: Connecting | Connected | Disconnected) -> Status:
+def status(event: Connecting | StartingServer | Connected | Disconnected) -> Status:
     """Return the status for the state of the connection."""
     match event:
         case Connecting(address):
             return Status(f"Connecting to {address} …", Tone.UNSURE)
-        case Connected(address):
-            return Status(f"Connected to {address}", Tone.GOOD)
+        case StartingServer(address):
+            return Status(
+                f"No server is running at {address}: starting one for this window …", Tone.UNSURE
+            )
+        case Connected(address, _, is_private):
+            return Status(
+                "Connected to a server of this window" if is_private else f"Connected to {address}",
+                Tone.GOOD,
+            )
         case Disconnected(reason, seconds):
-            retry = f"Retrying in {seconds:.0f} s." if seconds >= 1 else "Retrying."
+            retry = f"Retrying in {seconds:.0f} s." if seconds >= 0.5 else "Retrying …"
             return Status(f"{reason} {retry}", Tone.BAD)
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage; only a share of 1 is shown as 100%."""
-    if 0.9995 <= share < 1:
-        return "99.9%"
+    """Return a share as a percentage, at most 99.9%: nothing is certain."""
     if share >= 0.995:
-        return f"{share * 100:.1f}%"
+        return f"{min(share, 0.999) * 100:.1f}%"
     return f"{share * 100:.0f}%"
 
 
@@ -146,8 +178,8 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
 
 
-def _second_digit(prediction: Prediction) -> int:
-    """Return the most likely digit except the predicted one."""
-    probabilities = prediction.probabilities
-    others = (digit for digit in range(len(probabilities)) if digit != prediction.digit)
-    return max(others, key=lambda digit: probabilities[digit])
+def _second(bars: Sequence[float], digit: int | None) -> str:
+    """Return the most likely one of the others, with its article or as not a digit."""
+    others = (index for index in range(len(bars)) if index != digit)
+    second = max(others, key=lambda index: bars[index])
+    return NOT_A_DIGIT_TEXT if second == len(bars) - 1 else indefinite(str(second))

@@ -4,25 +4,31 @@ import contextlib
 import queue
 import threading
 import tkinter as tk
-from tkinter import messagebox
+from pathlib import Path
 from typing import Final
 
 from digits_client.cli.server_options import ServerOptions
 
 from . import view_model
-from .commands import key_table
+from .connection_view import ConnectionView
 from .correction_recorder import CorrectionRecorder, SplitError
 from .corrections import Corrections
 from .corrections_window import CorrectionsWindow
 from .drag_and_drop import accept_files
 from .drawing import Drawing
-from .events import Connected, Connecting, Disconnected, Event, Failed, Recognized
+from .events import Connected, Disconnected, Event, Failed, Recognized
 from .file_commands import FileCommands, errors_as_notices
+from .help_windows import AboutWindow, KeysWindow
+from .history import EarlierResult, History
+from .icons import set_application_icon
+from .layout import MIN_SIZE, first_size
 from .main_frame import MAX_PEN_WIDTH, MIN_PEN_WIDTH, MainFrame
-from .menus import add_menus, is_mac
+from .menus import add_menus
+from .samples_window import SamplesWindow
 from .session import Session
 from .theme import Theme, ThemeName
 from .tk_gc import gc_in_tk_thread
+from .training_window import TrainingWindow
 
 POLL_MILLISECONDS: Final = 8
 """Interval at which the window looks for events, since only Tk's thread may touch widgets."""
@@ -52,8 +58,8 @@ class DrawWindow:
 
         Args:
             root: The application's main window, empty.
-            options: The server's address and credentials; None for the default address, with
-                the offer to start a server if none is reachable there.
+            options: The server's address and credentials; None for the default address, and for a
+                private server if none is running there.
             corrections: The folder that corrections are saved in.
             theme: The first palette.
             scale: Size of everything, 1 for 96 pixels per inch; None for the display's.
@@ -63,12 +69,20 @@ class DrawWindow:
         self.drawing = Drawing()
         self.theme = Theme(root, theme, scale)
         self.is_closed = False
+        self.is_live = True
+        """Whether drawings are recognized while they are drawn."""
+        self.reads_numbers = True
+        """Whether several digits are read as a number."""
+        self.is_presenting = False
+        """Whether the window shows the sheet and the result alone."""
+        self.shows_history = True
+        """Whether the earlier results are shown, once there are some."""
+        self.history = History()
         self._stop = stop or threading.Event()
         self._corrections = corrections
         self._recorder = CorrectionRecorder(corrections)
-        self._offers_server = options is None
-        self._live = True
-        self._reads_numbers = True
+        self._may_start_server = options is None
+        self._models: Path | None = None
         self._pointed: int | None = None
         self._revision = 0
         self._last_recognized: Recognized | None = None
@@ -79,10 +93,17 @@ class DrawWindow:
         )
         self.sheet, self.panel = self._main.sheet, self._main.panel
         self.controls, self.status = self._main.controls, self._main.status
-        self.files = FileCommands(root, self.drawing, self.status, self._redraw)
+        self.notices = self._main.notices
+        self.files = FileCommands(root, self.drawing, self.notices, self._keep, self._redraw)
         self._menus = add_menus(root, self)
         self._show_window()
-        self.session = Session(options or ServerOptions(), self._events.put)
+        self.session = Session(options, self._events.put)
+        self.connection = ConnectionView(
+            root,
+            self.status,
+            self.session.retry_now,
+            (lambda: self.session.start_server(self._models)) if options is None else None,
+        )
         self._poll()
 
     @property
@@ -94,6 +115,16 @@ class DrawWindow:
     def last_recognized(self) -> Recognized | None:
         """What was read, as it is shown or was shown last."""
         return self._last_recognized
+
+    @property
+    def is_erasing(self) -> bool:
+        """Whether the first button erases."""
+        return self.sheet.erasing
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether the dark theme is in use."""
+        return self.theme.name == "dark"
 
     def run(self) -> None:
         """Show the window until it is closed; then close the session."""
@@ -113,13 +144,21 @@ class DrawWindow:
         """Show the clipboard's picture in place of the drawing."""
         self.files.paste()
 
+    def show_samples(self) -> None:
+        """Show a gallery of samples to open."""
+        SamplesWindow(self.root, self.theme, self.files.open)
+
     def save_drawing(self) -> None:
         """Let the user choose a name, and write the content of the sheet as PNG."""
         self.files.choose_and_save()
 
-    def show_corrections(self) -> None:
-        """List the corrections."""
-        CorrectionsWindow(self.root, self.theme, self._corrections)
+    def copy_results(self) -> None:
+        """Copy all earlier results, and the one that is shown, to the clipboard as CSV."""
+        self._keep()
+        count = len(self.history.results)
+        self.root.clipboard_clear()
+        self.root.clipboard_append(self.history.to_csv())
+        self.notices.show(f"{count} result{'' if count == 1 else 's'} copied as CSV.")
 
     def undo(self) -> None:
         """Undo the last step."""
@@ -133,7 +172,14 @@ class DrawWindow:
 
     def clear(self) -> None:
         """Remove everything from the sheet."""
+        self._keep()
         self.drawing.clear()
+        self._redraw()
+
+    def bring_back(self, result: EarlierResult) -> None:
+        """Show an earlier result on the sheet again."""
+        self._keep()
+        self.drawing.restore(result.content)
         self._redraw()
 
     def toggle_eraser(self) -> None:
@@ -162,28 +208,87 @@ class DrawWindow:
 
     def toggle_live(self) -> None:
         """Switch between recognizing while drawing and on request only."""
-        self._live = not self._live
-        self.controls.show_live(self._live)
-        if self._live:
+        self.is_live = not self.is_live
+        self.controls.show_live(self.is_live)
+        if self.is_live:
             self._on_change()
 
     def toggle_numbers(self) -> None:
         """Switch between reading numbers and single digits."""
-        self._reads_numbers = not self._reads_numbers
-        self.controls.show_numbers(self._reads_numbers)
+        self.reads_numbers = not self.reads_numbers
+        self.controls.show_numbers(self.reads_numbers)
         if self._last_recognized and self._last_recognized.revision == self._revision:
             self._show_number(self._last_recognized)
 
+    def correct(self, digit: str = "") -> None:
+        """Start a correction of the drawing, with a digit or empty."""
+        if self.drawing.is_empty:
+            self.notices.show("There is nothing to correct: draw a digit first.")
+            return
+        self._main.show_parts(corrects=True)
+        self._main.correction_bar.start(digit)
+
+    def save_correction(self, text: str) -> None:
+        """Save the drawing with the digit or the number that the person meant.
+
+        Another one for the same revision replaces the first; what was read right is not kept.
+        """
+        if not text:
+            self.notices.show("Type the digit or the number that it should be.")
+            return
+        last, revision = self._last_recognized, self._revision
+        number = last.number if last and last.revision == revision else None
+        with errors_as_notices(self.notices):
+            try:
+                saved = self._recorder.save(self.drawing, revision, text, number)
+            except SplitError as error:
+                self.notices.show(str(error))
+                return
+            undo = ("Undo", lambda: self._undo_correction(revision)) if saved else None
+            self.notices.show(view_model.saved_notice(text, saved), undo)
+        self._leave_correction()
+
+    def show_corrections(self) -> None:
+        """List the corrections."""
+        CorrectionsWindow(self.root, self.theme, self._corrections)
+
+    def show_training(self) -> None:
+        """Train the model further on the corrections."""
+        on_use = self._use_models if self._may_start_server else None
+        TrainingWindow(self.root, self.theme, self._corrections, self._models, on_use)
+
+    def present(self) -> None:
+        """Show the sheet and the result alone on the whole screen, or leave that."""
+        self.is_presenting = not self.is_presenting
+        self.root.attributes("-fullscreen", self.is_presenting)
+        self.root["menu"] = "" if self.is_presenting else self._menus[0]
+        self._main.show_parts(presents=self.is_presenting)
+
+    def leave_mode(self) -> None:
+        """Leave the correction or the presentation."""
+        if self._leave_correction() and self.is_presenting:
+            self.present()
+
+    def toggle_history(self) -> None:
+        """Show or hide the earlier results."""
+        self.shows_history = not self.shows_history
+        self._show_history()
+
     def toggle_dark(self) -> None:
         """Switch between the light and the dark theme."""
-        self.theme.use("light" if self.theme.name == "dark" else "dark")
+        self.theme.use("light" if self.is_dark else "dark")
         self._main.apply_theme()
         self._color_menus()
 
     def show_keys(self) -> None:
         """Show all keys and what they do."""
-        lines = [f"{keys}:  {label}" for keys, label in key_table(mac=is_mac(self.root))]
-        messagebox.showinfo("Keyboard shortcuts", "\n".join(lines), parent=self.root)
+        KeysWindow(self.root, self.theme)
+
+    def show_about(self) -> None:
+        """Show the versions."""
+        connected = self.connection.connected
+        model = f"{connected.model.version} {connected.model.precision}" if connected else ""
+        AboutWindow(self.root, self.theme, model)
 
     def close(self) -> None:
         """Close the window, so that ``run`` returns."""
@@ -193,55 +298,42 @@ class DrawWindow:
             self.root.tk.call("after", "cancel", timer)
         self.root.destroy()
 
-    def type_correction(self, digit: str) -> None:
-        """Start to type what the person meant."""
-        self.controls.type_correction(digit)
-
-    def save_correction(self, text: str) -> None:
-        """Save the drawing with the digit or the number that the person meant.
-
-        Another one for the same revision replaces the first.
-        """
-        if self.drawing.is_empty:
-            self.status.notice("There is no drawing to save: draw a digit first.")
-            return
-        if not text:
-            self.status.notice("Type the digit or the number that it should be.")
-            return
-        last = self._last_recognized
-        number = last.number if last and last.revision == self._revision else None
-        with errors_as_notices(self.status):
-            try:
-                saved = self._recorder.save(self.drawing, self._revision, text, number)
-            except SplitError as error:
-                self.status.notice(str(error))
-                return
-            self.status.notice(view_model.saved_notice(text, saved))
-        self.controls.clear_correction()
-
     # Everything below is called by the constructor, by widgets or by Tk's timers.
 
     def show_event(self, event: Event) -> None:
         """Show an event of the session."""
         match event:
             case Recognized(revision, number, seconds):
-                if self._live or revision == self._revision:
+                if self.is_live or revision == self._revision:
                     self._last_recognized = event
                     self._show_number(event)
                     self.status.show_round_trip(number.digits[0].model_version, seconds)
             case Failed(_, reason):
                 self._show(view_model.NO_PREDICTION)
-                self.status.notice(reason)
+                self.notices.show(reason)
             case _:
-                self._show_connection(event)
+                self.connection.show(event)
+                if isinstance(event, Connected):
+                    self._show(view_model.NO_PREDICTION if self.is_live else self._not_requested)
+                    if self.is_live:
+                        self._send()
+                elif isinstance(event, Disconnected):
+                    self._show(view_model.NO_SERVER)
+
+    @property
+    def _not_requested(self) -> view_model.PredictionView:
+        return view_model.NO_PREDICTION if self.drawing.is_empty else view_model.NOT_REQUESTED
 
     def _show_number(self, recognized: Recognized) -> None:
         """Show what was read, and where its digits are."""
         number = recognized.number
-        boxes = [digit.box for digit in number.digits if digit.box] if self._reads_numbers else []
+        if self.drawing.is_empty:
+            self._show(view_model.NO_PREDICTION)
+            return
+        boxes = [digit.box for digit in number.digits if digit.box] if self.reads_numbers else []
         self.sheet.show_boxes(boxes)
         place = view_model.place_shown(number, self._pointed)
-        view = view_model.number_view(number, place, reads_numbers=self._reads_numbers)
+        view = view_model.number_view(number, place, reads_numbers=self.reads_numbers)
         self.panel.show(view, number.digits[place].frame)
 
     def _show(self, view: view_model.PredictionView) -> None:
@@ -255,28 +347,38 @@ class DrawWindow:
         if self._last_recognized is not None and self.sheet.boxes:
             self._show_number(self._last_recognized)
 
-    def _show_connection(self, event: Connecting | Connected | Disconnected) -> None:
-        self.status.show(view_model.status(event))
-        match event:
-            case Connecting():
-                self.status.offer(None)
-            case Connected(_, model):
-                self.status.offer(None)
-                self.status.show_model(model.version, model.precision)
-                if self._live:
-                    self._show(view_model.NO_PREDICTION)
-                    self._send()
-                else:
-                    self._show(view_model.NOT_REQUESTED)
-            case Disconnected():
-                if self._offers_server:
-                    self.status.offer("Start a local server", self.session.start_server)
-                else:
-                    self.status.offer("Retry now", self.session.retry_now)
-                self._show(view_model.NO_SERVER)
+    def _keep(self) -> None:
+        """Keep the result that is shown among the earlier ones, if it is of this drawing."""
+        last = self._last_recognized
+        if last is None or last.revision != self._revision or self.drawing.is_empty:
+            return
+        self.history.keep(self.drawing.content, self.drawing.image(), last.number)
+        self._show_history()
+
+    def _show_history(self) -> None:
+        self._main.history.show(self.history.results)
+        self._main.show_parts(has_history=self.shows_history and bool(self.history.results))
+
+    def _use_models(self, models: Path | None) -> None:
+        """Let the private server serve other models; None for that of the installation."""
+        self._models = models
+        self.session.start_server(models)
+
+    def _undo_correction(self, revision: int) -> None:
+        with errors_as_notices(self.notices):
+            self._recorder.remove_latest(revision)
+            self.notices.show("The correction was removed.")
+
+    def _leave_correction(self) -> bool:
+        """End the mode for corrections; return False if it was on."""
+        was_on = bool(self._main.correction_bar.winfo_manager())
+        self._main.show_parts(corrects=False)
+        self.root.focus_set()
+        return not was_on
 
     def _show_window(self) -> None:
         self.root.title("digits")
+        set_application_icon(self.root)
         self._main.grid(sticky="nsew")
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(0, weight=1)
@@ -284,11 +386,12 @@ class DrawWindow:
         accept_files(self.root, self.files.open)
         self.root.protocol("WM_DELETE_WINDOW", self.close)
         self.controls.show_pen(self.sheet.pen_width)
-        self.controls.show_live(self._live)
-        self.controls.show_numbers(self._reads_numbers)
         self._show(view_model.NO_PREDICTION)
-        self.root.update_idletasks()
-        self.root.minsize(self.root.winfo_reqwidth(), self.root.winfo_reqheight())
+        pixels = self.theme.pixels
+        self.root.minsize(pixels(MIN_SIZE[0]), pixels(MIN_SIZE[1]))
+        screen = self.root.winfo_screenwidth(), self.root.winfo_screenheight()
+        width, height = first_size(screen, pixels)
+        self.root.geometry(f"{width}x{height}")
 
     def _color_menus(self) -> None:
         for menu in self._menus:
@@ -303,8 +406,8 @@ class DrawWindow:
         """Start a new revision; send it once Tk has handled the movements that are waiting."""
         self._revision += 1
         self.controls.show_steps(undo=self.drawing.can_undo, redo=self.drawing.can_redo)
-        if not self._live:
-            self._show(view_model.NOT_REQUESTED)
+        if not self.is_live:
+            self._show(self._not_requested)
         elif self._idle_send is None:
             self._idle_send = self.root.after_idle(self._send)
 

@@ -16,6 +16,7 @@ from digits_server.preprocessing.strips import Line
 
 from .engine import DIGIT_COUNT
 from .line_text import LEAST_PROBABILITY, Text, divide_ink, read_text
+from .rest import limit_rest
 
 UNKNOWN: Final = -1
 """The digit of a place that is not one."""
@@ -229,8 +230,9 @@ def _to_number(
         total = float(both[:DIGIT_COUNT].sum())
         digits = both[:DIGIT_COUNT] / total
         digit = best if best < DIGIT_COUNT else UNKNOWN
-        rest = min(max(0.0, 1 - total), 1.0)
-        places.append(Place(digit, float(digits.max()), digits, cutout.ink, cutout.box, rest))
+        highest = float(digits.max())
+        rest = float(limit_rest(np.maximum(1 - total, 0), highest, best < DIGIT_COUNT))
+        places.append(Place(digit, highest, digits, cutout.ink, cutout.box, rest))
     share = min(1.0, math.exp(log_share))
     return Number(places, _confidence(share, read.evidence, weights), share, read.evidence)
 

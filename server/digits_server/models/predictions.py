@@ -16,6 +16,7 @@ from digits_server.preprocessing.strips import Line
 from .engine import DIGIT_COUNT, NO_WRITING, NOT_A_DIGIT
 from .line_engine import NO_CHARACTER
 from .numbers import PLAIN_WEIGHTS, Classify, Number, Weights, find_numbers
+from .rest import rest_shares
 
 # Value of the column ``digits`` where the verdict is not DIGIT.
 NO_DIGIT: Final = -1
@@ -56,7 +57,7 @@ class Predictions:
     probs: NDArray[np.float32]
     """(N, 10) the probability of each digit; rows sum to 1. All zeros without a frame."""
     not_a_digit: NDArray[np.float32]
-    """(N,) the probability that the ink is not a digit. Zero without a frame."""
+    """(N,) the probability that it is not a digit, from ``rest_shares``. Zero without a frame."""
     frames: NDArray[np.float32]
     """(N, 28, 28) in 0..1, the frame that stands. All zeros without a frame."""
     reasons: NDArray[np.uint8]
@@ -201,6 +202,7 @@ def to_predictions(
     # Conditional on the image being a digit: the other classes take no share.
     shares = (digit_probs / np.maximum(sums, _LEAST_SUM)[:, None]).astype(np.float32)
     is_digit = highest >= threshold
+    rest = rest_shares(highest, sums, is_digit, threshold)
     digits = digit_probs.argmax(axis=1).astype(np.int8)
     digits[~is_digit] = NO_DIGIT
     predictions = Predictions(
@@ -208,7 +210,7 @@ def to_predictions(
         digits,
         shares.max(axis=1),
         shares,
-        np.clip(1 - sums, 0, 1).astype(np.float32),
+        rest.astype(np.float32),
         pixels,
         _REASONS.take(is_digit),
         readings,

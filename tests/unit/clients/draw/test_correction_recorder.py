@@ -68,6 +68,32 @@ def test_a_correction_has_what_was_read_as_text(
         assert np.array_equal(np.asarray(image), np.asarray(drawing.image()))
 
 
+def test_a_digit_that_was_read_right_is_not_kept(tmp_path: Path, drawing: Drawing) -> None:
+    recorder = CorrectionRecorder(Corrections(tmp_path))
+    assert recorder.save(drawing, 1, "7", number(digit(4))) == [0]
+    assert recorder.save(drawing, 1, "4", number(digit(4))) == []
+    assert list(Corrections(tmp_path)) == []
+
+
+def test_a_drawing_may_show_something_that_is_not_a_digit(tmp_path: Path, drawing: Drawing) -> None:
+    recorder = CorrectionRecorder(Corrections(tmp_path))
+    assert recorder.save(drawing, 1, "not a digit", number(digit(4))) == [0]
+    (correction,) = Corrections(tmp_path)
+    assert (correction.label, correction.predicted) == (10, "4")
+    rejected = Number("", 0.0, (digit(None),), None)
+    assert recorder.save(drawing, 2, "not a digit", rejected) == []
+
+
+def test_the_latest_corrections_can_be_removed(tmp_path: Path, drawing: Drawing) -> None:
+    recorder = CorrectionRecorder(Corrections(tmp_path))
+    recorder.save(drawing, 1, "7", None)
+    recorder.save(drawing, 2, "8", None)
+    recorder.remove_latest(1)
+    assert [correction.label for correction in Corrections(tmp_path)] == [7, 8]
+    recorder.remove_latest(2)
+    assert [correction.label for correction in Corrections(tmp_path)] == [7]
+
+
 def test_only_corrections_of_the_same_revision_are_replaced(
     tmp_path: Path, drawing: Drawing
 ) -> None:

@@ -31,6 +31,14 @@ def test_without_tk_the_command_says_how_to_install_it(
     assert error.count("\n") == 1
 
 
+def test_a_picture_that_is_not_there_ends_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["nowhere.png"])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert "argument PICTURE: nowhere.png is not a file" in error
+
+
 def test_a_windows_without_dpi_awareness_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tkinter", reason="this Python has no Tk")
     from digits_client.draw.theme import enable_dpi_awareness

@@ -5,9 +5,11 @@ import math
 import pytest
 
 from digits_client.draw import view_model
-from digits_client.draw.events import Connected, Connecting, Disconnected
+from digits_client.draw.events import Connected, Connecting, Disconnected, StartingServer
 from digits_client.draw.view_model import Tone
 from digits_client.results import Limits, Model, Number, Prediction, Reason, Verdict
+
+NO_BARS = (0.0,) * 11
 
 
 def probabilities(**by_digit: float) -> tuple[float, ...]:
@@ -18,28 +20,40 @@ def test_a_confident_prediction_shows_the_digit_and_its_confidence() -> None:
     bars = probabilities(d7=0.97, d1=0.03)
     view = view_model.prediction_view(Prediction(Verdict.DIGIT, 7, 0.97, bars, "3"))
     assert (view.headline, view.caption, view.tone) == ("7", "97% sure", Tone.GOOD)
-    assert view.bars == bars
+    assert view.bars == (*bars, 0.0)
 
 
 def test_an_unsure_prediction_names_the_second_most_likely_digit() -> None:
     bars = probabilities(d7=0.6, d1=0.3, d9=0.1)
     view = view_model.prediction_view(Prediction(Verdict.DIGIT, 7, 0.6, bars, "3"))
     assert (view.headline, view.tone) == ("7", Tone.UNSURE)
-    assert view.caption == "60% sure, maybe 1"
+    assert view.caption == "60% sure, maybe a 1"
 
 
-def test_the_verdict_not_a_digit_shows_a_question_mark_and_the_bars() -> None:
-    bars = probabilities(d4=0.5, d9=0.5)
-    view = view_model.prediction_view(Prediction(Verdict.NOT_A_DIGIT, None, 0.5, bars, "3"))
-    assert (view.headline, view.caption) == ("?", "not a digit")
-    assert view.tone is Tone.UNSURE
-    assert view.bars == bars
+def test_the_bars_are_shares_of_the_whole_and_agree_with_the_verdict() -> None:
+    bars = probabilities(d4=0.996, d9=0.004)
+    rejected = Prediction(Verdict.NOT_A_DIGIT, None, 0.996, bars, "3", not_a_digit=0.9)
+    view = view_model.prediction_view(rejected)
+    assert (view.headline, view.caption, view.tone) == ("?", "not a digit", Tone.UNSURE)
+    assert sum(view.bars) == pytest.approx(1)
+    assert max(view.bars) == view.bars[10] == 0.9
+    accepted = Prediction(Verdict.DIGIT, 4, 0.996, bars, "3", not_a_digit=0.3)
+    view = view_model.prediction_view(accepted)
+    assert sum(view.bars) == pytest.approx(1)
+    assert max(view.bars) == view.bars[4]
+    assert view.caption == "70% sure, maybe not a digit"
+
+
+def test_shares_without_that_of_the_verdict_are_not_shown() -> None:
+    bars = probabilities(d4=0.996, d9=0.004)
+    from_older_server = Prediction(Verdict.NOT_A_DIGIT, None, 0.996, bars, "3")
+    assert view_model.prediction_view(from_older_server).bars == NO_BARS
 
 
 def test_a_blank_sheet_shows_no_digit_and_empty_bars() -> None:
     view = view_model.prediction_view(Prediction(Verdict.BLANK, None, 0.0, (), "3"))
     assert (view.headline, view.caption, view.tone) == ("", "blank", Tone.PLAIN)
-    assert view.bars == (0.0,) * 10
+    assert view.bars == NO_BARS
 
 
 @pytest.mark.parametrize(
@@ -56,17 +70,17 @@ def test_a_blank_sheet_shows_no_digit_and_empty_bars() -> None:
         (0.9995, "99.9%"),
         (0.99999, "99.9%"),
         (math.nextafter(1, 0), "99.9%"),
-        (1.0, "100.0%"),
+        (1.0, "99.9%"),
     ],
 )
-def test_only_a_share_of_one_is_shown_as_100_percent(share: float, text: str) -> None:
+def test_no_share_is_shown_as_100_percent(share: float, text: str) -> None:
     assert view_model.percent(share) == text
 
 
 def test_a_larger_share_is_never_shown_as_a_smaller_percentage() -> None:
     shown = [float(view_model.percent(share / 10_000).removesuffix("%")) for share in range(10_001)]
     assert shown == sorted(shown)
-    assert shown.count(100.0) == 1
+    assert shown[-1] == 99.9
 
 
 def test_the_second_digit_is_shown_only_below_the_confidence_limit() -> None:
@@ -75,14 +89,15 @@ def test_the_second_digit_is_shown_only_below_the_confidence_limit() -> None:
     sure = view_model.prediction_view(Prediction(Verdict.DIGIT, 7, confidence, bars, "3"))
     assert (sure.caption, sure.tone) == ("90% sure", Tone.GOOD)
     below = math.nextafter(confidence, 0)
+    bars = probabilities(d7=below, d1=1 - below)
     unsure = view_model.prediction_view(Prediction(Verdict.DIGIT, 7, below, bars, "3"))
-    assert (unsure.caption, unsure.tone) == ("90% sure, maybe 1", Tone.UNSURE)
+    assert (unsure.caption, unsure.tone) == ("90% sure, maybe a 1", Tone.UNSURE)
 
 
 def test_of_two_equally_likely_digits_the_caption_names_the_other_one() -> None:
     bars = probabilities(d1=0.5, d7=0.5)
     view = view_model.prediction_view(Prediction(Verdict.DIGIT, 1, 0.5, bars, "3"))
-    assert view.caption == "50% sure, maybe 7"
+    assert view.caption == "50% sure, maybe a 7"
 
 
 def test_durations_have_a_decimal_only_below_10_ms() -> None:
@@ -96,6 +111,12 @@ def test_each_state_of_the_connection_has_a_status() -> None:
     assert view_model.status(Connected("a:1", model)) == view_model.Status(
         "Connected to a:1", Tone.GOOD
     )
+    assert view_model.status(Connected("a:1", model, is_private=True)).text == (
+        "Connected to a server of this window"
+    )
+    assert view_model.status(StartingServer("a:1")).text == (
+        "No server is running at a:1: starting one for this window …"
+    )
     assert view_model.status(Connecting("a:1")).tone is Tone.UNSURE
     lost = view_model.status(Disconnected("No server is listening at a:1.", 3.2))
     assert lost == view_model.Status("No server is listening at a:1. Retrying in 3 s.", Tone.BAD)
@@ -103,9 +124,11 @@ def test_each_state_of_the_connection_has_a_status() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "retry"),
-    [(0.2, "Retrying."), (0.99, "Retrying."), (1.0, "Retrying in 1 s.")],
+    [(0.2, "Retrying …"), (0.99, "Retrying in 1 s."), (1.4, "Retrying in 1 s.")],
 )
-def test_a_wait_of_less_than_a_second_is_shown_without_a_number(seconds: float, retry: str) -> None:
+def test_a_wait_of_less_than_half_a_second_is_shown_without_a_number(
+    seconds: float, retry: str
+) -> None:
     assert view_model.status(Disconnected("Lost.", seconds)).text == f"Lost. {retry}"
 
 
@@ -118,14 +141,14 @@ def test_a_wait_of_less_than_a_second_is_shown_without_a_number(seconds: float, 
         (Reason.TOO_FAINT, "too faint to read"),
     ],
 )
-def test_ink_that_is_not_read_has_a_caption_and_ten_bars(
+def test_ink_that_is_not_read_has_a_caption_and_empty_bars(
     reason: Reason | None, caption: str
 ) -> None:
     view = view_model.prediction_view(
         Prediction(Verdict.NOT_A_DIGIT, None, 0.0, (), "3", reason=reason)
     )
     assert (view.headline, view.caption) == ("?", caption)
-    assert view.bars == (0.0,) * 10
+    assert view.bars == NO_BARS
 
 
 def test_further_pages_are_told_in_a_sentence() -> None:
@@ -146,14 +169,14 @@ def test_a_number_is_shown_with_the_bars_of_its_least_sure_digit() -> None:
     place = view_model.place_shown(NUMBER, None)
     view = view_model.number_view(NUMBER, place, reads_numbers=True)
     assert (view.headline, view.caption, view.tone) == ("26", "69% sure", Tone.UNSURE)
-    assert (view.bars, view.place) == (UNSURE, "digit 2 of 2: 6")
+    assert (view.bars, view.place) == ((*UNSURE, 0.0), "digit 2 of 2: 6")
 
 
 def test_a_digit_that_is_pointed_at_shows_its_bars() -> None:
     assert view_model.place_shown(NUMBER, 0) == 0
     assert view_model.place_shown(NUMBER, 7) == 1  # of a number that was longer
     view = view_model.number_view(NUMBER, 0, reads_numbers=True)
-    assert (view.bars, view.place) == (SURE, "digit 1 of 2: 2")
+    assert (view.bars, view.place) == ((*SURE, 0.0), "digit 1 of 2: 2")
 
 
 def test_without_numbers_several_digits_are_no_digit() -> None:
@@ -173,15 +196,18 @@ def test_a_place_that_is_no_digit_has_empty_bars() -> None:
     unread = Number(
         "2?", 0.5, (NUMBER.digits[0], Prediction(Verdict.NOT_A_DIGIT, None, 0, (), "3")), None
     )
-    assert view_model.number_view(unread, 1, reads_numbers=True).bars == (0.0,) * 10
+    assert view_model.number_view(unread, 1, reads_numbers=True).bars == NO_BARS
 
 
 @pytest.mark.parametrize(
     ("text", "saved", "notice"),
     [
-        ("7", [0], "Saved as a correction: the drawing shows 7."),
+        ("7", [0], "Saved as a correction: the drawing shows a 7."),
+        ("8", [0], "Saved as a correction: the drawing shows an 8."),
+        ("8", [], "The drawing was read as an 8: there is nothing to correct."),
+        ("not a digit", [0], "Saved as a correction: the drawing is not a digit."),
         ("26", [], "The drawing was read as 26: there is nothing to correct."),
-        ("2026", [1, 3], "Saved as corrections: digit 2 is 0, digit 4 is 6."),
+        ("2026", [1, 3], "Saved as corrections: digit 2 is a 0, digit 4 is a 6."),
     ],
 )
 def test_a_notice_says_what_was_saved(text: str, saved: list[int], notice: str) -> None:

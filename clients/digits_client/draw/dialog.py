@@ -1,0 +1,48 @@
+"""A window of its own above the main window, such as a list or a help page."""
+
+import tkinter as tk
+from tkinter import ttk
+
+from .theme import Theme
+
+
+class Dialog(tk.Toplevel):
+    """A window with a frame for the content; Escape closes it."""
+
+    def __init__(self, parent: tk.Misc, theme: Theme, title: str) -> None:
+        super().__init__(parent)
+        self.withdraw()
+        self.theme = theme
+        self.title(title)
+        self.transient(parent.winfo_toplevel())
+        self.content = ttk.Frame(self, padding=theme.pixels(16))
+        """Holds the content; its background follows the theme."""
+        self.content.grid(sticky="nsew")
+        self.columnconfigure(0, weight=1)
+        self.rowconfigure(0, weight=1)
+        self.bind("<Escape>", lambda _: self.destroy())
+
+    def open(self) -> None:
+        """Show the window, in the middle of the main window and on the screen."""
+        self.update_idletasks()
+        over = self.master.winfo_toplevel()
+        size = self.winfo_reqwidth(), self.winfo_reqheight()
+        width = min(size[0], self.winfo_screenwidth())
+        height = min(size[1], self.winfo_screenheight() * 9 // 10)
+        x = over.winfo_rootx() + (over.winfo_width() - width) // 2
+        y = over.winfo_rooty() + (over.winfo_height() - height) // 2
+        x = max(0, min(x, self.winfo_screenwidth() - width))
+        y = max(0, min(y, self.winfo_screenheight() - height))
+        self.geometry(f"{width}x{height}+{x}+{y}")
+        self.deiconify()
+        self.focus_set()
+
+    def add_buttons(self, row: int, *buttons: tk.Widget) -> None:
+        """Place buttons of the content at the right of a row, in all columns."""
+        frame = ttk.Frame(self.content)
+        frame.grid(row=row, column=0, columnspan=9, sticky="e", pady=(self.theme.pixels(12), 0))
+        for column, button in enumerate(buttons):
+            button.grid(
+                in_=frame, row=0, column=column, padx=(self.theme.pixels(8) if column else 0, 0)
+            )
+            button.lift()

@@ -1,0 +1,138 @@
+"""The window at every size: nothing is cut off or out of reach, and the result grows."""
+
+import tkinter as tk
+from typing import Any
+
+import pytest
+
+from digits_client.draw.layout import MIN_SIZE
+from tests.window.conftest import THREE
+from tests.window.test_window import text_widgets
+
+SENTENCE = "A sentence that is rather long, about something that just happened here."
+
+
+def resize(window: Any, width: int, height: int) -> None:
+    window.root.geometry(f"{width}x{height}")
+    window.wait_until(
+        lambda: (window.root.winfo_width(), window.root.winfo_height()) == (width, height)
+    )
+    window.root.update()
+
+
+def assert_all_in_reach(window: Any) -> None:
+    """Check that each text is whole and within the window, and the panel's items in the panel."""
+    root = window.root
+    right, bottom = (
+        root.winfo_rootx() + root.winfo_width(),
+        root.winfo_rooty() + root.winfo_height(),
+    )
+    shown = [widget for widget in text_widgets(root) if widget.winfo_ismapped()]
+    assert len(shown) >= 8
+    for widget in shown:
+        assert widget.winfo_width() >= widget.winfo_reqwidth(), widget.cget("text")
+        assert widget.winfo_height() >= widget.winfo_reqheight(), widget.cget("text")
+        assert widget.winfo_rootx() + widget.winfo_width() <= right, widget.cget("text")
+        assert widget.winfo_rooty() + widget.winfo_height() <= bottom, widget.cget("text")
+    panel = window.panel
+    left, top, right, bottom = panel.bbox("all")
+    assert left >= -2
+    assert top >= -2
+    assert right <= panel.winfo_width() + 2
+    assert bottom <= panel.winfo_height() + 2
+
+
+@pytest.mark.parametrize("has_history", [False, True])
+@pytest.mark.parametrize("scale", [1.0, 1.25, 2.0])
+def test_everything_is_in_reach_in_the_smallest_window(
+    open_window: Any, server: Any, scale: float, has_history: bool
+) -> None:
+    window = open_window(server.address, scale=scale)
+    window.wait_until_connected()
+    if has_history:
+        window.stroke(THREE)
+        window.wait_until_shown("3")
+        window.clear()
+    window.stroke(THREE)
+    window.wait_until_shown("3")
+    window.notices.show(SENTENCE, ("Undo", lambda: None))
+    assert window.root.minsize() == pytest.approx([side * scale for side in MIN_SIZE], rel=0.01)
+    resize(window, *window.root.minsize())
+    assert_all_in_reach(window)
+    window.correct()
+    window.root.update()
+    assert_all_in_reach(window)
+
+
+@pytest.mark.parametrize(
+    ("scale", "screen"), [(1.25, (1366, 768)), (2.0, (1600, 1200)), (1.0, (800, 600))]
+)
+def test_a_new_window_fits_the_screen(
+    open_window: Any,
+    server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    scale: float,
+    screen: tuple[int, int],
+) -> None:
+    monkeypatch.setattr(tk.Misc, "winfo_screenwidth", lambda _: screen[0])
+    monkeypatch.setattr(tk.Misc, "winfo_screenheight", lambda _: screen[1])
+    window = open_window(server.address, scale=scale)
+    window.wait_until_connected()
+    window.root.update()
+    assert window.root.winfo_width() <= screen[0]
+    assert window.root.winfo_rooty() + window.root.winfo_height() <= screen[1]
+    assert_all_in_reach(window)
+
+
+def test_the_offer_is_in_reach_while_the_server_is_away(open_window: Any, free_port: int) -> None:
+    window = open_window(f"127.0.0.1:{free_port}", scale=2.0)
+    window.wait_until(lambda: window.status.offered is not None)
+    resize(window, *window.root.minsize())
+    assert_all_in_reach(window)
+
+
+def test_the_result_grows_with_the_window(open_window: Any, server: Any) -> None:
+    window = open_window(server.address, scale=1.0)
+    window.wait_until_connected()
+
+    def headline_height() -> int:
+        _, top, _, bottom = window.panel.bbox(window.panel._headline)
+        return int(bottom - top)
+
+    window.stroke(THREE)
+    window.wait_until_shown("3")
+    before = headline_height()
+    resize(window, 1900, 1300)
+    assert headline_height() > 1.7 * before
+    assert_all_in_reach(window)
+
+
+def test_a_presentation_shows_the_sheet_and_the_result_alone(window: Any) -> None:
+    window.stroke(THREE)
+    window.wait_until_shown("3")
+    window.press("<F11>")
+    window.root.update()
+    parts = window.controls, window.status, window.sheet, window.panel
+    assert [bool(part.winfo_ismapped()) for part in parts] == [False, False, True, True]
+    assert str(window.root.cget("menu")) == ""
+    window.press("<Escape>")
+    window.root.update()
+    assert all(part.winfo_ismapped() for part in parts)
+    assert window.panel.view.headline == "3"
+
+
+def test_nothing_moves_when_a_notice_or_an_offer_appears(window: Any) -> None:
+    def places() -> list[tuple[int, int, int, int]]:
+        window.root.update()
+        return [
+            (part.winfo_x(), part.winfo_y(), part.winfo_width(), part.winfo_height())
+            for part in (window.sheet, window.panel, window.controls, window.status)
+        ]
+
+    before = places()
+    window.notices.show(SENTENCE, ("Undo", lambda: None))
+    window.status.offer("Retry now", lambda: None)
+    assert places() == before
+    window.correct()
+    window.leave_mode()
+    assert places() == before
