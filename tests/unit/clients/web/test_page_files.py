@@ -3,8 +3,6 @@
 import json
 import re
 
-import pytest
-
 from digits_client.web.page_files import FOLDER as PAGE
 from scripts import draw_samples
 
@@ -46,18 +44,3 @@ def test_the_gallery_has_the_samples_and_a_text_for_each() -> None:
         (draw_samples.SAMPLES / f"{name}.png").read_bytes() for name in draw_samples.IN_GALLERY
     ]
     assert sorted(samples) == sorted(found[name] for name in found if name != "star.png")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_and_window_have_the_same_colors(scheme: str) -> None:
-    pytest.importorskip("_tkinter", reason="this Python has no Tk")
-    from digits_client.draw.theme import PALETTES
-
-    light, _, dark = (PAGE / "look.css").read_text("utf-8").partition("prefers-color-scheme: dark")
-    colors = dict(re.findall(r"--([\w-]+): (#\w{6})", light if scheme == "light" else dark))
-    palette = PALETTES["light" if scheme == "light" else "dark"]
-    for name in ("window", "raised", "pressed", "line", "text", "faint", "accent", "paper", "ink"):
-        assert colors[name] == getattr(palette, name), name
-    assert colors["on-accent"] == palette.on_accent
-    for tone, color in palette.tones.items():
-        assert colors[tone.value] == color, tone
