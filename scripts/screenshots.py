@@ -105,6 +105,7 @@ def take_states(window: ScreenshotWindow, display: str, folder: Path) -> None:
         number += 1
         window.take_screenshot(display, folder / f"{number:02}-{name}.png", whole=True)
 
+    window.root.update()
     take("empty")
     window.draw(THREE)
     take("digit")
@@ -141,6 +142,7 @@ def take_states(window: ScreenshotWindow, display: str, folder: Path) -> None:
 
 def take_presentation(window: ScreenshotWindow, display: str, path: Path) -> None:
     """Write a picture of the window's presentation."""
+    window.root.update()
     window.draw(SEVEN)
     window.present()
     # What a window manager would do; the display has none.
