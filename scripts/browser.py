@@ -129,7 +129,9 @@ class Browser:
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the commands that draw one stroke."""
         left, top, side = self.script(
-            "const box = document.querySelector('#canvas').getBoundingClientRect();"
+            "const canvas = document.querySelector('#canvas');"
+            "canvas.scrollIntoView({ block: 'nearest' });"
+            "const box = canvas.getBoundingClientRect();"
             "return [box.left, box.top, Math.min(box.width, box.height)]"
         )
         scale = side / SHEET_HEIGHT

@@ -4,7 +4,8 @@
 
 Both are loaded by h2load with the same number of calls in flight, in turns: gRPC calls go to
 digits-server, HTTP requests to digits-web in front of the same server. Each has as many processes
-as ``--workers`` says. Every response is checked by its size.
+as ``--workers`` says. Every response is checked by its size. The CPU time is that of the server
+and, by HTTP, of the gateway; unlike the rates, it hardly depends on what else the machine does.
 """
 
 import argparse
@@ -12,6 +13,8 @@ import statistics
 import sys
 import urllib.request
 from collections import defaultdict
+
+import psutil
 
 from benchmarks.figures import Figure, ratios
 from benchmarks.h2load import load
@@ -37,9 +40,17 @@ def first_response(url: str, image: bytes) -> bytes:
     return content
 
 
+def cpu_seconds(*roots: psutil.Process) -> float:
+    """Return the CPU time of processes and their children so far."""
+    processes = [each for root in roots for each in (root, *root.children(recursive=True))]
+    times = [process.cpu_times() for process in processes]
+    return sum(each.user + each.system for each in times)
+
+
 def measure(rounds: int, workers: int, seconds: float) -> list[Figure]:
-    """Return the rates of both, and their ratio in each round."""
+    """Return the rates and the CPU times of both, and their ratios in each round."""
     rates: dict[tuple[payloads.Form, str], list[float]] = defaultdict(list)
+    cpu_us: dict[tuple[payloads.Form, str], list[float]] = defaultdict(list)
     flags = ("--workers", str(workers))
     with (
         unlimited_server(*flags, has_no_op=False) as server,
@@ -48,6 +59,7 @@ def measure(rounds: int, workers: int, seconds: float) -> list[Figure]:
         for _ in range(rounds):
             for form in FORMS:
                 image = payloads.images(form)[0]
+                before = cpu_seconds(server.process)
                 by_grpc = load_server(
                     server.address,
                     RECOGNIZE,
@@ -55,7 +67,12 @@ def measure(rounds: int, workers: int, seconds: float) -> list[Figure]:
                     connections=CONNECTIONS,
                     streams=STREAMS,
                     seconds=seconds,
+                    warm_up_seconds=0,
                 )
+                used = cpu_seconds(server.process) - before
+                cpu_us[form, "grpc"].append(used / by_grpc.succeeded * 1e6)
+                correct = first_response(web.url + PATH, image.encoded)
+                before = cpu_seconds(server.process, web.process)
                 by_http = load(
                     web.address,
                     PATH,
@@ -64,9 +81,12 @@ def measure(rounds: int, workers: int, seconds: float) -> list[Figure]:
                     connections=IN_FLIGHT,
                     streams=1,
                     seconds=seconds,
+                    warm_up_seconds=0,
                     content_type="image/png",
-                    correct_response=first_response(web.url + PATH, image.encoded),
+                    correct_response=correct,
                 )
+                used = cpu_seconds(server.process, web.process) - before
+                cpu_us[form, "http"].append(used / by_http.succeeded * 1e6)
                 rates[form, "grpc"].append(by_grpc.calls_per_second)
                 rates[form, "http"].append(by_http.calls_per_second)
     figures = []
@@ -80,6 +100,14 @@ def measure(rounds: int, workers: int, seconds: float) -> list[Figure]:
                 f"{form}_ratio",
                 f"{label}: HTTP relative to gRPC",
                 ratios(http_rates, grpc_rates),
+                at_least=LEAST_RATIO,
+            ),
+            Figure(f"{form}_grpc_cpu", f"{label}: gRPC, CPU time", cpu_us[form, "grpc"], "us", 0),
+            Figure(f"{form}_http_cpu", f"{label}: HTTP, CPU time", cpu_us[form, "http"], "us", 0),
+            Figure(
+                f"{form}_cpu_ratio",
+                f"{label}: CPU time of gRPC relative to HTTP",
+                ratios(cpu_us[form, "grpc"], cpu_us[form, "http"]),
                 at_least=LEAST_RATIO,
             ),
         ]
@@ -103,8 +131,8 @@ def main() -> int:
         low, high = min(figure.values), max(figure.values)
         digits = figure.digits
         print(
-            f"{figure.label}: {statistics.median(figure.values):.{digits}f} {figure.unit}"
-            f" ({low:.{digits}f} to {high:.{digits}f})"
+            f"{figure.label}: {statistics.median(figure.values):.{digits}f} {figure.unit} "
+            f"({low:.{digits}f} to {high:.{digits}f})"
         )
     return int(any(figure.as_json()["is_met"] is False for figure in figures))
 

@@ -14,8 +14,6 @@ from digits.extras import MissingExtraError, require
 
 ROOT = Path(__file__).resolve().parents[2]
 FOR_DEVELOPERS = {"dev"}
-# Used where they are installed, and not needed.
-FASTER_WITH = {"uvloop"}
 # Runs a command in a process that finds neither of some modules.
 WITHOUT = """
 import sys
@@ -32,7 +30,6 @@ def packages(extra: str) -> set[str]:
     ]
     requirements = [Requirement(text) for text in optional[extra]]
     requirements = [one for one in requirements if one.marker is None or one.marker.evaluate()]
-    requirements = [one for one in requirements if one.name not in FASTER_WITH]
     return {one.name for one in requirements if one.name != "digits"}.union(
         *(packages(inner) for one in requirements if one.name == "digits" for inner in one.extras)
     )

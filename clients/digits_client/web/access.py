@@ -49,8 +49,7 @@ class Access:
         """
         if scope["type"] == "websocket":
             self._check_origin(scope)
-        is_request = scope["type"] in ("http", "websocket")
-        if self._tokens is not None and is_request and not _is_open(scope["path"]):
+        if self._tokens is not None and not _is_open(scope["path"]):
             token = _token(scope)
             if token is None or not self._tokens.accepts(token):
                 raise ProblemError(401, _MISSING, headers={"www-authenticate": "Bearer"})

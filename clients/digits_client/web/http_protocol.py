@@ -1,7 +1,11 @@
-"""Uvicorn's HTTP protocol, with limits on the head of a request, for which it has none."""
+"""Uvicorn's HTTP protocol, with limits on the head of a request, for which it has none.
+
+It also sends the head and the body of a response together: each would be a system call, and the
+reader would wake twice.
+"""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -15,6 +19,36 @@ _TOO_LARGE: Final = (
 )
 
 
+class _GatheringTransport:
+    """Gathers what is written within one turn of the event loop, and then writes it at once."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, content: bytes) -> None:
+        """Write soon."""
+        if not self._parts:
+            self._loop.call_soon(self.flush)
+        self._parts.append(content)
+
+    def close(self) -> None:
+        """Write what was gathered, and close."""
+        self.flush()
+        self._transport.close()
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        if self._parts:
+            content = b"".join(self._parts)
+            self._parts.clear()
+            self._transport.write(content)
+
+
 class BoundedHeadProtocol(HttpToolsProtocol):
     """Closes a connection whose next request does not come to the end of its head."""
 
@@ -23,7 +57,8 @@ class BoundedHeadProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Wait for the first request."""
-        super().connection_made(transport)
+        gathering: Any = _GatheringTransport(transport, self.loop)
+        super().connection_made(gathering)
         self._start_head()
 
     def connection_lost(self, exc: Exception | None) -> None:

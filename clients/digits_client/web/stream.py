@@ -52,6 +52,11 @@ class DrawingSocket:
         self._in_flight = collections.deque[int]()
         """Sequences in the call, in their order."""
 
+    @property
+    def has_call(self) -> bool:
+        """Whether a call to the digits server is open."""
+        return self._call is not None
+
     async def serve(self) -> None:
         """Recognize drawings until the browser closes the socket."""
         async with asyncio.TaskGroup() as tasks:
@@ -90,11 +95,11 @@ class DrawingSocket:
         while True:
             try:
                 # Without a call there is nothing to end.
-                timeout = IDLE_SECONDS if self._call and not self._in_flight else None
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(IDLE_SECONDS if self._call else None):
                     await self._has_drawing.wait()
             except TimeoutError:
-                self._end_call()
+                if not self._in_flight:
+                    self._end_call()
                 continue
             drawing, self._newest = self._newest, None
             self._has_drawing.clear()

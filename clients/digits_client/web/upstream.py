@@ -1,7 +1,9 @@
-"""The digits server behind the gateway: one channel, and calls whose failures are problems."""
+"""The digits server behind the gateway: connections, and calls whose failures are problems."""
 
 import asyncio
+import itertools
 import logging
+from collections.abc import Iterator
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 StreamCall = grpc.aio.StreamStreamCall[pb.StreamingRecognizeRequest, pb.StreamingRecognizeResponse]
+CONNECTIONS: Final = 4
+"""To each digits server. One of several processes that share its port gets each of them."""
 _CALLERS_FAULTS: Final = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
 
 
@@ -43,7 +47,7 @@ class Upstream:
     """Calls the digits server. For one event loop."""
 
     def __init__(self, server: ServerOptions, timeout_seconds: float) -> None:
-        """Create a channel, which connects on the first call.
+        """Create channels, which connect on their first call.
 
         Args:
             server: The server and the credentials for it.
@@ -58,23 +62,34 @@ class Upstream:
             has_tls=credentials is not None,
             tls_server_name=server.tls_server_name,
         )
+        options.append(("grpc.use_local_subchannel_pool", 1))  # or they would share a connection
         if credentials is None:
             warn_about_plaintext_token(server.address, server.token_file)
-            self._channel = grpc.aio.insecure_channel(target, options=options)
-        else:
-            self._channel = grpc.aio.secure_channel(target, credentials, options=options)
+        self._channels = [
+            grpc.aio.insecure_channel(target, options=options)
+            if credentials is None
+            else grpc.aio.secure_channel(target, credentials, options=options)
+            for _ in range(CONNECTIONS)
+        ]
+        stubs: Any = [pb_grpc.RecognizerServiceStub(channel) for channel in self._channels]
+        self._recognizers: Iterator[pb_grpc.RecognizerServiceAsyncStub] = itertools.cycle(stubs)
         self._token_file = server.token_file
         self._timeout_seconds = timeout_seconds
         self._endpoint = Endpoint(
             server.address, credentials is not None, server.token_file, flag_name
         )
         self._last_failure = ""
-        self.recognizer: Final = pb_grpc.RecognizerServiceStub(self._channel)
-        self.inference: Final = inference_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+        self.inference: Final = inference_pb2_grpc.GRPCInferenceServiceStub(self._channels[0])
+
+    @property
+    def recognizer(self) -> "pb_grpc.RecognizerServiceAsyncStub":
+        """The stub of the connection whose turn it is."""
+        return next(self._recognizers)
 
     async def close(self) -> None:
-        """Close the connection and cancel the calls in flight."""
-        await self._channel.close()
+        """Close the connections and cancel the calls in flight."""
+        for channel in self._channels:
+            await channel.close()
 
     async def call(
         self,
@@ -96,9 +111,11 @@ class Upstream:
         if deadline is not None:
             seconds = max(0, deadline - asyncio.get_running_loop().time())
         try:
-            return await method(request, timeout=seconds, metadata=self._metadata())
+            response = await method(request, timeout=seconds, metadata=self._metadata())
         except grpc.RpcError as error:
             raise self.problem(error) from None
+        self._last_failure = ""
+        return response
 
     def open_stream(self) -> StreamCall:
         """Return a new call of StreamingRecognize, without a deadline.

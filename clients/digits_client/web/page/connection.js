@@ -1,5 +1,3 @@
-// Recognizes the newest drawing over a WebSocket, one at a time.
-
 import { on } from "./dom.js";
 
 /** Longest wait for a result. */
@@ -9,7 +7,7 @@ const MAX_DELAY_SECONDS = 8;
 const REASONS = { 4: "awayBusy", 8: "awayBusy", 14: "awayServer" };
 
 /**
- * A connection that is made again when it is lost.
+ * Recognizes the newest drawing over a WebSocket, one at a time, and connects again when that is lost.
  *
  * `onState` receives {name: "connecting" | "connected" | "denied"}, or {name: "away", reason, seconds}
  * each second; `reason` names a text. `onModel` receives the model and the limits, `onResult` (job,

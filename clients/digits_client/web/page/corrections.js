@@ -1,5 +1,3 @@
-// Corrections: what a drawing shows. They are kept only where a person asks for it.
-
 import { find, on } from "./dom.js";
 import { toBlob } from "./pictures.js";
 import { text, texts } from "./texts.js";

@@ -1,5 +1,3 @@
-// Smooth curves through the points of a stroke.
-
 /** Return the two control points of the cubic curve from points[i] to points[i + 1] (Catmull-Rom). */
 function controls(points, i) {
 	const [before, from, to, after] = [points[i - 1] ?? points[i], points[i], points[i + 1], points[i + 2] ?? points[i + 1]];
@@ -31,7 +29,7 @@ export function boundsOf(strokes) {
 	return { left, top, right, bottom };
 }
 
-/** Draw a stroke with round ends; one that erases is drawn in the paper's color. */
+/** Draw a stroke as a smooth curve through its points; one that erases has the paper's color. */
 export function drawStroke(context, stroke, ink, paper) {
 	const { points } = stroke;
 	context.strokeStyle = stroke.erases ? paper : ink;

@@ -1,5 +1,3 @@
-// Short names for what the page does with its document.
-
 export const find = (id) => document.getElementById(id);
 
 export const on = (target, name, listener) => target.addEventListener(name, listener);
@@ -9,7 +7,6 @@ export function create(name, className = "", content = "") {
 	return Object.assign(document.createElement(name), { className, textContent: content });
 }
 
-/** Create a button with a class and a text. */
 export function createButton(className, content, onClick) {
 	const button = create("button", className, content);
 	button.type = "button";
@@ -17,11 +14,9 @@ export function createButton(className, content, onClick) {
 	return button;
 }
 
-/** Give an element so many children. */
 export function setCount(parent, count, createChild) {
 	while (parent.children.length > count) parent.lastChild.remove();
 	while (parent.children.length < count) parent.append(createChild());
 }
 
-/** Whether an event goes to a field that text is typed in. */
 export const isTyping = ({ target }) => target.matches("input:not([type=range])");

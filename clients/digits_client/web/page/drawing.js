@@ -1,5 +1,3 @@
-// The content of the sheet, with undo and redo.
-
 /** Height of the sheet in its own pixels, of which strokes and the image are made. */
 export const SHEET_HEIGHT = 400;
 const MAX_WIDTH = 1600;

@@ -1,9 +1,7 @@
-// A gallery of samples to click.
-
 import { create, createButton, find } from "./dom.js";
 import { texts } from "./texts.js";
 
-/** Fill the gallery; `onChoose` is called with the file of the sample that was clicked. */
+/** Fill the gallery of samples; `onChoose` is called with the file of the one that was clicked. */
 export function fillGallery(onChoose) {
 	for (const [name, alt] of Object.entries(texts.samples)) {
 		const image = Object.assign(new Image(), { loading: "lazy", src: new URL(`samples/${name}`, import.meta.url), alt });

@@ -1,9 +1,7 @@
-// The help, with the keys as a table.
-
 import { create, find, on } from "./dom.js";
 import { text, texts } from "./texts.js";
 
-/** Fill the help and let it be opened. */
+/** Fill the help, with its table of keys, and let it be opened. */
 export function showHelp(settings) {
 	for (const [keys, meaning] of texts.keys) {
 		const row = find("help-keys").insertRow();

@@ -1,5 +1,3 @@
-// The strip of earlier results.
-
 import { boundsOf, drawStroke } from "./curve.js";
 import { create, createButton, find, on } from "./dom.js";
 import { percent, text } from "./texts.js";
@@ -8,7 +6,7 @@ const MAX_ENTRIES = 100;
 const THUMBNAIL = { height: 112, minWidth: 80, maxWidth: 320 };
 const MARGIN = 12;
 
-/** Keeps results with their drawings; `onBringBack` is called with the drawing that was clicked. */
+/** The strip of earlier results; `onBringBack` is called with the drawing that was clicked. */
 export class History {
 	#entries = [];
 
@@ -50,7 +48,7 @@ export class History {
 	}
 }
 
-/** Copy a text, also where the page is not served by HTTPS; return whether that was possible. */
+/** Copy a text, also without HTTPS; return whether that was possible. */
 async function copyText(content) {
 	try {
 		await navigator.clipboard.writeText(content);

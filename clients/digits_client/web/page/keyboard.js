@@ -1,5 +1,3 @@
-// Drawing with the keyboard, and the page's shortcuts. All have a modifier, or need the sheet's focus.
-
 import { isTyping, on } from "./dom.js";
 import { SHEET_HEIGHT } from "./drawing.js";
 
@@ -48,7 +46,7 @@ export function drawWithKeys(sheet, drawing, { onChange, onClear, onPen }) {
 	sheet.canvas.addEventListener("pointerdown", leave, { capture: true });
 }
 
-/** Listen to the shortcuts. A text field keeps its own. */
+/** Listen to the shortcuts, which all have a modifier. A text field keeps its own. */
 export function listenToShortcuts({ onUndo, onRedo, onOpen }) {
 	on(document, "keydown", (event) => {
 		if (isTyping(event) || document.querySelector("dialog[open]") || event.altKey || !(event.ctrlKey || event.metaKey)) return;

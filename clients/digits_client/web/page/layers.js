@@ -1,7 +1,6 @@
-// Paints strokes on a canvas; finished ones are kept, so that the cost does not grow with the drawing.
-
 import { drawStroke } from "./curve.js";
 
+/** Paints strokes on a canvas. Finished ones are kept, so that the cost does not grow with them. */
 export class Layers {
 	#finished = [];
 	#look = "";

@@ -26,12 +26,10 @@ const connection = new Connection({
 	layout: find("layout").value, token: keptToken(), onState: showState, onModel: showModel, onResult: showResult,
 });
 
-/** Counts the changes of the drawing. */
-let revision = 0;
+let revision = 0; // counts the changes of the drawing
 /** What is shown, and the revision of the drawing that it is of. */
 let shown = { view: NO_RESULT, response: null, revision: 0 };
-/** A drawing that was replaced before its result came. */
-let late = null;
+let late = null; // a drawing that was replaced before its result came
 let model = {};
 let limitBytes = Infinity;
 
@@ -173,6 +171,7 @@ drawWithKeys(sheet, drawing, { onChange: changed, onClear: clear, onPen: (isDown
 listenToShortcuts({ onUndo: undo, onRedo: redo, onOpen: () => find("file").click() });
 listenToFiles(openFiles);
 fillGallery((file) => openFiles([file]));
+document.body.dataset.drawn = revision;
 showDrawing();
 showView(NO_RESULT, null, revision);
 connection.connect();

@@ -1,5 +1,3 @@
-// Notices, the state of the connection, and what a screen reader announces.
-
 import { createButton, find } from "./dom.js";
 import { text } from "./texts.js";
 
@@ -23,7 +21,6 @@ export function notify(content = "", action = null) {
 	if (action) find("notice").append(createButton("link", action.label, action.run));
 }
 
-/** Show the state of the connection. */
 export function showConnection({ name, seconds }) {
 	Object.assign(find("connection").dataset, { tone: TONES[name], state: name });
 	find("retry").hidden = name !== "away";

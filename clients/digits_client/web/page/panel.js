@@ -1,12 +1,10 @@
-// The result: the digit or number, the probabilities of one digit, and what the model sees of it.
-
 import { create, createButton, find, on, setCount } from "./dom.js";
 import { shownPlace } from "./prediction.js";
 import { percent, text } from "./texts.js";
 
 const FRAME_SIDE = 28;
 
-/** Shows a view; `onPlace` is called with the index of the digit that it shows, or null. */
+/** Shows a view, and one of its digits; `onPlace` is called with the index of that digit, or null. */
 export class Panel {
 	#view = null;
 	#pointed = null;

@@ -1,4 +1,4 @@
-// Gray PNG files: smaller than those of a canvas, and the kind that the server decodes fastest.
+// Gray PNG files, which the server decodes fastest.
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const CRCS = Uint32Array.from({ length: 256 }, (_, n) => {

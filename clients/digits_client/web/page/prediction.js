@@ -1,5 +1,3 @@
-// From the server's response to what the page shows.
-
 import { percent, text, texts } from "./texts.js";
 
 /** Confidence below which the second most likely digit is named. */

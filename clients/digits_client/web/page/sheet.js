@@ -1,5 +1,3 @@
-// The sheet: shows the drawing and the boxes, and draws with mouse, finger and stylus.
-
 import { create, on, setCount } from "./dom.js";
 import { SHEET_HEIGHT } from "./drawing.js";
 import { Layers } from "./layers.js";
@@ -7,7 +5,7 @@ import { Layers } from "./layers.js";
 const ERASING_BUTTONS = 2 | 32; // the right one of a mouse, and the other end of a stylus
 const BOX_MARGIN = 4;
 
-/** `onChange` is called after a change, `onPoint` with the index of the box that is pointed at, or null. */
+/** Shows the drawing and boxes; `onChange` is called after a change, `onPoint` with the box pointed at, or null. */
 export class Sheet {
 	penWidth = 16;
 	isErasing = false;

@@ -1,5 +1,3 @@
-// The image of the sheet that is recognized: gray, and as high as the sheet in its own pixels.
-
 import { boundsOf } from "./curve.js";
 import { SHEET_HEIGHT } from "./drawing.js";
 import { Layers } from "./layers.js";
@@ -7,7 +5,7 @@ import { grayPng } from "./png.js";
 
 const layers = new Layers(document.createElement("canvas"), { willReadFrequently: true });
 
-/** Return the drawing as a PNG file. It is painted before this function first waits. */
+/** Return the drawing as a PNG file, 400 pixels high. */
 export function encodeSheet({ content: { strokes }, current, width }) {
 	layers.paint(strokes, current, { width, height: SHEET_HEIGHT, scale: 1, ink: "#000", paper: "#fff" });
 	// Only the part with ink is read and copied, which takes most of the time.

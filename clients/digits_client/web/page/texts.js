@@ -1,5 +1,3 @@
-// The page's texts: one file for each language.
-
 const languages = document.querySelector("meta[name=languages]").content.split(" ");
 const preferred = navigator.languages.map((name) => name.split("-")[0]);
 const language = preferred.find((name) => languages.includes(name)) ?? languages[0];

@@ -1,11 +1,9 @@
-// The token that some servers require. It is kept as long as the tab.
-
 import { find } from "./dom.js";
 import { text } from "./texts.js";
 
 const KEY = "digits-token";
 
-/** Return the token that was typed in this tab, or an empty text. */
+/** Return the token that was typed in this tab, and is kept as long as it; or an empty text. */
 export function keptToken() {
 	return sessionStorage.getItem(KEY) ?? "";
 }
