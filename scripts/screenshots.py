@@ -85,6 +85,7 @@ def open_window(
         with gc_in_tk_thread(root):
             try:
                 window.wait_until(lambda: window.connection.connected is not None)
+                root.update()  # afterwards the sheet has its size
                 yield window
             finally:
                 window.close()
@@ -105,7 +106,6 @@ def take_states(window: ScreenshotWindow, display: str, folder: Path) -> None:
         number += 1
         window.take_screenshot(display, folder / f"{number:02}-{name}.png", whole=True)
 
-    window.root.update()
     take("empty")
     window.draw(THREE)
     take("digit")
@@ -142,7 +142,6 @@ def take_states(window: ScreenshotWindow, display: str, folder: Path) -> None:
 
 def take_presentation(window: ScreenshotWindow, display: str, path: Path) -> None:
     """Write a picture of the window's presentation."""
-    window.root.update()
     window.draw(SEVEN)
     window.present()
     # What a window manager would do; the display has none.
@@ -204,8 +203,6 @@ def take_examples() -> None:
             window.toggle_dark()
             window.clear()
             window.draw(SEVEN, BAR)
-            window.correct("1")
-            window.save_correction("1")
             window.take_screenshot(display, IMAGES / "draw-dark.png")
             window.toggle_dark()
             window.clear()
