@@ -67,4 +67,4 @@ class ScreenshotWindow(DrawWindow):
         bottom = self.root.winfo_rooty() + self.root.winfo_height()
         box = None if whole else (left, 0, right, bottom)
         screenshot: Image.Image = ImageGrab.grab(bbox=box, xdisplay=display)
-        screenshot.quantize(64).save(path)
+        screenshot.quantize(128).save(path)

@@ -83,10 +83,13 @@ def open_window(
             root, ServerOptions(address), Corrections(Path(folder)), theme=theme, scale=scale
         )
         with gc_in_tk_thread(root):
-            window.wait_until(lambda: window.status.text.startswith("Connected"))
-            yield window
-            window.close()
-            window.session.close()
+            try:
+                window.wait_until(lambda: window.connection.connected is not None)
+                root.update()  # afterwards the sheet has its size
+                yield window
+            finally:
+                window.close()
+                window.session.close()
 
 
 def dialogs(window: ScreenshotWindow) -> list[tk.Toplevel]:
@@ -103,7 +106,6 @@ def take_states(window: ScreenshotWindow, display: str, folder: Path) -> None:
         number += 1
         window.take_screenshot(display, folder / f"{number:02}-{name}.png", whole=True)
 
-    size = window.root.winfo_width(), window.root.winfo_height()
     take("empty")
     window.draw(THREE)
     take("digit")
@@ -135,21 +137,22 @@ def take_states(window: ScreenshotWindow, display: str, folder: Path) -> None:
         take(name)
         for dialog in dialogs(window):
             dialog.destroy()
-    window.present()
-    window.resize(window.root.winfo_screenwidth(), window.root.winfo_screenheight())
-    take("presentation")
-    window.leave_mode()
-    window.resize(*size)
     window.clear()
+
+
+def take_presentation(window: ScreenshotWindow, display: str, path: Path) -> None:
+    """Write a picture of the window's presentation."""
+    window.draw(SEVEN)
+    window.present()
+    # What a window manager would do; the display has none.
+    window.resize(window.root.winfo_screenwidth(), window.root.winfo_screenheight())
+    window.take_screenshot(display, path)
 
 
 def take_away(window: ScreenshotWindow, server: ExitStack, display: str, path: Path) -> None:
     """Stop the server, and write a picture of the window that waits for it."""
     server.close()
-    # The first reason is that the connection was lost; the next attempt finds no server.
-    window.wait_until(
-        lambda: window.status.text.startswith("No server") and "Retrying in" in window.status.text
-    )
+    window.wait_until(lambda: window.status.offered is not None)
     window.take_screenshot(display, path)
 
 
@@ -159,6 +162,8 @@ def take_setting(name: str, theme: ThemeName, folder: Path) -> None:
     setting = SETTINGS[name]
     with virtual_display(setting.screen) as display, ExitStack() as server:
         address = server.enter_context(embedded_server())
+        with open_window(address, theme, setting.scale) as window:
+            take_presentation(window, display, folder / "90-presentation.png")
         with open_window(address, theme, setting.scale) as window:
             if setting.size is not None:
                 window.resize(*setting.size)
@@ -198,8 +203,6 @@ def take_examples() -> None:
             window.toggle_dark()
             window.clear()
             window.draw(SEVEN, BAR)
-            window.correct("1")
-            window.save_correction("1")
             window.take_screenshot(display, IMAGES / "draw-dark.png")
             window.toggle_dark()
             window.clear()

@@ -15,6 +15,7 @@ from tests.window.test_window import dialogs
 
 def test_an_empty_sheet_invites_to_draw(window: Any) -> None:
     window.wait_until_recognized()
+    assert window.panel.itemcget(window.panel._frame, "image") == ""
     assert window.sheet.is_inviting
     assert window.panel.view.caption == ""
     window.stroke(ONE)

@@ -53,6 +53,8 @@ def test_everything_is_in_reach_in_the_smallest_window(
         window.stroke(THREE)
         window.wait_until_shown("3")
         window.clear()
+    else:
+        window.toggle_history()
     window.stroke(THREE)
     window.wait_until_shown("3")
     window.notices.show(SENTENCE, ("Undo", lambda: None))
@@ -130,6 +132,11 @@ def test_nothing_moves_when_a_notice_or_an_offer_appears(window: Any) -> None:
         ]
 
     before = places()
+    window.stroke(THREE)
+    window.wait_until_shown("3")
+    window.clear()
+    assert len(window.history.results) == 1
+    assert places() == before
     window.notices.show(SENTENCE, ("Undo", lambda: None))
     window.status.offer("Retry now", lambda: None)
     assert places() == before

@@ -60,14 +60,11 @@ def test_predictions_are_shown_while_the_pen_is_down(window: Any) -> None:
 def test_the_sent_image_shows_the_drawn_strokes(window: Any) -> None:
     window.stroke(ONE)
     window.stroke(ZERO)
-    side = min(window.sheet.winfo_width(), window.sheet.winfo_height())
+    shown, scale = window.sheet.winfo_height() / 400, window.sheet._scale
     expected = Image.new("L", (window.drawing.width, 400), 255)
     for points in (ONE, ZERO):
         stroke = strokes.Stroke(
-            tuple(
-                (round(x * side / 400) * 400 / side, round(y * side / 400) * 400 / side)
-                for x, y in points
-            ),
+            tuple((round(x * shown) / scale, round(y * shown) / scale) for x, y in points),
             window.sheet.pen_width,
         )
         curves.draw_curve(expected, stroke)
@@ -326,8 +323,10 @@ def test_keys_that_are_typed_into_the_field_do_nothing_else(window: Any) -> None
 def test_a_digit_or_a_letter_alone_does_nothing(window: Any, corrections: Corrections) -> None:
     window.stroke(THREE)
 
+    window.press("<Key-Shift_L>")  # the window has the focus from now on
+
     def state() -> tuple[object, ...]:
-        focus = window.root.focus_get().winfo_class()
+        focus = str(window.root.focus_get())
         modes = window.is_live, window.is_erasing, window.is_dark, window.reads_numbers
         return (window.revision, focus, window.notices.text, *modes)
 

@@ -12,6 +12,7 @@ from .theme import Theme
 
 _ASPECT_LIMITS: Final = (0.7, 2.6)
 """Of a thumbnail: width by height."""
+_PLACEHOLDER: Final = "Earlier results appear here."
 
 
 class HistoryStrip(ttk.Frame):
@@ -41,9 +42,9 @@ class HistoryStrip(ttk.Frame):
         self._results: list[EarlierResult] = []
         self._photos: list[ImageTk.PhotoImage] = []
         self._canvas = tk.Canvas(self, highlightthickness=0, borderwidth=0, height=1, width=1)
-        copy = ttk.Button(self, text="Copy all", command=on_copy, takefocus=False)
+        self._copy = ttk.Button(self, text="Copy all", command=on_copy, takefocus=False)
         self._canvas.grid(row=0, column=0, sticky="nsew")
-        copy.grid(row=0, column=1, padx=(theme.pixels(8), 0))
+        self._copy.grid(row=0, column=1, padx=(theme.pixels(8), 0))
         self.columnconfigure(0, weight=1)
         self.rowconfigure(0, weight=1)
         self._canvas.bind("<Configure>", lambda _: self._draw())
@@ -79,6 +80,11 @@ class HistoryStrip(ttk.Frame):
         side = height - font.metrics("linespace") - gap
         if side < theme.pixels(16):
             return
+        self._copy.state(["!disabled" if self._results else "disabled"])
+        if not self._results:
+            canvas.create_text(
+                *(0, height / 2), anchor="w", text=_PLACEHOLDER, font=font, fill=colors.faint
+            )
         x = 0
         for index, result in enumerate(self._results):
             picture = self._thumbnail(result.thumbnail, side)

@@ -63,7 +63,8 @@ class MainFrame(ttk.Frame):
         self._theme = theme
         self._drawing = drawing
         self._area = Rect(0, 0, 1, 1)
-        self._presents = self._corrects = self._has_history = False
+        self._presents = self._corrects = False
+        self._has_history = True
         self.sheet = SheetCanvas(self, theme, drawing, on_change, on_point)
         self.panel = PredictionPanel(self, theme)
         self.controls = Controls(self, theme, actions, (MIN_PEN_WIDTH, MAX_PEN_WIDTH))

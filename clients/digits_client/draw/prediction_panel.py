@@ -144,7 +144,7 @@ class PredictionPanel(tk.Canvas):
         return left, top, right, top + 0.6 * layout.row_height
 
     def _show_frame(self) -> None:
-        if self._pixels is None:
+        if self._pixels is None or not self._pixels.any():
             self.itemconfigure(self._frame, image="")
             return
         side = self._layout.frame.width

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Final
 
 from digits_client.cli.server_options import ServerOptions
+from digits_client.results import Number
 
 from . import view_model
 from .connection_view import ConnectionView
-from .correction_recorder import CorrectionRecorder, SplitError
+from .correction_mode import CorrectionMode
 from .corrections import Corrections
 from .corrections_window import CorrectionsWindow
 from .drag_and_drop import accept_files
 from .drawing import Drawing
 from .events import Connected, Disconnected, Event, Failed, Recognized
-from .file_commands import FileCommands, errors_as_notices
+from .file_commands import FileCommands
 from .help_windows import AboutWindow, KeysWindow
 from .history import EarlierResult, History
 from .icons import set_application_icon
@@ -40,8 +41,7 @@ class DrawWindow:
     """The application: one window, one drawing, one session.
 
     Example:
-        window = DrawWindow(tk.Tk(), ServerOptions(), Corrections(folder))
-        window.run()
+        DrawWindow(tk.Tk(), ServerOptions(), Corrections(folder)).run()
     """
 
     def __init__(
@@ -76,11 +76,10 @@ class DrawWindow:
         self.is_presenting = False
         """Whether the window shows the sheet and the result alone."""
         self.shows_history = True
-        """Whether the earlier results are shown, once there are some."""
+        """Whether the earlier results are shown."""
         self.history = History()
         self._stop = stop or threading.Event()
         self._corrections = corrections
-        self._recorder = CorrectionRecorder(corrections)
         self._may_start_server = options is None
         self._models: Path | None = None
         self._pointed: int | None = None
@@ -95,6 +94,7 @@ class DrawWindow:
         self.controls, self.status = self._main.controls, self._main.status
         self.notices = self._main.notices
         self.files = FileCommands(root, self.drawing, self.notices, self._keep, self._redraw)
+        self._correction = CorrectionMode(self._main, self.drawing, corrections, self._current)
         self._menus = add_menus(root, self)
         self._show_window()
         self.session = Session(options, self._events.put)
@@ -222,31 +222,11 @@ class DrawWindow:
 
     def correct(self, digit: str = "") -> None:
         """Start a correction of the drawing, with a digit or empty."""
-        if self.drawing.is_empty:
-            self.notices.show("There is nothing to correct: draw a digit first.")
-            return
-        self._main.show_parts(corrects=True)
-        self._main.correction_bar.start(digit)
+        self._correction.start(digit)
 
     def save_correction(self, text: str) -> None:
-        """Save the drawing with the digit or the number that the person meant.
-
-        Another one for the same revision replaces the first; what was read right is not kept.
-        """
-        if not text:
-            self.notices.show("Type the digit or the number that it should be.")
-            return
-        last, revision = self._last_recognized, self._revision
-        number = last.number if last and last.revision == revision else None
-        with errors_as_notices(self.notices):
-            try:
-                saved = self._recorder.save(self.drawing, revision, text, number)
-            except SplitError as error:
-                self.notices.show(str(error))
-                return
-            undo = ("Undo", lambda: self._undo_correction(revision)) if saved else None
-            self.notices.show(view_model.saved_notice(text, saved), undo)
-        self._leave_correction()
+        """Save the drawing with what the person meant."""
+        self._correction.save(text)
 
     def show_corrections(self) -> None:
         """List the corrections."""
@@ -266,7 +246,9 @@ class DrawWindow:
 
     def leave_mode(self) -> None:
         """Leave the correction or the presentation."""
-        if self._leave_correction() and self.is_presenting:
+        if self._correction.is_on:
+            self._correction.leave()
+        elif self.is_presenting:
             self.present()
 
     def toggle_history(self) -> None:
@@ -314,15 +296,11 @@ class DrawWindow:
             case _:
                 self.connection.show(event)
                 if isinstance(event, Connected):
-                    self._show(view_model.NO_PREDICTION if self.is_live else self._not_requested)
+                    self._show_no_number()
                     if self.is_live:
                         self._send()
                 elif isinstance(event, Disconnected):
                     self._show(view_model.NO_SERVER)
-
-    @property
-    def _not_requested(self) -> view_model.PredictionView:
-        return view_model.NO_PREDICTION if self.drawing.is_empty else view_model.NOT_REQUESTED
 
     def _show_number(self, recognized: Recognized) -> None:
         """Show what was read, and where its digits are."""
@@ -335,6 +313,10 @@ class DrawWindow:
         place = view_model.place_shown(number, self._pointed)
         view = view_model.number_view(number, place, reads_numbers=self.reads_numbers)
         self.panel.show(view, number.digits[place].frame)
+
+    def _show_no_number(self) -> None:
+        waits = self.is_live or self.drawing.is_empty
+        self._show(view_model.NO_PREDICTION if waits else view_model.NOT_REQUESTED)
 
     def _show(self, view: view_model.PredictionView) -> None:
         """Show that nothing has been read."""
@@ -349,32 +331,25 @@ class DrawWindow:
 
     def _keep(self) -> None:
         """Keep the result that is shown among the earlier ones, if it is of this drawing."""
-        last = self._last_recognized
-        if last is None or last.revision != self._revision or self.drawing.is_empty:
-            return
-        self.history.keep(self.drawing.content, self.drawing.image(), last.number)
-        self._show_history()
+        _, number = self._current()
+        if number is not None and not self.drawing.is_empty:
+            self.history.keep(self.drawing.content, self.drawing.image(), number)
+            self._show_history()
 
     def _show_history(self) -> None:
         self._main.history.show(self.history.results)
-        self._main.show_parts(has_history=self.shows_history and bool(self.history.results))
+        self._main.show_parts(has_history=self.shows_history)
 
     def _use_models(self, models: Path | None) -> None:
         """Let the private server serve other models; None for that of the installation."""
         self._models = models
         self.session.start_server(models)
 
-    def _undo_correction(self, revision: int) -> None:
-        with errors_as_notices(self.notices):
-            self._recorder.remove_latest(revision)
-            self.notices.show("The correction was removed.")
-
-    def _leave_correction(self) -> bool:
-        """End the mode for corrections; return False if it was on."""
-        was_on = bool(self._main.correction_bar.winfo_manager())
-        self._main.show_parts(corrects=False)
-        self.root.focus_set()
-        return not was_on
+    def _current(self) -> tuple[int, Number | None]:
+        """Return the revision of the drawing, and what was read in it, if anything."""
+        last = self._last_recognized
+        is_current = last is not None and last.revision == self._revision
+        return self._revision, last.number if last and is_current else None
 
     def _show_window(self) -> None:
         self.root.title("digits")
@@ -407,7 +382,7 @@ class DrawWindow:
         self._revision += 1
         self.controls.show_steps(undo=self.drawing.can_undo, redo=self.drawing.can_redo)
         if not self.is_live:
-            self._show(self._not_requested)
+            self._show_no_number()
         elif self._idle_send is None:
             self._idle_send = self.root.after_idle(self._send)
 

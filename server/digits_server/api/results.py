@@ -27,8 +27,8 @@ _REASONS: Final[dict[int, pb.Reason]] = {
 }
 
 _Row: TypeAlias = tuple[int, int, float, list[float], float, int, int, list[int], int, bytes]
-"""Verdict, digit, confidence, probabilities, not a digit, reason, reading, box, unread pages and
-frame."""
+"""Verdict, digit, confidence, probabilities, the one of "not a digit", reason, reading, box, unread
+pages and frame."""
 
 _Result: TypeAlias = pb.RecognizeResponse | pb.StreamingRecognizeResponse | pb.RecognizeResult
 

@@ -35,9 +35,7 @@ async def test_the_prediction_has_the_digit_of_the_image(
     assert prediction.digit == 4
     assert prediction.confidence == pytest.approx(0.91)
     assert len(prediction.probabilities) == 10
-    assert prediction.not_a_digit == pytest.approx(
-        0, abs=1e-6
-    )  # the model of these tests knows digits only
+    assert prediction.not_a_digit == pytest.approx(0, abs=1e-6)
     assert prediction.model_version == "7"
     assert prediction.frame == b""
     assert prediction.reason == pb.REASON_UNSPECIFIED
