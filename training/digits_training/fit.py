@@ -116,7 +116,7 @@ def _fit_tutorial(settings: FitSettings, mnist: Mnist, folder: RunFolder) -> tup
 def _fit_line(
     settings: FitSettings, mnist: Mnist, folder: RunFolder, data_dir: Path | None
 ) -> tuple[History, Plan]:
-    source = _load_line_source(settings)
+    source = _load_source(settings)
     file = folder.unfinished / "strips.npz"
     if not file.is_file():
         save_strips(build_strips(mnist, data_dir, settings.validation_count, settings.seed), file)
@@ -223,15 +223,6 @@ def _load_source(settings: FitSettings) -> keras.Model:
     return source
 
 
-def _load_line_source(settings: FitSettings) -> keras.Model:
-    """Return the network that a line network starts from: a compact one, or a line network."""
-    path = network_path(settings.start_from)
-    run = record.RunRecord.load(path)
-    if run and run.settings["network"] == "line":
-        return load_line_network(path)
-    return _load_source(settings)
-
-
 def _load_or_train_teacher(
     settings: FitSettings, index: int, sampler: Sampler, mixture: Mixture, folder: RunFolder
 ) -> keras.Model:
@@ -303,13 +294,10 @@ def _calibrate_line(model: keras.Model, source: str, data_dir: Path | None) -> C
 
     Args:
         model: The line network.
-        source: Name or path of the network that reads single digits, or of a line network that
-            started from it.
+        source: Name or path of the network that reads single digits.
         data_dir: Folder of the pen strokes, as for ``load_mnist``.
     """
     path = network_path(source)
-    while (run := record.RunRecord.load(path)) and run.settings["network"] == "line":
-        path = network_path(run.settings["start_from"])
     calibration = Calibration.load(path) if path.is_dir() else Calibration()
     try:
         numbers = drawn_number_sets(data_dir, "validation")

@@ -22,11 +22,10 @@ _STEPS: Final = 4 // COLUMNS_PER_STEP
 def line_network(source: keras.Model, learning_rate: float, step_count: int) -> keras.Model:
     """Return the compiled line network: 0.57 MFLOP for each column of a strip.
 
-    Its first layers are the compact network's.
+    Its first layers are the compact network's, and start with its weights.
 
     Args:
-        source: A compact network, whose weights the first layers start with, or a line network,
-            for all of them.
+        source: A compact network.
         learning_rate: Peak learning rate.
         step_count: Number of steps of the whole training, for the learning rate schedule.
 
@@ -40,6 +39,8 @@ def line_network(source: keras.Model, learning_rate: float, step_count: int) -> 
     x = networks.convolution(x, 64)
     x = layers.ZeroPadding2D((0, 1))(x)
     x = networks.convolution(x, 96, padding="valid")  # (5, W / 4, 96)
+    first = keras.Model(inputs, x)
+    _copy_weights(source, first)
     x = layers.ZeroPadding2D((0, 1))(x)
     x = networks.convolution(x, 128, size=(5, 3), padding="valid")  # (1, W / 4, 128)
     x = networks.convolution(x, 128, size=(1, 5))
@@ -48,15 +49,14 @@ def line_network(source: keras.Model, learning_rate: float, step_count: int) -> 
     x = layers.Conv2D(_STEPS * classes, 1)(x)
     outputs = layers.Reshape((-1, classes))(x)  # (W / 2, 12)
     model = keras.Model(inputs, outputs, name="line")
-    _copy_weights(source, model)
     networks.compile_network(model, learning_rate, step_count, ctc_loss, [accuracy])
     return model
 
 
-def _copy_weights(source: keras.Model, model: keras.Model) -> None:
-    """Copy the weights of the layers that both networks begin with."""
+def _copy_weights(source: keras.Model, first: keras.Model) -> None:
+    """Copy the weights of the layers that a network begins with."""
     kinds = (layers.Conv2D, layers.BatchNormalization)
-    own = [layer for layer in model.layers if type(layer) in kinds]
+    own = [layer for layer in first.layers if type(layer) in kinds]
     others = [layer for layer in source.layers if type(layer) in kinds]
     for layer, other in zip(own, others, strict=False):
         layer.set_weights(other.get_weights())
