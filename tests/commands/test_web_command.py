@@ -65,6 +65,13 @@ def test_it_starts_a_server_where_none_is_named_and_stops_it(
         assert not server.is_running()
 
 
+def is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # it has ended
+        return False
+
+
 def test_several_processes_share_the_port_and_a_dead_one_is_replaced(
     environment: dict[str, str], shared_server: ServerProcess
 ) -> None:
@@ -72,8 +79,7 @@ def test_several_processes_share_the_port_and_a_dead_one_is_replaced(
     with running(environment, *flags) as (process, url):
 
         def workers() -> list[psutil.Process]:
-            children = psutil.Process(process.pid).children()
-            return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+            return [each for each in psutil.Process(process.pid).children() if is_worker(each)]
 
         assert len(workers()) == 2
         with concurrent.futures.ThreadPoolExecutor(8) as threads:

@@ -338,7 +338,7 @@ def test_a_digit_or_a_letter_alone_does_nothing(window: Any, corrections: Correc
 
 
 def test_corrections_are_listed_and_can_be_removed(window: Any, corrections: Corrections) -> None:
-    for points, digit in ((ONE, 1), (ZERO, 0)):
+    for points, digit in ((ONE, 7), (ZERO, 8)):
         window.clear()
         window.stroke(points)
         window.save_correction(str(digit))
@@ -346,11 +346,11 @@ def test_corrections_are_listed_and_can_be_removed(window: Any, corrections: Cor
     (dialog,) = [w for w in window.root.winfo_children() if isinstance(w, CorrectionsWindow)]
     window.root.update()
     newest = next(iter(dialog.rows))
-    assert [correction.label for correction in dialog.rows.values()] == [0, 1]
+    assert [correction.label for correction in dialog.rows.values()] == [8, 7]
     dialog.select(newest)
     dialog.remove_selected()
-    assert [correction.label for correction in dialog.rows.values()] == [1]
-    assert [correction.label for correction in corrections] == [1]
+    assert [correction.label for correction in dialog.rows.values()] == [7]
+    assert [correction.label for correction in corrections] == [7]
 
 
 def test_a_folder_of_corrections_that_cannot_be_read_is_named(

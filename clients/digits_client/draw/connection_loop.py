@@ -124,18 +124,23 @@ class ConnectionLoop:
         loop = asyncio.get_running_loop()
         connected_at = None
         self._wake.clear()
-        try:
-            if self._restart:
+        if self._restart:
+            try:
                 await self._start_server(servers)
+            except DigitsError as error:
+                return error, None
+        try:
             async with self._options.client() as client:
                 model = await client.model(timeout_seconds=CONNECT_TIMEOUT_SECONDS)
                 connected_at = loop.time()
                 self._may_start_server = False
+                # A server that was requested during the attempt is needed for another model only.
+                self._restart = self._restart and self._models is not None
                 self._deliver(Connected(self._options.address, model, self._is_private))
                 await self._run_stream(client)
                 return None, None  # another server was requested
         except UnavailableError as error:
-            if self._restart or not (self._may_start_server or self._is_private):
+            if not (self._may_start_server or self._is_private):
                 return error, None if connected_at is None else loop.time() - connected_at
             self._restart = True
             self._deliver(StartingServer(self._options.address))
@@ -168,10 +173,10 @@ class ConnectionLoop:
         Raises:
             UnavailableError: It does not start.
         """
+        self._restart = False
         await servers.aclose()
         options = () if self._models is None else ("--models-dir", str(self._models))
         address = await servers.enter_async_context(async_embedded_server(*options))
-        self._restart = False
         self._is_private = True
         self._options = ServerOptions(address)
         self._deliver(Connecting(address))
