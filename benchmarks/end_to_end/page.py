@@ -13,6 +13,7 @@ import time
 
 from benchmarks.end_to_end.pen_recordings import (
     POINT_MILLISECONDS,
+    print_latencies,
     sample_recordings,
     scale_to_sheet,
 )
@@ -82,14 +83,11 @@ def main() -> None:
         started = time.monotonic()
         wrong = replay(browser, count)
         seconds = time.monotonic() - started
-        latencies = sorted(browser.script("return latencies"))
+        latencies = browser.script("return latencies")
         trips = browser.text("#model")
     print(f"{count - len(wrong)} of {count} drawings end in the right digit", end="")
     print(f"; mistakes (label, shown): {wrong}")
-    p50, p95, p99 = (latencies[int(len(latencies) * p / 100)] for p in (50, 95, 99))
-    print(f"from pointer movement to result on the screen, {len(latencies):,} movements:", end="")
-    print(f" median {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms", end="")
-    print(f", longest {latencies[-1]:.1f} ms")
+    print_latencies(latencies, "pointer movement to result")
     print(f"{seconds:.0f} s; last shown: {trips}")
 
 

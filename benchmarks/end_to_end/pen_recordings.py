@@ -1,5 +1,6 @@
 """Recorded strokes of writers that the model was not trained on, for the window and the page."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -29,3 +30,13 @@ def scale_to_sheet(recording: Recording) -> list[list[Point]]:
     center = (points.max(0) + points.min(0)) / 2
     scale = 0.7 * SHEET_HEIGHT / np.ptp(points, axis=0).max()
     return [((stroke - center) * scale + SHEET_HEIGHT / 2).tolist() for stroke in recording.strokes]
+
+
+def print_latencies(latencies_ms: Sequence[float], what: str) -> None:
+    """Print how long it took from each movement of the pen to the result on the screen."""
+    ordered = sorted(latencies_ms)
+    p50, p95, p99 = (ordered[int(len(ordered) * p / 100)] for p in (50, 95, 99))
+    print(
+        f"from {what} on the screen, {len(ordered):,} movements: median {p50:.1f} ms, "
+        f"p95 {p95:.1f} ms, p99 {p99:.1f} ms, longest {ordered[-1]:.1f} ms"
+    )

@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.end_to_end.pen_recordings import (
     POINT_MILLISECONDS,
+    print_latencies,
     sample_recordings,
     scale_to_sheet,
 )
@@ -119,13 +120,10 @@ def main() -> None:
         )
         window.start(recordings, pen_widths)
         window.run()
-    latencies = sorted(1000 * seconds for seconds in window.latencies)
+    latencies = [1000 * seconds for seconds in window.latencies]
     print(f"{window.right_count} of {count} drawings end in the right digit", end="")
     print(f" ({window.right_count / count:.1%}); mistakes (label, shown): {window.wrong}")
-    p50, p95, p99 = (latencies[int(len(latencies) * p / 100)] for p in (50, 95, 99))
-    print(f"from pen movement to prediction on the screen, {len(latencies):,} movements:", end="")
-    print(f" median {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms", end="")
-    print(f", longest {latencies[-1]:.1f} ms")
+    print_latencies(latencies, "pen movement to prediction")
     print(f"round trip: median {1000 * statistics.median(window.round_trips):.1f} ms")
 
 
