@@ -20,7 +20,7 @@ from .corrections import Corrections, default_folder
 EXIT_OK: Final = 0
 EXIT_NO_WINDOW: Final = 1
 
-DESCRIPTION = "Draw a digit; the server recognizes it while you draw."
+DESCRIPTION = "Draw a digit or a number; the server recognizes it while you draw."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
