@@ -84,7 +84,11 @@ class PeakMemory:
     def now_megabytes(self) -> float:
         """Return the memory now. Pages that processes share count once."""
         sizes = []
-        for process in (self._process, *self._process.children(recursive=True)):
+        try:
+            processes = [self._process, *self._process.children(recursive=True)]
+        except psutil.NoSuchProcess:  # the server has just ended
+            return 0.0
+        for process in processes:
             try:
                 sizes.append(process.memory_full_info().pss)
             except psutil.Error:  # it has just ended

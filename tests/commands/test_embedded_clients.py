@@ -29,7 +29,8 @@ async def main():
 asyncio.run(main())
 """
 WAITING = [BLOCKING.format(then="input()"), ASYNC.format(then="await asyncio.Event().wait()")]
-FAILING = [BLOCKING.format(then="1 / 0"), ASYNC.format(then="1 / 0")]
+# They fail once a line is written to them.
+FAILING = [each.format(then="1 / len(input())") for each in (BLOCKING, ASYNC)]
 NEVER_CLOSED = """
 from digits_client import Client
 client = Client.embedded()
@@ -135,7 +136,7 @@ def test_the_server_ends_before_a_program_that_fails(
 ) -> None:
     with running(program, environment) as process:
         server = server_of(process)
-        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        _, errors = process.communicate("\n", timeout=PATIENCE_SECONDS)
     assert errors.splitlines()[-1].startswith("ZeroDivisionError")
     assert "Exception ignored" not in errors
     assert not server.is_running()
