@@ -109,7 +109,7 @@ FINE_TUNING: Final[dict[str, object]] = {
 
 # The network that reads lines begins with the layers of a compact one.
 LINE: Final[dict[str, object]] = {
-    "epochs": 26,
+    "epochs": 30,
     "epoch_count": 40_000,
     "batch_size": 64,
     "learning_rate": 2e-3,

@@ -11,20 +11,28 @@ from digits_server.preprocessing.layout import Layout
 from digits_server.preprocessing.readings import find_readings
 from digits_server.preprocessing.strips import Line
 
+from .canvases import Points
 from .examples import to_bytes
 from .frame_jobs import run_jobs
+from .other_hands import OtherHand
 from .recordings import Recording
 from .scene_examples import to_gray_pixels
 from .scenes import BLANK_KINDS, draw_blank
-from .scenes.numbers import NumberScene, compose_number, draw_number
+from .scenes.numbers import OVERLAPPING, NumberScene, compose_number, draw_number
+from .stroke_templates import write_digit
 
 MOST_DIGITS: Final = 6
 # How often each kind of scene is drawn. Touching digits are the hardest to read.
 _KINDS: Final = (
-    *("touching",) * 5,
-    *("overlapping",) * 3,
-    *("spaced", "sloped", "ruled", "squared", "cells") * 2,
+    *("touching",) * 6,
+    *(OVERLAPPING,) * 4,
+    *("spaced", "sloped", "ruled", "squared", "cells", "small", "thick") * 2,
 )
+# So many numbers are by a hand that was not recorded, so many have digits of several writers, and
+# so many have the forms that are taught in different countries.
+_OTHER_HANDS_SHARE: Final = 0.7
+_MIXED_SHARE: Final = 0.2
+_TEMPLATES_SHARE: Final = 0.1
 # So many images show one character only; so many characters are letters or signs, and in so many
 # images all of them.
 _SINGLE_SHARE: Final = 0.06
@@ -51,11 +59,15 @@ class StripExample(NamedTuple):
 def from_recordings(
     digits: Sequence[Recording], signs: Sequence[Recording], count: int, seed: int
 ) -> list[StripExample]:
-    """Draw numbers of 1 to MOST_DIGITS characters, each by one writer, and cut out their strips."""
+    """Draw numbers of 1 to MOST_DIGITS characters, most by one writer, and cut out their strips."""
     by_writer, random = writers_of(digits), np.random.default_rng(seed)
+    all_digits = [list(digits)]
     items = []
     for _ in range(count):
-        chosen = choose_digits(by_writer, random)
+        chance = random.random()
+        chosen = choose_digits(all_digits if chance < _MIXED_SHARE else by_writer, random)
+        if chance > 1 - _TEMPLATES_SHARE:
+            chosen = [_write_template(each.character, random) for each in chosen]
         if random.random() < _SINGLE_SHARE:
             chosen = chosen[:1]
         share = 1.0 if random.random() < _SIGNS_SHARE else _SIGN_SHARE
@@ -101,12 +113,19 @@ def choose_digits(
     return [digits[index] for index in chosen]
 
 
+def _write_template(character: str, random: np.random.Generator) -> Recording:
+    return Recording(character, "templates", tuple(write_digit(int(character), random)))
+
+
 def _read_number(
     item: tuple[str, Sequence[Recording]], random: np.random.Generator
 ) -> list[StripExample]:
     kind, recordings = item
-    scene = draw_number(kind, [each.strokes for each in recordings], random)
-    return _strips(scene, [each.label for each in recordings])
+    digits: list[Sequence[Points]] = [each.strokes for each in recordings]
+    if random.random() < _OTHER_HANDS_SHARE:
+        hand = OtherHand(random)
+        digits = [hand.write(each.strokes, each.character) for each in recordings]
+    return _strips(draw_number(kind, digits, random), [each.label for each in recordings])
 
 
 def _read_composed(

@@ -17,8 +17,8 @@ from .recordings import Recording
 from .run_folder import save_arrays
 from .strip_examples import StripExample
 
-WRITTEN_COUNT: Final = 40_000
-COMPOSED_COUNT: Final = 26_000
+WRITTEN_COUNT: Final = 60_000
+COMPOSED_COUNT: Final = 30_000
 BLANK_COUNT: Final = 4000
 """Images that are drawn: numbers of strokes, numbers of scanned digits, and without writing."""
 _HELD_OUT_SHARE: Final = 0.05

@@ -1,4 +1,4 @@
-"""Numbers of several digits by one writer: spaced, touching, sloped, on lined paper, in cells."""
+"""Numbers of several digits by one writer: spaced, touching, small, on lined paper, in cells..."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -13,10 +13,26 @@ from .hand import Coverage, Hand
 from .pages import draw_line
 from .paper import Shape, blend, random_tones, to_bytes, wear
 
-NUMBER_KINDS: Final = ("spaced", "touching", "sloped", "ruled", "squared", "cells")
+NUMBER_KINDS: Final = (
+    *("spaced", "touching", "sloped", "ruled", "squared", "cells"),
+    *("small", "thick"),
+)
+# For training only: further over each other than people write, and often with a thick pen.
+OVERLAPPING: Final = "overlapping"
 
-# Least and most space between two digits, as a share of their height, and for training only:
-_GAPS: Final = {"touching": (-0.15, 0.1), "cells": (0.3, 0.3), "overlapping": (-0.25, 0.1)}
+# Least and most space between two digits, as a share of their height.
+_GAPS: Final = {"touching": (-0.15, 0.1), "cells": (0.3, 0.3), OVERLAPPING: (-0.25, 0.1)}
+_USUAL_GAPS: Final = (0.15, 0.6)
+# Least and greatest height of the digits, in pixels.
+_HEIGHTS: Final = {"small": (8, 26)}
+_USUAL_HEIGHTS: Final = (28, 120)
+# Least and greatest width of the pen, as a share of the height, and the least in pixels.
+_PENS: Final = {"small": (0.08, 0.2), "thick": (0.13, 0.24), OVERLAPPING: (0.05, 0.2)}
+_USUAL_PENS: Final = (0.05, 0.13)
+_LEAST_PENS: Final = {"small": 1.0}
+_USUAL_LEAST_PEN: Final = 1.5
+# What makes scanned digits thick: a pixel more on each side.
+_WIDER: Final = np.ones((3, 3), np.uint8)
 # Smooth edges, as of a pen on paper.
 _OVERSAMPLING: Final = 4
 
@@ -64,8 +80,9 @@ def draw_number(
         digits: The strokes of each digit, each stroke (N, 2) in any unit, by one writer.
         random: Source of everything else.
     """
-    height = _random_height(random)
-    pen = max(1.5, height * random.uniform(0.05, 0.13))
+    height = _random_height(kind, random)
+    pen = height * random.uniform(*_PENS.get(kind, _USUAL_PENS))
+    pen = max(_LEAST_PENS.get(kind, _USUAL_LEAST_PEN), pen)
     return _draw(
         kind, [_write(strokes, height, pen, random) for strokes in digits], height, pen, random
     )
@@ -81,14 +98,17 @@ def compose_number(
         digits: (N, H, W) the digits, ink 255 on 0.
         random: Source of everything else.
     """
-    height = _random_height(random)
+    height = _random_height(kind, random)
     shear = random.uniform(-0.25, 0.25)
+    if kind == "thick":
+        digits = np.stack([cv2.dilate(digit, _WIDER) for digit in digits])
     written = [_copy(digit, height, shear, random) for digit in digits]
     return _draw(kind, written, height, 0.1 * height, random)
 
 
-def _random_height(random: np.random.Generator) -> int:
-    return round(float(np.exp(random.uniform(np.log(28), np.log(120)))))
+def _random_height(kind: str, random: np.random.Generator) -> int:
+    least, most = _HEIGHTS.get(kind, _USUAL_HEIGHTS)
+    return round(float(np.exp(random.uniform(np.log(least), np.log(most)))))
 
 
 def _draw(
@@ -139,7 +159,7 @@ def _gaps(
     kind: str, written: Sequence[_Written], height: int, random: np.random.Generator
 ) -> list[int]:
     """Return the space before each digit, in pixels, below 0 where boxes overlap."""
-    least, most = _GAPS.get(kind, (0.15, 0.6))
+    least, most = _GAPS.get(kind, _USUAL_GAPS)
     gaps = random.uniform(least, most, len(written)) * height
     return [0, *np.rint(gaps[1:]).astype(int).tolist()]
 
