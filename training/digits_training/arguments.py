@@ -170,6 +170,12 @@ def _add_fit(commands: Commands, *parents: argparse.ArgumentParser) -> None:
         "--taught-count", type=positive, metavar="N", help="images that the teachers label"
     )
     fit.add_argument(
+        "--drawn-share",
+        type=_share,
+        metavar="SHARE",
+        help="share of the usual number of images that are drawn; fewer take less time",
+    )
+    fit.add_argument(
         "--drawings",
         type=Path,
         metavar="FOLDER",
@@ -283,10 +289,21 @@ def _rate(text: str) -> float:
 
 
 def _decay(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    value = _number(text)
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 0 and below 1")
     return value
+
+
+def _share(text: str) -> float:
+    value = _number(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None

@@ -144,7 +144,9 @@ def _load_or_build_mixture(
     if file.is_file():
         return load_mixture(file)
     drawings = Path(settings.drawings) if settings.drawings else None
-    mixture = build_mixture(mnist, data_dir, settings.validation_count, settings.seed, drawings)
+    mixture = build_mixture(
+        *(mnist, data_dir, settings.validation_count, settings.seed, drawings, settings.drawn_share)
+    )
     save_mixture(mixture, file)
     folder.save_time()
     return mixture

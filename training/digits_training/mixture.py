@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
@@ -18,16 +18,6 @@ from .recordings import NO_WRITING, NOT_A_DIGIT, Part, Recording
 from .scene_examples import from_blanks, from_scenes
 from .scenes import SCENE_KINDS
 
-STROKE_COPIES: Final = 8
-UNIPEN_COPIES: Final = 6
-SCENE_COPIES: Final = 5
-SIGN_COPIES: Final = 8
-LETTER_COPIES: Final = 8
-SCRIBBLE_COUNT: Final = 8000
-JOINED_COUNT: Final = 8000
-FRAGMENT_COUNT: Final = 6000
-TEMPLATE_COUNT: Final = 12_000
-BLANK_COUNT: Final = 16_000
 # The kinds of scenes that are hardest to read are drawn more often.
 TRAINING_SCENES: Final = (
     *SCENE_KINDS,
@@ -44,6 +34,29 @@ SHARE_PER_DRAWING: Final = 0.002
 MAX_SHARE_OF_DRAWINGS: Final = 0.15
 
 logger = logging.getLogger(__name__)
+
+
+class Amounts(NamedTuple):
+    """How much is drawn: copies of each recording or letter, or images."""
+
+    stroke_copies: int = 8
+    unipen_copies: int = 6
+    sign_copies: int = 8
+    letter_copies: int = 8
+    scene_copies: int = 5
+    redrawn_count: int = 60_000
+    template_count: int = 12_000
+    scribble_count: int = 8000
+    joined_count: int = 8000
+    fragment_count: int = 6000
+    blank_count: int = 16_000
+
+    def times(self, share: float) -> Self:
+        """Return a share of the amounts, at least 1 of each."""
+        return type(self)(*(max(1, round(share * amount)) for amount in self))
+
+
+AMOUNTS: Final = Amounts()
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,7 @@ def build_mixture(
     validation_count: int,
     seed: int,
     drawings: Path | None = None,
+    drawn_share: float = 1.0,
 ) -> Mixture:
     """Make the frames of all components and the held-out examples, using all cores.
 
@@ -93,6 +107,7 @@ def build_mixture(
         validation_count: Number of images held out of MNIST's training set.
         seed: Seed of everything random.
         drawings: Folder of corrected drawings to learn from as well.
+        drawn_share: Share of the usual images that are drawn; MNIST's are always all there.
 
     Raises:
         DatasetError: The pen strokes, the letters or the drawings cannot be read.
@@ -102,21 +117,23 @@ def build_mixture(
     digits = pen + unipen_digits
     images, _ = Examples(mnist.x_train, mnist.y_train).split(validation_count, seed)
     letters = letters.training()
+    amounts = AMOUNTS.times(drawn_share)
+    amounts = amounts._replace(redrawn_count=min(amounts.redrawn_count, len(images.labels)))
     counts = {
-        "redraw_image": len(images.labels) + LETTER_COPIES * len(letters.images),
-        "draw_strokes": STROKE_COPIES * len(pen)
-        + UNIPEN_COPIES * len(unipen_digits)
-        + SIGN_COPIES * len(signs),
-        "_draw_template": TEMPLATE_COUNT,
-        "_draw_scribble": SCRIBBLE_COUNT,
-        "_draw_joined": JOINED_COUNT if digits else 0,
-        "_draw_fragment": FRAGMENT_COUNT if digits else 0,
-        "_read_scene": SCENE_COPIES * len(digits) + len(signs),
-        "_read_blank": BLANK_COUNT,
+        "redraw_image": amounts.redrawn_count + amounts.letter_copies * len(letters.images),
+        "draw_strokes": amounts.stroke_copies * len(pen)
+        + amounts.unipen_copies * len(unipen_digits)
+        + amounts.sign_copies * len(signs),
+        "_draw_template": amounts.template_count,
+        "_draw_scribble": amounts.scribble_count,
+        "_draw_joined": amounts.joined_count if digits else 0,
+        "_draw_fragment": amounts.fragment_count if digits else 0,
+        "_read_scene": amounts.scene_copies * len(digits) + len(signs),
+        "_read_blank": amounts.blank_count,
     }
     logger.info("Drawing %s images to learn from", f"{sum(counts.values()):,}")
     with log_drawing(logger, counts):
-        components = _draw_components(images, pen, unipen_digits, signs, letters, seed)
+        components = _draw_components(images, pen, unipen_digits, signs, letters, seed, amounts)
     if drawings is not None:
         corrected = corrections_set(drawings)
         share = min(SHARE_PER_DRAWING * len(corrected.labels), MAX_SHARE_OF_DRAWINGS)
@@ -133,30 +150,34 @@ def _draw_components(
     signs: Sequence[Recording],
     letters: omniglot.Letters,
     seed: int,
+    amounts: Amounts,
 ) -> list[Component]:
     """Make the frames of all components that are not empty."""
     digits = [*pen, *unipen_digits]
-    scenes = from_scenes(digits, TRAINING_SCENES, seed, copies=SCENE_COPIES)
+    redrawn = images.take(np.arange(amounts.redrawn_count))
+    scenes = from_scenes(digits, TRAINING_SCENES, seed, copies=amounts.scene_copies)
     sign_scenes = from_scenes(signs, TRAINING_SCENES, seed)
     no_writing = examples.concatenate([scenes, sign_scenes]).with_labels(NO_WRITING)
     components = [
         Component(examples.from_images(images.frames, images.labels), 0.36),
-        Component(drawn_examples.from_redrawn_images(images.frames, images.labels, seed), 0.07),
-        Component(drawn_examples.from_recordings(pen, seed, copies=STROKE_COPIES), 0.07),
-        Component(drawn_examples.from_recordings(unipen_digits, seed, copies=UNIPEN_COPIES), 0.09),
-        Component(drawn_examples.from_templates(TEMPLATE_COUNT, seed), 0.02),
+        Component(drawn_examples.from_redrawn_images(redrawn.frames, redrawn.labels, seed), 0.07),
+        Component(drawn_examples.from_recordings(pen, seed, copies=amounts.stroke_copies), 0.07),
+        Component(
+            drawn_examples.from_recordings(unipen_digits, seed, copies=amounts.unipen_copies), 0.09
+        ),
+        Component(drawn_examples.from_templates(amounts.template_count, seed), 0.02),
         Component(scenes.with_labels(*range(10)), 0.13),
         Component(sign_scenes.with_labels(NOT_A_DIGIT), 0.015),
         Component(no_writing, 0.045),
-        Component(from_blanks(BLANK_COUNT, seed), 0.025),
+        Component(from_blanks(amounts.blank_count, seed), 0.025),
         Component(
-            drawn_examples.from_letters(letters.images, seed, copies=LETTER_COPIES),
+            drawn_examples.from_letters(letters.images, seed, copies=amounts.letter_copies),
             0.02,
         ),
-        Component(drawn_examples.from_recordings(signs, seed, copies=SIGN_COPIES), 0.055),
-        Component(non_digit_examples.from_scribbles(SCRIBBLE_COUNT, seed), 0.01),
-        Component(non_digit_examples.from_joined(digits, JOINED_COUNT, seed), 0.006),
-        Component(non_digit_examples.from_fragments(digits, FRAGMENT_COUNT, seed), 0.004),
+        Component(drawn_examples.from_recordings(signs, seed, copies=amounts.sign_copies), 0.055),
+        Component(non_digit_examples.from_scribbles(amounts.scribble_count, seed), 0.01),
+        Component(non_digit_examples.from_joined(digits, amounts.joined_count, seed), 0.006),
+        Component(non_digit_examples.from_fragments(digits, amounts.fragment_count, seed), 0.004),
     ]
     return _normalize([each for each in components if len(each.examples.labels)])
 

@@ -44,6 +44,9 @@ class FitSettings:
     taught_count: int = 600_000
     """Number of different images that the teachers label for ``compact``."""
 
+    drawn_share: float = 1.0
+    """Share of the images of the mixture that are drawn; fewer take less time."""
+
     validation_count: int = 5000
     """Images held out of MNIST's training set, to select the best epoch and to stop early."""
 
@@ -105,6 +108,7 @@ FINE_TUNING: Final[dict[str, object]] = {
     "epochs": 2,
     "learning_rate": 1e-4,
     "teacher_epochs": 0,
+    "drawn_share": 0.25,
 }
 
 # The network that reads lines begins with the layers of a compact one.

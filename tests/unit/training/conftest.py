@@ -15,6 +15,7 @@ from PIL import Image
 from digits_server.preprocessing.normalize import normalize
 from digits_training.corruptions import CORRUPTIONS
 from digits_training.datasets import DatasetError, Mnist, load_mnist
+from digits_training.mixture import Amounts
 from digits_training.scenes import BLANK_KINDS
 
 if TYPE_CHECKING:
@@ -30,6 +31,19 @@ assert _spec is not None
 assert _spec.loader is not None
 draw_samples = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(draw_samples)
+
+
+AMOUNTS = Amounts(
+    stroke_copies=2,
+    letter_copies=2,
+    scene_copies=1,
+    template_count=20,
+    scribble_count=20,
+    joined_count=20,
+    fragment_count=20,
+    blank_count=13,
+)
+"""How much small mixtures draw."""
 
 
 @pytest.fixture(scope="session")
@@ -82,17 +96,10 @@ def small_mixture() -> Iterator[None]:
     """Mixtures have few synthetic images, and augmentation few fields."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
-            "mixture.STROKE_COPIES": 2,
-            "mixture.SCENE_COPIES": 1,
-            "mixture.LETTER_COPIES": 2,
-            "mixture.BLANK_COUNT": 13,
+            "mixture.AMOUNTS": AMOUNTS,
             "strip_mixture.WRITTEN_COUNT": 60,
             "strip_mixture.COMPOSED_COUNT": 40,
             "strip_mixture.BLANK_COUNT": 20,
-            "mixture.SCRIBBLE_COUNT": 20,
-            "mixture.JOINED_COUNT": 20,
-            "mixture.FRAGMENT_COUNT": 20,
-            "mixture.TEMPLATE_COUNT": 20,
             "augment.FIELD_COUNT": 64,
         }.items():
             patch.setattr(f"digits_training.{name}", value)

@@ -38,7 +38,7 @@ def test_a_mixture_has_all_components_and_the_examples_held_out_of_them(
     )
     no_writing, blanks, *signs = others
     assert len(images.labels) == len(redrawn.labels) == 300
-    assert len(strokes.labels) == 2 * 20 * module.STROKE_COPIES  # by writers 1 and 2
+    assert len(strokes.labels) == 2 * 20 * module.AMOUNTS.stroke_copies  # by writers 1 and 2
     assert np.bincount(templates.labels).tolist() == [2] * 10
     assert set(scenes.labels.tolist()) == set(range(10))
     assert set(no_writing.labels.tolist()) == set(blanks.labels.tolist()) == {NO_WRITING}
@@ -64,6 +64,24 @@ def test_a_mixture_does_without_missing_strokes_and_letters(
     assert len(mixture.components) == 5  # images, redrawn ones, templates, blanks, scribbles
     held_out = mixture.held_out
     assert len(held_out.all().labels) == len(held_out.mnist.labels) == 150
+
+
+@pytest.mark.usefixtures("small_mixture")
+def test_a_smaller_share_draws_fewer_images_of_every_component_but_mnist(
+    sample_mnist: Mnist, data_dir: Path
+) -> None:
+    usual, quarter = (
+        [len(each.examples.labels) for each in build.components]
+        for build in (
+            build_mixture(sample_mnist, data_dir, 150, 1, drawn_share=share) for share in (1, 0.25)
+        )
+    )
+    images, *drawn = zip(usual, quarter, strict=True)
+    assert images == (300, 300)
+    scribbles_of_both = (20, 5)
+    assert scribbles_of_both in drawn
+    assert all(0 < few <= many for many, few in drawn)
+    assert sum(quarter) < sum(usual)
 
 
 def test_equal_seeds_draw_equal_frames(data_dir: Path) -> None:
