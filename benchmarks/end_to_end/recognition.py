@@ -83,18 +83,26 @@ def as_numbers(eval_set: EvalSet, address: str, folder: Path) -> float:
     return right / len(rows)
 
 
-def number_line(number_set: NumberSet, address: str, folder: Path) -> str:
-    """Return the line of the table for a set of numbers."""
+def number_line(number_set: NumberSet, address: str, folder: Path, drawn: NumberEvaluation) -> str:
+    """Return the line of the table for a set of numbers, and add those that were drawn."""
     rows = classify(number_set, address, folder, "--numbers")
     as_digits = classify(number_set, address, folder.with_name(f"{folder.name}-digits"))
     evaluation = NumberEvaluation()
     for row, text in zip(rows, number_set.texts, strict=True):
         number = parse_row(row)
         evaluation.add(number, text)
+        if not number_set.files:
+            drawn.add(number, text)
     as_one = sum(row["verdict"] == "digit" for row in as_digits) / len(as_digits)
+    return f"{figures(number_set.title, evaluation)} {as_one:.2%} |"
+
+
+def figures(title: str, evaluation: NumberEvaluation) -> str:
+    """Return the beginning of a line."""
+    error = evaluation.calibration_error
     return (
-        f"| {number_set.title} | {len(rows):,} | {evaluation.accuracy:.2%} | "
-        f"{evaluation.digit_accuracy:.2%} | {evaluation.calibration_error:.2%} | {as_one:.2%} |"
+        f"| {title} | {evaluation.labeled_count:,} | {evaluation.accuracy:.2%} | "
+        f"{evaluation.digit_accuracy:.2%} | {'' if error is None else f'{error:.2%}'} |"
     )
 
 
@@ -113,8 +121,11 @@ def main() -> None:
             print(line)
         print("\n| numbers | count | right | digits right | calibration error | as one digit |")
         print("|---|---|---|---|---|---|")
+        drawn = NumberEvaluation()
         for number_set in number_sets:
-            print(number_line(number_set, address, folder / number_set.name))
+            print(number_line(number_set, address, folder / number_set.name, drawn))
+        if number_sets:
+            print(f"{figures('Numbers: all kinds', drawn)} |")
     for note in [*notes, *more_notes]:
         print(f"\n{note}")
 

@@ -25,6 +25,7 @@ MAX_MISSED_STROKES: Final = 0.004
 
 # The threshold is rounded down to so many digits after the point.
 _THRESHOLD_DIGITS: Final = 4
+_CHANCE_ROUNDS: Final = 100
 
 Probs = NDArray[np.float32]
 Labels = NDArray[np.uint8]
@@ -159,6 +160,28 @@ def calibration_error(confidence: Probs, is_right: NDArray[np.bool_], bin_count:
     """
     bins = reliability(confidence, is_right, bin_count)
     return sum(abs(mean - share) * count for mean, share, count in bins) / len(confidence)
+
+
+def chance_error(confidence: Probs, bin_count: int = 15) -> float:
+    """Return what ``calibration_error`` is on average if the confidences are exactly right.
+
+    It is above 0, because few images are in most of the bins: about 0.03 for 200 images.
+
+    Args:
+        confidence: (N,) in 0..1.
+        bin_count: Number of bins.
+    """
+    random = np.random.default_rng(0)
+    return float(
+        np.mean(
+            [
+                calibration_error(
+                    confidence, random.random(len(confidence)) < confidence, bin_count
+                )
+                for _ in range(_CHANCE_ROUNDS)
+            ]
+        )
+    )
 
 
 def auroc(positive: Probs, negative: Probs) -> float:

@@ -25,6 +25,7 @@ from .calibration import (
     Labels,
     Probs,
     calibration_error,
+    chance_error,
     reliability,
     top_digit_probability,
 )
@@ -119,6 +120,11 @@ class EvalResults:
         The confidence of an image is that of the most convincing of all its readings.
         """
         return calibration_error(self.confidence, self.digits == self.labels)
+
+    @property
+    def chance_error(self) -> float:
+        """What the calibration error is on average if the confidences are exactly right."""
+        return chance_error(self.confidence)
 
     @property
     def reliability(self) -> list[tuple[float, float, int]]:

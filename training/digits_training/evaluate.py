@@ -25,6 +25,7 @@ from .number_results import (
     SinglesAsNumbers,
     evaluate_numbers,
     evaluate_singles,
+    with_all,
 )
 from .number_sets import available_number_sets
 from .plots import save_confusion
@@ -163,15 +164,17 @@ def _metrics_json(
         }
         if each.eval_set.has_digits:
             values["calibration_error"] = each.calibration_error
+            values["calibration_error_by_chance"] = each.chance_error
         if _has_other_writing(each):
             values["area_under_curve"] = _auroc(results[0], each)
         document[each.eval_set.name] = values
-    for read in numbers:
+    for read in with_all(numbers):
         document[read.number_set.name] = {
             "images": len(read.texts),
             "right": read.accuracy,
             "digits_right": read.digit_accuracy,
             "calibration_error": read.calibration_error,
+            "calibration_error_by_chance": read.chance_error,
             "as_one_digit": read.one_digit_share,
         }
     return document
@@ -190,15 +193,17 @@ def _table(results: list[EvalResults]) -> str:
     """Return the metrics of all sets; what is right in a set of blank images is BLANK."""
     lines = [
         "set                              images     right   not a digit   calibration error"
-        "   readings per image"
+        "   by chance   readings per image"
     ]
     for each in results:
         eval_set = each.eval_set
         right = "" if _has_other_writing(each) else f"{each.accuracy:.2%}"
         error = f"{each.calibration_error:.2%}" if eval_set.has_digits else ""
+        chance = f"{each.chance_error:.2%}" if eval_set.has_digits else ""
         lines.append(
             f"{eval_set.title:<30}   {len(each.labels):>6}   {right:>7}"
-            f"   {each.not_a_digit_share:>11.2%}   {error:>17}   {each.readings_per_image:>18.2f}"
+            f"   {each.not_a_digit_share:>11.2%}   {error:>17}   {chance:>9}"
+            f"   {each.readings_per_image:>18.2f}"
         )
         if _has_other_writing(each):
             lines.append(f"   AUROC, MNIST's digits against these: {_auroc(results[0], each):.4f}")
@@ -209,13 +214,13 @@ def _number_table(results: list[NumberResults]) -> str:
     """Return the metrics of all sets of numbers."""
     lines = [
         "numbers                          images     right   digits right   calibration error"
-        "   as one digit"
+        "   by chance   as one digit"
     ]
     lines += [
         f"{each.number_set.title:<30}   {len(each.texts):>6}   {each.accuracy:>7.2%}"
         f"   {each.digit_accuracy:>12.2%}   {each.calibration_error:>17.2%}"
-        f"   {each.one_digit_share:>12.2%}"
-        for each in results
+        f"   {each.chance_error:>9.2%}   {each.one_digit_share:>12.2%}"
+        for each in with_all(results)
     ]
     return "\n".join(lines)
 

@@ -15,7 +15,7 @@ from digits_client.report.filters import attributes
 from digits_client.report.page import wide
 
 from .evaluation_pictures import thumbnail
-from .number_results import NumberResults, SinglesAsNumbers
+from .number_results import NumberResults, SinglesAsNumbers, with_all
 
 EXAMPLE_COUNT: Final = 9
 MISTAKE_COUNT: Final = 15
@@ -27,17 +27,20 @@ def numbers_section(results: Sequence[NumberResults], singles: Sequence[SinglesA
     """Return the figures of all sets of numbers, and pictures of what was read."""
     if not results:
         return ""
-    head = ("images", "right", "digits right", "calibration error", "as one digit")
+    head = ("images", "right", "digits right", "calibration error", "by chance", "as one digit")
     rows = [
         (
             each.number_set.title,
             f"{len(each.texts):,}",
             f"{each.accuracy:.1%}",
             f"{each.digit_accuracy:.1%}",
-            f"{each.calibration_error:.1%}" if len(each.texts) >= MIN_CALIBRATION_COUNT else "",
+            *(
+                f"{error:.1%}" if len(each.texts) >= MIN_CALIBRATION_COUNT else ""
+                for error in (each.calibration_error, each.chance_error)
+            ),
             f"{each.one_digit_share:.1%}",
         )
-        for each in results
+        for each in with_all(results)
     ]
     single_head = ("images", "right as a digit", "right as a number", "found to be several")
     single_rows = [
@@ -52,7 +55,8 @@ def numbers_section(results: Sequence[NumberResults], singles: Sequence[SinglesA
     ]
     return (
         "<p>A number is right if its whole text is. <i>Digits right</i> is by edit "
-        "distance, and the calibration error is that of the confidence of whole numbers. <i>As one "
+        "distance, and the calibration error is that of the confidence of whole numbers; <i>by "
+        "chance</i> is what it would be on average if the confidence were exactly right. <i>As one "
         "digit</i> is the share that is read as a digit if the image is said to hold one.</p>"
         f"{_table('Numbers', head, rows)}"
         "<section><h3>Single digits that are said to be numbers</h3>"

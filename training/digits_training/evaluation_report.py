@@ -104,15 +104,19 @@ def _summary(report: Report) -> str:
         eval_set = results.eval_set
         is_measured = eval_set.has_digits or eval_set.is_blank
         accuracy = f"{results.accuracy:.2%}" if is_measured else ""
-        error = ""
+        error = chance = ""
         if eval_set.has_digits and len(results.labels) >= MIN_CALIBRATION_COUNT:
-            error = f"{results.calibration_error:.2%}"
+            error, chance = f"{results.calibration_error:.2%}", f"{results.chance_error:.2%}"
         readings = f"{results.readings_per_image:.2f}"
         link = f'<a href="#{escape(eval_set.name)}">{escape(eval_set.title)}</a>'
         count, not_a_digit = f"{len(results.labels):,}", f"{results.not_a_digit_share:.2%}"
-        rows.append((link, count, accuracy, not_a_digit, error, readings))
-    head = ["", "images", "right", "not a digit", "calibration error", "readings per image"]
-    table = _table("Summary of all sets", head, rows)
+        rows.append((link, count, accuracy, not_a_digit, error, chance, readings))
+    head = ["", "images", "right", "not a digit", "calibration error", "by chance"]
+    table = _table("Summary of all sets", [*head, "readings per image"], rows)
+    table += (
+        "<p>The calibration error <i>by chance</i> is what it would be on average if the "
+        "confidence were exactly right.</p>"
+    )
     if any(results.eval_set.is_blank for results in report.results):
         table += "<p>Blank images are right if the verdict is blank.</p>"
     if report.letters_auroc is None:

@@ -14,7 +14,7 @@ from digits_server.preprocessing.layout import Layout
 from digits_server.preprocessing.readings import find_readings, join_readings
 from digits_server.preprocessing.reason import Reason
 
-from .calibration import Calibration, Probs, calibration_error
+from .calibration import Calibration, Probs, calibration_error, chance_error
 from .eval_results import EvalResults, Predict
 from .eval_set import Gray
 from .number_sets import NumberSet
@@ -70,9 +70,35 @@ class NumberResults:
         return calibration_error(self.confidences, self.is_right)
 
     @property
+    def chance_error(self) -> float:
+        """What the calibration error is on average if the confidences are exactly right."""
+        return chance_error(self.confidences)
+
+    @property
     def one_digit_share(self) -> float:
         """Share of images that, said to be of one digit, are read as one."""
         return float(self.is_one_digit.mean())
+
+
+def with_all(results: Sequence[NumberResults]) -> list[NumberResults]:
+    """Return the results, and those of all sets that were drawn as one if there are several."""
+    drawn = [each for each in results if not each.number_set.files]
+    return [*results, _join(drawn)] if len(drawn) > 1 else list(results)
+
+
+def _join(drawn: Sequence[NumberResults]) -> NumberResults:
+    images, texts = (
+        [value for each in drawn for value in getattr(each.number_set, name)]
+        for name in ("images", "texts")
+    )
+    return NumberResults(
+        NumberSet("numbers", "Numbers: all kinds", images, texts),
+        [text for each in drawn for text in each.texts],
+        np.concatenate([each.confidences for each in drawn]),
+        [number for each in drawn for number in each.numbers],
+        np.concatenate([each.is_one_digit for each in drawn]),
+        np.concatenate([each.is_several for each in drawn]),
+    )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from digits_training.calibration import (
     apply_temperature,
     auroc,
     calibration_error,
+    chance_error,
     conditional_digit_probs,
     cross_entropy,
     fit_calibration,
@@ -138,3 +139,13 @@ def test_the_auroc_is_the_share_of_pairs_in_order() -> None:
     digits, others = np.array([0.9, 0.8, 0.4], np.float32), np.array([0.5, 0.4], np.float32)
     assert auroc(digits, others) == pytest.approx((2 + 2 + 0 + 0.5) / 6)
     assert auroc(digits, digits) == pytest.approx(0.5)
+
+
+def test_an_exact_confidence_has_the_calibration_error_of_chance_which_more_images_lower() -> None:
+    random = np.random.default_rng(1)
+    few, many = (random.uniform(0.5, 1, count).astype(np.float32) for count in (200, 20_000))
+    for confidence in (few, many):
+        is_right = random.random(len(confidence)) < confidence
+        found, chance = calibration_error(confidence, is_right), chance_error(confidence)
+        assert chance / 2 < found < 2 * chance
+    assert chance_error(many) < chance_error(few) / 5

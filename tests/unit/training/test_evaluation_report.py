@@ -14,7 +14,7 @@ from digits_training.corruptions import CORRUPTIONS
 from digits_training.evaluation_examples import MISTAKE_COUNT
 from digits_training.evaluation_numbers import numbers_section
 from digits_training.evaluation_report import Report, page, write_report
-from digits_training.number_results import SinglesAsNumbers
+from digits_training.number_results import SinglesAsNumbers, with_all
 from digits_training.recordings import NO_WRITING
 from digits_training.robustness import CorruptionResult
 
@@ -142,12 +142,13 @@ def test_the_summary_has_the_readings_per_image_and_the_share_of_blank_images(
     rows = re.findall(r"<tr>(.*?)</tr>", source.partition("</table>")[0])
     cells = [[Page(cell).text for cell in re.findall(r"<t[hd].*?</t[hd]>", row)] for row in rows]
     assert cells[0] == [
-        *("", "images", "right", "not a digit", "calibration error", "readings per image")
+        *("", "images", "right", "not a digit", "calibration error", "by chance"),
+        "readings per image",
     ]
     by_name = {row[0]: row[1:] for row in cells[1:]}
     assert by_name["The mnist of <someone>"][-1] == "2.00"
-    assert by_name["The letters of <someone>"] == ["3", "", "33.33%", "", "2.00"]
-    assert by_name["The blank of <someone>"] == ["3", "33.33%", "66.67%", "", "1.33"]
+    assert by_name["The letters of <someone>"] == ["3", "", "33.33%", "", "", "2.00"]
+    assert by_name["The blank of <someone>"] == ["3", "33.33%", "66.67%", "", "", "1.33"]
 
 
 def test_the_most_confident_mistakes_come_first(source: str) -> None:
@@ -253,8 +254,18 @@ def test_calibration_is_drawn_and_measured_only_from_enough_images() -> None:
     text = Page(source).text
     assert "two or more ranges of confidence. Drawn: 1 of 2." in text
     summary = Page(source.partition("</table>")[0]).text
-    # Right and not a digit of both, and one calibration error.
-    assert len(re.findall(r"\d%", summary)) == 2 + 2 + 1
+    # Right and not a digit of both, and of one set the calibration error and that by chance.
+    assert len(re.findall(r"\d%", summary)) == 2 + 2 + 2
+
+
+def test_several_kinds_of_numbers_have_their_figures_together_too() -> None:
+    results = [make_numbers(["17", "2026", "55"], ["17", "2020", ""]) for _ in range(2)]
+    assert len(with_all(results[:1])) == 1
+    together = with_all(results)[-1]
+    assert len(together.texts) == 6
+    assert together.accuracy == pytest.approx(1 / 3)
+    assert [each.number_set.title for each in with_all(results)][-1] == "Numbers: all kinds"
+    assert numbers_section(results, []).count("Numbers: all kinds") == 1
 
 
 def test_numbers_are_shown_with_their_boxes_and_what_was_read() -> None:
