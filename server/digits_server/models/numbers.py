@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -191,17 +192,15 @@ def _evidence_of(probability: float) -> float:
 def _cut_out(read: _Read) -> Iterator[_Cutout]:
     """Yield the ink of each character of a line."""
     owners, touches = divide_ink(read.line.strip, read.text.centers)
-    is_own = owners == np.arange(len(touches), dtype=np.int8)[:, None, None]
-    for index, (in_row, in_column) in enumerate(zip(is_own.any(2), is_own.any(1), strict=True)):
-        rows, columns = np.flatnonzero(in_row), np.flatnonzero(in_column)
-        is_sure = float(read.text.probs[index].max()) >= _SURE
-        is_asked = len(rows) > 0 and not touches[index] and not is_sure
-        if not len(rows):  # other characters have all of the ink
-            rows = np.array([0, len(owners) - 1])
-            columns = np.full(2, int(read.text.centers[index]))
-        area = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        ink = read.line.strip[area] * is_own[index][area]
-        yield _Cutout(ink, read.line.place(*area), is_asked)
+    for index, (own_probs, is_touching) in enumerate(zip(read.text.probs, touches, strict=True)):
+        is_own = (owners == index).view(np.uint8)
+        left, top, width, height = cv2.boundingRect(is_own)
+        has_ink = width > 0
+        if not has_ink:  # other characters have all of the ink
+            left, top, width, height = int(read.text.centers[index]), 0, 1, len(owners)
+        area = np.s_[top : top + height, left : left + width]
+        is_asked = has_ink and not is_touching and float(own_probs.max()) < _SURE
+        yield _Cutout(read.line.strip[area] * is_own[area], read.line.place(*area), is_asked)
 
 
 def _to_number(

@@ -52,17 +52,18 @@ class Components(NamedTuple):
 
     @classmethod
     def measure(
-        cls, labels: MatLike, boxes: MatLike, ink: Column, contrast: Contrast
+        cls, labels: MatLike, boxes: MatLike, pixels: Column, ink: Column, contrast: Contrast
     ) -> "Components":
         """Measure components.
 
         Args:
             labels: (h, w) the number of each pixel's component, from 1; 0 is the ground.
-            boxes: (N, 5) left, top, width, height and pixel count of each component.
+            boxes: (N, 4) left, top, width and height of each component.
+            pixels: (N,) number of pixels of each.
             ink: (N,) total contrast of each.
             contrast: The contrast that they were found in.
         """
-        left, top, width, height, pixels = boxes.T.astype(np.float64)
+        left, top, width, height = boxes.T.astype(np.float64)
         left, top = left + contrast.left, top + contrast.top
         right, bottom = left + width, top + height
         none = np.zeros(len(ink), bool)

@@ -115,7 +115,7 @@ def _select(ink: InkMask) -> list[_Selected]:
     pieces: list[_Selected] = []
     for part, belongs in components.groups():
         left, top = boxes[belongs, :2].min(axis=0).tolist()
-        right, bottom = (boxes[:, :2] + boxes[:, 2:4])[belongs].max(axis=0).tolist()
+        right, bottom = (boxes[:, :2] + boxes[:, 2:])[belongs].max(axis=0).tolist()
         area = np.s_[top:bottom, left:right]
         piece = np.concatenate(([False], belongs)).view(np.uint8)[labels[area]]
         # A piece may be fainter than another.

@@ -75,7 +75,8 @@ class Line(NamedTuple):
     def place(self, rows: slice, columns: slice) -> tuple[int, int, int, int]:
         """Return left, top, width and height of a part of the strip, in pixels of the image."""
         half = self.scale / 2
-        left, right = self.columns[columns][[0, -1]] + (-half, half)
+        left = float(self.columns[columns.start]) - half
+        right = float(self.columns[columns.stop - 1]) + half
         top, bottom = self.top + self.scale * rows.start, self.top + self.scale * rows.stop
         low = max(0, math.floor(left)), max(0, math.floor(top))
         high = (
@@ -143,7 +144,7 @@ def _inside_frames(ink: InkMask) -> MatLike | None:
     x, y = np.array([hole[0, 0] for hole in holes]).T
     sizes = boxes[:, 2] * boxes[:, 3]
     for index in np.flatnonzero(sizes >= _FRAME_SHARE * sizes.max()).tolist():
-        left, top, width, height = boxes[index, :4].tolist()
+        left, top, width, height = boxes[index].tolist()
         if not ((x > left) & (x < left + width) & (y > top) & (y < top + height)).any():
             continue
         area = np.s_[top : top + height, left : left + width]
@@ -186,7 +187,7 @@ def _read(
 
 def _read_line(ink: InkMask, labels: MatLike, boxes: MatLike, group: list[int]) -> Line | None:
     left, top = boxes[group, :2].min(axis=0).tolist()
-    right, bottom = (boxes[group, :2] + boxes[group, 2:4]).max(axis=0).tolist()
+    right, bottom = (boxes[group, :2] + boxes[group, 2:]).max(axis=0).tolist()
     is_own = np.zeros(len(boxes) + 1, np.uint8)
     is_own[np.add(group, 1)] = 1
     mask = is_own[labels[top:bottom, left:right]]
