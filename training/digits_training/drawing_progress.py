@@ -11,7 +11,7 @@ from .progress import Progress
 # Milliseconds per item by the name of the function, measured on one core. Only their ratios matter.
 _COSTS: Final = {
     "redraw_image": 2.5,
-    "draw_strokes": 2.5,
+    "_draw_recording": 2.5,
     "_draw_template": 1.9,
     "_draw_scribble": 5.0,
     "_draw_joined": 5.7,

@@ -14,10 +14,13 @@ from .canvases import Points
 from .examples import Examples, Frames, stack, to_bytes
 from .frame_jobs import run_jobs
 from .frame_similarity import MIN_SAME, similarity
+from .other_hands import rewrite
 from .recordings import NOT_A_DIGIT, Recording
 
 Item = TypeVar("Item")
 
+OTHER_HANDS_SHARE: Final = 0.5
+"""Share of the recordings that are drawn as by another hand."""
 PHOTO_SHARE: Final = 0.4
 """Share of the canvases of which a photo is simulated."""
 
@@ -34,9 +37,9 @@ def from_letters(images: Frames, seed: int, *, copies: int = 1) -> Examples:
 
 
 def from_recordings(recordings: Sequence[Recording], seed: int, *, copies: int = 1) -> Examples:
-    """Draw pen strokes ``copies`` times, each time differently, and normalize."""
-    items = [recording.strokes for recording in recordings for _ in range(copies)]
-    return Examples(make_frames(draw_strokes, items, seed), _labels(recordings).repeat(copies))
+    """Draw pen strokes ``copies`` times, each time differently, often as by another hand."""
+    items = [recording for recording in recordings for _ in range(copies)]
+    return Examples(make_frames(_draw_recording, items, seed), _labels(recordings).repeat(copies))
 
 
 def from_recordings_as_written(recordings: Sequence[Recording], seed: int) -> Examples:
@@ -76,6 +79,10 @@ def redraw_image(image: Frames, random: np.random.Generator) -> Frames:
 
 def _labels(recordings: Sequence[Recording]) -> NDArray[np.uint8]:
     return np.array([recording.label for recording in recordings], np.uint8)
+
+
+def _draw_recording(recording: Recording, random: np.random.Generator) -> Frames:
+    return draw_strokes(rewrite(recording, OTHER_HANDS_SHARE, random), random)
 
 
 def _draw_template(digit: int, random: np.random.Generator) -> Frames:

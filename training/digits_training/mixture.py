@@ -39,11 +39,11 @@ logger = logging.getLogger(__name__)
 class Amounts(NamedTuple):
     """How much is drawn: copies of each recording or letter, or images."""
 
-    stroke_copies: int = 8
-    unipen_copies: int = 6
-    sign_copies: int = 8
+    stroke_copies: int = 10
+    unipen_copies: int = 9
+    sign_copies: int = 12
     letter_copies: int = 8
-    scene_copies: int = 5
+    scene_copies: int = 6
     redrawn_count: int = 60_000
     template_count: int = 12_000
     scribble_count: int = 8000
@@ -121,7 +121,7 @@ def build_mixture(
     amounts = amounts._replace(redrawn_count=min(amounts.redrawn_count, len(images.labels)))
     counts = {
         "redraw_image": amounts.redrawn_count + amounts.letter_copies * len(letters.images),
-        "draw_strokes": amounts.stroke_copies * len(pen)
+        "_draw_recording": amounts.stroke_copies * len(pen)
         + amounts.unipen_copies * len(unipen_digits)
         + amounts.sign_copies * len(signs),
         "_draw_template": amounts.template_count,
@@ -155,8 +155,14 @@ def _draw_components(
     """Make the frames of all components that are not empty."""
     digits = [*pen, *unipen_digits]
     redrawn = images.take(np.arange(amounts.redrawn_count))
-    scenes = from_scenes(digits, TRAINING_SCENES, seed, copies=amounts.scene_copies)
-    sign_scenes = from_scenes(signs, TRAINING_SCENES, seed)
+    scenes, sign_scenes = (
+        from_scenes(
+            *(recordings, TRAINING_SCENES, seed),
+            copies=copies,
+            other_hands_share=drawn_examples.OTHER_HANDS_SHARE,
+        )
+        for recordings, copies in ((digits, amounts.scene_copies), (signs, 1))
+    )
     no_writing = examples.concatenate([scenes, sign_scenes]).with_labels(NO_WRITING)
     components = [
         Component(examples.from_images(images.frames, images.labels), 0.36),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .canvases import Points
+from .recordings import Recording
 
 # Standard deviations of a hand, and of a digit by it. Sizes are shares of a digit's longer side.
 _SLANT: Final = (0.22, 0.05)
@@ -32,6 +33,13 @@ _LONGER: Final = 0.1
 _SHORTER: Final = 0.07
 _POINTS: Final = 40
 """Points of a stroke in another hand."""
+
+
+def rewrite(recording: Recording, share: float, random: np.random.Generator) -> Sequence[Points]:
+    """Return the strokes of a recording: in so many of all cases in another hand."""
+    if random.random() >= share:
+        return recording.strokes
+    return OtherHand(random).write(recording.strokes, recording.character)
 
 
 class OtherHand:

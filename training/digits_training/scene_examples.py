@@ -16,6 +16,7 @@ from digits_server.preprocessing.readings import find_readings
 from .examples import Examples, Frames, concatenate, stack, to_bytes
 from .frame_jobs import run_jobs
 from .frame_similarity import MAX_DIFFERENT, MIN_SAME, similarity
+from .other_hands import rewrite
 from .recordings import NO_WRITING, Recording
 from .scenes import BLANK_KINDS, draw_blank, draw_scene
 from .scenes.pages import Pixels
@@ -30,7 +31,12 @@ BAR_SHARE: Final = 0.1
 
 
 def from_scenes(
-    recordings: Sequence[Recording], kinds: Sequence[str], seed: int, *, copies: int = 1
+    recordings: Sequence[Recording],
+    kinds: Sequence[str],
+    seed: int,
+    *,
+    copies: int = 1,
+    other_hands_share: float = 0.0,
 ) -> Examples:
     """Draw scenes, and make the frames of all their readings.
 
@@ -42,11 +48,12 @@ def from_scenes(
         kinds: Kinds of scenes, of which one is chosen for each drawing; "slashed" is for zeros.
         seed: Seed of everything random.
         copies: Number of scenes of each character.
+        other_hands_share: Share of the characters that are drawn as by another hand.
     """
     random = np.random.default_rng(seed)
     others = [kind for kind in kinds if kind != "slashed"]
     items = [
-        (recording, _choose_kind(recording, others, random))
+        (recording, _choose_kind(recording, others, random), other_hands_share)
         for recording in recordings
         for _ in range(copies)
     ]
@@ -67,9 +74,9 @@ def _choose_kind(recording: Recording, kinds: Sequence[str], random: np.random.G
     return str(random.choice(kinds))
 
 
-def _read_scene(item: tuple[Recording, str], random: np.random.Generator) -> Examples:
-    recording, kind = item
-    scene = draw_scene(kind, recording.strokes, random)
+def _read_scene(item: tuple[Recording, str, float], random: np.random.Generator) -> Examples:
+    recording, kind, other_hands_share = item
+    scene = draw_scene(kind, rewrite(recording, other_hands_share, random), random)
     ideals = [normalize(scene.clean)]
     if kind == "underlined":  # the line that the character touches stays in its frame
         ideals.append(normalize(scene.with_lines))

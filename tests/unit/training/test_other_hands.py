@@ -3,7 +3,8 @@
 import numpy as np
 
 from digits_training.canvases import Points
-from digits_training.other_hands import OtherHand
+from digits_training.other_hands import OtherHand, rewrite
+from digits_training.recordings import Recording
 from digits_training.stroke_templates import write_digit
 
 
@@ -49,3 +50,10 @@ def test_a_dot_and_a_short_dash_are_not_lost() -> None:
     written = OtherHand(np.random.default_rng(5)).write([dot, dash, line], "1")
     assert [len(stroke) > 0 for stroke in written] == [True] * 3
     assert all(np.isfinite(stroke).all() for stroke in written)
+
+
+def test_so_many_recordings_are_rewritten_and_the_others_stay_as_they_are() -> None:
+    random = np.random.default_rng(6)
+    recording = Recording("5", "somebody", tuple(digits()[5]))
+    rewritten = [rewrite(recording, 0.25, random) is not recording.strokes for _ in range(400)]
+    assert 60 < sum(rewritten) < 140
