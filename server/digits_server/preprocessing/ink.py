@@ -29,6 +29,12 @@ _LEVELS: Final = np.arange(256, dtype=np.float32)
 _SHORT_LABELS: Final = 2**16
 # So few components are labeled by filling their outlines.
 _FEW_COMPONENTS: Final = 24
+# A sheet has such a side in pixels, is no narrower than so much of its length, and fills so much of
+# its box: its outline, and what is not the digit on it.
+_MIN_SHEET_SIDE: Final = 12
+_BAR_SHARE: Final = 0.35
+_SHEET_FILL: Final = 0.95
+_LEAST_SHEET: Final = 0.6
 _SQUARE: Final = np.ones((3, 3), np.uint8)
 
 
@@ -49,6 +55,20 @@ class InkMask:
     def outlines(self) -> Outlines:
         """The outlines of all of the ink."""
         return Outlines.find(self.mask)
+
+    def has_sheet(self) -> bool:
+        """Return whether the largest piece is a filled rectangle, as a sheet is, and not a bar."""
+        outline = max(self.outlines.components, key=cv2.contourArea, default=None)
+        if outline is None:
+            return False
+        left, top, width, height = cv2.boundingRect(outline)
+        if min(width, height) < max(_MIN_SHEET_SIDE, _BAR_SHARE * max(width, height)):
+            return False
+        # The outline passes through the middle of the outermost pixels.
+        if cv2.contourArea(outline) < _SHEET_FILL * (width - 1) * (height - 1):
+            return False
+        piece = self.mask[top : top + height, left : left + width]
+        return cv2.countNonZero(piece) >= _LEAST_SHEET * width * height
 
     @functools.cached_property
     def labeled(self) -> tuple[MatLike, MatLike, Components]:

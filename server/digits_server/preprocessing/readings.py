@@ -228,8 +228,8 @@ class _Search:
         if contrast is None:
             self._search_uneven(small)
         else:
-            self._read_pieces(self._area(small), contrast, EVEN)
-            if contrast.has_large_areas():
+            ink = self._read_pieces(self._area(small), contrast, EVEN)
+            if contrast.has_large_areas() or (ink is not None and ink.has_sheet()):
                 self._search_uneven(small)
             if self._lines and not self._readings:
                 failure = Reason.NO_DIGIT  # unless the line network reads them
@@ -287,11 +287,11 @@ class _Search:
         for contrast in local_contrasts(small, two_levels):
             self._read_pieces(area, contrast, kind + contrast.is_light)
 
-    def _read_pieces(self, area: _Area, contrast: Contrast, kind: int) -> None:
-        """Read the lines of digits, and the pieces of ink that may be one digit."""
+    def _read_pieces(self, area: _Area, contrast: Contrast, kind: int) -> InkMask | None:
+        """Read the lines of digits, and the pieces of ink that may be one digit; return the ink."""
         ink = find_ink(contrast)
         if ink is None or (self._read_lines(area, ink) and contrast.is_even):
-            return
+            return ink
         for piece in find_pieces(ink):
             height, width = piece.ink.shape
             [box] = self._places(area, np.array([(piece.left, piece.top, width, height)]))
@@ -299,6 +299,7 @@ class _Search:
             self._readings.append(
                 Reading(kind * len(PARTS) + piece.part, frame, tuple(box.tolist()))
             )
+        return ink
 
     def _read_lines(self, area: _Area, ink: InkMask) -> bool:
         """Read the lines of digits; return whether none of the ink can be one digit."""

@@ -280,3 +280,16 @@ def test_readings_of_many_images_are_those_of_each_in_their_order() -> None:
                 np.testing.assert_array_equal(together.frames[row], reading.frame)
                 row += 1
         assert row == len(together.frames)
+
+
+def test_a_page_in_the_middle_of_an_even_ground_is_read() -> None:
+    page = 255 - seven(side=160)  # white on black
+    image = np.full((400, 400), 150, np.uint8)
+    image[120:280, 130:290] = page
+    assert_some_reading_is_similar(image, 0.2)
+
+
+def test_a_stroke_that_is_a_filled_rectangle_is_no_page() -> None:
+    image = np.full((200, 200), 255, np.uint8)
+    image[30:170, 80:120] = 0
+    assert kinds(image) == ["ink on even ground"]
