@@ -12,8 +12,9 @@ from typing import Final
 from digits.address import check_address
 from digits.command_parser import CommandParser
 from digits.extras import MissingExtraError, require
+from digits.settings import SettingsError, flag_name
 
-from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings, SettingsError
+from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings
 
 DESCRIPTION: Final = "Run a gRPC server that recognizes handwritten digits."
 EPILOG: Final = """\
@@ -81,7 +82,7 @@ def healthcheck(parsed: argparse.Namespace) -> int:
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     from digits.credential_files import CredentialsError, read_file
-    from digits.endpoint import Endpoint, flag_name
+    from digits.endpoint import Endpoint
 
     from .ops.loopback import is_loopback_target
 
