@@ -85,11 +85,7 @@ class CommandSettings:
         return values
 
     def _check_together(self) -> None:
-        """Check the settings that depend on each other or on the system.
-
-        Raises:
-            SettingsError: They do not fit; the message names their flags.
-        """
+        """Raise SettingsError if settings do not fit each other, or this system."""
 
 
 def check_tls(cert: Path | None, key: Path | None, client_ca: Path | None) -> None:
