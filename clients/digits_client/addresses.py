@@ -7,13 +7,11 @@ from typing import Final
 
 from digits.address import LAST_PORT, check_address
 
-_SOCKET_SCHEMES: Final = ("unix:", "unix-abstract:")
 _NUMERIC_SCHEMES: Final = ("ipv4:", "ipv6:")
 _SPREAD_SCHEMES: Final = ("dns:", "xds:")
 _SCHEME: Final = re.compile(r"(dns|unix|unix-abstract|vsock|xds):")
 _NUMERIC_SCHEME: Final = re.compile(r"(ipv4|ipv6):")
 _MEMBER: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
-_HOST: Final = re.compile(r"(?:dns:(?:///)?|ipv4:|ipv6:)?(?:\[([^\]]*)\]|([^:]*))(?::[^:]*)?")
 
 
 @dataclass(frozen=True)
@@ -69,13 +67,6 @@ def to_target(address: str, *, has_tls: bool, tls_server_name: str | None = None
     return Target(f"ipv{versions.pop()}:{','.join(servers)}", tls_server_name or servers[0])
 
 
-def is_loopback(address: str) -> bool:
-    """Return whether traffic to an address stays on this machine, judging by the address."""
-    if address.startswith(_SOCKET_SCHEMES):
-        return True
-    return all(_is_loopback_host(part.strip()) for part in address.split(","))
-
-
 def _member(part: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]:
     found = _MEMBER.fullmatch(part)
     if found is None:
@@ -92,16 +83,3 @@ def _member(part: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, i
         return ipaddress.IPv4Address(found["v4"]), port
     except ValueError as error:
         raise ValueError(f"{part!r} is not a valid address: {error}") from None
-
-
-def _is_loopback_host(part: str) -> bool:
-    found = _HOST.fullmatch(part)
-    # A bare IPv6 address, without brackets and port, has too many colons to match.
-    host = (found[1] or found[2]) if found else part
-    if host.lower() == "localhost":
-        return True
-    try:
-        ip = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return ip.is_loopback or ip.is_unspecified  # a connection to 0.0.0.0 is one to this machine

@@ -10,6 +10,7 @@ from typing import Final
 
 import grpc
 
+from digits.loopback import is_loopback_address
 from digits.v1 import recognizer_pb2 as pb
 
 from . import addresses
@@ -104,7 +105,7 @@ def target_and_options(
     options = [*_OPTIONS, *(_PINGS_TO_SEVERAL if target.has_several else _PINGS_TO_ONE)]
     if target.authority is not None:
         options.append(("grpc.default_authority", target.authority))
-    if addresses.is_loopback(address):
+    if is_loopback_address(address):
         # A proxy of the environment (http_proxy) would connect to its own loopback address.
         options.append(("grpc.enable_http_proxy", 0))
     return target.uri, options
@@ -163,7 +164,7 @@ def _check_pair(cert: FilePath, key: FilePath) -> None:
 
 def warn_about_plaintext_token(address: str, token_file: FilePath | None) -> None:
     """Log a warning if a token would be sent over a network without encryption."""
-    if token_file is not None and not addresses.is_loopback(address):
+    if token_file is not None and not is_loopback_address(address):
         logger.warning(
             "the token is sent to %s without TLS: anyone who reads the traffic can use it", address
         )

@@ -36,3 +36,8 @@ def check_address(address: str) -> None:
         raise ValueError(f"{address!r} has no port: use {address.rstrip(':')}:{_DEFAULT_PORT}")
     if not (_PORT.fullmatch(f":{found['port']}") and 1 <= int(found["port"]) <= LAST_PORT):
         raise ValueError(f"{address!r} is not a valid address: ports are 1 to {LAST_PORT}")
+
+
+def join_address(host: str, port: int) -> str:
+    """Return ``host:port``, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -55,11 +55,6 @@ _NOT_DIGITS: Final = (
 _LAST_ERROR: Final = re.compile(r".*last error: [A-Z_]+: (?:\S+: )?", re.DOTALL)
 
 
-def flag_name(parameter: str) -> str:
-    """Return the flag of a command for a parameter of the client."""
-    return "--" + parameter.replace("_", "-")
-
-
 @dataclass(frozen=True)
 class Endpoint:
     """A server as its client was told to call it, for the messages of calls that fail."""

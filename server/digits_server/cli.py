@@ -12,8 +12,10 @@ from typing import Final
 from digits.address import check_address
 from digits.command_parser import CommandParser
 from digits.extras import MissingExtraError, require
+from digits.loopback import is_loopback_address
+from digits.settings import SettingsError, flag_name
 
-from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings, SettingsError
+from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings
 
 DESCRIPTION: Final = "Run a gRPC server that recognizes handwritten digits."
 EPILOG: Final = """\
@@ -81,9 +83,7 @@ def healthcheck(parsed: argparse.Namespace) -> int:
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     from digits.credential_files import CredentialsError, read_file
-    from digits.endpoint import Endpoint, flag_name
-
-    from .ops.loopback import is_loopback_target
+    from digits.endpoint import Endpoint
 
     address = parsed.address
     try:
@@ -95,7 +95,7 @@ def healthcheck(parsed: argparse.Namespace) -> int:
         return 1
     # A proxy of the environment (http_proxy) would connect to its own loopback address.
     options: list[tuple[str, int | str]] = []
-    if is_loopback_target(address):
+    if is_loopback_address(address):
         options.append(("grpc.enable_http_proxy", 0))
     if parsed.tls_server_name:
         options.append(("grpc.ssl_target_name_override", parsed.tls_server_name))

@@ -2,11 +2,10 @@
 
 import argparse
 import math
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from digits.arguments import number, whole_number
 from digits.command_parser import CommandParser
 
 from .network_path import SHIPPED_LINE, network_path
@@ -104,7 +103,7 @@ def _add_fit(commands: Commands, *parents: argparse.ArgumentParser) -> None:
         epilog=FIT_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    positive, non_negative = _whole_number(1), _whole_number(0)
+    positive, non_negative = whole_number(1), whole_number(0)
     fit.add_argument(
         "--network",
         choices=("compact", "line", "tutorial"),
@@ -131,7 +130,7 @@ def _add_fit(commands: Commands, *parents: argparse.ArgumentParser) -> None:
     fit.add_argument(
         "--validation-count",
         # At least 10,000 of MNIST's 60,000 training images remain to train on.
-        type=_whole_number(0, 50_000),
+        type=whole_number(0, 50_000),
         metavar="N",
         help="MNIST images held out of training to select the best epoch",
     )
@@ -189,7 +188,7 @@ def _add_fit(commands: Commands, *parents: argparse.ArgumentParser) -> None:
     )
     fit.add_argument(
         "--seed",
-        type=_whole_number(0, 2**32 - 1),  # the range of NumPy and TensorFlow
+        type=whole_number(0, 2**32 - 1),  # the range of NumPy and TensorFlow
         metavar="N",
         help="seed of all random numbers",
     )
@@ -253,7 +252,7 @@ def _add_export(commands: Commands, *parents: argparse.ArgumentParser) -> None:
     )
     export.add_argument(
         "--version",
-        type=_whole_number(1),
+        type=whole_number(1),
         metavar="N",
         help="version of the model (default: one above the highest in --models)",
     )
@@ -265,45 +264,22 @@ def _add_export(commands: Commands, *parents: argparse.ArgumentParser) -> None:
     )
 
 
-def _whole_number(low: int, high: int = sys.maxsize) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{value} is not between {low} and {high}")
-        return value
-
-    return parse
-
-
 def _rate(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    value = number(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a finite number above 0")
     return value
 
 
 def _decay(text: str) -> float:
-    value = _number(text)
+    value = number(text)
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 0 and below 1")
     return value
 
 
 def _share(text: str) -> float:
-    value = _number(text)
+    value = number(text)
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
     return value
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None

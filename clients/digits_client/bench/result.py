@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from digits_client import addresses
+from digits.loopback import is_loopback_address
 from digits_client.cli.server_options import ServerOptions
 
 from .recording import (
@@ -138,7 +138,7 @@ class Result:
             message = everything.messages.get(status)
             notes.append(f"{count:,} {status}" + (f", first message: {message}" if message else ""))
         notes += _generator_notes(figures)
-        if figures.goodput_per_second and addresses.is_loopback(self.server.address):
+        if figures.goodput_per_second and is_loopback_address(self.server.address):
             notes.append(
                 f"the server and the load generator share the {usable_cores()} cores of this "
                 "machine"

@@ -8,6 +8,8 @@ import math
 import re
 from collections.abc import Callable
 
+from digits.arguments import number
+
 
 def whole_number(low: int, high: int) -> Callable[[str], int]:
     """Return a type for whole numbers from ``low`` to ``high``, both included."""
@@ -47,10 +49,7 @@ def share(text: str) -> float:
 
 
 def _finite_number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    value = number(text)
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"{text} is not a finite number")
     return value

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from typing import Final, Self
 
-from digits.endpoint import flag_name
+from digits.settings import flag_name
 from digits_client import addresses
 from digits_client.aio import AsyncClient
 from digits_client.channel import DEFAULT_ADDRESS

@@ -10,8 +10,10 @@ import webbrowser
 from collections.abc import Sequence
 from typing import Final
 
+from digits.address import join_address
 from digits.command_parser import CommandParser
 from digits.extras import MissingExtraError, require
+from digits.settings import SettingsError
 from digits_client.cli.console import allow_any_text
 from digits_client.cli.exit_options import add_exit_options
 from digits_client.cli.server_options import ServerOptions, add_options
@@ -19,7 +21,7 @@ from digits_client.embedded import embedded_server
 from digits_client.errors import DigitsError
 
 from .logs import configure_logging
-from .settings import Settings, SettingsError, join_address
+from .settings import Settings
 
 EXIT_STOPPED: Final = 0
 EXIT_NOT_STARTED: Final = 1
@@ -119,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_exit_options(parser)
     add_options(parser, otherwise="else a server that is started for this gateway")
-    Settings.add_flags(parser)
+    Settings.add_flags(parser.add_argument_group("gateway"))
     parser.add_argument("--no-open", action="store_true", help="do not open a browser")
     return parser
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from digits.credential_files import load_in_thread
+from digits.tls_files import TlsFiles
 from digits.tokens import Tokens
 
 from .settings import Settings
@@ -31,9 +32,9 @@ class Credentials:
         if (file := settings.tokens_file) is not None:
             seconds = settings.tokens_grace_seconds
             tokens = asyncio.run(load_in_thread(lambda: Tokens(file, seconds), str(file)))
-        cert, key, client_ca = settings.tls_cert, settings.tls_key, settings.tls_client_ca
-        if cert is not None and key is not None:
-            tls = asyncio.run(load_in_thread(lambda: TlsContext(cert, key, client_ca), str(cert)))
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            paths = TlsFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+            tls = asyncio.run(load_in_thread(lambda: TlsContext(paths), str(paths.cert)))
         return cls(tokens, tls)
 
     @contextlib.contextmanager

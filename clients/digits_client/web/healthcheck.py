@@ -14,7 +14,9 @@ import sys
 import urllib.parse
 from typing import Final
 
-from .settings import Settings, SettingsError
+from digits.settings import SettingsError
+
+from .settings import Settings
 
 TIMEOUT_SECONDS: Final = 4.0
 """Longest wait for each step; below the time limit of the image's health check."""

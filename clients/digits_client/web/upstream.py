@@ -8,8 +8,9 @@ from typing import Any, Final, TypeVar
 
 import grpc
 
-from digits.endpoint import Endpoint, flag_name
+from digits.endpoint import Endpoint
 from digits.inference.v2 import inference_pb2_grpc
+from digits.settings import flag_name
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_client.channel import (

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from digits.credential_files import ReloadedFiles, load_in_thread
+from digits.tls_files import TlsFiles
 from digits.tokens import Tokens
 from digits_server.ops.metrics import Metrics
 from digits_server.settings import Settings
 
-from .tls import ServerCertificate, TlsFiles
+from .tls import ServerCertificate
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,17 @@
 """TLS credentials that are reloaded when their files change."""
 
-import contextlib
 import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import grpc
 
-from digits.credential_files import CredentialsError, ReloadedFiles, read_file
+from digits.credential_files import CredentialsError, ReloadedFiles
+from digits.tls_files import TlsContent, TlsFiles
 
 from .certificate_dates import CertificateDates
 
@@ -20,35 +19,10 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class TlsFiles:
-    """Paths of the server's credentials, all in PEM format."""
-
-    cert: Path
-    """Certificate chain: the server's certificate, then its intermediate certificates."""
-    key: Path
-    client_ca: Path | None = None
-    """CA bundle for verifying client certificates; None does not require one."""
-
-
-@dataclass(frozen=True)
-class _Content:
-    """The content of the files."""
-
-    cert: bytes
-    key: bytes
-    client_ca: bytes | None
-
-    def configuration(self) -> grpc.ServerCertificateConfiguration:
-        return grpc.ssl_server_certificate_configuration(
-            [(self.key, self.cert)], root_certificates=self.client_ca
-        )
-
-
-@dataclass(frozen=True)
 class _Valid:
     """Content that can be used, and the dates of its certificate."""
 
-    content: _Content
+    content: TlsContent
     dates: CertificateDates
 
 
@@ -85,7 +59,7 @@ class ServerCertificate:
     def credentials(self) -> grpc.ServerCredentials:
         """Return credentials that follow the files with each new connection."""
         return grpc.dynamic_ssl_server_credentials(
-            self._configured.content.configuration(),
+            _configuration(self._configured.content),
             self._changed_configuration,  # type: ignore[arg-type]  # the stub lacks None: unchanged
             self._paths.client_ca is not None,
         )
@@ -100,10 +74,10 @@ class ServerCertificate:
             if valid is self._configured:
                 return None
             self._configured = valid
-            return valid.content.configuration()
+            return _configuration(valid.content)
 
     def _load(self, current: _Valid | None) -> _Valid:
-        content = _read(self._paths)
+        content = self._paths.read()
         if current is None:
             return _Valid(content, _check(self._paths, content))
         current_problem = current.dates.problem_at(self._now())
@@ -114,7 +88,7 @@ class ServerCertificate:
         problem = changed.dates.problem_at(self._now())
         if problem is not None and current_problem is None:
             raise CredentialsError(f"the certificate in {self._paths.cert} {problem}")
-        if _read(self._paths) != content:  # changed since: this content is unchecked
+        if self._paths.read() != content:  # changed since: this content is unchecked
             return current
         logger.info("now using the certificate in %s", self._paths.cert)
         return changed
@@ -125,33 +99,20 @@ class ServerCertificate:
         self._last_problem = problem
 
 
-def _read(paths: TlsFiles) -> _Content:
-    client_ca = None if paths.client_ca is None else read_file(paths.client_ca)
-    return _Content(read_file(paths.cert), read_file(paths.key), client_ca)
+def _configuration(content: TlsContent) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration(
+        [(content.key, content.cert)], root_certificates=content.client_ca
+    )
 
 
-def _check(paths: TlsFiles, content: _Content) -> CertificateDates:
+def _check(paths: TlsFiles, content: TlsContent) -> CertificateDates:
     """Load the files with OpenSSL, because gRPC does not report what is wrong with them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with _error(
-        f"{paths.cert} and {paths.key} are not a matching certificate and key in PEM format"
-    ):
-        context.load_cert_chain(paths.cert, paths.key, password="")
-    with _error(f"the certificate in {paths.cert} is not one that clients accept from a server"):
-        dates = CertificateDates.of_server(context, _text(content.cert))
-    if content.client_ca is not None:
-        with _error(f"{paths.client_ca} contains no CA certificates in PEM format"):
-            context.load_verify_locations(cadata=_text(content.client_ca))
-    return dates
-
-
-def _text(pem: bytes) -> str:
-    return pem.decode("ascii", "ignore")  # names in comments may have other characters
-
-
-@contextlib.contextmanager
-def _error(message: str) -> Iterator[None]:
+    paths.load_into(context, content)
     try:
-        yield
+        # Comments may have any characters.
+        return CertificateDates.of_server(context, content.cert.decode("ascii", "ignore"))
     except (OSError, ValueError) as error:  # SSLError is an OSError
-        raise CredentialsError(message) from error
+        raise CredentialsError(
+            f"the certificate in {paths.cert} is not one that clients accept from a server"
+        ) from error

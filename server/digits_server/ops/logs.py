@@ -13,9 +13,8 @@ from typing import Any, Final, TextIO
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from digits.loopback import is_loopback_host
 from digits_server.settings import Settings
-
-from .loopback import is_loopback_host
 
 logger = logging.getLogger("digits_server")
 

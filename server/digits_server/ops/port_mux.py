@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from digits_server.settings import join_address
+from digits.address import join_address
 
 from .listening import find_bind_error
 

@@ -17,9 +17,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from trustme import KeyType as Kind
 
 from digits.credential_files import CredentialsError
+from digits.tls_files import TlsFiles
 from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
-from digits_server.api.tls import ServerCertificate, TlsFiles
+from digits_server.api.tls import ServerCertificate
 from tests.processes import wait_until
 
 NOW = datetime.now(UTC)

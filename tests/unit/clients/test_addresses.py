@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from digits_client.addresses import Target, is_loopback, to_target
+from digits_client.addresses import Target, to_target
 
 
 @pytest.mark.parametrize(
@@ -107,36 +107,6 @@ def test_certificates_are_verified_against_a_name_that_is_given(address: str) ->
     assert target.has_several is ("," in address)
     with pytest.raises(ValueError, match="of no use without TLS"):
         to_target(address, has_tls=False, tls_server_name="digits.example")
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [
-        ("127.0.0.1:1", True),
-        ("127.8.8.8", True),
-        ("0.0.0.0:1", True),
-        ("[::]:1", True),
-        ("LocalHost:1", True),
-        ("localhost", True),
-        ("[::1]:1", True),
-        ("::1", True),
-        ("dns:///localhost:1", True),
-        ("dns:localhost:1", True),
-        ("ipv6:[::1]:1", True),
-        ("unix:/run/digits,1", True),
-        ("unix-abstract:digits", True),
-        ("127.0.0.1:1, 127.0.0.2:1", True),
-        ("127.0.0.1:1,10.0.0.1:1", False),
-        ("ipv4:127.0.0.1:1,10.0.0.1:1", False),
-        ("127.example:1", False),
-        ("localhost.example:1", False),
-        ("dns://192.0.2.1/localhost:1", False),
-        ("[::2]:1", False),
-        ("", False),
-    ],
-)
-def test_addresses_of_this_machine_are_loopback(address: str, *, expected: bool) -> None:
-    assert is_loopback(address) is expected
 
 
 @pytest.mark.parametrize(

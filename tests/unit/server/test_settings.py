@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from digits.settings import SettingsError
 from digits_server.cli import main
-from digits_server.settings import Settings, SettingsError
+from digits_server.settings import Settings
 from tests import needs
 
 

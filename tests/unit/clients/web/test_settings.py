@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from digits_client.web.settings import Settings, SettingsError
+from digits.settings import SettingsError
+from digits_client.web.settings import Settings
 
 
 def resolve(*flags: str, **variables: str) -> Settings:

@@ -1,0 +1,32 @@
+"""Types of command-line arguments that several packages have."""
+
+import argparse
+import re
+from collections.abc import Callable
+
+import pytest
+
+from digits.arguments import log_level, number, whole_number
+
+
+def test_a_value_within_the_limits_is_accepted() -> None:
+    assert [whole_number(1, 9)(text) for text in ("1", "9")] == [1, 9]
+    assert number("-1e3") == -1000
+    assert log_level("Warning") == "WARNING"
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "message"),
+    [
+        (whole_number(1, 9), "0", "0 is not between 1 and 9"),
+        (whole_number(1, 9), "10", "10 is not between 1 and 9"),
+        (whole_number(1, 9), "1.5", "'1.5' is not a whole number"),
+        (number, "soon", "'soon' is not a number"),
+        (log_level, "Loud", "'Loud' is not one of debug, info, warning, error"),
+    ],
+)
+def test_a_wrong_value_is_rejected_with_the_limits(
+    parse: Callable[[str], float | str], text: str, message: str
+) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=f"^{re.escape(message)}$"):
+        parse(text)
