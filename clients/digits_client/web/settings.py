@@ -123,8 +123,17 @@ class Settings(CommandSettings):
     def _check_together(self) -> None:
         check_tls(self.tls_cert, self.tls_key, self.tls_client_ca)
         check_workers(self.workers)
-        if self.corrections is not None and self.corrections.exists():
-            if not self.corrections.is_dir():
-                raise SettingsError(f"--corrections: {self.corrections} is not a folder")
-            if not os.access(self.corrections, os.W_OK):
-                raise SettingsError(f"--corrections: {self.corrections} cannot be written to")
+        if self.corrections is not None:
+            _check_folder(self.corrections)
+
+
+def _check_folder(corrections: Path) -> None:
+    try:
+        if not corrections.exists():  # it is made when it is needed
+            return
+    except OSError as error:
+        raise SettingsError(f"--corrections: {error.strerror}: {corrections}") from None
+    if not corrections.is_dir():
+        raise SettingsError(f"--corrections: {corrections} is not a folder")
+    if not os.access(corrections, os.W_OK):
+        raise SettingsError(f"--corrections: {corrections} cannot be written to")

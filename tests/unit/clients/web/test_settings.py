@@ -32,6 +32,7 @@ def test_a_flag_overrides_its_variable_and_that_the_default() -> None:
         (["--tls-cert", "c"], "--tls-cert and --tls-key must be set together"),
         (["--tls-client-ca", "c"], "--tls-client-ca requires --tls-cert and --tls-key"),
         (["--corrections", __file__], f"--corrections: {__file__} is not a folder"),
+        (["--corrections", "a" * 5000], f"--corrections: File name too long: {'a' * 5000}"),
         (["--log-level", "loud"], "argument --log-level: 'loud' is not one of"),
     ],
 )
