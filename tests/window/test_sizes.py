@@ -123,6 +123,24 @@ def test_a_presentation_shows_the_sheet_and_the_result_alone(window: Any) -> Non
     assert window.panel.view.headline == "3"
 
 
+@pytest.mark.parametrize("scale", [1.0, 1.25])
+def test_after_a_presentation_the_window_has_its_size_and_all_parts(
+    open_window: Any, server: Any, scale: float
+) -> None:
+    window = open_window(server.address, scale=scale)
+    window.wait_until_connected()
+    root = window.root
+    size = root.winfo_width(), root.winfo_height()
+    for _ in range(3):
+        window.press("<F11>")
+        resize(window, root.winfo_screenwidth(), root.winfo_screenheight())
+        window.press("<Escape>")
+        window.wait_until(lambda: (root.winfo_width(), root.winfo_height()) == size)
+        assert_all_in_reach(window)
+        bottom = root.winfo_rooty() + root.winfo_height()
+        assert bottom <= root.winfo_screenheight()
+
+
 def test_nothing_moves_when_a_notice_or_an_offer_appears(window: Any) -> None:
     def places() -> list[tuple[int, int, int, int]]:
         window.root.update()

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from tkinter import ttk
 from typing import Final
 
-from .corrections import NOT_A_DIGIT_TEXT
+from digits_client.percent import NOT_A_DIGIT_TEXT
+
 from .theme import Theme
 
 _MAX_DIGITS: Final = 32

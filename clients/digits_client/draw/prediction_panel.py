@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageTk
 
 from digits_client import look
+from digits_client.percent import NOT_A_DIGIT_TEXT, percent
 
-from .corrections import NOT_A_DIGIT_TEXT
 from .layout import BAR_COUNT, PanelLayout, arrange_panel, panel_factor
 from .theme import Theme
-from .view_model import NO_PREDICTION, PredictionView, percent
+from .view_model import NO_PREDICTION, PredictionView
 
 _FRAME_TITLE: Final = "What the model sees"
 _BAR_NAMES: Final = (*map(str, range(10)), NOT_A_DIGIT_TEXT)

@@ -61,9 +61,9 @@ def test_a_bar_stands_out_from_its_empty_part(colors: Colors) -> None:
 
 
 @THEMES
-@pytest.mark.parametrize("chart", [look.CHART_LINE, look.CHART_ACCENT, look.CHART_GRAY])
-def test_charts_are_readable_in_both_themes(colors: Colors, chart: str) -> None:
-    assert contrast(chart, colors.window) >= GRAPHICS_CONTRAST
+@pytest.mark.parametrize("color", [look.ANY_ACCENT, look.ANY_UNSURE, look.ANY_GRAY])
+def test_colors_for_any_ground_stand_out_in_both_themes(colors: Colors, color: str) -> None:
+    assert contrast(color, colors.window) >= GRAPHICS_CONTRAST
 
 
 def test_the_style_sheet_defines_every_color_in_both_themes() -> None:
