@@ -94,12 +94,15 @@ FONTS: Final = (
 )
 """Families, the preferred ones first."""
 
-# Sizes, relative to that of normal text.
+# Sizes of text, relative to that of normal text.
 SMALL: Final = 0.8125
 NORMAL: Final = 1.0
 LARGE: Final = 1.25
 HEADLINE: Final = 5.5
 """A recognized digit."""
+
+# Lengths in rem, which are 16 pixels at 96 per inch; in notebooks, in em.
+REM_PIXELS: Final = 16
 GAP: Final = 0.5
 """Space between things that belong together."""
 PAD: Final = 1.0

@@ -51,7 +51,7 @@ class CorrectionBar(ttk.Frame):
             ttk.Button(self, text="Cancel", command=on_cancel),
         ]
         for column, widget in enumerate(widgets):
-            widget.grid(row=0, column=column, padx=(0, theme.pixels(6)))
+            widget.grid(row=0, column=column, padx=(0, theme.gap))
 
     def start(self, digit: str) -> None:
         """Go to the field, which starts with a digit or empty."""

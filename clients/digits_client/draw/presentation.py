@@ -33,3 +33,4 @@ class Presentation:
             # stay as large as the screen, and its lower edge would leave it as the menus return.
             root.geometry("{}x{}".format(*self._size))
         self._main.show_parts(presents=self.is_on)
+        self._main.notices.show("Esc ends the presentation." if self.is_on else "")

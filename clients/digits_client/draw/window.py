@@ -271,8 +271,7 @@ class DrawWindow:
     def show_about(self) -> None:
         """Show the versions."""
         connected = self.connection.connected
-        model = f"{connected.model.version} {connected.model.precision}" if connected else ""
-        AboutWindow(self.root, self.theme, model)
+        AboutWindow(self.root, self.theme, connected.model.title if connected else "")
 
     def close(self) -> None:
         """Close the window, so that ``run`` returns."""
@@ -311,8 +310,8 @@ class DrawWindow:
             self._show(view_model.NO_PREDICTION)
             return
         boxes = [digit.box for digit in number.digits if digit.box] if self.reads_numbers else []
-        self.sheet.show_boxes(boxes)
         place = view_model.place_shown(number, self._pointed)
+        self.sheet.show_boxes(boxes, place if len(boxes) > 1 else None)
         view = view_model.number_view(number, place, reads_numbers=self.reads_numbers)
         self.panel.show(view, number.digits[place].frame)
 
@@ -367,8 +366,7 @@ class DrawWindow:
         pixels = self.theme.pixels
         self.root.minsize(pixels(MIN_SIZE[0]), pixels(MIN_SIZE[1]))
         screen = self.root.winfo_screenwidth(), self.root.winfo_screenheight()
-        width, height = first_size(screen, pixels)
-        self.root.geometry(f"{width}x{height}")
+        self.root.geometry("{}x{}".format(*first_size(screen, pixels)))
 
     def _color_menus(self) -> None:
         for menu in self._menus:
