@@ -152,17 +152,18 @@ def _bars(prediction: Digit) -> Iterator[str]:
     shares = [
         f"{name}: {percent(share)}" for name, share in zip(_LABELS, prediction.shares, strict=True)
     ]
-    row = f"display:flex;align-items:flex-end;gap:3px;{_SMALL};text-align:center"
+    row = f"display:flex;align-items:flex-start;gap:3px;{_SMALL};text-align:center"
     label = f"probabilities: {'; '.join(shares)}"
     yield f'<div role="img" aria-label="{label}" style="{row}">'
-    track = f"height:48px;min-width:16px;display:flex;align-items:flex-end;background:{ANY_PRESSED}"
+    track = f"height:48px;min-width:14px;display:flex;align-items:flex-end;background:{ANY_PRESSED}"
     track += f";border-radius:{RADIUS / 4}em;overflow:hidden"
     largest = max(prediction.shares)
     for name, title, share in zip(_LABELS, shares, prediction.shares, strict=True):
         fill = _color(prediction) if share == largest else ANY_GRAY
         bar = f"height:{min(share, 1):.0%};width:100%;background:{fill}"
+        label = name.replace("a ", "a<br>")  # as narrow as the others
         filled = f'<div style="{track}"><div style="{bar}"></div></div>'
-        yield f'<div title="{title}">{filled}{name}</div>'
+        yield f'<div title="{title}">{filled}{label}</div>'
     yield "</div>"
 
 
