@@ -11,7 +11,7 @@ from .view_model import Status, Tone, milliseconds
 class StatusBar(ttk.Frame):
     """Shows the state of the connection, and offers an action when it is lost.
 
-    Its height is that of the action's button, whether or not there is one.
+    Its height is the same whether or not there is one.
     """
 
     def __init__(self, parent: tk.Misc, theme: Theme) -> None:
@@ -28,8 +28,10 @@ class StatusBar(ttk.Frame):
         self._text.grid(row=0, column=1, sticky="ew")
         self._model.grid(row=0, column=2, padx=(gap, 0))
         self._button.grid(row=0, column=3, padx=(gap, 0))
-        self.height = self._button.winfo_reqheight()
-        """Height in pixels of the display; also of two lines of text."""
+        self._text.configure(text="\n")
+        self.height = max(self._button.winfo_reqheight(), self._text.winfo_reqheight())
+        """Height in pixels of the display: of the button, and of two lines of text."""
+        self._text.configure(text="")
         self.columnconfigure(1, weight=1)
         self.rowconfigure(0, weight=1)
         self.bind("<Configure>", lambda _: self._wrap())

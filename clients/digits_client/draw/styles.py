@@ -225,8 +225,8 @@ def configure_styles(
     )
     selected = [("selected", colors.accent)]
     style.map("Treeview", background=selected, foreground=[("selected", colors.on_accent)])
-    style.configure("Treeview.Heading", relief="flat", padding=(half, half))
-    style.configure("Treeview.Cell", padding=(half + 1, 0))  # as far as headings with a border
+    style.configure("Treeview.Heading", relief="flat", padding=(half + 2, half))
+    style.configure("Treeview.Cell", padding=(half, 0))  # two pixels are the heading's border
     style.map("Treeview.Heading", background=[("active", colors.pressed)])
     for name in ("Vertical.TScrollbar", "Horizontal.TScrollbar"):
         style.configure(
