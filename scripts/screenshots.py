@@ -24,6 +24,7 @@ from digits_client.draw.layout import MIN_SIZE
 from digits_client.draw.theme import ThemeName
 from digits_client.draw.tk_gc import gc_in_tk_thread
 from digits_client.embedded import embedded_server
+from digits_client.percent import percent
 from scripts.pen_strokes import BAR, NUMBER, SEVEN, STAR, THREE
 from scripts.screenshot_window import ScreenshotWindow
 from scripts.virtual_display import virtual_display
@@ -56,7 +57,7 @@ SETTINGS = {
 
 
 def draw_boxes(address: str) -> None:
-    """Write the example of a number, with the box and the confidence of each digit."""
+    """Write the example of a number, with the box of each digit and how sure it is."""
     with Client(address) as client:
         number = client.recognize_number(EXAMPLE)
     picture = Image.open(EXAMPLE).convert("RGB")
@@ -68,7 +69,7 @@ def draw_boxes(address: str) -> None:
             right, bottom = left + width, top + height
             draw.rectangle((left - 3, top - 3, right + 3, bottom + 3), outline=BOX_COLOR, width=2)
             middle = (left + right) / 2
-            draw.text((middle, bottom + 8), f"{digit.confidence:.0%}", BOX_COLOR, font, "mt")
+            draw.text((middle, bottom + 8), percent(digit.share), BOX_COLOR, font, "mt")
     picture.quantize(64).save(IMAGES / "number-boxes.png")
 
 
