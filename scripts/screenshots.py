@@ -24,6 +24,7 @@ from digits_client.draw.layout import MIN_SIZE
 from digits_client.draw.theme import ThemeName
 from digits_client.draw.tk_gc import gc_in_tk_thread
 from digits_client.embedded import embedded_server
+from digits_client.look import LIGHT
 from digits_client.percent import percent
 from scripts.pen_strokes import BAR, NUMBER, SEVEN, STAR, THREE
 from scripts.screenshot_window import ScreenshotWindow
@@ -34,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 
 EXAMPLE = ROOT / "samples" / "numbers" / "80513" / "touching.png"
-BOX_COLOR = (220, 90, 20)
+BOX_COLOR = LIGHT.accent
 LABEL_SIZE = 16
 
 
