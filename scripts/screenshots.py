@@ -26,7 +26,7 @@ from digits_client.draw.tk_gc import gc_in_tk_thread
 from digits_client.embedded import embedded_server
 from digits_client.look import LIGHT
 from digits_client.percent import percent
-from scripts.pen_strokes import BAR, NUMBER, SEVEN, STAR, THREE
+from scripts.pen_strokes import BAR, NUMBER, SEVEN, STAR, THREE, UNSURE
 from scripts.screenshot_window import ScreenshotWindow
 from scripts.virtual_display import virtual_display
 
@@ -111,6 +111,9 @@ def take_states(window: ScreenshotWindow, display: str, folder: Path) -> None:
     take("empty")
     window.draw(THREE)
     take("digit")
+    window.clear()
+    window.draw(UNSURE)
+    take("unsure")
     window.clear()
     window.draw(*NUMBER)
     window.point_at(210, 200)
