@@ -97,7 +97,7 @@ def test_a_sharp_corner_stays_sharp_as_in_the_window(page: Browser) -> None:
         " done(boundsOf([{ points, width: 10 }]).right))",
         points,
     )
-    assert right == 205  # half of the pen beside the corner, without a bulge
+    assert right == 205  # the corner and half of the pen, without a bulge
 
 
 def test_a_curve_goes_through_the_points_and_is_smooth_between_them(page: Browser) -> None:
