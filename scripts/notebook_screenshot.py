@@ -19,7 +19,7 @@ from digits_client.results import Number, Prediction
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "images" / "notebook.png"
 SAMPLES = ROOT / "samples"
-SIZE = (1000, 400)
+SIZE = (1000, 440)
 OPTIONS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),

@@ -16,7 +16,7 @@ from PIL import Image
 
 from digits_client.embedded import embedded_server
 from scripts.browser import Browser, open_browser
-from scripts.pen_strokes import NUMBER, STAR, THREE
+from scripts.pen_strokes import NUMBER, STAR, THREE, UNSURE
 from scripts.web_process import web_process
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -68,6 +68,11 @@ def _draw_star(browser: Browser) -> None:
     browser.wait_until_recognized()
 
 
+def _draw_unsure(browser: Browser) -> None:
+    browser.draw([UNSURE])
+    browser.wait_until_recognized()
+
+
 def _click_sample(browser: Browser) -> None:
     browser.script("document.querySelector('#gallery li:nth-child(9) button').click()")
     browser.wait_until_read("80513")
@@ -95,6 +100,7 @@ def _read_page(browser: Browser) -> None:
 STATES: Final[dict[str, Callable[[Browser], Any]]] = {
     "empty": lambda browser: None,
     "number": draw_number,
+    "unsure": _draw_unsure,
     "not-a-digit": _draw_star,
     "sample": _click_sample,
     "correction": _correct,

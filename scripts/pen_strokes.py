@@ -22,3 +22,5 @@ NUMBER = [
     [(x + left, y + 130) for x, y in digit]
     for left, digit in ((50, TWO), (165, NOUGHT), (285, TWO), (395, SIX))
 ]
+# Between a 1 and a 7.
+UNSURE = [(134, 100), (160, 85), (190, 72), (220, 60), (215, 140), (208, 220), (203, 300)]

@@ -24,7 +24,9 @@ from digits_client.draw.layout import MIN_SIZE
 from digits_client.draw.theme import ThemeName
 from digits_client.draw.tk_gc import gc_in_tk_thread
 from digits_client.embedded import embedded_server
-from scripts.pen_strokes import BAR, NUMBER, SEVEN, STAR, THREE
+from digits_client.look import LIGHT
+from digits_client.percent import percent
+from scripts.pen_strokes import BAR, NUMBER, SEVEN, STAR, THREE, UNSURE
 from scripts.screenshot_window import ScreenshotWindow
 from scripts.virtual_display import virtual_display
 
@@ -33,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 
 EXAMPLE = ROOT / "samples" / "numbers" / "80513" / "touching.png"
-BOX_COLOR = (220, 90, 20)
+BOX_COLOR = LIGHT.accent
 LABEL_SIZE = 16
 
 
@@ -56,7 +58,7 @@ SETTINGS = {
 
 
 def draw_boxes(address: str) -> None:
-    """Write the example of a number, with the box and the confidence of each digit."""
+    """Write the example of a number, with the box of each digit and how sure it is."""
     with Client(address) as client:
         number = client.recognize_number(EXAMPLE)
     picture = Image.open(EXAMPLE).convert("RGB")
@@ -68,7 +70,7 @@ def draw_boxes(address: str) -> None:
             right, bottom = left + width, top + height
             draw.rectangle((left - 3, top - 3, right + 3, bottom + 3), outline=BOX_COLOR, width=2)
             middle = (left + right) / 2
-            draw.text((middle, bottom + 8), f"{digit.confidence:.0%}", BOX_COLOR, font, "mt")
+            draw.text((middle, bottom + 8), percent(digit.share), BOX_COLOR, font, "mt")
     picture.quantize(64).save(IMAGES / "number-boxes.png")
 
 
@@ -109,6 +111,9 @@ def take_states(window: ScreenshotWindow, display: str, folder: Path) -> None:
     take("empty")
     window.draw(THREE)
     take("digit")
+    window.clear()
+    window.draw(UNSURE)
+    take("unsure")
     window.clear()
     window.draw(*NUMBER)
     window.point_at(210, 200)

@@ -73,10 +73,15 @@ DARK: Final = Colors(
     bad="#ff8a80",
 )
 
-# For charts that are pictures, and cannot follow the theme: readable on both grounds.
-CHART_LINE: Final = "#4287d6"
-CHART_ACCENT: Final = "#d9576b"
-CHART_GRAY: Final = "#808a96"
+# For notebooks, whose theme is unknown: these stand out from light and from dark grounds.
+ANY_ACCENT: Final = "#4287d6"
+"""Bars of what is sure."""
+ANY_UNSURE: Final = "#c27c1a"
+"""Bars and marks of what is not sure."""
+ANY_GRAY: Final = "#808a96"
+"""Other bars, and borders."""
+ANY_PRESSED: Final = "rgba(128,138,150,.2)"
+"""The empty part of a bar."""
 
 FONTS: Final = (
     "system-ui",
@@ -89,18 +94,26 @@ FONTS: Final = (
 )
 """Families, the preferred ones first."""
 
-# Sizes, relative to that of normal text.
+# Sizes of text, relative to that of normal text.
 SMALL: Final = 0.8125
 NORMAL: Final = 1.0
 LARGE: Final = 1.25
 HEADLINE: Final = 5.5
 """A recognized digit."""
+
+# Lengths in rem, which are 16 pixels at 96 per inch; in notebooks, in em.
+REM_PIXELS: Final = 16
 GAP: Final = 0.5
 """Space between things that belong together."""
 PAD: Final = 1.0
 """Space around groups of things."""
 RADIUS: Final = 0.5
 """Radius of rounded corners."""
+
+
+def font_families() -> str:
+    """Return the families as CSS."""
+    return ", ".join(f'"{name}"' if " " in name else name for name in FONTS)
 
 
 def css_variables(colors: Colors) -> dict[str, str]:
@@ -110,9 +123,8 @@ def css_variables(colors: Colors) -> dict[str, str]:
 
 def style_sheet() -> str:
     """Return a style sheet that defines the look as CSS variables, light or dark as preferred."""
-    families = ", ".join(f'"{name}"' if " " in name else name for name in FONTS)
     sizes = {
-        "--font": families,
+        "--font": font_families(),
         "--small": f"{SMALL:g}rem",
         "--normal": f"{NORMAL:g}rem",
         "--large": f"{LARGE:g}rem",

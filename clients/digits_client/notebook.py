@@ -10,24 +10,32 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Final, Protocol
 
-from .percent import percent
+from .look import (
+    ANY_ACCENT,
+    ANY_GRAY,
+    ANY_PRESSED,
+    ANY_UNSURE,
+    GAP,
+    LARGE,
+    PAD,
+    RADIUS,
+    SMALL,
+    font_families,
+)
+from .percent import NOT_A_DIGIT_TEXT, UNSURE_BELOW, digit_sureness, percent, sureness
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-UNSURE_BELOW: Final = 0.9
-"""Confidence below which the second most likely digit is shown too."""
-
-_SURE_COLOR: Final = "#3b82f6"
-_UNSURE_COLOR: Final = "#d97706"
-_SOFT_COLOR: Final = "rgba(128,128,128,.65)"
-_TRACK_COLOR: Final = "rgba(128,128,128,.18)"
+_FONT: Final = font_families().replace('"', "'")
 _CARD: Final = (
-    "display:flex;flex-wrap:wrap;align-items:center;gap:8px 20px;padding:4px 2px;"
-    "font:14px/1.3 system-ui,sans-serif"
+    f"display:flex;flex-wrap:wrap;align-items:center;gap:{GAP}em {PAD}em;padding:{GAP / 2}em 0;"
+    f"font:14px/1.4 {_FONT}"
 )
-_SMALL: Final = "font-size:12px;opacity:.75"
+_SMALL: Final = f"font-size:{SMALL}em"
+_SOFT: Final = f"{_SMALL};opacity:.75"
+_LABELS: Final = (*map(str, range(10)), NOT_A_DIGIT_TEXT)
 _REASONS: Final = {
     "too_small": "too small to read",
     "too_faint": "too faint to read",
@@ -45,9 +53,9 @@ class Digit(Protocol):
     @property
     def reason(self) -> str | None: ...  # noqa: D102
     @property
-    def confidence(self) -> float: ...  # noqa: D102
+    def share(self) -> float: ...  # noqa: D102
     @property
-    def probabilities(self) -> Sequence[float]: ...  # noqa: D102
+    def shares(self) -> Sequence[float]: ...  # noqa: D102
     @property
     def model_version(self) -> str: ...  # noqa: D102
     @property
@@ -59,7 +67,7 @@ class Digit(Protocol):
 def prediction_html(prediction: Digit) -> str:
     """Return one prediction: the digit or why there is none, and a bar for each digit."""
     parts = [_frame(prediction, 64), _head(*_words(prediction), _notes(prediction))]
-    if prediction.probabilities:
+    if prediction.shares:
         parts.append("".join(_bars(prediction)))
     return f'<div style="{_CARD}">{"".join(parts)}</div>'
 
@@ -75,7 +83,7 @@ def number_html(text: str, confidence: float, digits: Sequence[Digit]) -> str:
     if not text:
         return "".join(map(prediction_html, digits))
     rejected_count = text.count("?")
-    caption = f"{escape(percent(confidence))} sure"
+    caption = sureness(confidence)
     if rejected_count:
         caption = f"{rejected_count} of {len(text)} places not a digit"
     places = "".join(map(_place, digits))
@@ -103,18 +111,12 @@ def _words(prediction: Digit) -> tuple[str, str]:
     if prediction.verdict == "blank":
         return "", "blank"
     if prediction.digit is None:
-        return "?", _REASONS.get(prediction.reason or "", "not a digit")
-    caption = f"{escape(percent(prediction.confidence))} sure"
-    if prediction.confidence < UNSURE_BELOW and prediction.probabilities:
-        caption += f", maybe {_second_digit(prediction)}"
-    return str(prediction.digit), caption
+        return "?", _REASONS.get(prediction.reason or "", NOT_A_DIGIT_TEXT)
+    return str(prediction.digit), _sureness(prediction, prediction.digit)
 
 
-def _second_digit(prediction: Digit) -> int:
-    """Return the most likely digit except the predicted one."""
-    shares = prediction.probabilities
-    others = (digit for digit in range(len(shares)) if digit != prediction.digit)
-    return max(others, key=lambda digit: shares[digit])
+def _sureness(prediction: Digit, digit: int) -> str:
+    return digit_sureness(digit, prediction.share, prediction.shares)
 
 
 def _notes(prediction: Digit) -> str:
@@ -126,7 +128,7 @@ def _notes(prediction: Digit) -> str:
 def _head(headline: str, caption: str, notes: str) -> str:
     size = "font-size:30px;font-weight:600;line-height:1.1;letter-spacing:.05em"
     shown = f'<div style="{size}">{_text(headline)}</div>' if headline else ""
-    return f'<div>{shown}<div>{caption}</div><div style="{_SMALL}">{notes}</div></div>'
+    return f'<div>{shown}<div>{caption}</div><div style="{_SOFT}">{notes}</div></div>'
 
 
 def _frame(prediction: Digit, size_px: int) -> str:
@@ -141,47 +143,44 @@ def _frame(prediction: Digit, size_px: int) -> str:
     style = f"width:{size_px}px;height:{size_px}px;margin:0;image-rendering:pixelated"
     return (
         f'<img alt="the frame that the model saw" src="data:image/png;base64,{source}" '
-        f'style="{style};border:1px solid {_SOFT_COLOR};box-sizing:border-box">'
+        f'style="{style};border:1px solid {ANY_GRAY};box-sizing:border-box">'
     )
 
 
 def _bars(prediction: Digit) -> Iterator[str]:
-    """Yield a bar for each digit. Without the verdict "digit", they have no figures."""
-    is_digit = prediction.digit is not None
-    shares = [escape(percent(share)) for share in prediction.probabilities]
-    label = "resemblance to each digit, none of which it is"
-    if is_digit:
-        listed = "; ".join(f"{digit}: {share}" for digit, share in enumerate(shares))
-        label = f"probability of each digit: {listed}"
-    row = "display:flex;align-items:flex-end;gap:3px;font-size:12px;text-align:center"
+    """Yield a bar for each digit, and one for what is not a digit."""
+    shares = [
+        f"{name}: {percent(share)}" for name, share in zip(_LABELS, prediction.shares, strict=True)
+    ]
+    row = f"display:flex;align-items:flex-start;gap:3px;{_SMALL};text-align:center"
+    label = f"probabilities: {'; '.join(shares)}"
     yield f'<div role="img" aria-label="{label}" style="{row}">'
-    color = _SURE_COLOR if prediction.confidence >= UNSURE_BELOW else _UNSURE_COLOR
-    track = f"height:48px;width:16px;display:flex;align-items:flex-end;background:{_TRACK_COLOR}"
-    for digit, share in enumerate(prediction.probabilities):
-        title = f' title="{digit}: {shares[digit]}"' if is_digit else ""
-        fill = color if digit == prediction.digit else _SOFT_COLOR
+    track = f"height:48px;min-width:14px;display:flex;align-items:flex-end;background:{ANY_PRESSED}"
+    track += f";border-radius:{RADIUS / 4}em;overflow:hidden"
+    largest = max(prediction.shares)
+    for name, title, share in zip(_LABELS, shares, prediction.shares, strict=True):
+        fill = _color(prediction) if share == largest else ANY_GRAY
         bar = f"height:{min(share, 1):.0%};width:100%;background:{fill}"
-        bar += "" if is_digit else ";opacity:.5"
-        yield f'<div{title}><div style="{track}"><div style="{bar}"></div></div>{digit}</div>'
-    if not is_digit:
-        box = f"height:48px;box-sizing:border-box;border:2px solid {_UNSURE_COLOR}"
-        yield f'<div style="margin-left:6px"><div style="{box};font-size:24px;line-height:44px">'
-        yield "?</div>not a digit</div>"
+        label = name.replace("a ", "a<br>")  # as narrow as the others
+        filled = f'<div style="{track}"><div style="{bar}"></div></div>'
+        yield f'<div title="{title}">{filled}{label}</div>'
     yield "</div>"
+
+
+def _color(prediction: Digit) -> str:
+    is_sure = prediction.digit is not None and prediction.share >= UNSURE_BELOW
+    return ANY_ACCENT if is_sure else ANY_UNSURE
 
 
 def _place(digit: Digit) -> str:
     """Return one place of a number."""
-    if digit.digit is None:
-        text, caption, color = "?", "not a digit", _UNSURE_COLOR
-    else:
-        is_sure = digit.confidence >= UNSURE_BELOW
-        text, color = str(digit.digit), _SURE_COLOR if is_sure else _UNSURE_COLOR
-        caption = escape(percent(digit.confidence))
-        if not is_sure and digit.probabilities:
-            caption += f"<br>maybe {_second_digit(digit)}"
-    style = f"text-align:center;border-top:3px solid {color};padding-top:4px;align-self:flex-start"
+    text, caption = "?", NOT_A_DIGIT_TEXT
+    if digit.digit is not None:
+        text = str(digit.digit)
+        caption = _sureness(digit, digit.digit).replace(", ", "<br>")
+    style = f"text-align:center;border-top:3px solid {_color(digit)};align-self:flex-start"
     return (
-        f'<div style="{style}">{_frame(digit, 40)}<div style="font-size:20px">{text}</div>'
-        f'<div style="{_SMALL};min-width:48px">{caption}</div></div>'
+        f'<div style="{style};padding-top:{GAP / 2}em">{_frame(digit, 40)}'
+        f'<div style="font-size:{LARGE}em">{text}</div>'
+        f'<div style="{_SOFT};min-width:48px">{caption}</div></div>'
     )

@@ -94,6 +94,25 @@ class Prediction:
     the whole. The largest share with the verdict NOT_A_DIGIT only. None without probabilities, and
     from a server that does not report it."""
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Eleven shares of the whole, 0 to 1: of the digits 0 to 9, and of what is not a digit.
+
+        The largest is that of the verdict. Empty without probabilities, and for ink that is not a
+        digit if the server does not report ``not_a_digit``: shares of the digits alone would
+        contradict the verdict.
+        """
+        rest = self.not_a_digit
+        if not self.probabilities or (rest is None and self.verdict is not Verdict.DIGIT):
+            return ()
+        rest = rest or 0.0
+        return (*(probability * (1 - rest) for probability in self.probabilities), rest)
+
+    @property
+    def share(self) -> float:
+        """The share of the most likely digit, 0 to 1: how sure it is, as shown to people."""
+        return self.confidence * (1 - (self.not_a_digit or 0.0))
+
     def __repr__(self) -> str:
         return _line(
             self,
@@ -127,6 +146,11 @@ class Number:
     box: Box | None
     """Where the number is in the image; None for an image without a digit."""
 
+    @property
+    def share(self) -> float:
+        """How sure the text is, 0 to 1, as shown to people: of one digit, the share of it."""
+        return self.digits[0].share if len(self.digits) == 1 else self.confidence
+
     def __str__(self) -> str:
         return self.text
 
@@ -141,7 +165,7 @@ class Number:
     def _repr_html_(self) -> str:
         from . import notebook
 
-        return notebook.number_html(self.text, self.confidence, self.digits)
+        return notebook.number_html(self.text, self.share, self.digits)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """What a person draws is read while it is drawn."""
 
+import math
+
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 
@@ -87,18 +89,29 @@ def test_a_pen_that_is_pressed_harder_draws_wider(page: Browser) -> None:
     assert ink_width(page, 100) < ink_width(page, 200) < ink_width(page, 300)
 
 
+def test_a_sharp_corner_stays_sharp_as_in_the_window(page: Browser) -> None:
+    points = [[100, 100, None], [200, 100, None], [110, 120, None]]
+    right = page.driver.execute_async_script(
+        "const [points, done] = arguments;"
+        "import('/static/curve.js').then(({ boundsOf }) =>"
+        " done(boundsOf([{ points, width: 10 }]).right))",
+        points,
+    )
+    assert right == 205  # the corner and half of the pen, without a bulge
+
+
 def test_a_curve_goes_through_the_points_and_is_smooth_between_them(page: Browser) -> None:
-    page.draw([[(100, 300), (200, 100), (300, 300)]])
+    page.draw([[(100, 250), (200, 180), (300, 250)]])
     page.wait_until_recognized()
-    # Straight lines would have two narrow crossings at this height, near the tip.
-    straight_span = 2 * (125 - 100) / 2
+    # Straight lines, 16 wide, would be this far apart at this height, near the tip.
+    straight_span = 2 * (190 - 180) * 100 / 70 + 16 / math.sin(math.atan2(70, 100))
     left, right = page.script(
         "const canvas = document.querySelector('#canvas'), scale = canvas.height / 400;"
-        "const row = canvas.getContext('2d').getImageData(0, 125 * scale, canvas.width, 1).data;"
+        "const row = canvas.getContext('2d').getImageData(0, 190 * scale, canvas.width, 1).data;"
         "const ink = [...Array(canvas.width).keys()].filter((x) => row[4 * x] < 128);"
         "return [ink[0] / scale, ink.at(-1) / scale]"
     )
-    assert right - left > straight_span + 16
+    assert right - left > straight_span + 8
 
 
 def test_the_digit_that_is_pointed_at_shows_its_probabilities_and_its_frame(page: Browser) -> None:

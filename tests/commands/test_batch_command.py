@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BATCH = "digits_client.batch.cli"
 COLUMNS = [
     *("path", "verdict", "digit", "confidence", "model_version", "error"),
-    *("reason", "unread_pages"),
+    *("reason", "unread_pages", "not_a_digit"),
 ]
 
 

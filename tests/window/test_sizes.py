@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from digits_client.draw.layout import MIN_SIZE
+from digits_client.draw.view_model import Status, Tone
 from tests.window.conftest import THREE
 from tests.window.test_window import text_widgets
 
@@ -86,10 +87,38 @@ def test_a_new_window_fits_the_screen(
     assert_all_in_reach(window)
 
 
-def test_the_offer_is_in_reach_while_the_server_is_away(open_window: Any, free_port: int) -> None:
-    window = open_window(f"127.0.0.1:{free_port}", scale=2.0)
+@pytest.mark.parametrize(("scale", "screen"), [(1.25, (1366, 768)), (2.0, (1600, 1200))])
+def test_each_dialog_fits_the_screen(
+    open_window: Any,
+    free_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    scale: float,
+    screen: tuple[int, int],
+) -> None:
+    monkeypatch.setattr(tk.Misc, "winfo_screenwidth", lambda _: screen[0])
+    monkeypatch.setattr(tk.Misc, "winfo_screenheight", lambda _: screen[1])
+    window = open_window(f"127.0.0.1:{free_port}", scale=scale)
+    for show in (
+        *(window.show_samples, window.show_corrections, window.show_training),
+        *(window.show_keys, window.show_about),
+    ):
+        show()
+        (dialog,) = [w for w in window.root.winfo_children() if isinstance(w, tk.Toplevel)]
+        dialog.update()
+        assert dialog.winfo_reqwidth() <= screen[0], dialog.title()
+        assert dialog.winfo_reqheight() <= screen[1] * 0.9, dialog.title()
+        dialog.destroy()
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_offer_is_in_reach_while_the_server_is_away(
+    open_window: Any, free_port: int, scale: float
+) -> None:
+    window = open_window(f"127.0.0.1:{free_port}", scale=scale)
     window.wait_until(lambda: window.status.offered is not None)
     resize(window, *window.root.minsize())
+    window.status.show(Status(SENTENCE, Tone.BAD))  # of two lines
+    window.root.update_idletasks()
     assert_all_in_reach(window)
 
 
@@ -121,6 +150,24 @@ def test_a_presentation_shows_the_sheet_and_the_result_alone(window: Any) -> Non
     window.root.update()
     assert all(part.winfo_ismapped() for part in parts)
     assert window.panel.view.headline == "3"
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.25])
+def test_after_a_presentation_the_window_has_its_size_and_all_parts(
+    open_window: Any, server: Any, scale: float
+) -> None:
+    window = open_window(server.address, scale=scale)
+    window.wait_until_connected()
+    root = window.root
+    size = root.winfo_width(), root.winfo_height()
+    for _ in range(3):
+        window.press("<F11>")
+        resize(window, root.winfo_screenwidth(), root.winfo_screenheight())
+        window.press("<Escape>")
+        window.wait_until(lambda: (root.winfo_width(), root.winfo_height()) == size)
+        assert_all_in_reach(window)
+        bottom = root.winfo_rooty() + root.winfo_height()
+        assert bottom <= root.winfo_screenheight()
 
 
 def test_nothing_moves_when_a_notice_or_an_offer_appears(window: Any) -> None:

@@ -80,8 +80,9 @@ def _example(results: EvalResults, index: int) -> str:
         most_like = "" if digit == NO_DIGIT else f", most like {digit}"
         prediction, about = f"<b>not a digit</b>{most_like}", attributes("not_a_digit")
     else:
-        prediction = f"<b>{digit}</b> · {escape(percent(confidence))}"
-        about = attributes("digit", str(digit), confidence)
+        share = confidence * (1 - float(results.predictions.not_a_digit[index]))
+        prediction = f"<b>{digit}</b> · {percent(share)}"
+        about = attributes("digit", str(digit), share)
     caption = f"{_LABELS.get(label, str(label))} → {prediction}"
     image = thumbnail(picture(results.eval_set, index), "image")
     frame = thumbnail(Image.fromarray(to_bytes(results.predictions.frames[index])), "frame")

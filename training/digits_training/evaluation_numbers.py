@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
-from digits_client.look import CHART_ACCENT, CHART_LINE
+from digits_client.look import LIGHT
 from digits_client.percent import percent
 from digits_client.report.charts import MIN_CALIBRATION_COUNT
 from digits_client.report.filters import attributes
@@ -88,7 +88,7 @@ def _figure(results: NumberResults, index: int) -> str:
     shown = f"<b>{escape(text or 'not a number')}</b>"
     caption = shown if text == label else f"{label} → {shown}"
     if text:
-        caption += f" · {escape(percent(confidence))}"
+        caption += f" · {percent(confidence)}"
     picture = thumbnail(_picture(results, index), "", PICTURE_SIZE)
     name = escape(number_set.image_name(index))
     about = attributes("digit", text, confidence) if text else attributes("not_a_digit")
@@ -109,7 +109,7 @@ def _picture(results: NumberResults, index: int) -> Image.Image:
         shown = Image.fromarray(number_set.images[index]).convert("RGB")
     draw = ImageDraw.Draw(shown)
     line_width = max(1, round(shown.width / PICTURE_SIZE[0]))
-    color = CHART_LINE if results.is_right[index] else CHART_ACCENT
+    color = LIGHT.accent if results.is_right[index] else LIGHT.bad
     for left, top, width, height in (place.box for place in number.places) if number else ():
         draw.rectangle((left, top, left + width, top + height), outline=color, width=line_width)
     return shown

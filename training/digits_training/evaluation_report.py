@@ -11,13 +11,13 @@ from importlib import resources
 from itertools import groupby
 from pathlib import Path
 
-from digits_client.look import CHART_ACCENT, CHART_LINE
 from digits_client.report import filters
 from digits_client.report.charts import (
     MIN_BIN_COUNT,
     MIN_CALIBRATION_COUNT,
     confusion_table,
     has_enough,
+    line_chart,
     reliability_diagram,
 )
 from digits_client.report.page import contents, end, start, wide
@@ -25,7 +25,6 @@ from digits_client.report.page import contents, end, start, wide
 from .eval_results import EvalResults
 from .evaluation_examples import VERDICTS, mistakes, scenes
 from .evaluation_numbers import numbers_section
-from .evaluation_pictures import robustness_chart
 from .metrics import Metrics
 from .number_results import NumberResults, SinglesAsNumbers
 from .robustness import CorruptionResult
@@ -155,17 +154,18 @@ def _reliability(results: Iterable[EvalResults]) -> str:
 
 def _robustness(results: Sequence[CorruptionResult]) -> str:
     baseline = next(result for result in results if result.corruption == "none")
-    lowest = min(result.accuracy for result in results)
+    # The same axis for all, with steps of 10 %.
+    least = max(0.0, (min(result.accuracy for result in results) * 10 - 0.2) // 1 / 10)
     corrupted = [result for result in results if result is not baseline]
     charts, rows = [], []
     for name, group in groupby(corrupted, lambda result: result.corruption):
         steps = list(group)
-        charts.append(_figure(robustness_chart(steps, baseline.accuracy, lowest), name))
+        charts.append(_robustness_chart(name, steps, baseline.accuracy, least))
         cells = [f"{s.accuracy:.1%}<br><small>at {s.severity:g}</small>" for s in steps]
         rows.append((escape(f"{name} ({steps[0].unit})"), *cells))
     return (
         "<p>The share of corrupted images that is right "
-        f"{_key(CHART_ACCENT)} by the verdict and {_key(CHART_LINE)} by the top "
+        f"{_key('first')} by the verdict and {_key('second')} by the top "
         "digit, whatever the verdict. The broken line is the share without corruption, "
         f"{baseline.accuracy:.1%}. Pixels refer to a canvas of 300.</p>"
         f'<div class="charts">{"".join(charts)}</div><details><summary>Table of the shares right '
@@ -173,9 +173,22 @@ def _robustness(results: Sequence[CorruptionResult]) -> str:
     )
 
 
-def _key(color: str) -> str:
+def _robustness_chart(
+    name: str, steps: Sequence[CorruptionResult], base: float, least: float
+) -> str:
+    """Return a chart of the shares right over the severities of one corruption."""
+    title, severities = f"{name} ({steps[0].unit})", [f"{step.severity:g}" for step in steps]
+    lines = (
+        ("second", [step.top_digit_accuracy for step in steps]),
+        ("first", [step.accuracy for step in steps]),
+    )
+    chart = line_chart(title, severities, lines, base=base, least=least)
+    return f"<figure><figcaption>{escape(title)}</figcaption>{chart}</figure>"
+
+
+def _key(css_class: str) -> str:
     """Return a square in the color of a line of a chart."""
-    return f'<span class="key" style="background:{color}"></span>'
+    return f'<span class="key {css_class}"></span>'
 
 
 def _provenance(facts: Mapping[str, str]) -> str:
@@ -195,8 +208,3 @@ def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> st
         for first, *rest in rows
     ]
     return wide(f"<table>{''.join(lines)}</table>", title)
-
-
-def _figure(url: str, caption: str) -> str:
-    text = escape(caption)
-    return f'<figure><figcaption>{text}</figcaption><img src="{url}" alt="{text}"></figure>'

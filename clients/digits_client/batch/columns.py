@@ -13,12 +13,12 @@ Value = str | int | float | None
 # Of a run for digits: the first fields of a row, in order.
 COLUMNS: Final = (
     *("path", "verdict", "digit", "confidence", "model_version", "error"),
-    *("reason", "unread_pages"),
+    *("reason", "unread_pages", "not_a_digit"),
 )
 # Of a run for numbers.
 NUMBER_COLUMNS: Final = (
     *("path", "verdict", "number", "confidence", "digits", "model_version", "error"),
-    *("reason", "unread_pages"),
+    *("reason", "unread_pages", "not_a_digit"),
 )
 DIGITS: Final = range(10)
 
@@ -82,11 +82,12 @@ def parse_row(values: Mapping[str, Any]) -> Row:
             path=fixed["path"],
             verdict=fixed["verdict"] or None,
             digit=None if is_number else _to_int(fixed["digit"]),
-            confidence=None if fixed["confidence"] in (None, "") else float(fixed["confidence"]),
+            confidence=_to_float(fixed["confidence"]),
             model_version=fixed["model_version"] or None,
             error=fixed["error"] or None,
             reason=fixed["reason"] or None,
             unread_pages=_to_int(fixed["unread_pages"]),
+            not_a_digit=_to_float(fixed["not_a_digit"]),
             number=fixed.get("number") or None,
             digits=_to_json(fixed.get("digits")),
         )
@@ -98,6 +99,10 @@ def parse_row(values: Mapping[str, Any]) -> Row:
 
 def _to_int(value: Any) -> int | None:
     return None if value in (None, "") else int(value)
+
+
+def _to_float(value: Any) -> float | None:
+    return None if value in (None, "") else float(value)
 
 
 def _to_json(value: Any) -> str | None:

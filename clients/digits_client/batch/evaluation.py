@@ -64,14 +64,14 @@ class Evaluation:
         is_correct = row.text == label
         self.labeled_count += 1
         self.correct_count += is_correct
-        if row.text is None or row.confidence is None:
+        if row.text is None:
             return
-        index = min(int(row.confidence * BIN_COUNT), BIN_COUNT - 1)
+        index = min(int(row.share * BIN_COUNT), BIN_COUNT - 1)
         self._counts[index] += 1
         self._correct_counts[index] += is_correct
-        self._confidence_sums[index] += row.confidence
+        self._confidence_sums[index] += row.share
         if not is_correct:
-            doubt = 1 - row.confidence
+            doubt = 1 - row.share
             insort(self.mismatches, Mismatch(doubt, row.path, label, row, location or row.path))
             del self.mismatches[MAX_MISMATCHES:]
 

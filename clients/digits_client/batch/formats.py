@@ -207,12 +207,12 @@ class _TableWriter:
                 row.path,
                 row.verdict or "error",
                 row.text or "",
-                "" if row.text is None else percent(row.confidence or 0),
+                "" if row.text is None else percent(row.share),
                 row.model_version or "",
                 row.error or "",
                 row.reason or "",
                 str(row.unread_pages or ""),
-                *(_cell(value, is_digit=row.text is not None) for value in extras),
+                *(_cell(value, row) for value in extras),
             ]
         )
 
@@ -231,8 +231,8 @@ def _title(name: str) -> str:
     return "" if name.endswith("_probability") else name.replace("_", " ")
 
 
-def _cell(value: object, *, is_digit: bool) -> str:
+def _cell(value: object, row: Row) -> str:
     """Return a value of an optional column; without a digit, its probabilities would mislead."""
     if isinstance(value, float):
-        return percent(value) if is_digit else ""
+        return percent(value * (1 - (row.not_a_digit or 0))) if row.text is not None else ""
     return "" if value is None else str(value)

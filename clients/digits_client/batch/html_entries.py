@@ -123,7 +123,7 @@ def _extent(shown_count: int, count: int) -> str:
 
 
 def _attributes(row: Row) -> str:
-    confidence = None if row.text is None else row.confidence
+    confidence = None if row.text is None else row.share
     return attributes(row.verdict or "failed", row.text or "", confidence)
 
 
@@ -139,7 +139,7 @@ def _result(row: Row) -> str:
 
 def _confidence(row: Row) -> str:
     """Return the confidence of a digit or a number; what is neither has none."""
-    return "" if row.text is None else escape(percent(row.confidence or 0))
+    return "" if row.text is None else percent(row.share)
 
 
 def _name(path: str) -> str:

@@ -40,6 +40,7 @@ def convert(part: Path, path: Path, columns: Columns) -> None:
         "digit": pyarrow.int8(),
         "confidence": pyarrow.float32(),
         "unread_pages": pyarrow.uint32(),
+        "not_a_digit": pyarrow.float32(),
     }
     types |= {f"p{digit}": pyarrow.float32() for digit in DIGITS}
     for rank in range(1, columns.top_count + 1):

@@ -83,9 +83,9 @@ class ReportData:
             self.failed.add(0, row, location, label)
         elif row.text is None:
             # Those most like a digit come first: they are the most likely mistakes.
-            self.not_digits.add(-(row.confidence or 0), row, location, label)
+            self.not_digits.add(-row.share, row, location, label)
         else:
-            confidence = row.confidence or 0
+            confidence = row.share
             self.digits.update(row.text)
             self.confidence[min(int(confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)] += 1
             if row.is_sure(self.unsure_below):

@@ -35,6 +35,9 @@ class Row(NamedTuple):
     """A value of ``Reason`` with the verdict ``not_a_digit``, else None."""
     unread_pages: int | None = None
     """Further pages or frames of the file, which were not looked at; None with an error."""
+    not_a_digit: float | None = None
+    """The probability that the ink is not a digit, rounded likewise; None of a number of several
+    digits, and where the server does not report it."""
     number: str | None = None
     """In a run for numbers, the text with the verdict ``digit``, else None."""
     digits: str | None = None
@@ -67,6 +70,7 @@ class Row(NamedTuple):
             None,
             None if reason is None else reason.value,
             found.unread_pages,
+            round(found.not_a_digit, DECIMALS) if found.HasField("not_a_digit") else None,
             probabilities=tuple(found.probabilities) if has_probabilities else (),
         )
 
@@ -81,6 +85,7 @@ class Row(NamedTuple):
         if isinstance(found, DigitsError):
             return cls(path, error=_reason(found))
         first = found.digits[0]
+        rest = first.not_a_digit if len(found.digits) == 1 else None
         places = [
             {
                 "digit": place.digit,
@@ -98,6 +103,7 @@ class Row(NamedTuple):
             None,
             None if found.text or first.reason is None else first.reason.value,
             first.unread_pages,
+            None if rest is None else round(rest, DECIMALS),
             found.text or None,
             json.dumps(places) if found.text else None,
         )
@@ -107,10 +113,15 @@ class Row(NamedTuple):
         """The digit or the number that was recognized; None without one."""
         return self.number if self.digit is None else str(self.digit)
 
+    @property
+    def share(self) -> float:
+        """How sure the digit or the number is, 0 to 1, as shown to people; 0 with an error."""
+        return (self.confidence or 0) * (1 - (self.not_a_digit or 0))
+
     def is_sure(self, unsure_below: float) -> bool:
-        """Return whether all of a digit or a number is known with this confidence or more."""
+        """Return whether all of a digit or a number is this sure or more."""
         is_complete = self.text is not None and self.text.isdigit()
-        return is_complete and (self.confidence or 0) >= unsure_below
+        return is_complete and self.share >= unsure_below
 
     @property
     def boxes(self) -> list[tuple[int, int, int, int]]:

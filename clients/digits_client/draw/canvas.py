@@ -11,6 +11,7 @@ from digits_client.results import Box
 
 from .curves import segment, smooth
 from .drawing import SHEET_HEIGHT, Drawing
+from .ink_image import ink_image
 from .menus import is_mac
 from .pictures import viewable
 from .strokes import Point, Stroke
@@ -62,8 +63,10 @@ class SheetCanvas(tk.Canvas):
         self._scale = 1.0
         self._boxes: list[Box] = []
         self._pointed: int | None = None
+        self._shown: int | None = None
         self._pen_position: Point | None = None
         self._photo: ImageTk.PhotoImage | None = None
+        self._ink: list[ImageTk.PhotoImage] = []
         # The third button is the side button of a stylus too. On macOS, it is the middle one.
         others = (2, 3) if is_mac(self) else (3,)
         for button, erases in ((1, False), *((other, True) for other in others)):
@@ -89,6 +92,7 @@ class SheetCanvas(tk.Canvas):
         """Show the drawing again, after something other than the pen changed it."""
         self.delete("all")
         self._photo = None
+        self._ink.clear()
         self._pen_position = None
         picture = self._drawing.picture
         if picture is not None:
@@ -109,9 +113,14 @@ class SheetCanvas(tk.Canvas):
         """The boxes that are shown, in pixels of the image that is sent."""
         return list(self._boxes)
 
-    def show_boxes(self, boxes: Sequence[Box]) -> None:
-        """Show boxes over the ink, in pixels of the image that is sent."""
-        self._boxes = list(boxes)
+    def show_boxes(self, boxes: Sequence[Box], shown: int | None = None) -> None:
+        """Show boxes over the ink.
+
+        Args:
+            boxes: In pixels of the image that is sent.
+            shown: Index of the box to emphasize, that of the digit in the panel; None for none.
+        """
+        self._boxes, self._shown = list(boxes), shown
         self._draw_boxes()
         if self._pointed is not None and self._pointed >= len(boxes):
             self._set_pointed(None)
@@ -124,11 +133,11 @@ class SheetCanvas(tk.Canvas):
             left, top = x + box.left * scale - _BOX_MARGIN, y + box.top * scale - _BOX_MARGIN
             right = x + (box.left + box.width) * scale + _BOX_MARGIN
             bottom = y + (box.top + box.height) * scale + _BOX_MARGIN
-            is_pointed = index == self._pointed
+            is_shown = index == self._shown
             self.create_rectangle(
                 *(left, top, right, bottom),
-                outline=colors.accent if is_pointed else self._theme.box_color,
-                width=2 if is_pointed else 1,
+                outline=colors.accent if is_shown else self._theme.box_color,
+                width=2 if is_shown else 1,
                 tags=_BOXES,
             )
 
@@ -149,7 +158,6 @@ class SheetCanvas(tk.Canvas):
     def _set_pointed(self, index: int | None) -> None:
         if index != self._pointed:
             self._pointed = index
-            self._draw_boxes()
             self._on_point(index)
 
     def _press(self, event: "tk.Event[tk.Misc]", erases: bool) -> None:
@@ -161,7 +169,8 @@ class SheetCanvas(tk.Canvas):
         if had_picture:
             self.redraw()
         self.delete(_INVITATION)
-        self._show_stroke(self._drawing.strokes[-1], tag=_CURRENT_STROKE)
+        # A line from a point to itself is a disc.
+        self._show_line([point, point], self._drawing.strokes[-1], _CURRENT_STROKE)
         self._pen_position = point
         self._on_change()
 
@@ -184,14 +193,20 @@ class SheetCanvas(tk.Canvas):
 
     def _release(self, _: "tk.Event[tk.Misc]") -> None:
         if self._pen_position is not None:
-            self._finish_stroke()
+            self._pen_position = None
+            self._drawing.end_stroke()
             self._on_change()
+            self.after_idle(self._settle)  # after the drawing was sent, which is more urgent
 
     def _finish_stroke(self) -> None:
-        """End the current stroke, and replace its segments by one line."""
+        """End the current stroke."""
         self._pen_position = None
         self._drawing.end_stroke()
-        if self.find_withtag(_CURRENT_STROKE):
+        self._settle()
+
+    def _settle(self) -> None:
+        """Replace the segments of a finished stroke by a picture with smooth edges."""
+        if self._pen_position is None and self.find_withtag(_CURRENT_STROKE):
             self.delete(_CURRENT_STROKE)
             self._show_stroke(self._drawing.strokes[-1])
 
@@ -204,23 +219,28 @@ class SheetCanvas(tk.Canvas):
     def _sheet_point(self, event: "tk.Event[tk.Misc]") -> Point:
         return event.x / self._scale, event.y / self._scale
 
-    def _show_stroke(self, stroke: Stroke, tag: str = "") -> None:
-        points = smooth(stroke.points)
-        # A line from a point to itself is a disc.
-        self._show_line(points if len(points) > 1 else points * 2, stroke, tag)
+    def _show_stroke(self, stroke: Stroke) -> None:
+        points = [(x * self._scale, y * self._scale) for x, y in smooth(stroke.points)]
+        width = max(1.0, stroke.width * self._scale)
+        image, (left, top) = ink_image(points, width, self._stroke_color(stroke))
+        self._ink.append(ImageTk.PhotoImage(image, master=self))
+        self.create_image(left, top, image=self._ink[-1], anchor="nw")
 
     def _show_line(
         self, points: Sequence[Point], stroke: Stroke, tag: str | tuple[str, ...]
     ) -> None:
-        colors = self._theme.palette
         self.create_line(
             [coordinate * self._scale for point in points for coordinate in point],
-            fill=colors.paper if stroke.erases else colors.ink,
+            fill=self._stroke_color(stroke),
             width=max(1.0, stroke.width * self._scale),
             capstyle=tk.ROUND,
             joinstyle=tk.ROUND,
             tags=tag,
         )
+
+    def _stroke_color(self, stroke: Stroke) -> str:
+        colors = self._theme.palette
+        return colors.paper if stroke.erases else colors.ink
 
     def _show_invitation(self) -> None:
         x, y = self.winfo_width() / 2, self.winfo_height() / 2

@@ -55,7 +55,7 @@ COMMANDS: Final = (
 
 OTHER_KEYS: Final = (
     ("Mod-0", "to 9", "Start a correction with this digit"),
-    ("Escape", "", "Leave the presentation or the correction"),
+    ("Escape", "", "End the presentation or correction"),
 )
 """Further keys: the first, what follows its label, and what it does."""
 

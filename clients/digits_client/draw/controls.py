@@ -60,7 +60,7 @@ class Controls(ttk.Frame):
         """
         super().__init__(parent)
         self._theme = theme
-        self._gap = theme.pixels(6)
+        self._gap = theme.gap
         self._icons = Icons(self, theme)
         self._eraser = tk.BooleanVar(self, value=False)
         self._live = tk.BooleanVar(self, value=True)
@@ -90,13 +90,16 @@ class Controls(ttk.Frame):
             gap=self._gap,
         )
         group = self._recognition
+        numbers = ttk.Checkbutton(
+            group, text="Numbers", variable=self._numbers, command=actions.toggle_numbers
+        )
+        Tooltip(numbers, theme, "Read several digits as a number")
+        live = ttk.Checkbutton(
+            group, text="While drawing", variable=self._live, command=actions.toggle_live
+        )
+        Tooltip(live, theme, "Recognize while the pen moves, not only on request")
         _in_a_row(
-            ttk.Checkbutton(
-                group, text="Numbers", variable=self._numbers, command=actions.toggle_numbers
-            ),
-            ttk.Checkbutton(
-                group, text="While drawing", variable=self._live, command=actions.toggle_live
-            ),
+            *(numbers, live),
             ttk.Button(group, text="Correct …", command=actions.correct),
             ttk.Button(group, text="Recognize", style="Accent.TButton", command=actions.recognize),
             gap=self._gap,

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from tkinter import ttk
 from typing import Final
 
-from .corrections import NOT_A_DIGIT_TEXT
+from digits_client.percent import NOT_A_DIGIT_TEXT
+
 from .theme import Theme
 
 _MAX_DIGITS: Final = 32
@@ -50,7 +51,7 @@ class CorrectionBar(ttk.Frame):
             ttk.Button(self, text="Cancel", command=on_cancel),
         ]
         for column, widget in enumerate(widgets):
-            widget.grid(row=0, column=column, padx=(0, theme.pixels(6)))
+            widget.grid(row=0, column=column, padx=(0, theme.gap))
 
     def start(self, digit: str) -> None:
         """Go to the field, which starts with a digit or empty."""

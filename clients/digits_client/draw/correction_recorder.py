@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
+from digits_client.percent import NOT_A_DIGIT_TEXT
 from digits_client.results import Box, Number, Prediction, Verdict
 
-from .corrections import NOT_A_DIGIT, NOT_A_DIGIT_TEXT, Correction, Corrections
+from .corrections import NOT_A_DIGIT, Correction, Corrections
 from .digit_split import DigitDrawing, groups_of_strokes, split
 from .drawing import Drawing
 

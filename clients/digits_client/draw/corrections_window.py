@@ -4,7 +4,7 @@ import tkinter as tk
 from tkinter import ttk
 from typing import Final
 
-from PIL import Image, ImageTk
+from PIL import Image, ImageOps, ImageTk
 
 from .corrections import NOT_A_DIGIT, Correction, Corrections
 from .dialog import Dialog
@@ -24,12 +24,12 @@ class CorrectionsWindow(Dialog):
         self._thumbnails: list[ImageTk.PhotoImage] = []
         content = self.content
         self._list = self._create_list()
-        scrollbar = ttk.Scrollbar(content, command=self._list.yview)
-        self._list.configure(yscrollcommand=scrollbar.set)
+        self._scrollbar = ttk.Scrollbar(content, command=self._list.yview)
+        self._list.configure(yscrollcommand=self._show_scrollbar)
         self._summary = ttk.Label(content, style="Faint.TLabel")
         self._list.grid(row=0, column=0, sticky="nsew")
-        scrollbar.grid(row=0, column=1, sticky="ns")
-        self._summary.grid(row=1, column=0, columnspan=2, sticky="w", pady=(theme.pixels(8), 0))
+        self._scrollbar.grid(row=0, column=1, sticky="ns")
+        self._summary.grid(row=1, column=0, columnspan=2, sticky="w", pady=(theme.gap, 0))
         self.add_buttons(
             2,
             ttk.Button(content, text="Remove", command=self.remove_selected),
@@ -64,7 +64,9 @@ class CorrectionsWindow(Dialog):
 
     def _create_list(self) -> ttk.Treeview:
         style = "Corrections.Treeview"
-        self.theme.style.configure(style, rowheight=self.theme.pixels(_THUMBNAIL_SIDE + 6))
+        self.theme.style.configure(
+            style, rowheight=self.theme.pixels(_THUMBNAIL_SIDE) + self.theme.gap
+        )
         rows = ttk.Treeview(
             self.content,
             style=style,
@@ -82,6 +84,14 @@ class CorrectionsWindow(Dialog):
             rows.heading(column, text=heading, anchor="w")
             rows.column(column, width=pixels, minwidth=pixels)
         return rows
+
+    def _show_scrollbar(self, first: float, last: float) -> None:
+        """Show what part of the list is in view; nothing if that is all of it."""
+        self._scrollbar.set(first, last)
+        if float(first) <= 0 and float(last) >= 1:
+            self._scrollbar.grid_remove()
+        else:
+            self._scrollbar.grid()
 
     def _fill(self) -> None:
         self._list.delete(*self._list.get_children())
@@ -108,10 +118,18 @@ class CorrectionsWindow(Dialog):
         side = self.theme.pixels(_THUMBNAIL_SIDE)
         try:
             with Image.open(correction.path) as image:
-                small = image.convert("RGB")
+                small = _ink(image.convert("RGB"))
         except OSError:
             return None  # still listed, so that it can be removed
         small.thumbnail((side, side))
         thumbnail = ImageTk.PhotoImage(small, master=self)
         self._thumbnails.append(thumbnail)
         return thumbnail
+
+
+def _ink(image: Image.Image) -> Image.Image:
+    """Return the ink of a drawing with a margin; a picture stays whole."""
+    box = ImageOps.invert(image).getbbox()
+    if box is None or image.getpixel((0, 0)) != (255, 255, 255):
+        return image
+    return ImageOps.expand(image.crop(box), image.height // 20, "white")

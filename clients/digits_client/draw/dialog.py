@@ -15,7 +15,7 @@ class Dialog(tk.Toplevel):
         self.theme = theme
         self.title(title)
         self.transient(parent.winfo_toplevel())
-        self.content = ttk.Frame(self, padding=theme.pixels(16))
+        self.content = ttk.Frame(self, padding=theme.pad)
         """Holds the content; its background follows the theme."""
         self.content.grid(sticky="nsew")
         self.columnconfigure(0, weight=1)
@@ -40,9 +40,7 @@ class Dialog(tk.Toplevel):
     def add_buttons(self, row: int, *buttons: tk.Widget) -> None:
         """Place buttons of the content at the right of a row, in all columns."""
         frame = ttk.Frame(self.content)
-        frame.grid(row=row, column=0, columnspan=9, sticky="e", pady=(self.theme.pixels(12), 0))
+        frame.grid(row=row, column=0, columnspan=9, sticky="e", pady=(self.theme.pad, 0))
         for column, button in enumerate(buttons):
-            button.grid(
-                in_=frame, row=0, column=column, padx=(self.theme.pixels(8) if column else 0, 0)
-            )
+            button.grid(in_=frame, row=0, column=column, padx=(self.theme.gap if column else 0, 0))
             button.lift()

@@ -27,11 +27,11 @@ class KeysWindow(Dialog):
         super().__init__(parent, theme, "Keyboard shortcuts")
         rows = [*key_table(mac=is_mac(self)), *_MOUSE]
         half = (len(rows) + 1) // 2
-        gap = theme.pixels(12)
+        gap = theme.gap
         for index, (keys, label) in enumerate(rows):
             side, row = divmod(index, half)
             ttk.Label(self.content, text=keys, font=theme.bold_font).grid(
-                row=row, column=2 * side, sticky="w", padx=(2 * gap * side, gap), pady=gap / 8
+                row=row, column=2 * side, sticky="w", padx=(3 * gap * side, gap), pady=gap / 4
             )
             ttk.Label(self.content, text=label).grid(row=row, column=2 * side + 1, sticky="w")
         self.add_buttons(half, ttk.Button(self.content, text="Close", command=self.destroy))
@@ -50,7 +50,7 @@ class AboutWindow(Dialog):
             model: What the connected server serves; empty without one.
         """
         super().__init__(parent, theme, "About digits")
-        gap = theme.pixels(12)
+        gap = theme.pad
         self._icon = ImageTk.PhotoImage(application_icon(theme.pixels(64)), master=self)
         ttk.Label(self.content, image=self._icon).grid(row=0, column=0, rowspan=2, padx=(0, gap))
         ttk.Label(self.content, text="digits", style="Caption.TLabel").grid(

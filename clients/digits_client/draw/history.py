@@ -8,12 +8,11 @@ from typing import Final
 
 from PIL import Image
 
+from digits_client.percent import NOT_A_DIGIT_TEXT, percent
 from digits_client.results import Number, Verdict
 
-from .corrections import NOT_A_DIGIT_TEXT
 from .drawing import Content
 from .pictures import viewable
-from .view_model import percent
 
 MAX_RESULTS: Final = 100
 _COLUMNS: Final = ("number", "verdict", "confidence", "model_version")
@@ -33,7 +32,7 @@ class EarlierResult:
     def texts(self) -> tuple[str, str]:
         """What was read, and how sure it is or why it is not a digit."""
         if self.number.text:
-            return self.number.text, percent(self.number.confidence)
+            return self.number.text, percent(self.number.share)
         is_blank = self.number.digits[0].verdict is Verdict.BLANK
         return "?", "blank" if is_blank else NOT_A_DIGIT_TEXT
 
@@ -69,7 +68,7 @@ class History:
         writer.writerow(_COLUMNS)
         for result in reversed(self._results):
             number, first = result.number, result.number.digits[0]
-            confidence = f"{number.confidence:.4f}" if number.text else ""
+            confidence = f"{number.share:.4f}" if number.text else ""
             verdict = Verdict.DIGIT if number.text else first.verdict
             writer.writerow((number.text, verdict, confidence, first.model_version))
         return out.getvalue()

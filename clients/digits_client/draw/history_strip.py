@@ -44,7 +44,7 @@ class HistoryStrip(ttk.Frame):
         self._canvas = tk.Canvas(self, highlightthickness=0, borderwidth=0, height=1, width=1)
         self._copy = ttk.Button(self, text="Copy all", command=on_copy, takefocus=False)
         self._canvas.grid(row=0, column=0, sticky="nsew")
-        self._copy.grid(row=0, column=1, padx=(theme.pixels(8), 0))
+        self._copy.grid(row=0, column=1, padx=(theme.gap, 0))
         self.columnconfigure(0, weight=1)
         self.rowconfigure(0, weight=1)
         self._canvas.bind("<Configure>", lambda _: self._draw())
@@ -75,7 +75,7 @@ class HistoryStrip(ttk.Frame):
         canvas, theme, colors = self._canvas, self._theme, self._theme.palette
         canvas.delete("all")
         self._photos.clear()
-        gap, font = theme.pixels(4), theme.small_font
+        gap, font = theme.gap // 2, theme.small_font
         height = canvas.winfo_height()
         side = height - font.metrics("linespace") - gap
         if side < theme.pixels(16):

@@ -10,6 +10,8 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageTk
 
+from digits_client.look import LIGHT
+
 from .curves import smooth
 from .strokes import Point
 from .theme import Theme
@@ -18,7 +20,6 @@ _GRID: Final = 16
 """Side of an icon, in the units of the points below and in pixels at 96 per inch."""
 _OVERSAMPLING: Final = 4
 _PEN: Final = 1.6
-_ACCENT: Final = "#2f6fdb"
 _APPLICATION_SIZES: Final = (16, 32, 48, 128)
 # The digit of the application's icon, on a grid of 32.
 _THREE: Final = [(10, 10.5), (13, 7), (17, 6.5), (21, 9), (21, 13.3), (15.5, 16)]
@@ -90,8 +91,8 @@ def _draw(side: int, lines: list[list[Point]], color: str) -> Image.Image:
 
 
 def _line(draw: ImageDraw.ImageDraw, points: list[Point], color: str, width: float) -> None:
-    draw.line(points, color, round(width), joint="curve")
-    for x, y in (points[0], points[-1]):
+    draw.line(points, color, round(width))
+    for x, y in points:  # round joints; Pillow's own leave gaps between the points of a curve
         draw.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), color)
 
 
@@ -106,7 +107,7 @@ def application_icon(side: int) -> Image.Image:
     scale = side * _OVERSAMPLING / 32
 
     def draw(draw: ImageDraw.ImageDraw) -> None:
-        draw.rounded_rectangle((0, 0, 32 * scale - 1, 32 * scale - 1), 7 * scale, _ACCENT)
+        draw.rounded_rectangle((0, 0, 32 * scale - 1, 32 * scale - 1), 7 * scale, LIGHT.accent)
         for part in (_THREE, _THREE_BELOW):
             points = smooth([(x * scale, y * scale) for x, y in part])
             _line(draw, points, "#ffffff", 3.2 * scale)

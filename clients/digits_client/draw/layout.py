@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from digits_client import look
+
+_GAP: Final = look.GAP * look.REM_PIXELS
 MIN_SIZE: Final = (520, 420)
 """Width and height of the smallest window, in pixels at 96 per inch."""
 PREFERRED_SIZE: Final = (960, 620)
@@ -75,7 +78,7 @@ def arrange(
         has_history: Whether earlier results are shown.
     """
     width, height = size
-    gap = pixels(8)
+    gap = pixels(_GAP)
     inner = max(width - 2 * gap, 1)
     bottom = height - gap
     rows: list[Rect | None] = []
@@ -110,8 +113,8 @@ class PanelLayout:
     row_height: int
     frame: Rect
     """The model's input, a square."""
-    title_y: int | None
-    """Top of the title of the model's input; None without space for it."""
+    title: Rect | None
+    """The title of the model's input, of one or two lines; None without space for it."""
 
 
 def panel_factor(size: tuple[int, int], pixels: Pixels) -> float:
@@ -133,7 +136,7 @@ def arrange_panel(
         caption_line: Height of the caption.
     """
     width, height = size
-    gap = pixels(6)
+    gap = pixels(_GAP)
     row = max(height // 32, small_line)
     rest = height - BAR_COUNT * row - caption_line - small_line - gap
     side = min(max(int(rest * 0.36), pixels(84)), width // 2)
@@ -141,8 +144,8 @@ def arrange_panel(
     if rest - below >= pixels(72):
         headline = Rect(0, 0, width, rest - below)
         bars_y = headline.height + caption_line + small_line + gap
-        title_y = bars_y + BAR_COUNT * row + gap
-        frame = Rect((width - side) // 2, title_y + small_line + gap // 2, side, side)
+        title = Rect(0, bars_y + BAR_COUNT * row + gap, width, small_line)
+        frame = Rect((width - side) // 2, title.y + small_line + gap // 2, side, side)
         return PanelLayout(
             headline,
             headline.height,
@@ -150,12 +153,17 @@ def arrange_panel(
             bars_y,
             row,
             frame,
-            title_y,
+            title,
         )
     # The model's input stands next to the digit instead of below the bars.
     tall = max(rest, pixels(28))
     side = min(tall, width // 3)
     headline = Rect(0, 0, width - side - gap, tall)
     bars_y = tall + caption_line + small_line + gap
-    frame = Rect(width - side, (tall - side) // 2, side, side)
-    return PanelLayout(headline, tall, tall + caption_line, bars_y, row, frame, None)
+    title_height = 2 * small_line + gap // 2
+    has_title = tall >= side + title_height
+    frame = Rect(width - side, (tall - side - title_height * has_title) // 2, side, side)
+    below_frame = Rect(frame.x, frame.y + side + gap // 2, side, 2 * small_line)
+    return PanelLayout(
+        headline, tall, tall + caption_line, bars_y, row, frame, below_frame if has_title else None
+    )

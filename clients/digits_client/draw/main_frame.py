@@ -101,7 +101,7 @@ class MainFrame(ttk.Frame):
             part.apply_theme()
 
     def _arrange(self, width: int, height: int) -> None:
-        toolbar_height = self.controls.fit(width - 2 * self._theme.pixels(8))
+        toolbar_height = self.controls.fit(width - 2 * self._theme.gap)
         layout = arrange(
             (width, height),
             self._theme.pixels,

@@ -23,10 +23,9 @@ class Notices:
         """
         self._over, self._theme = over, theme
         self._timer: str | None = None
-        pad = theme.pixels(8)
-        self._frame = ttk.Frame(over, style="Notice.TFrame", padding=(pad, pad / 2))
+        self._frame = ttk.Frame(over, style="Notice.TFrame", padding=(theme.gap, theme.gap / 2))
         self._text = ttk.Label(self._frame, style="Notice.TLabel", justify="left")
-        self._button = ttk.Button(self._frame, takefocus=False)
+        self._button = ttk.Button(self._frame, style="Notice.TButton", takefocus=False)
         self._text.grid(row=0, column=0)
         self._frame.columnconfigure(0, weight=1)
 
@@ -54,13 +53,13 @@ class Notices:
         if not text:
             self._frame.place_forget()
             return
-        width = self._over.winfo_width() - self._theme.pixels(40)
+        width = self._over.winfo_width() - 2 * self._theme.pad - self._theme.gap
         if action is not None:
             label, run = action
             self._button.configure(text=label, command=run)
-            self._button.grid(row=0, column=1, padx=(self._theme.pixels(10), 0))
+            self._button.grid(row=0, column=1, padx=(self._theme.gap, 0))
             width -= self._button.winfo_reqwidth()
         self._text.configure(wraplength=max(width, 1))
-        self._frame.place(relx=0.5, rely=1, y=-self._theme.pixels(8), anchor="s")
+        self._frame.place(relx=0.5, rely=1, y=-self._theme.gap, anchor="s")
         self._frame.lift()
         self._timer = self._over.after(NOTICE_MILLISECONDS, lambda: self.show(""))

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageTk
 
 from digits_client import look
+from digits_client.percent import NOT_A_DIGIT_TEXT, percent
 
-from .corrections import NOT_A_DIGIT_TEXT
 from .layout import BAR_COUNT, PanelLayout, arrange_panel, panel_factor
 from .theme import Theme
-from .view_model import NO_PREDICTION, PredictionView, percent
+from .view_model import NO_PREDICTION, PredictionView
 
 _FRAME_TITLE: Final = "What the model sees"
 _BAR_NAMES: Final = (*map(str, range(10)), NOT_A_DIGIT_TEXT)
@@ -30,7 +30,7 @@ class PredictionPanel(tk.Canvas):
         self._headline = self.create_text(0, 0)
         self._caption = self.create_text(0, 0, anchor="n")
         self._place = self.create_text(0, 0, anchor="n")
-        self._title = self.create_text(0, 0, anchor="n", text=_FRAME_TITLE)
+        self._title = self.create_text(0, 0, anchor="n", justify="center", text=_FRAME_TITLE)
         self._names = [self.create_text(0, 0, anchor="e", text=name) for name in _BAR_NAMES]
         self._troughs = [self.create_rectangle(0, 0, 0, 0, width=0) for _ in _BAR_NAMES]
         self._fills = [self.create_rectangle(0, 0, 0, 0, width=0) for _ in _BAR_NAMES]
@@ -38,7 +38,7 @@ class PredictionPanel(tk.Canvas):
         self._frame_box = self.create_rectangle(0, 0, 0, 0)
         self._frame = self.create_image(0, 0, anchor="nw")
         self._photo: ImageTk.PhotoImage | None = None
-        self._name_width = self._share_width = 0
+        self._name_width = self._share_width = self._gap = 0
         self._width = 1
         self._layout = self._arrange(1, 1)
         self.bind("<Configure>", lambda event: self._resize(event.width, event.height))
@@ -82,18 +82,16 @@ class PredictionPanel(tk.Canvas):
         layout = self._layout = self._arrange(width, height)
         headline, frame = layout.headline, layout.frame
         self._width = width
-        middle = width / 2
-        center = headline.width / 2
-        self.coords(self._headline, center, headline.height / 2)
-        self.coords(self._caption, middle, layout.caption_y)
-        self.coords(self._place, middle, layout.place_y)
+        self.coords(self._headline, headline.width / 2, headline.height / 2)
         for index in range(BAR_COUNT):
             y = layout.bars_y + (index + 0.5) * layout.row_height
             self.coords(self._names[index], self._name_width, y)
             self.coords(self._troughs[index], *self._bar(index, 1.0))
             self.coords(self._texts[index], width, y)
-        self.coords(self._title, middle, layout.title_y or 0)
-        self.itemconfigure(self._title, state="hidden" if layout.title_y is None else "normal")
+        self.itemconfigure(self._title, state="normal" if layout.title else "hidden")
+        if layout.title:
+            self.coords(self._title, layout.title.x + layout.title.width / 2, layout.title.y)
+            self.itemconfigure(self._title, width=layout.title.width)
         self.coords(
             self._frame_box,
             *(frame.x, frame.y, frame.x + frame.width - 1, frame.y + frame.height - 1),
@@ -108,7 +106,8 @@ class PredictionPanel(tk.Canvas):
         self._small = self._theme.enlarged(look.SMALL, factor)
         self._large = self._theme.enlarged(look.LARGE, factor)
         self._name_width = self._small.measure(NOT_A_DIGIT_TEXT)
-        self._share_width = self._small.measure("99.9%") + self._theme.pixels(6)
+        self._gap = round(self._theme.gap * factor)
+        self._share_width = self._small.measure("99.9%") + self._gap
         for item in (self._place, self._title, *self._names, *self._texts):
             self.itemconfigure(item, font=self._small)
 
@@ -118,10 +117,17 @@ class PredictionPanel(tk.Canvas):
         color = self._theme.tone_color(view.tone)
         self.itemconfigure(self._headline, text=view.headline, font=font, fill=color)
         fits = self._large.measure(view.caption) <= self._width
-        self.itemconfigure(
-            self._caption, text=view.caption, fill=color, font=self._large if fits else self._small
-        )
+        caption_font = self._large if fits else self._small
+        self.itemconfigure(self._caption, text=view.caption, fill=color, font=caption_font)
         self.itemconfigure(self._place, text=view.place)
+        below = (
+            (self._caption, caption_font.measure(view.caption), self._layout.caption_y),
+            (self._place, self._small.measure(view.place), self._layout.place_y),
+        )
+        for item, width, y in below:
+            # Below the middle of the headline, as far as there is space.
+            x = max(min(box.width / 2, self._width - width / 2), width / 2)
+            self.coords(item, x, y)
 
     def _show_bars(self) -> None:
         view, colors = self._view, self._theme.palette
@@ -138,7 +144,7 @@ class PredictionPanel(tk.Canvas):
 
     def _bar(self, index: int, share: float) -> tuple[float, float, float, float]:
         layout = self._layout
-        left = self._name_width + self._theme.pixels(6)
+        left = self._name_width + self._gap
         right = left + share * max(self._width - left - self._share_width, 1)
         top = layout.bars_y + (index + 0.2) * layout.row_height
         return left, top, right, top + 0.6 * layout.row_height

@@ -12,7 +12,7 @@ from .dialog import Dialog
 from .theme import Theme
 
 _TILE: Final = (112, 84)
-_COLUMNS: Final = 4
+_COLUMNS: Final = 5
 
 
 class SamplesWindow(Dialog):
@@ -31,7 +31,7 @@ class SamplesWindow(Dialog):
         self._photos: list[ImageTk.PhotoImage] = []
         self.paths = [str(path) for path in sample_paths()]
         """The files of the samples, in the order in which they are shown."""
-        gap = theme.pixels(4)
+        gap = theme.gap / 2
         for index, path in enumerate(self.paths):
             tile = ttk.Button(
                 self.content,

@@ -11,7 +11,7 @@ from .view_model import Status, Tone, milliseconds
 class StatusBar(ttk.Frame):
     """Shows the state of the connection, and offers an action when it is lost.
 
-    Its height is that of the action's button, whether or not there is one.
+    Its height is the same whether or not there is one.
     """
 
     def __init__(self, parent: tk.Misc, theme: Theme) -> None:
@@ -23,13 +23,15 @@ class StatusBar(ttk.Frame):
         self._text = ttk.Label(self, style="Small.TLabel", anchor="w", justify="left")
         self._model = ttk.Label(self, style="Faint.TLabel", anchor="e")
         self._button = ttk.Button(self, takefocus=False)
-        gap = theme.pixels(6)
-        self._dot.grid(row=0, column=0, padx=(0, gap))
+        gap = theme.gap
+        self._dot.grid(row=0, column=0, padx=(0, gap), pady=(0, gap // 4))
         self._text.grid(row=0, column=1, sticky="ew")
         self._model.grid(row=0, column=2, padx=(gap, 0))
         self._button.grid(row=0, column=3, padx=(gap, 0))
-        self.height = self._button.winfo_reqheight()
-        """Height in pixels of the display; also of two lines of text."""
+        self._text.configure(text="\n")
+        self.height = max(self._button.winfo_reqheight(), self._text.winfo_reqheight())
+        """Height in pixels of the display: of the button, and of two lines of text."""
+        self._text.configure(text="")
         self.columnconfigure(1, weight=1)
         self.rowconfigure(0, weight=1)
         self.bind("<Configure>", lambda _: self._wrap())
@@ -92,5 +94,5 @@ class StatusBar(ttk.Frame):
     def _wrap(self) -> None:
         # Long sentences wrap instead of being cut off.
         others = [self._dot, *(w for w in (self._model, self._button) if w.winfo_manager())]
-        taken = sum(widget.winfo_reqwidth() + self._theme.pixels(6) for widget in others)
+        taken = sum(widget.winfo_reqwidth() + self._theme.gap for widget in others)
         self._text.configure(wraplength=max(self.winfo_width() - taken, 1))

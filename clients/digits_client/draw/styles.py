@@ -1,11 +1,13 @@
-"""The styles of the ttk widgets, and the images that their check boxes and sliders are made of."""
+"""The styles of the ttk widgets, and the images that they are made of."""
 
 import tkinter as tk
 from collections.abc import Callable
 from tkinter import font, ttk
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageTk
 
+from digits_client import look
 from digits_client.look import Colors
 
 Pixels = Callable[[float], int]
@@ -13,11 +15,13 @@ Pixels = Callable[[float], int]
 
 _CHECK, _SLIDER, _TROUGH = 16, 16, 6
 """Sides of the check box and the slider, and height of the slider's trough."""
+_SPACE = look.GAP * look.REM_PIXELS
+"""Between check box and label."""
 _OVERSAMPLING = 4
 
 
 class StyleImages:
-    """Check boxes and sliders, drawn for the palette and the display's pixels."""
+    """Buttons, check boxes and sliders, drawn for the palette and the display's pixels."""
 
     def __init__(self, root: tk.Misc, style: ttk.Style, pixels: Pixels) -> None:
         """Create the elements of the styles, without drawing them."""
@@ -26,7 +30,7 @@ class StyleImages:
         # The space before the label belongs to the check box.
         self._unchecked, self._checked, self._knob, self._active_knob = (
             ImageTk.PhotoImage("RGBA", size, master=root)
-            for size in 2 * [(side + pixels(5), side)] + 2 * [(knob, knob)]
+            for size in 2 * [(side + pixels(_SPACE), side)] + 2 * [(knob, knob)]
         )
         trough = pixels(_TROUGH)
         self._trough = ImageTk.PhotoImage("RGBA", (3 * trough, knob), master=root)
@@ -64,8 +68,33 @@ class StyleImages:
             ],
         )
 
+        self._radius = pixels(look.RADIUS * look.REM_PIXELS)
+        self._buttons = {
+            name: ImageTk.PhotoImage("RGBA", 2 * (2 * self._radius + 1,), master=root)
+            for name in ("plain", "active", "accent", "bright", "off")
+        }
+        plain, active, accent, bright, off = map(str, self._buttons.values())
+        for element, image, *states in (
+            ("Digits.button", plain, ("disabled", off), ("selected", accent), ("active", active)),
+            ("Accent.button", accent, ("disabled", off), ("active", bright)),
+            ("Tile.button", off, ("active", active)),
+        ):
+            style.element_create(
+                element, "image", image, *states, border=self._radius, padding=0, sticky="nswe"
+            )
+        for name, element in (
+            ("TButton", "Digits.button"),
+            ("Toolbutton", "Digits.button"),
+            ("Accent.TButton", "Accent.button"),
+            ("Tile.TButton", "Tile.button"),
+        ):
+            label: Any = [("Button.label", {"sticky": "nswe"})]
+            padding: Any = [("Button.padding", {"sticky": "nswe", "children": label})]
+            style.layout(name, [(element, {"sticky": "nswe", "children": padding})])
+
     def draw(self, colors: Colors) -> None:
         """Draw everything in a palette."""
+        self._draw_buttons(colors)
         side, knob, trough = map(self._pixels, (_CHECK, _SLIDER, _TROUGH))
         box = (0.5 / _CHECK, 0.5 / _CHECK, 1 - 0.5 / _CHECK, 1 - 0.5 / _CHECK)
         radius = 0.22
@@ -94,6 +123,25 @@ class StyleImages:
                 lambda d, s: _round(d, s, (0, top, 1, 1 - top), top, colors.pressed, colors.line),
             )
         )
+
+    def _draw_buttons(self, colors: Colors) -> None:
+        fills = {
+            "plain": (colors.raised, colors.line),
+            "active": (colors.pressed, colors.line),
+            "accent": (colors.accent, colors.accent),
+            "bright": (colors.text, colors.text),
+            "off": (colors.window, colors.line),
+        }
+        side = 2 * self._radius + 1
+        for name, image in self._buttons.items():
+            fill, outline = fills[name]
+
+            def draw(
+                draw: ImageDraw.ImageDraw, size: tuple[int, int], f: str = fill, o: str = outline
+            ) -> None:
+                _round(draw, size, (0, 0, 1, 1), self._radius / side, f, o)
+
+            image.paste(_drawn((side, side), draw))
 
 
 def _paste(photo: ImageTk.PhotoImage, image: Image.Image) -> None:
@@ -131,7 +179,8 @@ def configure_styles(
     style: ttk.Style, colors: Colors, pixels: Pixels, small: font.Font, caption: font.Font
 ) -> None:
     """Apply a palette to all ttk widgets."""
-    pad = pixels(6)
+    gap = pixels(look.GAP * look.REM_PIXELS)
+    half = gap / 2
     style.configure(
         ".",
         background=colors.window,
@@ -146,31 +195,20 @@ def configure_styles(
         selectbackground=colors.accent,
         selectforeground=colors.on_accent,
     )
-    style.configure("TButton", background=colors.raised, width=0, padding=(pad * 1.3, pad * 0.7))
-    style.configure("TButton", relief="flat", anchor="center")
-    style.configure("Icon.TButton", padding=pad * 0.6)
-    style.configure("Toolbutton", padding=pad * 0.6, relief="flat", background=colors.raised)
-    style.configure("Tile.TButton", padding=pad * 0.6, background=colors.window)
-    style.configure("Accent.TButton", background=colors.accent, foreground=colors.on_accent)
-    for name in ("TButton", "TCheckbutton", "TMenubutton"):
-        style.map(
-            name,
-            background=[("pressed", colors.pressed), ("active", colors.pressed)],
-            foreground=[("disabled", colors.faint)],
-        )
-    style.map(
-        "Toolbutton",
-        background=[("selected", colors.accent), ("active", colors.pressed)],
-        relief=[],
-    )
+    style.configure("TButton", width=0, padding=(gap * 1.25, half), anchor="center")
+    style.configure("Icon.TButton", padding=half)
+    style.configure("Toolbutton", padding=half)
+    style.configure("Tile.TButton", padding=half)
+    style.configure("Accent.TButton", foreground=colors.on_accent)
+    style.configure("Notice.TButton", background=colors.text)
+    style.configure("TCheckbutton", padding=half)
+    for name in ("TButton", "Toolbutton", "TCheckbutton", "Notice.TButton"):
+        style.map(name, background=[], foreground=[("disabled", colors.faint)], relief=[])
     style.map(
         "Accent.TButton",
-        background=[("disabled", colors.pressed), ("active", colors.faint)],
         foreground=[("disabled", colors.faint), ("active", colors.window)],
     )
-    style.configure("TCheckbutton", padding=(pad / 2, pad / 2))
-    style.map("TCheckbutton", background=[])
-    style.configure("TEntry", padding=pad / 2)
+    style.configure("TEntry", padding=half)
     style.configure("Faint.TLabel", foreground=colors.faint, font=small)
     style.configure("Small.TLabel", font=small)
     style.configure("Caption.TLabel", font=caption)
@@ -187,7 +225,8 @@ def configure_styles(
     )
     selected = [("selected", colors.accent)]
     style.map("Treeview", background=selected, foreground=[("selected", colors.on_accent)])
-    style.configure("Treeview.Heading", relief="flat", padding=(pad / 2, pad / 2))
+    style.configure("Treeview.Heading", relief="flat", padding=(half + 2, half))
+    style.configure("Treeview.Cell", padding=(half, 0))  # two pixels are the heading's border
     style.map("Treeview.Heading", background=[("active", colors.pressed)])
     for name in ("Vertical.TScrollbar", "Horizontal.TScrollbar"):
         style.configure(

@@ -67,6 +67,10 @@ class Theme:
         self.style = ttk.Style(root)
         self.style.theme_use("clam")  # the only one whose colors can all be set, on every system
         self._images = StyleImages(root, self.style, self.pixels)
+        self.gap = self.pixels(look.GAP * look.REM_PIXELS)
+        """Space between things that belong together, in pixels of the display."""
+        self.pad = self.pixels(look.PAD * look.REM_PIXELS)
+        """Space around groups of things, in pixels of the display."""
         self.use(name)
 
     def use(self, name: ThemeName) -> None:
@@ -102,6 +106,7 @@ class Theme:
             selectcolor=colors.text,
             relief="flat",
             borderwidth=0,
+            activeborderwidth=self.gap // 4,
         )
 
     def pixels(self, length: float) -> int:

@@ -26,9 +26,11 @@ class Tooltip:
     def _show(self) -> None:
         self._timer = None
         window = self._widget.winfo_toplevel()
-        label = ttk.Label(window, text=self._text, style="Notice.TLabel", padding=4)
+        label = ttk.Label(
+            window, text=self._text, style="Notice.TLabel", padding=self._theme.gap / 2
+        )
         x = self._widget.winfo_rootx() - window.winfo_rootx()
-        y = self._widget.winfo_rooty() - window.winfo_rooty() - self._theme.pixels(4)
+        y = self._widget.winfo_rooty() - window.winfo_rooty() - self._theme.gap / 2
         x = min(x, window.winfo_width() - label.winfo_reqwidth())
         label.place(x=max(x, 0), y=y, anchor="sw")
         self._label = label

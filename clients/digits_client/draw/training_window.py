@@ -60,7 +60,7 @@ class TrainingWindow(Dialog):
         self._events: queue.SimpleQueue[TrainingEvent] = queue.SimpleQueue()
         self._run: TrainingRun | None = None
         width = theme.pixels(_WIDTH)
-        gap = theme.pixels(8)
+        gap = theme.gap
         content = self.content
         ttk.Label(content, text=_EXPLANATION, wraplength=width, justify="left").grid(sticky="w")
         self._text = ttk.Label(content, wraplength=width, justify="left", style="Small.TLabel")
@@ -133,7 +133,7 @@ class TrainingWindow(Dialog):
             for column, text in enumerate(texts):
                 style = "TLabel" if row and column else "Faint.TLabel"
                 ttk.Label(self._figures, text=text, style=style).grid(
-                    row=row, column=column, sticky="w", padx=(0, self.theme.pixels(16))
+                    row=row, column=column, sticky="w", padx=(0, self.theme.pad)
                 )
 
     def _show_state(self, text: str = "") -> None:

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from digits_client.percent import (
+    NOT_A_DIGIT_TEXT,
+    UNSURE_BELOW,
+    digit_sureness,
+    indefinite,
+    sureness,
+)
 from digits_client.results import Number, Prediction, Reason, Verdict
 
-from .corrections import NOT_A_DIGIT_TEXT
 from .events import Connected, Connecting, Disconnected, StartingServer
-
-UNSURE_BELOW: Final = 0.9
-"""Confidence below which the second most likely digit is shown too."""
 
 
 class Tone(enum.Enum):
@@ -61,7 +64,7 @@ def place_shown(number: Number, pointed: int | None) -> int:
     """Return the index of the digit to show: the one pointed at, or the least sure one."""
     if pointed is not None and pointed < len(number.digits):
         return pointed
-    return min(range(len(number.digits)), key=lambda index: number.digits[index].confidence)
+    return min(range(len(number.digits)), key=lambda index: number.digits[index].share)
 
 
 def number_view(number: Number, place: int, *, reads_numbers: bool) -> PredictionView:
@@ -80,9 +83,9 @@ def number_view(number: Number, place: int, *, reads_numbers: bool) -> Predictio
     tone = Tone.GOOD if number.confidence >= UNSURE_BELOW else Tone.UNSURE
     return PredictionView(
         number.text,
-        f"{percent(number.confidence)} sure",
+        sureness(number.confidence),
         tone,
-        _bars(digits[place]),
+        digits[place].shares or _NO_BARS,
         f"digit {place + 1} of {len(digits)}: {number.text[place]}",
     )
 
@@ -94,35 +97,12 @@ def prediction_view(prediction: Prediction) -> PredictionView:
             return PredictionView("", "blank", Tone.PLAIN, _NO_BARS)
         case Verdict.NOT_A_DIGIT:
             caption = _CAPTIONS.get(prediction.reason, NOT_A_DIGIT_TEXT)
-            return PredictionView("?", caption, Tone.UNSURE, _bars(prediction))
+            return PredictionView("?", caption, Tone.UNSURE, prediction.shares or _NO_BARS)
         case Verdict.DIGIT:
-            bars = _bars(prediction)
-            share = max(bars)
-            caption, tone = f"{percent(share)} sure", Tone.GOOD
-            if share < UNSURE_BELOW:
-                caption, tone = f"{caption}, maybe {_second(bars, prediction.digit)}", Tone.UNSURE
-            return PredictionView(str(prediction.digit), caption, tone, bars)
-
-
-def _bars(prediction: Prediction) -> tuple[float, ...]:
-    """Return the eleven shares of a prediction; zeros if the server does not report them.
-
-    Shares of the ten digits alone would contradict the verdict that it is none of them.
-    """
-    rest = prediction.not_a_digit
-    if rest is None:
-        if prediction.verdict is not Verdict.DIGIT:
-            return _NO_BARS
-        rest = 0.0
-    digits = tuple(share * (1 - rest) for share in prediction.probabilities)
-    return (*digits, rest) if digits else _NO_BARS
-
-
-def indefinite(text: str) -> str:
-    """Return a digit with its article, such as "an 8"; a number stays as it is."""
-    if len(text) != 1:
-        return text
-    return f"an {text}" if text == "8" else f"a {text}"
+            tone = Tone.GOOD if prediction.share >= UNSURE_BELOW else Tone.UNSURE
+            digit, shares = prediction.digit or 0, prediction.shares
+            caption = digit_sureness(digit, prediction.share, shares)
+            return PredictionView(str(digit), caption, tone, shares or _NO_BARS)
 
 
 def saved_notice(text: str, saved: Sequence[int]) -> str:
@@ -161,13 +141,6 @@ def status(event: Connecting | StartingServer | Connected | Disconnected) -> Sta
             return Status(f"{reason} {retry}", Tone.BAD)
 
 
-def percent(share: float) -> str:
-    """Return a share as a percentage, at most 99.9%: nothing is certain."""
-    if share >= 0.995:
-        return f"{min(share, 0.999) * 100:.1f}%"
-    return f"{share * 100:.0f}%"
-
-
 def unread_pages(count: int) -> str:
     """Return the notice about further pages of a file."""
     return f"{count} further {'page was' if count == 1 else 'pages were'} not read."
@@ -176,10 +149,3 @@ def unread_pages(count: int) -> str:
 def milliseconds(seconds: float) -> str:
     """Return a duration in milliseconds, with one decimal below 10 ms."""
     return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
-
-
-def _second(bars: Sequence[float], digit: int | None) -> str:
-    """Return the most likely one of the others, with its article or as not a digit."""
-    others = (index for index in range(len(bars)) if index != digit)
-    second = max(others, key=lambda index: bars[index])
-    return NOT_A_DIGIT_TEXT if second == len(bars) - 1 else indefinite(str(second))

@@ -25,6 +25,7 @@ from .icons import set_application_icon
 from .layout import MIN_SIZE, first_size
 from .main_frame import MAX_PEN_WIDTH, MIN_PEN_WIDTH, MainFrame
 from .menus import add_menus
+from .presentation import Presentation
 from .samples_window import SamplesWindow
 from .session import Session
 from .theme import Theme, ThemeName
@@ -73,8 +74,6 @@ class DrawWindow:
         """Whether drawings are recognized while they are drawn."""
         self.reads_numbers = True
         """Whether several digits are read as a number."""
-        self.is_presenting = False
-        """Whether the window shows the sheet and the result alone."""
         self.shows_history = True
         """Whether the earlier results are shown."""
         self.history = History()
@@ -96,6 +95,7 @@ class DrawWindow:
         self.files = FileCommands(root, self.drawing, self.notices, self._keep, self._redraw)
         self._correction = CorrectionMode(self._main, self.drawing, corrections, self._current)
         self._menus = add_menus(root, self)
+        self._presentation = Presentation(root, self._menus[0], self._main)
         self._show_window()
         self.session = Session(options, self._events.put)
         self.connection = ConnectionView(
@@ -125,6 +125,11 @@ class DrawWindow:
     def is_dark(self) -> bool:
         """Whether the dark theme is in use."""
         return self.theme.name == "dark"
+
+    @property
+    def is_presenting(self) -> bool:
+        """Whether the window shows the sheet and the result alone."""
+        return self._presentation.is_on
 
     def run(self) -> None:
         """Show the window until it is closed; then close the session."""
@@ -239,17 +244,14 @@ class DrawWindow:
 
     def present(self) -> None:
         """Show the sheet and the result alone on the whole screen, or leave that."""
-        self.is_presenting = not self.is_presenting
-        self.root.attributes("-fullscreen", self.is_presenting)
-        self.root["menu"] = "" if self.is_presenting else self._menus[0]
-        self._main.show_parts(presents=self.is_presenting)
+        self._presentation.toggle()
 
     def leave_mode(self) -> None:
         """Leave the correction or the presentation."""
         if self._correction.is_on:
             self._correction.leave()
-        elif self.is_presenting:
-            self.present()
+        elif self._presentation.is_on:
+            self._presentation.toggle()
 
     def toggle_history(self) -> None:
         """Show or hide the earlier results."""
@@ -269,8 +271,7 @@ class DrawWindow:
     def show_about(self) -> None:
         """Show the versions."""
         connected = self.connection.connected
-        model = f"{connected.model.version} {connected.model.precision}" if connected else ""
-        AboutWindow(self.root, self.theme, model)
+        AboutWindow(self.root, self.theme, connected.model.title if connected else "")
 
     def close(self) -> None:
         """Close the window, so that ``run`` returns."""
@@ -309,8 +310,8 @@ class DrawWindow:
             self._show(view_model.NO_PREDICTION)
             return
         boxes = [digit.box for digit in number.digits if digit.box] if self.reads_numbers else []
-        self.sheet.show_boxes(boxes)
         place = view_model.place_shown(number, self._pointed)
+        self.sheet.show_boxes(boxes, place if len(boxes) > 1 else None)
         view = view_model.number_view(number, place, reads_numbers=self.reads_numbers)
         self.panel.show(view, number.digits[place].frame)
 
@@ -365,8 +366,7 @@ class DrawWindow:
         pixels = self.theme.pixels
         self.root.minsize(pixels(MIN_SIZE[0]), pixels(MIN_SIZE[1]))
         screen = self.root.winfo_screenwidth(), self.root.winfo_screenheight()
-        width, height = first_size(screen, pixels)
-        self.root.geometry(f"{width}x{height}")
+        self.root.geometry("{}x{}".format(*first_size(screen, pixels)))
 
     def _color_menus(self) -> None:
         for menu in self._menus:

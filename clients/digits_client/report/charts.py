@@ -109,7 +109,7 @@ def reliability_diagram(bins: Reliability, title: str) -> str:
     largest = max(count for _, _, count in drawn)
     dots = "".join(
         f'<circle {position(confidence, correct)} r="{3 + 6 * (count / largest) ** 0.5:.1f}">'
-        f"<title>{count:,} images: {escape(percent(confidence))} confident, {correct:.1%} correct"
+        f"<title>{count:,} images: {percent(confidence)} confident, {correct:.1%} correct"
         "</title></circle>"
         for confidence, correct, count in drawn
     )
@@ -130,6 +130,57 @@ def reliability_diagram(bins: Reliability, title: str) -> str:
         '<text x="240" y="231" text-anchor="end">100 %</text>'
         '<text x="25" y="219" text-anchor="end">0</text>'
         f'<text x="34" y="18">100 % correct</text>{dots}</svg>'
+    )
+
+
+def line_chart(
+    title: str,
+    steps: Sequence[str],
+    lines: Sequence[tuple[str, Sequence[float]]],
+    *,
+    base: float,
+    least: float,
+) -> str:
+    """Return a diagram of shares over steps.
+
+    Args:
+        title: What the diagram shows, for those who cannot see it.
+        steps: The name of each step.
+        lines: The class of each line, which gives its color, and its share at each step, 0 to 1.
+        base: The share that a broken line shows, for comparison.
+        least: The share at the lower edge, less than 1.
+    """
+    left, right, top, bottom = 38, 244, 8, 112
+
+    def place(step: int, share: float) -> tuple[float, float]:
+        x = left + (right - left) * (step + 0.5) / len(steps)
+        return round(x, 1), round(bottom - (bottom - top) * (share - least) / (1 - least), 1)
+
+    grid = "".join(
+        f'<path class="grid" d="M{left} {y}H{right}"/>'
+        f'<text x="{left - 5}" y="{y + 4}" text-anchor="end">{share:.0%}</text>'
+        for share in (least, (1 + least) / 2, 1)
+        for y in [place(0, share)[1]]
+    )
+    names = "".join(
+        f'<text x="{place(step, least)[0]}" y="{bottom + 16}" text-anchor="middle">'
+        f"{escape(name)}</text>"
+        for step, name in enumerate(steps)
+    )
+    drawn = "".join(
+        f'<polyline class="{css_class}" points="{" ".join(map("{0[0]},{0[1]}".format, places))}"/>'
+        + "".join(
+            f'<circle class="{css_class}" cx="{x}" cy="{y}" r="3.5">'
+            f"<title>{escape(step)}: {share:.1%}</title></circle>"
+            for step, share, (x, y) in zip(steps, shares, places, strict=True)
+        )
+        for css_class, shares in lines
+        for places in [[place(step, share) for step, share in enumerate(shares)]]
+    )
+    y = place(0, base)[1]
+    return (
+        f'<svg viewBox="0 0 250 132" role="img" aria-label="{escape(title)}">{grid}{names}'
+        f'<path class="base" d="M{left} {y}H{right}"/>{drawn}</svg>'
     )
 
 

@@ -1,8 +1,10 @@
 """The page and its files: static, revalidated by ETag, compressed where the browser accepts it."""
 
+import hashlib
 from pathlib import Path
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -11,7 +13,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from digits_client.look import style_sheet
+
 FOLDER: Final = Path(__file__).parent / "page"
+LOOK: Final = "look.css"
+"""The one file that is made, from ``digits_client.look``."""
 COMPRESSED: Final = (Middleware(GZipMiddleware, minimum_size=500),)
 """For responses that are worth it, where the browser accepts it."""
 # The page loads nothing from elsewhere and runs nothing that is not a file of its own.
@@ -31,9 +37,21 @@ class PageFiles(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return a file, or 304 if the browser has it."""
-        response = await super().get_response(path, scope)
+        if path == LOOK and scope["method"] in ("GET", "HEAD"):
+            response = _look(scope)
+        else:
+            response = await super().get_response(path, scope)
         response.headers["cache-control"] = "no-cache"
         return response
+
+
+def _look(scope: Scope) -> Response:
+    """Return the style sheet with the colors, type and spacing, or 304 if the browser has it."""
+    css = style_sheet()
+    etag = f'"{hashlib.sha256(css.encode()).hexdigest()[:32]}"'
+    if Headers(scope=scope).get("if-none-match") == etag:
+        return Response(status_code=304, headers={"etag": etag})
+    return Response(css, media_type="text/css", headers={"etag": etag})
 
 
 def page_routes(folder: Path = FOLDER) -> list[BaseRoute]:

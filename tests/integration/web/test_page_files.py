@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from digits_client.look import style_sheet
+
 from .conftest import Gateway
 
 CSP = "content-security-policy"
@@ -26,6 +28,17 @@ def test_the_page_is_revalidated_and_not_sent_twice(web: Gateway) -> None:
     assert first.headers["cache-control"] == "no-cache"
     second = web.client.get("/", headers={"if-none-match": first.headers["etag"]})
     assert (second.status_code, second.content) == (304, b"")
+
+
+def test_the_page_has_the_look_of_the_window_and_the_reports(web: Gateway) -> None:
+    first = web.client.get("/static/look.css")
+    assert first.headers["content-type"].startswith("text/css")
+    assert first.text == style_sheet()
+    assert first.headers["cache-control"] == "no-cache"
+    headers = {"if-none-match": first.headers["etag"]}
+    second = web.client.get("/static/look.css", headers=headers)
+    assert (second.status_code, second.content) == (304, b"")
+    assert web.client.post("/static/look.css").status_code == 405
 
 
 def test_the_documentation_is_compressed_where_the_browser_accepts_it(web: Gateway) -> None:

@@ -189,8 +189,8 @@ def test_a_set_shows_a_limited_number_of_mistakes() -> None:
 
 def test_every_corruption_has_a_chart(source: str) -> None:
     parsed = Page(source)
-    names = {image["alt"] for image in parsed.attributes("img")}
-    assert {corruption.name for corruption in CORRUPTIONS} <= names
+    names = {chart.get("aria-label") for chart in parsed.attributes("svg")}
+    assert {f"{corruption.name} ({corruption.unit})" for corruption in CORRUPTIONS} <= names
     assert "shift (px)80.0%at 1070.0%at 20" in parsed.text
 
 

@@ -1,6 +1,13 @@
+/** Return whether a stroke turns by more than 90 degrees at a point: a curve around it would bulge. */
+function isCorner(before, point, after) {
+	return (point[0] - before[0]) * (after[0] - point[0]) + (point[1] - before[1]) * (after[1] - point[1]) < 0;
+}
+
 /** Return the two control points of the cubic curve from points[i] to points[i + 1] (Catmull-Rom). */
 function controls(points, i) {
-	const [before, from, to, after] = [points[i - 1] ?? points[i], points[i], points[i + 1], points[i + 2] ?? points[i + 1]];
+	let [before, from, to, after] = [points[i - 1] ?? points[i], points[i], points[i + 1], points[i + 2] ?? points[i + 1]];
+	if (isCorner(before, from, to)) before = from;
+	if (isCorner(from, to, after)) after = to;
 	return [
 		from[0] + (to[0] - before[0]) / 6, from[1] + (to[1] - before[1]) / 6,
 		to[0] - (after[0] - from[0]) / 6, to[1] - (after[1] - from[1]) / 6,

@@ -80,13 +80,13 @@ export class Panel {
 		for (const digit of this.headline.querySelectorAll(".digit")) {
 			digit.classList.toggle("shown", places.length > 1 && Number(digit.dataset.index) === index);
 		}
-		this.onPlace(index);
+		this.onPlace(places.length > 1 ? index : null);
 	}
 
 	#showFrame(ink, name) {
 		const image = this.frame.createImageData(FRAME_SIDE, FRAME_SIDE);
-		for (let at = 0; at < FRAME_SIDE * FRAME_SIDE; at++) {
-			image.data.fill(ink.charCodeAt(at) || 0, 4 * at, 4 * at + 3);
+		for (let at = 0; at < ink.length; at++) {
+			image.data.fill(ink.charCodeAt(at), 4 * at, 4 * at + 3);
 			image.data[4 * at + 3] = 255;
 		}
 		this.frame.putImageData(image, 0, 0);

@@ -2,6 +2,8 @@ import { percent, text, texts } from "./texts.js";
 
 /** Confidence below which the second most likely digit is named. */
 const UNSURE_BELOW = 0.9;
+/** Confidence below which a result is more likely wrong than right. */
+const NOT_SURE_BELOW = 0.5;
 const REASONS = {
 	REASON_TOO_SMALL: "reasonTooSmall",
 	REASON_TOO_FAINT: "reasonTooFaint",
@@ -15,8 +17,8 @@ export const NO_RESULT = { places: [], lines: [], text: "", caption: "", tone: "
  * Return the view of a response: {lines, places, text, caption, tone, spoken, verdict, confidence}.
  *
  * `places` are the digits: {text, title, label, confidence, shares, frame, box, line}; `lines` has the
- * indices of the places in each line. `shares` are the probabilities of the ten digits and of "not a
- * digit", which sum to 1; empty if the server reports none.
+ * indices of the places in each line. `shares` are those of the whole, of the ten digits and of "not a
+ * digit"; empty if the server reports none. `confidence` is that of the digit.
  */
 export function viewOf({ predictions, numbers = [] }) {
 	const places = predictions.map(placeOf);
@@ -41,7 +43,7 @@ function viewOfNumbers(numbers, count) {
 	return {
 		confidence,
 		text: numbers.map((number) => number.text).join("\n"),
-		caption: text(count > 1 ? "lines" : "sure", { count, percent: percent(confidence) }),
+		caption: count > 1 ? text("lines", { count, sureness: sureness(confidence) }) : sureness(confidence),
 		tone: confidence >= UNSURE_BELOW ? "good" : "unsure",
 		verdict: "digit",
 	};
@@ -54,7 +56,8 @@ function viewOfDigit(prediction, place) {
 		return { text: "?", caption: text(REASONS[prediction.reason] ?? "notADigit"), tone: "unsure", verdict: "not_a_digit" };
 	}
 	const isSure = confidence >= UNSURE_BELOW;
-	const caption = text(isSure ? "sure" : "sureMaybe", { percent: percent(confidence), digit: texts.digits[second(prediction)] });
+	const words = sureness(confidence);
+	const caption = isSure ? words : text("maybe", { sureness: words, digit: second(place) });
 	return { text: place.text, caption, tone: isSure ? "good" : "unsure", verdict: "digit", confidence };
 }
 
@@ -67,21 +70,26 @@ function placeOf({ verdict, digit, notADigit, probabilities = [], confidence = 0
 		text: isDigit ? String(digit) : "?",
 		shares: isKnown ? [...probabilities.map((share) => share * (1 - rest)), rest] : [],
 		box: box && { left: 0, top: 0, ...box },
-		confidence, frame, line,
+		confidence: confidence * (1 - rest),
+		frame, line,
 	};
 }
 
 function describe(place, at, count, lineCount) {
 	const values = {
-		place: at + 1, count, line: place.line + 1, percent: percent(place.confidence),
+		place: at + 1, count, line: place.line + 1, sureness: sureness(place.confidence),
 		text: place.text === "?" ? text("notADigit") : place.text,
 	};
 	place.title = count * lineCount === 1 ? "" : text(lineCount > 1 ? "placeOfLine" : "place", values);
-	place.label = text("placeLabel", values);
+	place.label = text(place.text === "?" ? "place" : "placeLabel", values);
 }
 
-/** Return the most likely digit except the predicted one. */
-function second({ probabilities, digit }) {
-	const others = probabilities.map((share, at) => (at === digit ? -1 : share));
-	return others.indexOf(Math.max(...others));
+function sureness(confidence) {
+	return text(confidence < NOT_SURE_BELOW ? "notSure" : "sure", { percent: percent(confidence) });
+}
+
+/** Return what else a digit may be. */
+function second({ shares, text: digit }) {
+	const others = shares.map((share, at) => (at === Number(digit) ? -1 : share));
+	return texts.digits[others.indexOf(Math.max(...others))] ?? text("notADigit");
 }

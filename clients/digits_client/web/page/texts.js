@@ -8,7 +8,7 @@ export const texts = await (await fetch(new URL(file, import.meta.url))).json();
 
 const plural = new Intl.PluralRules(language);
 const whole = new Intl.NumberFormat(language, { style: "percent" });
-const precise = new Intl.NumberFormat(language, { style: "percent", minimumFractionDigits: 1, roundingMode: "floor" });
+const precise = new Intl.NumberFormat(language, { style: "percent", minimumFractionDigits: 1 });
 const decimal = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 /** Return a text with its {names} replaced; `count` also selects between "name.one" and "name.other". */
@@ -19,7 +19,7 @@ export function text(name, values = {}) {
 
 /** Return a share as a percentage, at most 99.9%: nothing is certain. */
 export function percent(share) {
-	return share >= 0.995 ? precise.format(Math.min(share, 0.999)) : whole.format(share);
+	return share < 0.0005 ? whole.format(0) : precise.format(Math.min(share, 0.999));
 }
 
 /** Return milliseconds as a number, with one decimal below 10. */

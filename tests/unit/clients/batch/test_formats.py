@@ -96,7 +96,7 @@ def test_the_columns_are_a_contract() -> None:
         == Columns().names
         == (
             *("path", "verdict", "digit", "confidence", "model_version", "error"),
-            *("reason", "unread_pages"),
+            *("reason", "unread_pages", "not_a_digit"),
         )
     )
 
@@ -104,12 +104,12 @@ def test_the_columns_are_a_contract() -> None:
 def test_csv_has_a_header_and_a_row_for_each_image() -> None:
     rows = (SEVEN, ZERO, BLANK, SMALL, BROKEN)
     assert write("csv", *rows) == (
-        "path,verdict,digit,confidence,model_version,error,reason,unread_pages\n"
-        "7.png,digit,7,0.9877,3,,,0\n"
-        "0.png,digit,0,1.0,3,,,2\n"
-        "b.png,blank,,0.0,3,,,0\n"
-        "s.png,not_a_digit,,0.0,3,,too_small,0\n"
-        'x,,,,,"is ""broken"", badly",,\n'
+        "path,verdict,digit,confidence,model_version,error,reason,unread_pages,not_a_digit\n"
+        "7.png,digit,7,0.9877,3,,,0,\n"
+        "0.png,digit,0,1.0,3,,,2,\n"
+        "b.png,blank,,0.0,3,,,0,\n"
+        "s.png,not_a_digit,,0.0,3,,too_small,0,\n"
+        'x,,,,,"is ""broken"", badly",,,\n'
     )
 
 
@@ -129,6 +129,7 @@ def test_json_lines_have_every_column_with_null_for_missing_values() -> None:
             "error": None,
             "reason": None,
             "unread_pages": 0,
+            "not_a_digit": None,
         },
         dict.fromkeys(COLUMNS) | {"path": "x", "error": 'is "broken", badly'},
     ]

