@@ -23,7 +23,7 @@ of the stopped run; different ones are refused.
 The network 'compact' reads single digits, and 'line', which begins with the
 layers of a compact one, reads lines of digits. With its defaults, 'compact'
 takes up to 90 minutes on 2 cores, with --preset long up to 8 hours, and 'line'
-about an hour.
+about 90 minutes.
 """
 FIT_EPILOG: Final = """\
 examples:

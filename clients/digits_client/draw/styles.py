@@ -17,6 +17,9 @@ _CHECK, _SLIDER, _TROUGH = 16, 16, 6
 """Sides of the check box and the slider, and height of the slider's trough."""
 _SPACE = look.GAP * look.REM_PIXELS
 """Between check box and label."""
+# Tk repeats the middle of a button's image over the button: one of a pixel a thousand times, which
+# made each prediction 30 ms later.
+_TILE = 48
 _OVERSAMPLING = 4
 
 
@@ -70,9 +73,10 @@ class StyleImages:
 
         self._radius = pixels(look.RADIUS * look.REM_PIXELS)
         self._buttons = {
-            name: ImageTk.PhotoImage("RGBA", 2 * (2 * self._radius + 1,), master=root)
+            name: ImageTk.PhotoImage("RGBA", 2 * (2 * self._radius + _TILE,), master=root)
             for name in ("plain", "active", "accent", "bright", "off")
         }
+        least = 2 * self._radius + 1
         plain, active, accent, bright, off = map(str, self._buttons.values())
         for element, image, *states in (
             ("Digits.button", plain, ("disabled", off), ("selected", accent), ("active", active)),
@@ -80,7 +84,15 @@ class StyleImages:
             ("Tile.button", off, ("active", active)),
         ):
             style.element_create(
-                element, "image", image, *states, border=self._radius, padding=0, sticky="nswe"
+                element,
+                "image",
+                image,
+                *states,
+                border=self._radius,
+                padding=0,
+                sticky="nswe",
+                width=least,
+                height=least,
             )
         for name, element in (
             ("TButton", "Digits.button"),
@@ -132,7 +144,7 @@ class StyleImages:
             "bright": (colors.text, colors.text),
             "off": (colors.window, colors.line),
         }
-        side = 2 * self._radius + 1
+        side = 2 * self._radius + _TILE
         for name, image in self._buttons.items():
             fill, outline = fills[name]
 
