@@ -28,9 +28,9 @@ from .training_run import (
 _POLL_MILLISECONDS: Final = 100
 _WIDTH: Final = 420
 _EXPLANATION: Final = (
-    "The model is trained further on the corrected drawings and on what it knew, which takes from "
-    "minutes to hours; closing this window cancels it. The installed model stays as it is, and you "
-    "can go back to it."
+    "The model is trained further on the corrected drawings and on what it knew, which takes some "
+    "minutes; closing this window cancels it. The installed model stays as it is, and you can go "
+    "back to it."
 )
 
 
