@@ -23,7 +23,7 @@ SHIPPED = models.versions(SHIPPED_MODELS)[0]
 SCRIPT = f"""
 import json, pathlib, shutil, sys, time
 command, options = sys.argv[1], sys.argv[2:]
-print("a line about", command, flush=True)
+print("22:35:56 a line about", command, flush=True)
 if command == "fit":
     pathlib.Path(options[options.index("--run") + 1]).mkdir()
     if WAITS:
@@ -129,7 +129,7 @@ def test_closing_the_window_ends_the_training(
     correct_a_drawing(window)
     dialog = open_training(window)
     dialog.train()
-    window.wait_until(lambda: "a line about fit" in dialog.text)
+    window.wait_until(lambda: "\na line about fit" in dialog.text)
     run = dialog._run
     dialog.destroy()
     run.join()

@@ -1,6 +1,7 @@
 """Trains the model further on the corrections, in processes of its own. Does not use Tk."""
 
 import contextlib
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from digits_client.results import Verdict
 from .corrections import NOT_A_DIGIT, Corrections
 
 COMMAND: Final = (sys.executable, "-m", "digits_training.cli")
+# Lines of the log begin with the time.
+_TIME: Final = re.compile(r"^\d\d:\d\d:\d\d ")
 STEPS: Final = (
     "Reading the corrections with the present model",
     "Training",
@@ -176,7 +179,7 @@ class TrainingRun:
             assert process.stdout is not None  # noqa: S101 - a pipe
             for line in process.stdout:
                 last = line.strip() or last
-                self._send(Progressed(step, last))
+                self._send(Progressed(step, _TIME.sub("", last)))
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, arguments[0], last)
 
