@@ -95,6 +95,8 @@ def test_a_model_is_trained_used_and_taken_back(
     texts = [widget.cget("text") for widget in text_widgets(dialog)]
     assert texts[texts.index("Corrected drawings read right") + 1] == "0 of 1"
     assert not (corrections.folder / "training").exists()
+    # The window has grown with the figures, so that the buttons below them are still there.
+    window.wait_until(lambda: dialog.winfo_height() >= dialog.winfo_reqheight())
     dialog.switch()
     window.wait_until(lambda: f"model {SHIPPED + 1} " in window.status.model_text)
     assert texts_of(dialog, "Use the installed model")

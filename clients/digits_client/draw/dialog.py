@@ -33,7 +33,9 @@ class Dialog(tk.Toplevel):
         y = over.winfo_rooty() + (over.winfo_height() - height) // 2
         x = max(0, min(x, self.winfo_screenwidth() - width))
         y = max(0, min(y, self.winfo_screenheight() - height))
-        self.geometry(f"{width}x{height}+{x}+{y}")
+        # Where it fits, it has no fixed size, and grows with its content.
+        fixed = "" if (width, height) == size else f"{width}x{height}"
+        self.geometry(f"{fixed}+{x}+{y}")
         self.deiconify()
         self.focus_set()
 
