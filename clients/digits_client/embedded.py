@@ -44,11 +44,21 @@ class _Output:
         self.has_started_or_failed = threading.Event()
         """Set when the server is ready, or has closed its output without being ready."""
         self._reading_log = threading.Thread(target=self._read_log, args=(log,), daemon=True)
+        self._reading_report = threading.Thread(
+            target=self._read_report, args=(report,), daemon=True
+        )
         self._reading_log.start()
-        threading.Thread(target=self._read_report, args=(report,), daemon=True).start()
+        self._reading_report.start()
+
+    def join(self) -> None:
+        """Wait for the end of the output, a few seconds at most, so that it can be closed."""
+        self._reading_report.join(_LOG_SECONDS)
+        self._reading_log.join(_LOG_SECONDS)
 
     def _read_log(self, log: IO[str]) -> None:
-        self.last_lines.extend(line.strip() for line in log)
+        # A process that outlives the server may keep the log open, until it is closed here.
+        with contextlib.suppress(ValueError):
+            self.last_lines.extend(line.strip() for line in log)
 
     def _read_report(self, report: IO[str]) -> None:
         line = report.readline()
@@ -114,6 +124,7 @@ def embedded_server(*options: str) -> Iterator[str]:
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
+            output.join()
 
 
 @contextlib.asynccontextmanager

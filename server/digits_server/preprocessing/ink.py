@@ -32,7 +32,7 @@ _FEW_COMPONENTS: Final = 24
 # A sheet has such a side in pixels, is no narrower than so much of its length, and fills so much of
 # its box: its outline, and what is not the digit on it.
 _MIN_SHEET_SIDE: Final = 12
-_BAR_SHARE: Final = 0.35
+_BAR_SHARE: Final = 0.5
 _SHEET_FILL: Final = 0.95
 _LEAST_SHEET: Final = 0.6
 _SQUARE: Final = np.ones((3, 3), np.uint8)
