@@ -67,6 +67,12 @@ def test_everything_is_in_reach_in_the_smallest_window(
     assert_all_in_reach(window)
 
 
+def set_screen(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
+    """Make the screen seem to have a width and a height in pixels."""
+    monkeypatch.setattr(tk.Misc, "winfo_screenwidth", lambda _: size[0])
+    monkeypatch.setattr(tk.Misc, "winfo_screenheight", lambda _: size[1])
+
+
 @pytest.mark.parametrize(
     ("scale", "screen"), [(1.25, (1366, 768)), (2.0, (1600, 1200)), (1.0, (800, 600))]
 )
@@ -77,8 +83,7 @@ def test_a_new_window_fits_the_screen(
     scale: float,
     screen: tuple[int, int],
 ) -> None:
-    monkeypatch.setattr(tk.Misc, "winfo_screenwidth", lambda _: screen[0])
-    monkeypatch.setattr(tk.Misc, "winfo_screenheight", lambda _: screen[1])
+    set_screen(monkeypatch, screen)
     window = open_window(server.address, scale=scale)
     window.wait_until_connected()
     window.root.update()
@@ -95,8 +100,7 @@ def test_each_dialog_fits_the_screen(
     scale: float,
     screen: tuple[int, int],
 ) -> None:
-    monkeypatch.setattr(tk.Misc, "winfo_screenwidth", lambda _: screen[0])
-    monkeypatch.setattr(tk.Misc, "winfo_screenheight", lambda _: screen[1])
+    set_screen(monkeypatch, screen)
     window = open_window(f"127.0.0.1:{free_port}", scale=scale)
     for show in (
         *(window.show_samples, window.show_corrections, window.show_training),

@@ -165,7 +165,7 @@ def calibration_error(confidence: Probs, is_right: NDArray[np.bool_], bin_count:
 def chance_error(confidence: Probs, bin_count: int = 15) -> float:
     """Return what ``calibration_error`` is on average if the confidences are exactly right.
 
-    It is above 0, because few images are in most of the bins: about 0.03 for 200 images.
+    It is above 0, because few images are in most of the bins.
 
     Args:
         confidence: (N,) in 0..1.

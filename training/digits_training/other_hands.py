@@ -1,8 +1,7 @@
 """Digits as other people would write them: recorded strokes in another hand.
 
 The recordings are by few people. Another hand slants, stretches and bends what they wrote, with one
-bend for each digit, so that all sevens of a number are alike, as those of one person are. After
-Y. Fujisawa et al. and others, who perturb handwriting in the same way to have more of it.
+bend for each digit, so that all sevens of a number are alike, as those of one person are.
 """
 
 from collections.abc import Sequence
@@ -35,9 +34,11 @@ _POINTS: Final = 40
 """Points of a stroke in another hand."""
 
 
-def rewrite(recording: Recording, share: float, random: np.random.Generator) -> Sequence[Points]:
-    """Return the strokes of a recording: in so many of all cases in another hand."""
-    if random.random() >= share:
+def rewrite(
+    recording: Recording, probability: float, random: np.random.Generator
+) -> Sequence[Points]:
+    """Return the strokes of a recording as they are, or in another hand with a probability."""
+    if random.random() >= probability:
         return recording.strokes
     return OtherHand(random).write(recording.strokes, recording.character)
 
