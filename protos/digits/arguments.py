@@ -4,20 +4,19 @@ argparse prints the message of a rejected value after the name of its argument a
 """
 
 import argparse
-import sys
+import re
 from collections.abc import Callable
 
 
-def whole_number(low: int, high: int = sys.maxsize) -> Callable[[str], int]:
+def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
     """Return a type for whole numbers from ``low`` to ``high``, both included."""
+    expected = f"of at least {low}" if high is None else f"from {low} to {high}"
 
     def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{value} is not between {low} and {high}")
+        # int() alone would also accept "1_000" and " 5 ", and fails on thousands of digits.
+        value = int(text) if re.fullmatch(r"[+-]?[0-9]{1,20}", text) else None
+        if value is None or value < low or (high is not None and value > high):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {expected}")
         return value
 
     return parse

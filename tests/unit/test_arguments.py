@@ -10,7 +10,9 @@ from digits.arguments import log_level, number, whole_number
 
 
 def test_a_value_within_the_limits_is_accepted() -> None:
-    assert [whole_number(1, 9)(text) for text in ("1", "9")] == [1, 9]
+    assert [whole_number(1, 9)(text) for text in ("1", "9", "09")] == [1, 9, 9]
+    assert whole_number(-5, 5)("-5") == -5
+    assert whole_number(1)("1000000") == 1_000_000
     assert number("-1e3") == -1000
     assert log_level("Warning") == "WARNING"
 
@@ -18,9 +20,14 @@ def test_a_value_within_the_limits_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("parse", "text", "message"),
     [
-        (whole_number(1, 9), "0", "0 is not between 1 and 9"),
-        (whole_number(1, 9), "10", "10 is not between 1 and 9"),
-        (whole_number(1, 9), "1.5", "'1.5' is not a whole number"),
+        (whole_number(1, 9), "0", "'0' is not a whole number from 1 to 9"),
+        (whole_number(1, 9), "10", "'10' is not a whole number from 1 to 9"),
+        (whole_number(1, 9), "1.5", "'1.5' is not a whole number from 1 to 9"),
+        (whole_number(1, 9), "1_0", "'1_0' is not a whole number from 1 to 9"),
+        (whole_number(1, 9), " 5", "' 5' is not a whole number from 1 to 9"),
+        (whole_number(1, 9), "", "'' is not a whole number from 1 to 9"),
+        (whole_number(1, 9), "9" * 5000, f"'{'9' * 5000}' is not a whole number from 1 to 9"),
+        (whole_number(1), "0", "'0' is not a whole number of at least 1"),
         (number, "soon", "'soon' is not a number"),
         (log_level, "Loud", "'Loud' is not one of debug, info, warning, error"),
     ],

@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from digits.arguments import whole_number
 from digits.command_parser import CommandParser
-from digits_client.cli.arguments import non_negative_number, positive_number, share, whole_number
+from digits_client.cli.arguments import non_negative_number, positive_number, share
 from digits_client.cli.exit_options import add_exit_options, complete_files
 from digits_client.cli.server_options import add_options
 

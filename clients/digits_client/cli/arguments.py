@@ -5,23 +5,8 @@ argparse prints the message of a rejected value after the name of its argument a
 
 import argparse
 import math
-import re
-from collections.abc import Callable
 
 from digits.arguments import number
-
-
-def whole_number(low: int, high: int) -> Callable[[str], int]:
-    """Return a type for whole numbers from ``low`` to ``high``, both included."""
-
-    def parse(text: str) -> int:
-        # int() alone would also accept "1_000" and " 5 ", and fails on thousands of digits.
-        value = int(text) if re.fullmatch(r"[+-]?[0-9]{1,20}", text) else None
-        if value is None or not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
-        return value
-
-    return parse
 
 
 def positive_number(text: str) -> float:

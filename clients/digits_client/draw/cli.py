@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from digits.arguments import whole_number
 from digits.command_parser import CommandParser
-from digits_client.cli.arguments import whole_number
 from digits_client.cli.console import allow_any_text
 from digits_client.cli.server_options import ServerOptions, add_options
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digits.address import join_address
-from digits.arguments import log_level
+from digits.arguments import log_level, whole_number
 from digits.settings import CommandSettings, SettingsError, check_tls, check_workers, setting
-from digits_client.cli.arguments import non_negative_number, positive_number, whole_number
+from digits_client.cli.arguments import non_negative_number, positive_number
 
 
 def _host(text: str) -> str:

@@ -6,15 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from digits_client.cli.arguments import non_negative_number, positive_number, share, whole_number
+from digits_client.cli.arguments import non_negative_number, positive_number, share
 
 
 @pytest.mark.parametrize(
     ("parse", "text", "value"),
     [
-        (whole_number(1, 999_999), "1", 1),
-        (whole_number(1, 999_999), "0999999", 999_999),
-        (whole_number(-5, 5), "-5", -5),
         (positive_number, "0.5", 0.5),
         (positive_number, "1e3", 1000),
         (non_negative_number, "0", 0),
@@ -32,12 +29,6 @@ def test_a_value_within_the_limits_is_accepted(
 @pytest.mark.parametrize(
     ("parse", "text", "message"),
     [
-        (whole_number(1, 9), "0", "'0' is not a whole number from 1 to 9"),
-        (whole_number(1, 9), "10", "'10' is not a whole number from 1 to 9"),
-        (whole_number(1, 9), "1.5", "'1.5' is not a whole number from 1 to 9"),
-        (whole_number(1, 9), "1_0", "'1_0' is not a whole number from 1 to 9"),
-        (whole_number(1, 9), " 5", "' 5' is not a whole number from 1 to 9"),
-        (whole_number(1, 9), "", "'' is not a whole number from 1 to 9"),
         (positive_number, "0", "0 is not greater than 0"),
         (positive_number, "-1", "-1 is not greater than 0"),
         (positive_number, "x", "'x' is not a number"),
@@ -54,8 +45,3 @@ def test_a_wrong_value_is_rejected_with_the_limits(
 ) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=f"^{re.escape(message)}$"):
         parse(text)
-
-
-def test_thousands_of_digits_are_rejected_like_any_other_wrong_value() -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is not a whole number"):
-        whole_number(1, 9)("9" * 5000)
