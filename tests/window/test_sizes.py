@@ -169,6 +169,7 @@ def test_after_a_presentation_the_window_has_its_size_and_all_parts(
         resize(window, root.winfo_screenwidth(), root.winfo_screenheight())
         window.press("<Escape>")
         window.wait_until(lambda: (root.winfo_width(), root.winfo_height()) == size)
+        root.update()
         assert_all_in_reach(window)
         bottom = root.winfo_rooty() + root.winfo_height()
         assert bottom <= root.winfo_screenheight()

@@ -8,7 +8,8 @@ from digits_client import look
 
 _GAP: Final = look.GAP * look.REM_PIXELS
 MIN_SIZE: Final = (520, 420)
-"""Width and height of the smallest window, in pixels at 96 per inch."""
+"""Width and height of the smallest window, in pixels at 96 per inch. A window manager counts the
+menus as a part of it."""
 PREFERRED_SIZE: Final = (960, 620)
 """Width and height of a new window on a large enough screen."""
 # Of the screen, for the first window: the rest is for its title, menus and the system's bars.
@@ -156,7 +157,7 @@ def arrange_panel(
             title,
         )
     # The model's input stands next to the digit instead of below the bars.
-    tall = max(rest, pixels(28))
+    tall = max(rest, pixels(18))
     side = min(tall, width // 3)
     headline = Rect(0, 0, width - side - gap, tall)
     bars_y = tall + caption_line + small_line + gap

@@ -1,8 +1,12 @@
 """The presentation: the sheet and the result alone, on the whole screen."""
 
 import tkinter as tk
+from typing import Final
 
 from .main_frame import MainFrame
+
+# After so long, a window manager has put the window back, and its menus are there again.
+_RESTORED_MILLISECONDS: Final = 200
 
 
 class Presentation:
@@ -21,7 +25,7 @@ class Presentation:
         self.is_on = False
 
     def toggle(self) -> None:
-        """Start the presentation, or end it: the window is as large as before."""
+        """Start the presentation, or end it: the window is where it was, and as large."""
         root = self._root
         self.is_on = not self.is_on
         if self.is_on:
@@ -29,8 +33,14 @@ class Presentation:
         root.attributes("-fullscreen", self.is_on)
         root["menu"] = "" if self.is_on else self._menu
         if not self.is_on:
-            # Nothing else does so on a display without a window manager. There the content would
-            # stay as large as the screen, and its lower edge would leave it as the menus return.
-            root.geometry("{}x{}".format(*self._size))
+            root.after(_RESTORED_MILLISECONDS, self._restore_size)
         self._main.show_parts(presents=self.is_on)
         self._main.notices.show("Esc ends the presentation." if self.is_on else "")
+
+    def _restore_size(self) -> None:
+        """Make the window as large as before; a window manager lets the menus enlarge it.
+
+        Without a window manager, it would even stay as large as the screen.
+        """
+        if not self.is_on:
+            self._root.geometry("{}x{}".format(*self._size))

@@ -54,15 +54,15 @@ def overlap(one: Rect, other: Rect) -> bool:
     )
 
 
-@pytest.mark.parametrize("height", [220, 290, 420, 700, 1300])
+@pytest.mark.parametrize("height", [204, 220, 290, 420, 700, 1300])
 def test_the_panel_has_space_for_everything(height: int) -> None:
     layout = arrange_panel((208, height), round, small_line=13, caption_line=19)
-    assert layout.headline.height >= 28
+    assert layout.headline.height >= 18
     assert layout.caption_y >= layout.headline.height
     assert layout.bars_y >= layout.place_y + 13
     assert layout.bars_y + BAR_COUNT * layout.row_height <= height + 2
     assert layout.frame.y + layout.frame.height <= height
-    assert layout.frame.width == layout.frame.height >= 28
+    assert layout.frame.width == layout.frame.height >= 18
 
 
 @pytest.mark.parametrize(
