@@ -19,17 +19,15 @@ MAIN, CORE, FRAME = range(3)
 SPECK_COUNT: Final = 8
 _SPECK_FACTOR: Final = 6.0
 # Shares of the image's longer side: a line at the edge is at least so long and at most so wide,
-# as upright and otherwise, and so is what runs along an area on average.
+# as upright and otherwise.
 _LINE_LENGTH: Final = 0.3
 _LINE_WIDTH: Final = 0.08
 _SLANTED_WIDTH: Final = 0.12
-# Shares of the image's width or height, and of its own length, that a line spans and runs along.
+# The share of the image's width or height that a line spans.
 _LINE_SPAN: Final = 0.9
-_CONTACT: Final = 0.6
 # A frame has at most so much ink in its box, and something of so much of its extent in it.
 _FRAME_FILL: Final = 0.35
 _MIN_INSIDE: Final = 0.25
-_SQUARE: Final = np.ones((3, 3), np.uint8)
 
 
 class Components(NamedTuple):
@@ -46,7 +44,7 @@ class Components(NamedTuple):
     is_at_edge: Flags
     """Whether it touches the edge of the image."""
     is_line: Flags
-    """Whether it looks like a line at the edge of the image or of an area, or like a border."""
+    """Whether it looks like a line at the edge of the image, or like a border."""
     is_frame: Flags
     """Whether it looks like a frame around other components."""
 
@@ -120,12 +118,6 @@ class Components(NamedTuple):
         spans_height = self.height >= _LINE_SPAN * contrast.shape[0]
         spans_width = self.width >= _LINE_SPAN * contrast.shape[1]
         is_line = is_thin & (is_long | spans_height | spans_width)
-        if contrast.areas is not None:
-            # Along a slanted edge of a large area, some of the area is left over.
-            along = labels[cv2.dilate(contrast.areas, _SQUARE) > contrast.areas]
-            contact = np.bincount(along, minlength=len(edges) + 1)[1:]
-            is_narrow = self.pixels <= _LINE_WIDTH * side * extent
-            is_line |= (contact >= _CONTACT * extent) & is_narrow
         is_border = (edges >= 3) | (spans_height & spans_width)
         return np.asarray(is_line | is_border)
 

@@ -52,8 +52,6 @@ class Contrast(NamedTuple):
     """Whether the ink is lighter than the ground."""
     is_even: bool
     """Whether the ground is even."""
-    areas: MatLike | None = None
-    """(h, w) uint8: 1 in areas of the ink's level that are too large to be ink, if there are."""
 
     def has_large_areas(self) -> bool:
         """Return whether there is more contrast than ink has."""
@@ -125,9 +123,6 @@ def local_contrasts(gray: MatLike, two_levels: "TwoLevels | None") -> tuple[Cont
     light_ink = _share_of_paper(
         cv2.subtract(gray, dark), cv2.bitwise_not(dark), grain, is_light=True
     )
-    if two_levels:
-        dark_ink = dark_ink._replace(areas=(light <= two_levels.threshold).view(np.uint8))
-        light_ink = light_ink._replace(areas=(dark > two_levels.threshold).view(np.uint8))
     return dark_ink, light_ink
 
 

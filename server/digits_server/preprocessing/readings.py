@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from digits_server.errors import InvalidArgumentError
 
+from .edges import is_edge
 from .frames import to_frame
 from .ground import Contrast, TwoLevels, even_contrast, local_contrasts
-from .ink import InkMask, find_ink
+from .ink import LEAST_INK, InkMask, find_ink
 from .layout import MAX_NUMBER_DIGITS, MAX_PAGE_LINES, Layout
 from .pieces import MAX_PIECES, MIN_EXTENT_PIXELS, PARTS, Piece, find_pieces, why_unread
 from .reason import Reason
@@ -203,6 +204,16 @@ class _Area(NamedTuple):
     """Its first column in the image."""
     top: float = 0.0
     """Its first row in the image."""
+    views: tuple[tuple[NDArray[np.uint8], int, int], ...] = ()
+    """Images that show it in the size that is searched, with its first column and row in them."""
+
+    def has_edge(self, piece: Piece, *, is_light: bool) -> bool:
+        """Return whether a piece is not a stroke but the edge between two areas of an image."""
+        mask = (piece.ink > LEAST_INK).view(np.uint8)
+        return any(
+            is_edge(gray, mask, left + piece.left, top + piece.top, is_light=is_light)
+            for gray, left, top in self.views
+        )
 
 
 class _Search:
@@ -251,7 +262,8 @@ class _Search:
 
     def _area(self, small: NDArray[np.uint8]) -> _Area:
         """Return all of the image as an area that is searched in a smaller copy."""
-        return _Area(self._gray, max(self._gray.shape) / max(small.shape))
+        scale = max(self._gray.shape) / max(small.shape)
+        return _Area(self._gray, scale, views=((small, 0, 0),))
 
     def _search_uneven(self, small: NDArray[np.uint8]) -> None:
         small = self._shrink(small, _UNEVEN_SEARCH_SIDE)
@@ -268,7 +280,13 @@ class _Search:
     def _read_sheets(self, small: NDArray[np.uint8], two_levels: TwoLevels) -> None:
         scale = self._area(small).scale
         sheets = [
-            _Area(sheet.gray, scale, sheet.left * scale, sheet.top * scale)
+            _Area(
+                sheet.gray,
+                scale,
+                sheet.left * scale,
+                sheet.top * scale,
+                ((sheet.gray, 0, 0), (small, sheet.left, sheet.top)),
+            )
             for sheet in find_sheets(small, two_levels)
         ]
         before = len(self._readings)
@@ -293,6 +311,8 @@ class _Search:
         if ink is None or (self._read_lines(area, ink) and contrast.is_even):
             return ink
         for piece in find_pieces(ink):
+            if kind != EVEN and area.has_edge(piece, is_light=contrast.is_light):
+                continue
             height, width = piece.ink.shape
             [box] = self._places(area, np.array([(piece.left, piece.top, width, height)]))
             frame = to_frame(_look_closer(area.gray, contrast, piece))

@@ -86,7 +86,7 @@ def hard(width: int) -> Gray:
     """Return a sheet on a desk in half a shadow, which has many readings."""
     page = np.full((90, 120), 60, np.uint8)
     page[10:80, 30:100] = 230
-    page[30:62, 60 : 60 + width] = 20
+    page[30:62, 60 : 60 + width] = page[30:36, 44:60] = 20
     page[:, 80:] //= 2
     return page
 

@@ -129,9 +129,9 @@ def test_a_line_or_a_border_at_the_edge_is_left_out() -> None:
     assert_around(main, 95, 60, 105, 140)
 
 
-def uncropped(pixels: Gray, *, is_even: bool = True, areas: Gray | None = None) -> Contrast:
+def uncropped(pixels: Gray, *, is_even: bool = True) -> Contrast:
     """Return a contrast whose ink may touch the edge of the image."""
-    return Contrast(pixels, 0.0, 0, 0, pixels.shape, True, is_even, areas)
+    return Contrast(pixels, 0.0, 0, 0, pixels.shape, True, is_even)
 
 
 def test_a_frame_around_the_ink_is_a_piece_of_its_own() -> None:
@@ -153,18 +153,6 @@ def test_a_line_at_the_edge_is_a_piece_only_on_an_even_ground_without_other_ink(
     assert pieces_in(uncropped(pixels, is_even=False)) == []
     pixels[80:90, 20:30] = 255
     assert piece.extent not in [piece.extent for piece in pieces_in(uncropped(pixels))]
-
-
-def test_what_runs_along_a_large_area_is_no_piece() -> None:
-    area = np.zeros((SIDE, SIDE), np.uint8)
-    area[20:180, 20:100] = 1
-    sliver, stroke = np.zeros_like(area), np.zeros_like(area)
-    cv2.line(sliver, (100, 30), (103, 170), 255, 4)
-    cv2.line(stroke, (102, 100), (170, 120), 255, 8)  # a stroke that only starts at the area
-    for pixels, count in ((sliver, 0), (stroke, 1)):
-        contrast = uncropped(pixels * (1 - area), is_even=False, areas=area)
-        assert len(pieces_in(contrast)) == count
-        assert len(pieces_in(contrast._replace(areas=None))) == 1
 
 
 @pytest.mark.parametrize(

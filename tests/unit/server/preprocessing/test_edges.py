@@ -1,0 +1,93 @@
+"""Telling edges from strokes."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digits_server.preprocessing.edges import is_edge
+from digits_server.preprocessing.readings import find_readings
+
+Gray = NDArray[np.uint8]
+
+
+def image(left_level: int, right_level: int, ink: int | None = None, at: int = 30) -> Gray:
+    """Return two areas side by side, with a stroke 4 pixels wide between them or without one."""
+    gray = np.full((60, 60), left_level, np.uint8)
+    gray[:, at:] = right_level
+    if ink is not None:
+        gray[10:50, at - 2 : at + 2] = ink
+    return gray
+
+
+BAR = np.ones((40, 4), np.uint8)
+
+
+def upright(gray: Gray, *, is_light: bool = False, left: int = 28) -> bool:
+    return is_edge(gray, BAR, left, 10, is_light=is_light)
+
+
+def lying(gray: Gray, *, is_light: bool = False, left: int = 28) -> bool:
+    return is_edge(gray.T, np.ascontiguousarray(BAR.T), 10, left, is_light=is_light)
+
+
+def inverted(gray: Gray, *, is_light: bool = False, left: int = 28) -> bool:
+    return upright(255 - gray, is_light=not is_light, left=left)
+
+
+@pytest.mark.parametrize("check", [upright, lying, inverted])
+class TestBar:
+    """A bar, upright, lying, and with black for white."""
+
+    def test_between_two_areas_with_the_level_of_one_it_is_an_edge(
+        self, check: Callable[..., bool]
+    ) -> None:
+        assert check(image(40, 200, ink=40))
+        assert check(image(200, 40, ink=45))
+
+    def test_that_differs_from_both_sides_it_is_a_stroke(self, check: Callable[..., bool]) -> None:
+        assert not check(image(200, 200, ink=40))
+        assert not check(image(220, 150, ink=40))
+
+    def test_along_the_edge_of_the_image_it_is_an_edge(self, check: Callable[..., bool]) -> None:
+        gray = image(200, 200)
+        gray[10:50, :4] = 40
+        assert check(gray, left=0)
+        gray = image(200, 200)
+        gray[10:50, -4:] = 40
+        assert check(gray, left=56)
+
+    def test_a_pixel_away_from_the_edge_of_the_image_it_is_a_stroke(
+        self, check: Callable[..., bool]
+    ) -> None:
+        gray = image(200, 200)
+        gray[10:50, 1:5] = 40
+        assert not check(gray, left=1)
+
+
+def test_a_slanted_stroke_is_none_and_a_slanted_edge_is_one() -> None:
+    y, x = np.mgrid[0:100, 0:100]
+    mask = np.abs(x - y) <= 3
+    mask[:20] = mask[80:] = False
+    bar = np.ascontiguousarray(mask[20:80, 17:83]).view(np.uint8)
+    stroke = np.where(mask, 30, 200).astype(np.uint8)
+    edge = np.where(x > y - 4, 30, 200).astype(np.uint8)
+    assert not is_edge(stroke, bar, 17, 20, is_light=False)
+    assert is_edge(edge, bar, 17, 20, is_light=False)
+
+
+def test_what_is_wide_is_never_an_edge() -> None:
+    gray = image(40, 200, ink=40)
+    assert not is_edge(gray, np.ones((12, 8), np.uint8), 26, 20, is_light=False)
+
+
+def test_the_edge_of_a_shadow_is_no_reading_and_a_stroke_in_it_is() -> None:
+    gray = np.full((120, 120), 210, np.uint8)
+    y, x = np.mgrid[0:120, 0:120]
+    gray[x > 70 + y // 4] = 120
+    without = find_readings(gray).readings
+    gray[30:90, 38:44] = 20
+    widths = [reading.box[2] for reading in find_readings(gray).readings]
+    assert any(width < 12 for width in widths)
+    assert all(box.box[2] > 12 for box in without)
