@@ -24,6 +24,9 @@ _MIN_WIDTH: Final = {Layout.DIGIT: 1.1, Layout.NUMBER: 0.75, Layout.PAGE: 0.75}
 # Shares of the height of a line's digits. Taller ink is a line. What is less tall is a part of a
 # digit, or a dash, if it is near a digit and not a speck.
 _MAX_HEIGHT: Final = 1.8
+# A line between two cells is thinner than so much of its height, and higher than a digit.
+_DIVIDER_WIDTH: Final = 0.16
+_DIVIDER_HEIGHT: Final = 1.2
 _TALL_SHARE: Final = 0.4
 _NEAR_SHARE: Final = 0.25
 _SPECK_SHARE: Final = 0.12
@@ -287,7 +290,9 @@ def _find_digits(components: Components) -> tuple[Flags, Flags]:
     order = np.argsort(components.height)
     ink = np.where(is_ink, components.ink, 0)[order].cumsum()
     height = float(components.height[order][np.searchsorted(ink, ink[-1] / 2)])
-    is_ink &= components.height <= _MAX_HEIGHT * height
+    is_divider = components.width <= _DIVIDER_WIDTH * components.height
+    is_divider &= components.height >= _DIVIDER_HEIGHT * height
+    is_ink &= (components.height <= _MAX_HEIGHT * height) & ~is_divider
     is_tall = is_ink & (components.height >= _TALL_SHARE * height)
     is_near = np.zeros(len(is_ink), bool)
     for index in np.flatnonzero(is_tall).tolist():
