@@ -18,6 +18,7 @@ import numpy as np
 import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from numpy.typing import NDArray
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
@@ -75,14 +76,18 @@ def test_a_rolling_restart_of_two_servers_under_load_fails_no_call(
     assert all(sent == received for sent, received in load.end())
 
 
+def sheet_on_desk() -> NDArray[np.uint8]:
+    """Return a sheet on a desk in half a shadow, (240, 240), which takes long to read."""
+    page = np.full((240, 240), 60, np.uint8)
+    page[24:216, 48:192] = 230
+    page[72:168, 120:144] = page[72:96, 96:120] = 20
+    page[:, 144:] //= 2
+    return page
+
+
 def test_calls_in_flight_finish_before_the_server_stops(server: "ServerProcess") -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (10, 700, 700), np.uint8)
-    request = pb.RecognizeBatchRequest(
-        images=[
-            pb.Image(raw=pb.RawImage(width=700, height=700, data=image.tobytes()))
-            for image in noise
-        ]
-    )
+    image = pb.Image(raw=pb.RawImage(width=240, height=240, data=sheet_on_desk().tobytes()))
+    request = pb.RecognizeBatchRequest(images=[image] * 80)
     with grpc.insecure_channel(server.address) as channel:
         grpc.channel_ready_future(channel).result(PATIENCE_SECONDS)
         process = psutil.Process(server.process.pid)
@@ -90,9 +95,9 @@ def test_calls_in_flight_finish_before_the_server_stops(server: "ServerProcess")
         call = pb_grpc.RecognizerServiceStub(channel).RecognizeBatch.future(
             request, timeout=PATIENCE_SECONDS
         )
-        wait_until(lambda: process.cpu_times().user > before + 0.05)  # work has begun
+        wait_until(lambda: process.cpu_times().user > before + 0.05)  # of half a second
         server.process.send_signal(signal.SIGTERM)
-        assert len(call.result().results) == 10
+        assert len(call.result().results) == 80
     assert server.process.wait(PATIENCE_SECONDS) == 0
 
 

@@ -204,7 +204,7 @@ class _Area(NamedTuple):
     """Its first column in the image."""
     top: float = 0.0
     """Its first row in the image."""
-    views: tuple[tuple[NDArray[np.uint8], int, int], ...] = ()
+    shown_in: tuple[tuple[NDArray[np.uint8], int, int], ...] = ()
     """Images that show it in the size that is searched, with its first column and row in them."""
 
     def has_edge(self, piece: Piece, *, is_light: bool) -> bool:
@@ -212,7 +212,7 @@ class _Area(NamedTuple):
         mask = (piece.ink > LEAST_INK).view(np.uint8)
         return any(
             is_edge(gray, mask, left + piece.left, top + piece.top, is_light=is_light)
-            for gray, left, top in self.views
+            for gray, left, top in self.shown_in
         )
 
 
@@ -263,7 +263,7 @@ class _Search:
     def _area(self, small: NDArray[np.uint8]) -> _Area:
         """Return all of the image as an area that is searched in a smaller copy."""
         scale = max(self._gray.shape) / max(small.shape)
-        return _Area(self._gray, scale, views=((small, 0, 0),))
+        return _Area(self._gray, scale, shown_in=((small, 0, 0),))
 
     def _search_uneven(self, small: NDArray[np.uint8]) -> None:
         small = self._shrink(small, _UNEVEN_SEARCH_SIDE)
