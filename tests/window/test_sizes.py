@@ -175,6 +175,16 @@ def test_after_a_presentation_the_window_has_its_size_and_all_parts(
         assert bottom <= root.winfo_screenheight()
 
 
+def test_a_key_that_is_held_down_does_not_change_the_size_of_the_window(window: Any) -> None:
+    root = window.root
+    size = root.winfo_width(), root.winfo_height()
+    for _ in range(3):
+        window.press("<F11>")
+        resize(window, root.winfo_screenwidth(), root.winfo_screenheight())
+        window.press("<F11>")
+    window.wait_until(lambda: (root.winfo_width(), root.winfo_height()) == size)
+
+
 def test_nothing_moves_when_a_notice_or_an_offer_appears(window: Any) -> None:
     def places() -> list[tuple[int, int, int, int]]:
         window.root.update()

@@ -31,18 +31,20 @@ def is_edge(gray: MatLike, mask: MatLike, left: int, top: int, *, is_light: bool
         top: First row of the mask in the image.
         is_light: Whether the ink is lighter than its ground.
     """
-    sides = sorted(cv2.minAreaRect(cv2.findNonZero(mask))[1])
-    if sides[0] + 1 > _MAX_WIDTH * (sides[1] + 1):
-        return False
     if mask.shape[1] > mask.shape[0]:
         gray, mask, left, top = gray.T, mask.T, top, left
     height, width = mask.shape
     rows = np.flatnonzero(mask.any(axis=1))
-    rows = rows[(rows >= _MIDDLE[0] * height) & (rows <= _MIDDLE[1] * height)]
-    if len(rows) < _LEAST_ROWS:
-        return False
     first = mask[rows].argmax(axis=1)
     last = width - 1 - mask[rows, ::-1].argmax(axis=1)
+    ends = np.concatenate((np.stack((first, rows), axis=1), np.stack((last, rows), axis=1)))
+    _, size, _ = cv2.minAreaRect(ends.astype(np.int32))
+    if min(size) + 1 > _MAX_WIDTH * (max(size) + 1):
+        return False
+    is_middle = (rows >= _MIDDLE[0] * height) & (rows <= _MIDDLE[1] * height)
+    rows, first, last = rows[is_middle], first[is_middle], last[is_middle]
+    if len(rows) < _LEAST_ROWS:
+        return False
     stroke = float(np.median(last - first + 1))
     distance = max(_LEAST_DISTANCE, round(_DISTANCE_SHARE * stroke) + 1)
     level = 255 - gray if is_light else gray
