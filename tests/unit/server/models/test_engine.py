@@ -62,6 +62,14 @@ def test_every_batch_size_is_warmed_up_and_timed(content: bytes) -> None:
     assert 0 < engine.image_seconds < 10
 
 
+def test_a_call_that_waits_for_a_core_does_not_make_a_model_slow(
+    content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([0.5, 0.5, 0.125, 0.5, 0.5])
+    monkeypatch.setattr(LiteRtEngine, "_time_image", lambda _: next(times))
+    assert LiteRtEngine(content, threads=1).image_seconds == 0.125
+
+
 def linear_model(side: int, classes: int) -> bytes:
     """Return the smallest model: one layer with zero weights and a softmax."""
     layer, softmax = schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.SOFTMAX
