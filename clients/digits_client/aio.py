@@ -12,7 +12,7 @@ from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
 from . import images as image_messages
-from . import results
+from . import responses
 from .bulk.pipeline import recognize_items
 from .bulk.retry import GIVE_UP_SECONDS
 from .bulk.sender import BatchSender
@@ -157,7 +157,7 @@ class AsyncClient:
                 the call failed.
         """
         response = await self._recognize(image, pb.LAYOUT_DIGIT, include_frame, timeout_seconds)
-        return results.to_prediction(results.single(response.predictions))
+        return responses.to_prediction(responses.single(response.predictions))
 
     async def recognize_number(
         self,
@@ -172,7 +172,7 @@ class AsyncClient:
         error: the text is empty.
         """
         response = await self._recognize(image, pb.LAYOUT_NUMBER, include_frame, timeout_seconds)
-        return results.to_number(response)
+        return responses.to_number(response)
 
     async def recognize_page(
         self,
@@ -186,7 +186,7 @@ class AsyncClient:
         The arguments and errors are those of ``recognize``.
         """
         response = await self._recognize(image, pb.LAYOUT_PAGE, include_frame, timeout_seconds)
-        return results.to_numbers(response)
+        return responses.to_numbers(response)
 
     async def _recognize(
         self,
@@ -351,7 +351,7 @@ class AsyncClient:
         async with contextlib.aclosing(groups):
             async for group in groups:
                 for path, result in group:
-                    yield FileResult(path, results.to_result(result))
+                    yield FileResult(path, responses.to_result(result))
 
     async def model(self, *, timeout_seconds: float | None = None) -> Model:
         """Return the model that the server runs, and the server's limits.
@@ -363,7 +363,7 @@ class AsyncClient:
             response = await self._stub.GetModel(
                 pb.GetModelRequest(), **self._options(timeout_seconds)
             )
-        return results.to_model(response)
+        return responses.to_model(response)
 
     def _options(self, timeout_seconds: float | None) -> dict[str, Any]:
         return {

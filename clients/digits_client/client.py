@@ -14,7 +14,7 @@ from digits.v1 import recognizer_pb2 as pb
 from digits.v1 import recognizer_pb2_grpc as pb_grpc
 
 from . import images as image_messages
-from . import results
+from . import responses
 from .aio import AsyncClient
 from .bulk.retry import GIVE_UP_SECONDS
 from .channel import (
@@ -157,7 +157,7 @@ class Client:
                 the call failed.
         """
         response = self._recognize(image, pb.LAYOUT_DIGIT, include_frame, timeout_seconds)
-        return results.to_prediction(results.single(response.predictions))
+        return responses.to_prediction(responses.single(response.predictions))
 
     def recognize_number(
         self,
@@ -172,7 +172,7 @@ class Client:
         error: the text is empty.
         """
         response = self._recognize(image, pb.LAYOUT_NUMBER, include_frame, timeout_seconds)
-        return results.to_number(response)
+        return responses.to_number(response)
 
     def recognize_page(
         self,
@@ -186,7 +186,7 @@ class Client:
         The arguments and errors are those of ``recognize``.
         """
         response = self._recognize(image, pb.LAYOUT_PAGE, include_frame, timeout_seconds)
-        return results.to_numbers(response)
+        return responses.to_numbers(response)
 
     def _recognize(
         self,
@@ -365,7 +365,7 @@ class Client:
         """
         with call_errors(self._endpoint):
             response = self._stub.GetModel(pb.GetModelRequest(), **self._options(timeout_seconds))
-        return results.to_model(response)
+        return responses.to_model(response)
 
     def _options(self, timeout_seconds: float | None) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from digits.v1 import recognizer_pb2 as pb
 
-from . import results
+from . import responses
 from .errors import DigitsError, InvalidImageError, ServerFailureError, with_name
 from .images import ImageLike, file_name, to_message
 from .results import Number, Prediction, StreamResult
@@ -96,7 +96,7 @@ class RequestEncoder:
         Raises:
             ServerFailureError: The number of results differs from the number of images.
         """
-        return self._convert(messages, results.to_result)
+        return self._convert(messages, responses.to_result)
 
     def numbers(self, messages: Iterable[pb.RecognizeResult]) -> list[Number | DigitsError]:
         """Return the numbers or errors of all images, in the order in which they were sent.
@@ -104,7 +104,7 @@ class RequestEncoder:
         Raises:
             ServerFailureError: The number of results differs from the number of images.
         """
-        return self._convert(messages, results.to_number_result)
+        return self._convert(messages, responses.to_number_result)
 
     def _convert(
         self,
@@ -131,7 +131,7 @@ class RequestEncoder:
         if error:
             return StreamResult(response.sequence, error=error)
         is_number = self._layout == pb.LAYOUT_NUMBER
-        result = results.to_stream_result(response, is_number=is_number)
+        result = responses.to_stream_result(response, is_number=is_number)
         name = self._names.pop(response.sequence, None)
         return (
             result if result.error is None else replace(result, error=with_name(result.error, name))

@@ -8,7 +8,7 @@ from google.protobuf.json_format import MessageToDict
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_client.draw import view_model
-from digits_client.results import to_number
+from digits_client.responses import to_number
 from scripts.browser import Browser
 
 VIEW = """

@@ -5,13 +5,13 @@ from typing import Final, NamedTuple, Self
 
 from digits_client.bulk.sender import BatchResult
 from digits_client.errors import DigitsError, InvalidImageError
-from digits_client.results import (
-    Verdict,
+from digits_client.responses import (
     prediction_or_error,
     to_number_result,
     to_reason,
     to_verdict,
 )
+from digits_client.results import Verdict
 
 DECIMALS: Final = 4
 

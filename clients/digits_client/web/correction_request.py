@@ -12,7 +12,7 @@ from google.protobuf import json_format
 from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_client import results
+from digits_client import responses
 from digits_client.draw.drawing import Drawing
 from digits_client.draw.strokes import Stroke
 from digits_client.errors import DigitsError
@@ -131,7 +131,7 @@ def _read_number(value: Any) -> Number | None:
     response = pb.StreamingRecognizeResponse()
     try:
         json_format.ParseDict(value, response, ignore_unknown_fields=True)
-        return results.to_number(response)
+        return responses.to_number(response)
     except (json_format.ParseError, DigitsError, RecursionError):
         return None
 

@@ -26,7 +26,7 @@ from digits_client import (
 )
 from digits_client.bulk import group_size, pipeline, retry
 from digits_client.bulk.pipeline import GROUPS_AHEAD, recognize_items
-from digits_client.results import to_result
+from digits_client.responses import to_result
 from digits_client.sources import Item, find
 
 from .conftest import retry_info

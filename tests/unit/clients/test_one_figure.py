@@ -8,7 +8,8 @@ from digits.v1 import recognizer_pb2 as pb
 from digits_client.batch.rows import Row
 from digits_client.draw import view_model
 from digits_client.draw.history import EarlierResult
-from digits_client.results import Number, Prediction, Verdict, to_number, to_prediction
+from digits_client.responses import to_number, to_prediction
+from digits_client.results import Number, Prediction, Verdict
 
 FIGURE = "69.7%"
 

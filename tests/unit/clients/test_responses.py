@@ -11,13 +11,14 @@ from digits_client import (
     Reason,
     ServerFailureError,
     Verdict,
-    results,
+    responses,
 )
+from digits_client.results import Limits, Model
 
 
 def test_a_prediction_has_all_fields_of_the_message() -> None:
     probabilities = [0.0] * 7 + [1.0] + [0.0] * 2
-    prediction = results.to_prediction(
+    prediction = responses.to_prediction(
         pb.Prediction(
             verdict=pb.VERDICT_DIGIT,
             digit=7,
@@ -51,16 +52,16 @@ def test_a_prediction_has_all_fields_of_the_message() -> None:
 def test_a_reason_is_known_or_none(sent: pb.Reason, reason: Reason | None) -> None:
     # As a newer server would write it: protobuf's own setter rejects unknown values here.
     message = pb.Prediction.FromString(bytes([8, pb.VERDICT_NOT_A_DIGIT, 56, sent]))
-    assert results.to_prediction(message).reason is reason
+    assert responses.to_prediction(message).reason is reason
 
 
 def test_a_server_without_the_newer_fields_is_understood() -> None:
-    prediction = results.to_prediction(pb.Prediction(verdict=pb.VERDICT_NOT_A_DIGIT))
+    prediction = responses.to_prediction(pb.Prediction(verdict=pb.VERDICT_NOT_A_DIGIT))
     assert (prediction.reason, prediction.reading, prediction.unread_pages) == (None, "", 0)
 
 
 def test_the_digit_0_is_a_digit() -> None:
-    prediction = results.to_prediction(pb.Prediction(verdict=pb.VERDICT_DIGIT, digit=0))
+    prediction = responses.to_prediction(pb.Prediction(verdict=pb.VERDICT_DIGIT, digit=0))
     assert prediction.digit == 0
 
 
@@ -69,7 +70,7 @@ def test_the_digit_0_is_a_digit() -> None:
     [(pb.VERDICT_BLANK, Verdict.BLANK), (pb.VERDICT_NOT_A_DIGIT, Verdict.NOT_A_DIGIT)],
 )
 def test_without_the_verdict_digit_there_is_no_digit(sent: pb.Verdict, verdict: Verdict) -> None:
-    prediction = results.to_prediction(pb.Prediction(verdict=sent))
+    prediction = responses.to_prediction(pb.Prediction(verdict=sent))
     assert prediction.verdict is verdict
     assert prediction.digit is None
 
@@ -78,12 +79,12 @@ def test_without_the_verdict_digit_there_is_no_digit(sent: pb.Verdict, verdict: 
 def test_an_unknown_verdict_is_a_server_failure(verdict: int) -> None:
     message = pb.Prediction.FromString(bytes([8, verdict]))  # as a newer server would write it
     with pytest.raises(ServerFailureError, match=f"unknown verdict: {verdict}$"):
-        results.to_prediction(message)
+        responses.to_prediction(message)
 
 
 def test_a_frame_has_28_rows_of_28_pixels_from_the_top_left() -> None:
     content = bytes(range(28)) * 28
-    prediction = results.to_prediction(pb.Prediction(verdict=pb.VERDICT_DIGIT, frame=content))
+    prediction = responses.to_prediction(pb.Prediction(verdict=pb.VERDICT_DIGIT, frame=content))
     assert prediction.frame is not None
     assert prediction.frame.shape == (28, 28)
     assert prediction.frame.dtype == np.uint8
@@ -93,20 +94,20 @@ def test_a_frame_has_28_rows_of_28_pixels_from_the_top_left() -> None:
 def test_a_result_of_a_batch_is_a_prediction_or_an_error() -> None:
     predicted = pb.RecognizeResult(predictions=[pb.Prediction(verdict=pb.VERDICT_BLANK)])
     failed = pb.RecognizeResult(error=status_pb2.Status(code=3, message="is truncated"))
-    assert isinstance(results.to_result(predicted), Prediction)
-    assert isinstance(results.to_result(failed), InvalidImageError)
+    assert isinstance(responses.to_result(predicted), Prediction)
+    assert isinstance(responses.to_result(failed), InvalidImageError)
 
 
 def test_a_result_of_a_stream_has_exactly_one_of_three_outcomes() -> None:
-    predicted = results.to_stream_result(
+    predicted = responses.to_stream_result(
         pb.StreamingRecognizeResponse(
             sequence=1, predictions=[pb.Prediction(verdict=pb.VERDICT_BLANK)]
         )
     )
-    failed = results.to_stream_result(
+    failed = responses.to_stream_result(
         pb.StreamingRecognizeResponse(sequence=2, error=status_pb2.Status(code=3))
     )
-    superseded = results.to_stream_result(
+    superseded = responses.to_stream_result(
         pb.StreamingRecognizeResponse(sequence=3, superseded=True)
     )
     for sequence, result in enumerate((predicted, failed, superseded), start=1):
@@ -116,7 +117,7 @@ def test_a_result_of_a_stream_has_exactly_one_of_three_outcomes() -> None:
 
 
 def test_a_model_has_the_limits_of_its_server() -> None:
-    model = results.to_model(
+    model = responses.to_model(
         pb.GetModelResponse(
             model=pb.Model(
                 version="3",
@@ -130,14 +131,12 @@ def test_a_model_has_the_limits_of_its_server() -> None:
             ),
         )
     )
-    assert model == results.Model(
-        "3", ("0", "1"), 0.5, "recipe/1", "int8", results.Limits(1, 2, 3, 4)
-    )
+    assert model == Model("3", ("0", "1"), 0.5, "recipe/1", "int8", Limits(1, 2, 3, 4))
     assert model.title == "3 int8"
 
 
 def test_a_model_of_a_server_that_does_not_report_its_precision_has_a_title() -> None:
-    model = results.to_model(pb.GetModelResponse(model=pb.Model(version="3")))
+    model = responses.to_model(pb.GetModelResponse(model=pb.Model(version="3")))
     assert (model.precision, model.title) == ("", "3")
 
 
@@ -165,21 +164,21 @@ def number_response(*texts: str, digits: str = "", line: int = 0) -> pb.Recogniz
 )
 def test_numbers_without_their_digits_are_a_server_failure(response: pb.RecognizeResponse) -> None:
     with pytest.raises(ServerFailureError):
-        results.to_numbers(response)
+        responses.to_numbers(response)
     with pytest.raises(ServerFailureError):
-        results.to_number(response)
+        responses.to_number(response)
 
 
 def test_two_numbers_for_one_line_are_a_server_failure() -> None:
     response = number_response("1", "2", digits="1")
     response.predictions.add(verdict=pb.VERDICT_DIGIT, digit=2, line=1)
-    assert [number.text for number in results.to_numbers(response)] == ["1", "2"]
+    assert [number.text for number in responses.to_numbers(response)] == ["1", "2"]
     with pytest.raises(ServerFailureError, match="2 numbers for one line"):
-        results.to_number(response)
+        responses.to_number(response)
 
 
 def test_a_server_that_does_not_read_numbers_reads_one_digit() -> None:
-    number = results.to_number(number_response(digits="7"))
+    number = responses.to_number(number_response(digits="7"))
     assert (number.text, number.confidence, len(number.digits), number.box) == ("7", 0.75, 1, None)
 
 
@@ -202,8 +201,8 @@ def test_a_prediction_prints_as_one_line_without_its_arrays() -> None:
     shown = (
         "Prediction(verdict=digit, digit=7, confidence=0.9976, model_version=12, box=(1, 2, 3, 4))"
     )
-    assert repr(results.to_prediction(message)) == shown
-    assert str(results.to_prediction(message)) == shown
+    assert repr(responses.to_prediction(message)) == shown
+    assert str(responses.to_prediction(message)) == shown
 
 
 def test_a_prediction_without_a_digit_prints_its_reason() -> None:
@@ -213,14 +212,14 @@ def test_a_prediction_without_a_digit_prints_its_reason() -> None:
         model_version="12",
         unread_pages=3,
     )
-    assert repr(results.to_prediction(message)) == (
+    assert repr(responses.to_prediction(message)) == (
         "Prediction(verdict=not_a_digit, reason=too_small, confidence=0.0, model_version=12, "
         "unread_pages=3)"
     )
 
 
 def test_a_number_prints_as_its_text_and_shows_one_line() -> None:
-    number = results.to_number(number_response("17", digits="17"))
+    number = responses.to_number(number_response("17", digits="17"))
     assert str(number) == "17"
     assert repr(number).startswith("Number(text='17', confidence=")
     assert "Prediction" not in repr(number)
