@@ -1,5 +1,6 @@
-"""Links in the documents lead somewhere."""
+"""Links in the documents lead somewhere, and their figures are those of the shipped model."""
 
+import json
 import re
 from pathlib import Path
 
@@ -27,3 +28,23 @@ def test_every_relative_link_of_a_document_leads_somewhere(document: Path) -> No
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert not broken
+
+
+@pytest.mark.parametrize(
+    ("row", "metric"),
+    [
+        ("MNIST test set", "mnist_right"),
+        ("drawings of unseen writers|Pen strokes of unseen writers", "strokes_right"),
+        ("[Pp]eople's own (?:drawings|images)", "wild_right"),
+        ("[Bb]lank images", "blank_right"),
+    ],
+)
+@pytest.mark.parametrize("document", ["README.md", "docs/model-card.md"])
+def test_figures_are_those_of_the_shipped_model(document: str, row: str, metric: str) -> None:
+    (manifest,) = (ROOT / "server/digits_server/shipped_models").glob("*/manifest.json")
+    right = json.loads(manifest.read_text("utf-8"))["metrics"][metric]
+    # The first row of that name in the document is that of the model that is served.
+    found = re.search(rf"^\| (?:{row}).*\|", (ROOT / document).read_text("utf-8"), re.MULTILINE)
+    assert found
+    figures = [float(figure) for figure in re.findall(r"(\d+(?:\.\d+)?) %", found[0])]
+    assert any(round(100 * right, 2) == figure for figure in figures), (found[0], right)
