@@ -47,10 +47,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
     Otherwise a thread of a later test may free it, which aborts the process.
     """
-    # Pytest calls this for the tests of other folders too, where it would take minutes in all.
-    has_window = item.path.is_relative_to(FOLDER)
     result = yield
-    if has_window:
+    # Pytest calls this for the tests of other folders too, where it would take minutes in all.
+    if item.path.is_relative_to(FOLDER):
         gc.collect()
     return result
 
