@@ -1,9 +1,8 @@
 """Configuration of all tests."""
 
-import importlib.util
 import signal
 
-HAS_TK = importlib.util.find_spec("_tkinter") is not None
+from tests.needs import HAS_TK
 
 # A shell that runs the tests in the background makes them ignore SIGINT, which the processes that
 # they start would inherit. (``preexec_fn`` is no alternative: it may deadlock next to gRPC.)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+HAS_TK = importlib.util.find_spec("_tkinter") is not None
+
 
 def _project_can(code: str) -> bool:
     """Return whether code runs in one of the project's packages."""

@@ -20,7 +20,7 @@ from digits_client.draw.window import DrawWindow
 from digits_client.errors import DeadlineError
 from digits_server import models
 from digits_server.settings import SHIPPED_MODELS
-from tests.window.conftest import ONE, THREE, ZERO
+from tests.window.fixtures import ONE, THREE, ZERO
 
 
 def refused_reason(address: str) -> str:

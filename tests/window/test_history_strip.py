@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from digits_client.draw.samples_window import SamplesWindow
-from tests.window.conftest import ONE, THREE, ZERO
+from tests.window.fixtures import ONE, THREE, ZERO
 from tests.window.test_window import dialogs
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from digits_client.draw.layout import MIN_SIZE
 from digits_client.draw.view_model import Status, Tone
-from tests.window.conftest import THREE
+from tests.window.fixtures import THREE
 from tests.window.test_window import text_widgets
 
 SENTENCE = "A sentence that is rather long, about something that just happened here."

@@ -16,7 +16,7 @@ from digits_client.draw.training_run import models_folder
 from digits_client.draw.training_window import TrainingWindow
 from digits_server import models
 from digits_server.settings import SHIPPED_MODELS
-from tests.window.conftest import THREE
+from tests.window.fixtures import THREE
 from tests.window.test_window import dialogs, text_widgets
 
 SHIPPED = models.versions(SHIPPED_MODELS)[0]

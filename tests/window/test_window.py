@@ -19,7 +19,7 @@ from digits_client.draw.help_windows import AboutWindow, KeysWindow
 from digits_client.draw.view_model import Tone
 from digits_training.datasets import DatasetError
 from digits_training.pendigits import load_pendigits
-from tests.window.conftest import ONE, THREE, ZERO
+from tests.window.fixtures import ONE, THREE, ZERO
 
 
 def scale_to_sheet(recorded: Any) -> list[list[strokes.Point]]:
