@@ -133,11 +133,15 @@ def add_model(models_dir: Path, version: int) -> Path:
 
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
-    """Environment variables without settings of the commands, except the data folder."""
+    """Environment variables without settings of the commands, except the data folder.
+
+    Nor with those of Python that hide what is lost in its buffers.
+    """
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("DIGITS_") or name == DATA_DIR_VARIABLE
+        if (not name.startswith("DIGITS_") or name == DATA_DIR_VARIABLE)
+        and name != "PYTHONUNBUFFERED"
     }
 
 

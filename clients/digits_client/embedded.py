@@ -47,13 +47,17 @@ class _Output:
         self._reading_report = threading.Thread(
             target=self._read_report, args=(report,), daemon=True
         )
+
+    def start(self) -> None:
+        """Start to read."""
         self._reading_log.start()
         self._reading_report.start()
 
     def join(self) -> None:
         """Wait for the end of the output, a few seconds at most, so that it can be closed."""
-        self._reading_report.join(_LOG_SECONDS)
-        self._reading_log.join(_LOG_SECONDS)
+        for reading in (self._reading_report, self._reading_log):
+            if reading.is_alive():  # not where an interrupt came before it was started
+                reading.join(_LOG_SECONDS)
 
     def _read_log(self, log: IO[str]) -> None:
         # A process that outlives the server may keep the log open, until it is closed here.
@@ -62,7 +66,7 @@ class _Output:
 
     def _read_report(self, report: IO[str]) -> None:
         line = report.readline()
-        if line:
+        if line.startswith("{"):  # a server that fails may print something else
             self.address = json.loads(line)["address"]
         else:
             self._reading_log.join(_LOG_SECONDS)  # the reason is in its last lines
@@ -94,7 +98,7 @@ def embedded_server(*options: str) -> Iterator[str]:
         raise UnavailableError(
             f"a private server cannot start: {error}, or name a running server"
         ) from None
-    command = [sys.executable, "-m", "digits_server", "--host", "127.0.0.1", "--port", "0"]
+    command = [sys.executable, "-P", "-m", "digits_server", "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen(  # noqa: S603 - our own module, run by this interpreter
         [*command, "--until-stdin-ends", *options],
         stdin=subprocess.PIPE,
@@ -110,6 +114,8 @@ def embedded_server(*options: str) -> Iterator[str]:
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 - pipes
         output = _Output(process.stdout, process.stderr)
         try:
+            # In here, because pipes that are read cannot be closed before the server ends.
+            output.start()
             output.has_started_or_failed.wait(START_SECONDS)
             if output.address is None:
                 log = " / ".join(output.last_lines) or "empty"

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 from digits_client import AsyncClient, Client, UnavailableError
 from tests.processes import PATIENCE_SECONDS, ROOT, wait_until
@@ -190,3 +192,25 @@ def test_the_server_of_a_client_that_is_never_closed_ends_with_the_interpreter(
         _, errors = process.communicate("go on\n", timeout=PATIENCE_SECONDS)
     assert (process.returncode, errors) == (0, "")
     assert not server.is_running()
+
+
+def test_nothing_is_imported_from_the_current_folder(
+    tmp_path: Path, models_dir: Path, environment: dict[str, str]
+) -> None:
+    # A downloaded folder may have such files. Processes of the server try the model and decode the
+    # JPEG.
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    for name in ("json", "queue", "random"):
+        (folder / f"{name}.py").write_text("raise SystemExit('a file of the current folder')")
+    Image.open(ROOT / "samples/3/thin.png").convert("L").save(folder / "3.jpg")
+    program = "from digits_client import Client\nwith Client.embedded() as client:\n    "
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program + "print(client.recognize('3.jpg').digit)"],
+        env=environment | {"DIGITS_MODELS_DIR": str(models_dir), "PYTHONPATH": ""},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("3\n", "")

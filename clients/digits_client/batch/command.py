@@ -50,11 +50,11 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         return _fail(error, EXIT_USAGE)
     except OSError as error:
-        if isinstance(error, BrokenPipeError) and error.filename is None:
-            # The reader of standard output has closed it. At exit, the interpreter would write to
-            # it again.
+        if error.filename is None and sys.stdout is not None:
+            # At exit, the interpreter would write to standard output again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return EXIT_SOME_FAILED
+            if isinstance(error, BrokenPipeError):  # its reader has closed it
+                return EXIT_SOME_FAILED
         target = error.filename or options.output or "standard output"
         return _fail(f"cannot write {target}: {error.strerror}", EXIT_USAGE)
     finally:

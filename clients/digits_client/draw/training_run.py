@@ -18,7 +18,7 @@ from digits_client.results import Verdict
 
 from .corrections import NOT_A_DIGIT, Corrections
 
-COMMAND: Final = (sys.executable, "-m", "digits_training.cli")
+COMMAND: Final = (sys.executable, "-P", "-m", "digits_training.cli")
 # Lines of the log begin with the time.
 _TIME: Final = re.compile(r"^\d\d:\d\d:\d\d ")
 STEPS: Final = (

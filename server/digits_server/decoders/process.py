@@ -60,7 +60,7 @@ class DecoderProcess:
     async def start(cls, settings: DecoderSettings) -> Self:
         """Start a process."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "digits_server.decoders"),
+            *(sys.executable, "-P", "-m", "digits_server.decoders"),
             json.dumps(dataclasses.asdict(settings)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

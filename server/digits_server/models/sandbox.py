@@ -37,7 +37,7 @@ async def run_in_sandbox(candidate: Candidate) -> None:
         OSError: The process cannot be started.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "digits_server.models", repr(candidate.manifest.temperature)),
+        *(sys.executable, "-P", "-m", "digits_server.models", repr(candidate.manifest.temperature)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # more threads only take time to start

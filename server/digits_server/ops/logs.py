@@ -35,7 +35,7 @@ def configure(level: str, log_format: str, worker: int | None = None) -> None:
         worker: The number of this process among those that share a port, added to each entry;
             None for a server of one process.
     """
-    handler = logging.StreamHandler(_log_stream())
+    handler = _LogHandler(_log_stream())
     if worker is not None:
         handler.addFilter(functools.partial(_add_worker, worker))
     handler.setFormatter(_JsonLineFormatter() if log_format == "json" else _ConsoleFormatter())
@@ -77,6 +77,14 @@ def log_ready(settings: Settings, address: str, admin_address: str | None) -> No
     if admin_address:
         logger.info("health and metrics on %s", admin_address)
     logger.info("ready on %s", address)
+
+
+class _LogHandler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as logging names it
+        # On a full disk, what logging writes about it fails as well, and would change the status
+        # that the process ends with.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 def _log_stream() -> TextIO:

@@ -46,7 +46,7 @@ class Worker:
         self.restarts = Counter(exited=0, unresponsive=0)
         """How often its process was replaced, by reason."""
         self._command = (
-            *(sys.executable, "-m", "digits_server.workers", str(number)),
+            *(sys.executable, "-P", "-m", "digits_server.workers", str(number)),
             *settings.as_flags(),
         )
         self._process: WorkerProcess | None = None
