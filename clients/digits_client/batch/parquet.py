@@ -41,6 +41,15 @@ def convert(part: Path, path: Path, columns: Columns) -> None:
         "confidence": pyarrow.float32(),
         "unread_pages": pyarrow.uint32(),
         "not_a_digit": pyarrow.float32(),
+        "digits": pyarrow.list_(
+            pyarrow.struct(
+                {
+                    "digit": pyarrow.int8(),
+                    "confidence": pyarrow.float32(),
+                    "box": pyarrow.list_(pyarrow.int32()),
+                }
+            )
+        ),
     }
     types |= {f"p{digit}": pyarrow.float32() for digit in DIGITS}
     for rank in range(1, columns.top_count + 1):

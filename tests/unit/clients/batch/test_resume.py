@@ -1,6 +1,7 @@
 """Resuming an interrupted run."""
 
 import io
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -229,6 +230,26 @@ def test_a_pipe_cannot_be_resumed(row_format: Format, tmp_path: Path) -> None:
     ):
         output.open(resumes=True)
     assert [file.name for file in tmp_path.iterdir()] == ["rows"]
+
+
+def test_parquet_has_the_places_of_a_number_as_a_list(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    places = [
+        {"digit": 7, "confidence": 0.5, "box": [10, 20, 30, 40]},
+        {"digit": None, "confidence": 0.25, "box": [50, 20, 30, 40]},
+    ]
+    path = tmp_path / "rows.parquet"
+    with Output("parquet", Columns(are_of_numbers=True), path) as output:
+        output.open(resumes=False)
+        output.write(
+            [
+                Row("a.png", "digit", number="7?", digits=json.dumps(places)),
+                Row("b.png", error="is an empty file"),
+            ]
+        )
+        output.finish(is_complete=True)
+    found = parquet.read_table(path, columns=["number", "digits"]).to_pylist()
+    assert found == [{"number": "7?", "digits": places}, {"number": None, "digits": None}]
 
 
 def test_parquet_is_written_to_a_pipe_when_it_is_complete(tmp_path: Path) -> None:
