@@ -86,6 +86,33 @@ def test_the_embedded_server_ends_when_its_client_is_interrupted(
     assert not server.is_running()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_the_list_is_open_completes_the_rows_and_exits_with_the_signal(
+    number: signal.Signals, server: "ServerProcess", environment: dict[str, str]
+) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "-", "--format", "jsonl", "--server", server.address],
+        env=environment,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdin and process.stdout and process.stderr  # noqa: PT018 - pipes
+            process.stdin.write("samples/3/thin.png\n" * IMAGE_COUNT)
+            process.stdin.flush()
+            rows = [process.stdout.readline() for _ in range(IMAGE_COUNT)]
+            process.send_signal(number)
+            errors = process.stderr.read()
+            assert process.wait(PATIENCE_SECONDS) == 128 + number
+        finally:
+            process.kill()
+    assert all('"digit": 3' in row for row in rows)
+    assert errors.splitlines()[-1] == "digits-batch: interrupted"
+
+
 @pytest.mark.parametrize(
     "module",
     ["argparse", "digits_client.batch.run"],

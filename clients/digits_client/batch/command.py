@@ -151,7 +151,9 @@ async def _recognize_until(received: list[int], run: Run, server: ServerOptions)
 
 
 def _stdin() -> BinaryIO | None:
-    return sys.stdin.buffer if sys.stdin else None
+    # Without a buffer: at exit, the interpreter would wait for the lock of the buffer, which a
+    # thread holds while it reads.
+    return io.FileIO(sys.stdin.fileno(), closefd=False) if sys.stdin else None
 
 
 def _fail(reason: object, status: int) -> int:
