@@ -111,7 +111,10 @@ class Entries:
     def _link(self, location: str) -> str:
         if is_url(location):
             return location
-        file = os.path.relpath(os.path.realpath(containing_file(location)), self._folder)
+        try:
+            file = os.path.relpath(os.path.realpath(containing_file(location)), self._folder)
+        except ValueError:  # a NUL in a list of paths, or on Windows another drive
+            file = location
         return urllib.parse.quote(os.fsencode(file))
 
 

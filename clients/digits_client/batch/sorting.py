@@ -66,7 +66,7 @@ class Sorter:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             return self._put(row.path, folder, limit_bytes)
-        except (OSError, InvalidImageError) as error:
+        except (OSError, InvalidImageError, ValueError) as error:  # ValueError: a NUL in a name
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise SortingError(f"{row.path} could not be sorted into {folder}: {reason}") from error
 

@@ -102,7 +102,8 @@ class Walk:
         """
         try:
             for inner_path, item in archives.members(archive):
-                *folders, name = [part for part in inner_path.split("/") if part not in ("", ".")]
+                parts = [part for part in inner_path.split("/") if part not in ("", ".")]
+                *folders, name = parts or [inner_path]  # a forged archive may have a file "."
                 inner_state = self._descend(archive, state, folders)
                 if inner_state and self._accepts(item.path, name, inner_state):
                     yield self._image_file(item)

@@ -115,6 +115,13 @@ def test_missing_and_broken_images_have_no_thumbnail(tmp_path: Path) -> None:
     assert "failed: image.encoded is truncated or corrupt" in page.text
 
 
+def test_a_path_that_no_file_can_have_is_reported(tmp_path: Path) -> None:
+    row = Row(f"{tmp_path}/a\0b.png", error="cannot be read: embedded null byte")
+    page = write(tmp_path / "r.html", row)
+    assert page.links == [f"{tmp_path}/a%00b.png"] * 2
+    assert "failed: cannot be read: embedded null byte" in page.text
+
+
 def test_names_are_escaped(tmp_path: Path) -> None:
     path = 'scans/<script>alert("7")</script>&\udce4\n.png'
     page = write(tmp_path / "r.html", Row(path, "digit", 7, 0.6, "4"))

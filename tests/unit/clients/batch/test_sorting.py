@@ -1,9 +1,11 @@
 """Sorting images into folders by result."""
 
 import errno
+import io
 import os
 import re
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -238,6 +240,16 @@ def test_an_image_that_cannot_be_sorted_is_reported_and_stays_where_it_is(folder
     with pytest.raises(SortingError, match=r"scans/a/7\.png could not be sorted into sorted/7: "):
         sorter("move").place(ROWS[0], 1000)
     assert Path("scans/a/7.png").exists()
+
+
+def test_an_archive_member_whose_name_no_file_can_have_is_reported(folder: Path) -> None:
+    with tarfile.open("scans.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("7.png")
+        info.pax_headers = {"path": "a\0b.png"}
+        info.size = 1
+        archive.addfile(info, io.BytesIO(b"7"))
+    with pytest.raises(SortingError, match="could not be sorted into sorted/7: embedded null byte"):
+        sorter("link").place(row("scans.tar/a\0b.png"), 1000)
 
 
 def test_numbers_have_folders_of_their_own(folder: Path) -> None:

@@ -315,6 +315,12 @@ def test_absolute_and_parent_paths_in_an_archive_are_only_names(tmp_path: Path) 
     assert not (tmp_path.parent / "up.png").exists()
 
 
+@pytest.mark.parametrize("name", [".", "./."])
+def test_a_file_with_the_name_of_the_folder_itself_is_skipped_as_hidden(name: str) -> None:
+    write_tar("odd.tar", [("a.png", b"1"), (header_of_type(name, tarfile.SYMTYPE, "/x"), b"")])
+    assert rows("odd.tar") == [("odd.tar/a.png", b"1")]
+
+
 def test_each_of_several_members_with_the_same_name_is_an_item(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

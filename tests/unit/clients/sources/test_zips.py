@@ -157,6 +157,12 @@ def test_absolute_and_parent_paths_in_an_archive_are_only_names(scans: Path) -> 
     assert not (scans.parent / "up.png").exists()
 
 
+@pytest.mark.parametrize("name", [".", "./."])
+def test_a_file_with_the_name_of_the_folder_itself_is_skipped_as_hidden(name: str) -> None:
+    write_zip("odd.zip", {"a.png": b"1", name: b"2"})
+    assert read("odd.zip") == {"odd.zip/a.png": b"1"}
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_each_of_several_members_with_the_same_name_is_an_item() -> None:
     with zipfile.ZipFile("twice.zip", "w") as archive:
