@@ -65,10 +65,10 @@ class _Output:
             self.last_lines.extend(line.strip() for line in log)
 
     def _read_report(self, report: IO[str]) -> None:
-        line = report.readline()
-        if line.startswith("{"):  # a server that fails may print something else
-            self.address = json.loads(line)["address"]
-        else:
+        # A server that fails may print anything else, or a part of the line.
+        with contextlib.suppress(ValueError, LookupError, TypeError):
+            self.address = json.loads(report.readline())["address"]
+        if self.address is None:
             self._reading_log.join(_LOG_SECONDS)  # the reason is in its last lines
         self.has_started_or_failed.set()
 

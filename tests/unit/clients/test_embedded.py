@@ -33,6 +33,13 @@ def test_a_log_of_any_bytes_is_shown(script: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("printed", ['{"address": "127.0', '{"name": 1}', "[1]", "Python 3"])
+def test_a_server_that_prints_something_else_has_failed(script: Path, printed: str) -> None:
+    script.write_text(f"#!/bin/sh\nprintf '%s' '{printed}'\necho 'the disk is full' >&2\n")
+    with pytest.raises(UnavailableError, match="the disk is full"), embedded_server():
+        pass
+
+
 def test_the_server_is_stopped_without_signals(
     script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
