@@ -15,8 +15,8 @@ SLOW_SECONDS: Final = 2.0
 class GroupSize:
     """Grows while groups are fast and their messages queue up, and shrinks while they are slow.
 
-    It stays small if images come one by one, as on a pipe, where they would wait for a group to
-    be complete.
+    It stays small if images come one by one, as on a pipe, where they may wait for a group to be
+    complete.
     """
 
     def __init__(self, limit: int) -> None:

@@ -23,6 +23,8 @@ PathAndResult = tuple[str, BatchResult]
 MESSAGES_IN_FLIGHT: Final = 4
 # More than that, so that several threads read at the same time if reading is slow.
 GROUPS_AHEAD: Final = 8
+# While nothing is in flight, a group waits no longer than this to be complete, as on a slow pipe.
+INCOMPLETE_SECONDS: Final = 0.1
 # The bytes of a message that are not image content.
 _OVERHEAD_BYTES: Final = 2**12
 
@@ -60,14 +62,16 @@ async def recognize_items(
         while has_more or in_flight:
             if has_more and next_group is None and len(in_flight) < GROUPS_AHEAD:
                 next_group = asyncio.create_task(groups.next(recognizer.group_size.value))
-            await asyncio.wait(
-                {
-                    task
-                    for task in (has_more and stop, next_group, *itertools.islice(in_flight, 1))
-                    if task
-                },
+            sources = (stop, next_group) if has_more else ()
+            awaited = {task for task in (*sources, *itertools.islice(in_flight, 1)) if task}
+            done, _ = await asyncio.wait(
+                awaited,
+                timeout=None if in_flight else INCOMPLETE_SECONDS,
                 return_when=asyncio.FIRST_COMPLETED,
             )
+            if not done:
+                groups.hurry()
+                await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             if has_more and next_group is not None and next_group.done():
                 group = next_group.result()
                 next_group = None

@@ -74,9 +74,10 @@ async def recognize_all(
 
 
 @pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the waits between attempts."""
+def waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the waits between attempts, and let groups wait for all their items."""
     monkeypatch.setattr(retry, "_LONGEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(pipeline, "INCOMPLETE_SECONDS", 1000)
 
 
 @pytest.fixture
@@ -330,3 +331,57 @@ async def test_a_stop_request_ends_the_wait_for_the_next_item(
     groups = recognize_groups(async_client, slow(), stopping=stopping)
     assert [group async for group in groups] == []
     released.set()
+
+
+async def test_items_that_come_slowly_do_not_wait_for_a_group_to_be_complete(
+    async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "INCOMPLETE_SECONDS", 0.01)
+    shown = threading.Semaphore(0)
+
+    def one_after_another() -> Iterable[Item]:
+        for item in numbered(3):
+            yield item
+            assert shown.acquire(timeout=30)
+
+    groups = []
+    async for group in recognize_groups(async_client, one_after_another()):
+        groups.append(digits(group))
+        shown.release()
+    assert groups == [[0], [1], [2]]
+
+
+async def test_after_a_stop_request_nothing_is_polled_while_images_are_in_flight(
+    async_client: AsyncClient, server: "FakeRecognizer", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopping = asyncio.Event()
+    released = threading.Event()
+    wait, wait_count = asyncio.wait, 0
+
+    async def counted_wait(*arguments: Any, **options: Any) -> Any:
+        nonlocal wait_count
+        wait_count += 1
+        return await wait(*arguments, **options)
+
+    def items() -> Iterable[Item]:
+        yield from numbered(64)
+        released.wait(30)
+        yield from numbered(64)
+
+    limits = (await async_client.model()).limits
+    monkeypatch.setattr(asyncio, "wait", counted_wait)
+    server.go_on.clear()
+    server.arrived.clear()
+    groups = recognize_items(async_client.sender, items(), limits, stopping=stopping)
+    first = asyncio.ensure_future(anext(groups))
+    await asyncio.to_thread(server.arrived.wait, 30)
+    stopping.set()
+    for _ in range(10):
+        await asyncio.to_thread(str)
+    released.set()  # so that one more group comes
+    for _ in range(100):
+        await asyncio.to_thread(str)
+    server.go_on.set()
+    assert len(await first) == 64
+    assert [group async for group in groups] == []
+    assert wait_count < 10
