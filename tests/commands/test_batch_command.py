@@ -113,10 +113,13 @@ def test_json_lines_are_written_to_the_output_file(
     assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
 
 
-def test_a_list_on_standard_input_keeps_its_order(run: "Run", server: "ServerProcess") -> None:
+@pytest.mark.parametrize("arguments", [["-"], ["--files-from", "-"]])
+def test_a_list_on_standard_input_keeps_its_order(
+    arguments: list[str], run: "Run", server: "ServerProcess"
+) -> None:
     paths = ["samples/7/thin.png", "missing.png", "samples/0/marker.png"]
     done = run(
-        *(BATCH, "-", "--server", server.address, "--format", "csv"),
+        *(BATCH, *arguments, "--server", server.address, "--format", "csv"),
         stdin="".join(f"{path}\n" for path in paths),
     )
     assert done.returncode == 1

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import psutil
 import pytest
@@ -227,19 +227,88 @@ def test_a_closed_output_pipe_ends_the_run_without_a_message(
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_a_run_works_with_standard_input_closed(
-    server: "ServerProcess", environment: dict[str, str]
+class RunRedirected(Protocol):
+    """Runs ``digits-batch`` with redirections of a shell, such as ``2>&-``."""
+
+    def __call__(
+        self, redirections: str, *arguments: str
+    ) -> "subprocess.CompletedProcess[str]": ...
+
+
+@pytest.fixture
+def run_redirected(server: "ServerProcess", environment: dict[str, str]) -> RunRedirected:
+    """Runs ``digits-batch`` with redirections."""
+
+    def run_redirected(redirections: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["/bin/sh", "-c", f'exec "$@" {redirections}', "sh", *COMMAND, *arguments],
+            env=environment | {"DIGITS_SERVER": server.address},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run_redirected
+
+
+@pytest.mark.parametrize("redirections", ["<&-", "2>&-", "<&- 2>&-"])
+def test_a_run_works_with_standard_input_and_standard_error_closed(
+    redirections: str, run_redirected: RunRedirected
 ) -> None:
-    done = subprocess.run(
-        ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *COMMAND, "samples/3", "--server", server.address],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_redirected(redirections, "samples/3", "--json-progress")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("digit") == 6  # the header and five rows
+
+
+def test_a_list_on_a_closed_standard_input_exits_2_with_one_line(
+    run_redirected: RunRedirected,
+) -> None:
+    done = run_redirected("<&-", "-")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "digits-batch: cannot read standard input: Bad file descriptor\n"
+
+
+def test_a_run_with_a_file_works_with_all_standard_streams_closed(
+    run_redirected: RunRedirected, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.csv"
+    done = run_redirected("<&- >&- 2>&-", "samples/3", "--output", str(rows))
+    assert done.returncode == 0
+    assert [line.partition(",")[0] for line in rows.read_text().splitlines()] == [
+        "path",
+        *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "samples" / "3").iterdir()),
+    ]
+
+
+@pytest.mark.parametrize("extra", [[], ["--dry-run"]])
+def test_a_closed_standard_output_exits_2_with_one_line(
+    extra: list[str], run_redirected: RunRedirected
+) -> None:
+    done = run_redirected(">&-", "samples/3", *extra)
+    assert done.returncode == 2
+    assert done.stderr == "digits-batch: cannot write standard output: Bad file descriptor\n"
+
+
+@pytest.mark.parametrize("option", ["--version", "--print-completion=bash"])
+def test_a_closed_standard_output_ends_options_that_print_with_one_line(
+    option: str, run_redirected: RunRedirected
+) -> None:
+    done = run_redirected(">&-", option)
+    assert done.returncode == 1
+    assert done.stderr == "digits-batch: cannot write standard output: Bad file descriptor\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(["samples/3", "--json-progress"], 0), (["nothing.png"], 2)]
+)
+def test_messages_that_cannot_be_written_change_neither_rows_nor_exit_status(
+    arguments: list[str], status: int, run_redirected: RunRedirected
+) -> None:
+    done = run_redirected("2>/dev/full", *arguments)
+    assert done.returncode == status
+    assert done.stdout.count("digit") == (0 if status else 6)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

@@ -429,10 +429,15 @@ def test_contradictory_usage_exits_2_and_names_the_flag(
     assert errors.count("\n") == 1
 
 
-def test_a_missing_list_exits_2_and_is_named(run: "Run", server: "ServerProcess") -> None:
-    done = run(BATCH, "--files-from", "missing.txt", "--server", server.address)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "cannot read missing.txt: No such file or directory" in done.stderr.splitlines()[-1]
+@pytest.mark.parametrize("extra", [[], ["--dry-run"]])
+def test_a_list_that_cannot_be_opened_exits_2_before_a_server_is_called(
+    extra: list[str], run: "Run"
+) -> None:
+    for name, reason in (("missing.txt", "No such file or directory"), (".", "Is a directory")):
+        arguments = ("samples/3", "--files-from", "README.md", "--files-from", name, *extra)
+        done = run(BATCH, *arguments, "--server", "127.0.0.1:1")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"digits-batch: cannot read {name}: {reason}\n"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

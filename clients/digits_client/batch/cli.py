@@ -7,18 +7,21 @@ a person needs to press Ctrl-C.
 import sys
 from collections.abc import Sequence
 
+from digits_client.cli.console import open_closed_streams, tell
+
 from .interrupts import EXIT_SIGNALED, InterruptedRunError, exit_on_signal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    open_closed_streams()
     exit_on_signal()
     from .command import run_command
 
     try:
         return run_command(arguments)
     except InterruptedRunError as error:
-        print("digits-batch: interrupted", file=sys.stderr)
+        tell("digits-batch: interrupted")
         return EXIT_SIGNALED + error.number
 
 

@@ -4,18 +4,17 @@ import asyncio
 import contextlib
 import gc
 import io
-import os
 import sys
 from collections.abc import Sequence
-from typing import BinaryIO
 
+from digits_client.cli.console import discard, tell
 from digits_client.cli.server_options import ServerOptions
 from digits_client.embedded import embedded_server
 from digits_client.errors import DigitsError
 
 from . import parquet
 from .errors import UsageError
-from .inputs import check_paths, find_items
+from .inputs import check_lists, check_paths, find_items
 from .interrupts import (
     EXIT_SIGNALED,
     InterruptedRunError,
@@ -40,7 +39,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         InterruptedRunError: A signal has arrived where no row is at stake.
     """
     options = parse(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # None where it was closed
+    if isinstance(sys.stdout, io.TextIOWrapper):
         # As in files, whatever the locale and the system; file names are bytes.
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
     _import_for(options)
@@ -50,9 +49,8 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         return _fail(error, EXIT_USAGE)
     except OSError as error:
-        if error.filename is None and sys.stdout is not None:
-            # At exit, the interpreter would write to standard output again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.filename is None:
+            discard(sys.stdout)
             if isinstance(error, BrokenPipeError):  # its reader has closed it
                 return EXIT_SOME_FAILED
         target = error.filename or options.output or "standard output"
@@ -73,13 +71,14 @@ def _import_for(options: Options) -> None:
 
 
 def _print_paths(options: Options) -> int:
+    check_lists(options)
     check_paths(options)
     count = 0
-    for item in find_items(options, _stdin()):
+    for item in find_items(options):
         print(item.path, end=options.separator.decode())  # noqa: T201 - a command prints
         count += 1
     sys.stdout.flush()
-    _tell(f"{counted(count, 'image')} would be recognized")
+    tell(f"{counted(count, 'image')} would be recognized")
     return EXIT_ALL_RECOGNIZED
 
 
@@ -102,7 +101,7 @@ def _recognize(options: Options) -> int:
         if received is None:
             run.check_found()
         for line in run.summary():
-            _tell(line)
+            tell(line)
         if received is not None:
             return _fail(f"interrupted{run.resume_hint()}", EXIT_SIGNALED + received)
         return EXIT_SOME_FAILED if run.has_failed else EXIT_ALL_RECOGNIZED
@@ -131,7 +130,7 @@ async def _recognize_until(received: list[int], run: Run, server: ServerOptions)
     """Recognize the images, and add each signal that arrives to a list."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    recognizing = asyncio.ensure_future(run.recognize(server, _stdin(), stopping))
+    recognizing = asyncio.ensure_future(run.recognize(server, stopping))
 
     def stop() -> None:
         stopping.set()
@@ -150,16 +149,6 @@ async def _recognize_until(received: list[int], run: Run, server: ServerOptions)
     await recognizing
 
 
-def _stdin() -> BinaryIO | None:
-    # Without a buffer: at exit, the interpreter would wait for the lock of the buffer, which a
-    # thread holds while it reads.
-    return io.FileIO(sys.stdin.fileno(), closefd=False) if sys.stdin else None
-
-
 def _fail(reason: object, status: int) -> int:
-    _tell(f"digits-batch: {reason}")
+    tell(f"digits-batch: {reason}")
     return status
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201 - a command prints

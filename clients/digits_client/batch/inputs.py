@@ -1,6 +1,8 @@
 """The images that a command line names."""
 
+import io
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -22,35 +24,68 @@ from .wording import counted
 STDIN: Final = "-"
 
 
-def find_items(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
+def find_items(options: Options) -> Iterator[Item]:
     """Yield the images of the paths on the command line, then those of its lists.
 
     With --pages, each page of a file is an image.
 
     Args:
         options: The command line.
-        stdin: The source of a list named ``-``; None if standard input is closed.
 
     Raises:
         UnusableFileError: A list cannot be read.
     """
-    files = _find_files(options, stdin)
+    files = _find_files(options)
     yield from with_pages(files) if options.has_pages else files
 
 
-def _find_files(options: Options, stdin: BinaryIO | None) -> Iterator[Item]:
+def _find_files(options: Options) -> Iterator[Item]:
     for path in options.paths:
         if path != STDIN:
             yield from find([path], options.selection)
-        elif stdin is not None:
-            yield from _of_list(options, stdin)
+        else:
+            yield from _find_in_list(options, STDIN)
+    for name in options.lists:
+        yield from _find_in_list(options, name)
+
+
+def _find_in_list(options: Options, name: str) -> Iterator[Item]:
+    return find(_read_list(name, options.separator), options.selection, globs=False)
+
+
+def _read_list(name: str, separator: bytes) -> Iterator[str]:
+    try:
+        with _open_list(name) as file:
+            yield from read_paths(file, separator)
+    except OSError as error:
+        raise _unusable(name, error) from error
+
+
+def _open_list(name: str) -> BinaryIO:
+    if name != STDIN:
+        return Path(name).open("rb")
+    # Without a buffer: at exit, the interpreter would wait for the lock of the buffer, which a
+    # thread holds while it reads.
+    return io.FileIO(sys.stdin.fileno(), closefd=False)
+
+
+def _unusable(name: str, error: OSError) -> UnusableFileError:
+    shown = "standard input" if name == STDIN else name
+    return UnusableFileError(f"cannot read {shown}: {error.strerror}")
+
+
+def check_lists(options: Options) -> None:
+    """Check that each list can be opened, before any image is sent.
+
+    Raises:
+        UnusableFileError: One cannot; it is named.
+    """
     for name in options.lists:
         try:
-            file = Path(name).open("rb")  # noqa: SIM115 - closed below
+            if not Path(name).is_fifo():  # which has only one reader
+                _open_list(name).close()
         except OSError as error:
-            raise UnusableFileError(f"cannot read {name}: {error.strerror}") from error
-        with file:
-            yield from _of_list(options, file)
+            raise _unusable(name, error) from error
 
 
 def check_paths(options: Options) -> None:
@@ -81,12 +116,8 @@ def find_items_again(options: Options) -> Iterator[Item] | None:
     if (
         is_costly
         or options.has_pages
-        or STDIN in options.paths
+        or STDIN in (*options.paths, *options.lists)
         or not all(map(os.path.isfile, options.lists))
     ):
         return None
-    return find_items(options, None)
-
-
-def _of_list(options: Options, file: BinaryIO) -> Iterator[Item]:
-    return find(read_paths(file, options.separator), options.selection, globs=False)
+    return find_items(options)

@@ -1,8 +1,8 @@
 """Ctrl-C and SIGTERM, from the first to the last moment of a command."""
 
+import contextlib
 import os
 import signal
-import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
 
@@ -52,6 +52,6 @@ def _handle(callback: Callable[[int], None]) -> None:
 
 
 def _exit(number: int) -> NoReturn:
-    if sys.stderr is not None:
+    with contextlib.suppress(OSError):
         os.write(2, b"digits-batch: interrupted\n")
     os._exit(EXIT_SIGNALED + number)

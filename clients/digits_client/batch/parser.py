@@ -89,7 +89,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="list of paths, one per line; may be repeated",
+        help="list of paths, one per line; - for standard input; may be repeated",
     )
     complete_files(lists)
     group.add_argument(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
+from digits_client.cli.console import tell
 from digits_client.sources import Item
 
 from .counters import Counters
@@ -107,4 +108,4 @@ class _JsonLines:
             "seconds": round(counters.seconds, 1),
             "seconds_left": None if left is None else round(left, 1),
         }
-        print(json.dumps(values), file=sys.stderr, flush=True)  # noqa: T201 - a command prints
+        tell(json.dumps(values))

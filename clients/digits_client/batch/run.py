@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, Self
+from typing import Self
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_client.bulk.pipeline import recognize_items
@@ -15,7 +15,7 @@ from .counters import Counters
 from .errors import NothingToDoError
 from .evaluation import DigitEvaluation, Evaluation
 from .failed_list import FailedList
-from .inputs import check_paths, find_items, find_items_again
+from .inputs import check_lists, check_paths, find_items, find_items_again
 from .labels import FileLabels, FolderLabels, Labels
 from .number_evaluation import NumberEvaluation
 from .options import Options
@@ -72,36 +72,36 @@ class Run:
         self._stack.close()
 
     def check_paths(self) -> None:
-        """Check that each path on the command line names a file, unless the run is resumed.
+        """Check that each list can be read, and that each path on the command line names a file.
 
-        The paths of an interrupted run were checked at its start. Its images may have been
-        sorted into other folders since.
+        Paths only if the run is not resumed: those of an interrupted run were checked at its
+        start. Its images may have been sorted into other folders since.
 
         Raises:
+            UnusableFileError: A list cannot be read.
             NothingToDoError: A path names no file.
         """
+        check_lists(self._options)
         if not (self._options.resumes and any(True for _ in self._output.existing_rows())):
             check_paths(self._options)
 
-    async def recognize(
-        self, server: ServerOptions, stdin: BinaryIO | None, stopping: asyncio.Event
-    ) -> None:
+    async def recognize(self, server: ServerOptions, stopping: asyncio.Event) -> None:
         """Recognize the images that have no row yet.
 
         Args:
             server: The server.
-            stdin: The source of a list named ``-``; None if standard input is closed.
             stopping: Once set, no more images are sent; those in flight are completed.
 
         Raises:
             DigitsError: The server is unreachable, timed out, or denied access.
+            UnusableFileError: A list cannot be read to its end.
             OSError: An output file cannot be written.
         """
         self._counters.restart_clock()
         async with server.client() as client:
             limits = (await client.model()).limits
             self._max_image_bytes = limits.max_image_bytes
-            items = find_items(self._options, stdin)
+            items = find_items(self._options)
             if self._options.resumes:
                 self._process(self._output.existing_rows(), is_resumed=True)
                 items = remaining(items, self._output.existing_rows())

@@ -1,7 +1,25 @@
-"""The standard output of commands."""
+"""The standard streams of commands."""
 
 import io
+import os
 import sys
+from typing import TextIO
+
+
+def open_closed_streams() -> None:
+    """Open the null device in place of each standard stream that is closed.
+
+    Otherwise, the next file that is opened would take its place. Reading standard input and
+    writing standard output then fail as on any closed stream; messages go nowhere.
+    """
+    # In the order of the descriptors, because each gets the lowest one that is free.
+    for name, mode, flags in (
+        ("stdin", "r", os.O_WRONLY),
+        ("stdout", "w", os.O_RDONLY),
+        ("stderr", "w", os.O_WRONLY),
+    ):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.open(os.devnull, flags), mode))  # noqa: PTH123, SIM115 - stays open
 
 
 def allow_any_text() -> None:
@@ -11,3 +29,20 @@ def allow_any_text() -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # None where it was closed
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def tell(line: str) -> None:
+    """Print a line on standard error, or nowhere if that cannot be written."""
+    try:
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command prints
+    except OSError:
+        discard(sys.stderr)
+
+
+def discard(stream: TextIO) -> None:
+    """Discard what a stream that cannot be written still holds, and all that follows.
+
+    Otherwise, the interpreter would try to write it at exit, and fail with an exit status of
+    its own.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -6,7 +6,9 @@ What they need is imported when they are used, because it would slow down the st
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
+
+from .console import discard
 
 
 class PrintVersion(argparse.Action):
@@ -22,8 +24,7 @@ class PrintVersion(argparse.Action):
         """Print the version and exit with 0."""
         import importlib.metadata
 
-        sys.stdout.write(f"{parser.prog} {importlib.metadata.version('digits')}\n")
-        parser.exit()
+        _print(parser, f"{parser.prog} {importlib.metadata.version('digits')}\n")
 
 
 class PrintCompletion(argparse.Action):
@@ -45,8 +46,7 @@ class PrintCompletion(argparse.Action):
                 f"argument {option_string}: invalid choice: {values!r} "
                 f"(choose from {', '.join(self.choices)})"
             )
-        sys.stdout.write(shtab.complete(parser, values) + "\n")
-        parser.exit()
+        _print(parser, shtab.complete(parser, values) + "\n")
 
 
 def add_exit_options(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +58,17 @@ def add_exit_options(parser: argparse.ArgumentParser) -> None:
         metavar="SHELL",
         help="print a completion script for a shell",
     )
+
+
+def _print(parser: argparse.ArgumentParser, text: str) -> NoReturn:
+    """Print a text and exit with 0, or with 1 if it cannot be written."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        discard(sys.stdout)
+        parser.exit(1, f"{parser.prog}: cannot write standard output: {error.strerror}\n")
+    parser.exit()
 
 
 def complete_files(action: argparse.Action, *, folders_only: bool = False) -> None:
