@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from signal import SIGINT
 
 from digits_client.atomic_file import atomic_write
-from digits_client.cli.console import allow_any_text
+from digits_client.cli.console import allow_any_text, discard, open_closed_streams, tell
 from digits_client.cli.server_options import ServerOptions
 from digits_client.embedded import embedded_server
 from digits_client.errors import DigitsError, InvalidImageError
@@ -30,16 +30,23 @@ EXIT_SERVER_FAILED = 3
 EXIT_INTERRUPTED = 128 + SIGINT
 
 
+class OutputError(Exception):
+    """A result cannot be written."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    open_closed_streams()
     allow_any_text()
     options = parse(arguments)
     try:
         baseline = Baseline.read(options.compare) if options.compare else None
         result = _measure(options)
-        _print(result, baseline)
-        _write_files(options, result, baseline)
-    except (WorkloadError, InvalidImageError, ResultFileError) as error:
+        try:
+            _write_files(options, result, baseline)
+        finally:
+            _print(result, baseline)
+    except (WorkloadError, InvalidImageError, ResultFileError, OutputError) as error:
         return _fail(error, EXIT_USAGE)
     except GeneratorError as error:
         return _fail(error, EXIT_FAILED)
@@ -57,14 +64,16 @@ def _measure(options: Options) -> Result:
 
     def print_start(model: Model) -> None:
         workload = options.workload
-        print(f"{workload}; at most {workload.max_seconds:.0f} s")
-        print(f"server {server.address}, model {model.title}", flush=True)
+        _show(
+            f"{workload}; at most {workload.max_seconds:.0f} s",
+            f"server {server.address}, model {model.title}",
+        )
 
     def print_repeat(progress: Progress) -> None:
         nonlocal repeat_count
         repeat_count += 1
         rate = format_number(progress.ok_calls / options.workload.repeat_seconds)
-        print(f"repeat {repeat_count}: {rate} calls/s", file=sys.stderr, flush=True)
+        tell(f"repeat {repeat_count}: {rate} calls/s")
 
     with contextlib.ExitStack() as stack:
         server = options.server or ServerOptions(stack.enter_context(embedded_server()))
@@ -72,10 +81,22 @@ def _measure(options: Options) -> Result:
 
 
 def _print(result: Result, baseline: Baseline | None) -> None:
-    print("", result_table(result), "", *result.notes, sep="\n")
+    _show("", result_table(result), "", *result.notes)
     if baseline:
-        print("", *compare(baseline, result), sep="\n")
-    sys.stdout.flush()
+        _show("", *compare(baseline, result))
+
+
+def _show(*lines: str) -> None:
+    """Print lines on standard output.
+
+    Raises:
+        OutputError: They cannot be written, for instance because their reader has ended.
+    """
+    try:
+        print(*lines, sep="\n", flush=True)
+    except OSError as error:
+        discard(sys.stdout)
+        raise OutputError(f"cannot write standard output: {error.strerror}") from error
 
 
 def _write_files(options: Options, result: Result, baseline: Baseline | None) -> None:
@@ -90,11 +111,11 @@ def _write_files(options: Options, result: Result, baseline: Baseline | None) ->
             with atomic_write(options.plot) as file:
                 file.write(drawing.encode(errors="backslashreplace"))
     except OSError as error:
-        raise ResultFileError(f"cannot write {error.filename}: {error.strerror}") from error
+        raise OutputError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
 def _fail(reason: object, status: int) -> int:
-    print(f"digits-bench: {reason}", file=sys.stderr)
+    tell(f"digits-bench: {reason}")
     return status
 
 

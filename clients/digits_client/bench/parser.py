@@ -31,7 +31,7 @@ EPILOG: Final = """\
 exit status:
   0    measured
   1    more images failed than --max-errors allows, or a process of the load generator died
-  2    wrong usage
+  2    wrong usage, or a result that cannot be written
   3    the server is unreachable, timed out, or denied access
   130  interrupted; prints what was measured so far
 
