@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Union
 
 from digits.v1 import recognizer_pb2 as pb
 
-from .errors import InvalidImageError
+from .errors import DigitsError, InvalidImageError, OverloadedError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +54,7 @@ def file_name(image: ImageLike) -> str | None:
 
 
 def batches(images: Iterable[pb.Image]) -> Iterator[list[pb.Image]]:
-    """Split images, in order, into batches that fit into a message of every server.
+    """Split images, in order, into batches that fit into a message of most servers.
 
     An image that is larger than ``MAX_BATCH_BYTES`` is a batch by itself.
     """
@@ -69,3 +69,18 @@ def batches(images: Iterable[pb.Image]) -> Iterator[list[pb.Image]]:
         byte_count += size
     if batch:
         yield batch
+
+
+def halves(batch: list[pb.Image], error: DigitsError) -> tuple[list[pb.Image], list[pb.Image]]:
+    """Return the halves of a batch that a server rejected, maybe because its limits are lower.
+
+    Raises:
+        DigitsError: The error itself, if smaller batches would fail too.
+    """
+    is_rejected = isinstance(error, InvalidImageError) or (
+        isinstance(error, OverloadedError) and error.retry_after_seconds is None
+    )
+    if len(batch) == 1 or not is_rejected:
+        raise error
+    middle = len(batch) // 2
+    return batch[:middle], batch[middle:]

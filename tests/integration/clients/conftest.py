@@ -111,6 +111,10 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
         self._begin(context)
         if self.fails_on and any(image.encoded.endswith(self.fails_on) for image in request.images):
             context.abort(grpc.StatusCode.INTERNAL, "configured failure")
+        if len(request.images) > self.max_batch_images:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "too many images")
+        if request.ByteSize() > self.max_message_bytes:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "the message is too large")
         self.requests.append(request)
         images = request.images[: len(request.images) - self.missing_result_count]
         return pb.RecognizeBatchResponse(results=[self._result(image, request) for image in images])

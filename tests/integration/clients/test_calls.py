@@ -96,6 +96,20 @@ async def test_without_images_no_call_is_made(
     assert await client.recognize_stream([]) == []
 
 
+async def test_a_batch_that_exceeds_the_limits_of_the_server_is_sent_in_parts(
+    client: "AnyClient", server: "FakeRecognizer"
+) -> None:
+    images = [str(number).encode() for number in range(100)]
+    server.max_batch_images = 10
+    results = await client.recognize_batch(images)
+    assert [getattr(result, "digit", result) for result in results] == [*range(10)] * 10
+    server.requests.clear()
+    server.max_batch_images, server.max_message_bytes = 64, 3000
+    results = await client.recognize_batch([b"7" * 1000] * 5)
+    assert [getattr(result, "digit", result) for result in results] == [7] * 5
+    assert [len(request.images) for request in server.requests] == [2, 1, 2]
+
+
 async def test_an_unreadable_file_of_a_batch_is_an_error_in_its_place(
     client: "AnyClient",
 ) -> None:
