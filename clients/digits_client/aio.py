@@ -248,25 +248,19 @@ class AsyncClient:
         timeout_seconds: float | None,
     ) -> list[pb.RecognizeResult]:
         messages: list[pb.RecognizeResult] = []
-        for batch in image_messages.batches(map(encoder.message, images)):
-            messages += await self._send_batch(encoder, batch, timeout_seconds)
+        batches = image_messages.Batches(map(encoder.message, images))
+        for batch in batches:
+            request = encoder.batch_request(batch)
+            try:
+                with async_call_errors(self._endpoint):
+                    response = await self._stub.RecognizeBatch(
+                        request, **self._options(timeout_seconds)
+                    )
+            except DigitsError as error:
+                batches.halve(batch, error)
+            else:
+                messages.extend(response.results)
         return messages
-
-    async def _send_batch(
-        self, encoder: RequestEncoder, batch: list[pb.Image], timeout_seconds: float | None
-    ) -> list[pb.RecognizeResult]:
-        try:
-            with async_call_errors(self._endpoint):
-                response = await self._stub.RecognizeBatch(
-                    encoder.batch_request(batch), **self._options(timeout_seconds)
-                )
-        except DigitsError as error:
-            first, second = image_messages.halves(batch, error)
-            return [
-                *await self._send_batch(encoder, first, timeout_seconds),
-                *await self._send_batch(encoder, second, timeout_seconds),
-            ]
-        return list(response.results)
 
     async def recognize_stream(
         self,

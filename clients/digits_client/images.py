@@ -71,16 +71,35 @@ def batches(images: Iterable[pb.Image]) -> Iterator[list[pb.Image]]:
         yield batch
 
 
-def halves(batch: list[pb.Image], error: DigitsError) -> tuple[list[pb.Image], list[pb.Image]]:
-    """Return the halves of a batch that a server rejected, maybe because its limits are lower.
+class Batches:
+    """The batches of some images; those that a server rejects are yielded again in parts."""
 
-    Raises:
-        DigitsError: The error itself, if smaller batches would fail too.
-    """
-    is_rejected = isinstance(error, InvalidImageError) or (
-        isinstance(error, OverloadedError) and error.retry_after_seconds is None
-    )
-    if len(batch) == 1 or not is_rejected:
-        raise error
-    middle = len(batch) // 2
-    return batch[:middle], batch[middle:]
+    def __init__(self, images: Iterable[pb.Image]) -> None:
+        """Prepare to split images, which are taken as they are needed."""
+        self._batches = batches(images)
+        self._pending: list[list[pb.Image]] = []  # the next one last
+
+    def __iter__(self) -> Iterator[list[pb.Image]]:
+        """Yield the batches."""
+        for batch in self._batches:
+            self._pending.append(batch)
+            while self._pending:
+                yield self._pending.pop()
+
+    def halve(self, batch: list[pb.Image], error: DigitsError) -> None:
+        """Yield the halves of a batch next, because the limits of the server may be lower.
+
+        Args:
+            batch: The latest batch, which the server rejected.
+            error: The error of the call.
+
+        Raises:
+            DigitsError: The error itself, if smaller batches would fail too.
+        """
+        is_too_large = isinstance(error, InvalidImageError) or (
+            isinstance(error, OverloadedError) and error.retry_after_seconds is None
+        )
+        if len(batch) == 1 or not is_too_large:
+            raise error
+        middle = len(batch) // 2
+        self._pending += (batch[middle:], batch[:middle])
