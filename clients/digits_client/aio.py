@@ -27,7 +27,7 @@ from .channel import (
     warn_about_plaintext_token,
 )
 from .embedded import async_embedded_server
-from .errors import DigitsError, async_call_errors
+from .errors import DigitsError, async_call_errors, closed_error
 from .images import ImageLike
 from .request_encoder import RequestEncoder
 from .results import FileResult, Model, Number, Prediction, StreamResult
@@ -92,6 +92,7 @@ class AsyncClient:
             address, credentials is not None, token_file, self._parameter_name
         )
         self._stub = pb_grpc.RecognizerServiceStub(self._channel)
+        self._is_closed = False
         self.sender = BatchSender(self._stub, self._options, self._endpoint)
         """For ``bulk``, which has no use for an object per image."""
 
@@ -135,6 +136,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connection and cancel the calls in flight."""
+        self._is_closed = True
         await self._channel.close()
 
     async def recognize(
@@ -371,6 +373,8 @@ class AsyncClient:
         return responses.to_model(response)
 
     def _options(self, timeout_seconds: float | None) -> dict[str, Any]:
+        if self._is_closed:  # gRPC would raise errors of its own
+            raise closed_error()
         return {
             "timeout": self._timeout_seconds if timeout_seconds is None else timeout_seconds,
             "metadata": token_metadata(self._token_file),

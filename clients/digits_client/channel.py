@@ -187,5 +187,6 @@ def token_metadata(token_file: FilePath | None) -> Metadata:
 def _content(path: FilePath) -> bytes:
     try:
         return Path(path).read_bytes()
-    except OSError as error:
-        raise CredentialFileError(f"{os.fspath(path)} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a path that contains NUL
+        reason = getattr(error, "strerror", None) or error
+        raise CredentialFileError(f"{os.fspath(path)} cannot be read: {reason}") from error

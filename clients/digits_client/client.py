@@ -28,7 +28,7 @@ from .channel import (
     warn_about_plaintext_token,
 )
 from .embedded import embedded_server
-from .errors import DigitsError, call_errors
+from .errors import DigitsError, call_errors, closed_error
 from .images import ImageLike
 from .request_encoder import RequestEncoder
 from .results import FileResult, Model, Number, Prediction, StreamResult
@@ -100,6 +100,7 @@ class Client:
             self._channel = grpc.secure_channel(target, credentials, options=options)
         self._endpoint = Endpoint(address, credentials is not None, token_file)
         self._stub = pb_grpc.RecognizerServiceStub(self._channel)
+        self._is_closed = False
         self._stop_server: Callable[[], object] | None = None
 
     @classmethod
@@ -133,6 +134,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connection, cancel the calls in flight, and stop an embedded server."""
+        self._is_closed = True
         self._channel.close()
         if self._stop_server is not None:
             self._stop_server()
@@ -373,6 +375,8 @@ class Client:
         return responses.to_model(response)
 
     def _options(self, timeout_seconds: float | None) -> dict[str, Any]:
+        if self._is_closed:  # gRPC would raise errors of its own
+            raise closed_error()
         return {
             "timeout": self._timeout_seconds if timeout_seconds is None else timeout_seconds,
             "metadata": token_metadata(self._token_file),

@@ -99,17 +99,20 @@ def embedded_server(*options: str) -> Iterator[str]:
             f"a private server cannot start: {error}, or name a running server"
         ) from None
     command = [sys.executable, "-P", "-m", "digits_server", "--host", "127.0.0.1", "--port", "0"]
-    process = subprocess.Popen(  # noqa: S603 - our own module, run by this interpreter
-        [*command, "--until-stdin-ends", *options],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=_environment(),
-        encoding="utf-8",
-        errors="replace",  # the log may hold file names of any bytes
-        start_new_session=True,
-        creationflags=_NEW_GROUP,
-    )
+    try:
+        process = subprocess.Popen(  # noqa: S603 - our own module, run by this interpreter
+            [*command, "--until-stdin-ends", *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+            encoding="utf-8",
+            errors="replace",  # the log may hold file names of any bytes
+            start_new_session=True,
+            creationflags=_NEW_GROUP,
+        )
+    except OSError as error:  # there are too many processes or open files
+        raise UnavailableError(f"a private server cannot start: {error.strerror}") from error
     with process:
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 - pipes
         output = _Output(process.stdout, process.stderr)

@@ -136,9 +136,14 @@ def async_call_errors(endpoint: Endpoint, image_name: str | None = None) -> Iter
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        failure = ServerFailureError("CANCELLED: the client was closed")
-        failure.code = grpc.StatusCode.CANCELLED
-        raise failure from error
+        raise closed_error() from error
+
+
+def closed_error() -> ServerFailureError:
+    """Return the error of a call whose client was closed before or during it."""
+    error = ServerFailureError("CANCELLED: the client was closed")
+    error.code = grpc.StatusCode.CANCELLED
+    return error
 
 
 def _error(code: grpc.StatusCode, status: status_pb2.Status, message: str) -> DigitsError:

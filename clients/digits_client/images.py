@@ -30,7 +30,8 @@ def to_message(image: ImageLike) -> pb.Image:
             image; or an array: (H, W) of bool or uint8, or (H, W, 3 or 4) of uint8.
 
     Raises:
-        InvalidImageError: The file cannot be read, or the array has another shape or dtype.
+        InvalidImageError: The file cannot be read, the Pillow image cannot be decoded, or the
+            array has another shape or dtype.
         TypeError: The image is of another type.
     """
     match image:
@@ -39,8 +40,8 @@ def to_message(image: ImageLike) -> pb.Image:
         case str() | os.PathLike():
             try:
                 return pb.Image(encoded=Path(image).read_bytes())
-            except OSError as error:
-                reason = error.strerror or str(error)
+            except (OSError, ValueError) as error:  # ValueError: a path that contains NUL
+                reason = getattr(error, "strerror", None) or error
                 raise InvalidImageError(f"{os.fspath(image)} cannot be read: {reason}") from error
         case _:
             from . import pixels  # imported late, see there

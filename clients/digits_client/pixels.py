@@ -20,11 +20,17 @@ def to_message(image: object) -> pb.Image:
     """Return the message that carries a Pillow image or an array; see ``images.to_message``.
 
     Raises:
-        InvalidImageError: The array has another shape or dtype.
+        InvalidImageError: The Pillow image cannot be decoded, or the array has another shape or
+            dtype.
         TypeError: The image is of another type.
     """
     if isinstance(image, Image.Image):
-        return _from_pillow(image)
+        try:
+            return _from_pillow(image)
+        except (
+            Exception
+        ) as error:  # its file may be decoded only here, where Pillow raises anything
+            raise InvalidImageError(f"the Pillow image cannot be read: {error}") from error
     if isinstance(image, np.ndarray):
         return _from_array(image)
     raise TypeError(f"an image is a path, bytes, a Pillow image or an array, not {image!r}")
@@ -52,12 +58,13 @@ def _from_array(array: NDArray[Any]) -> pb.Image:
         raise InvalidImageError(
             f"an array of {array.dtype} is not a valid image: use bool or uint8"
         )
-    if array.ndim == 2:
+    if array.ndim == 2 and array.size:
         return _raw(array)
-    if array.ndim == 3 and array.shape[2] in (3, 4):
+    if array.ndim == 3 and array.size and array.shape[2] in (3, 4):
         return _from_pillow(Image.fromarray(array))
     raise InvalidImageError(
-        f"an array of shape {array.shape} is not a valid image: use (H, W) or (H, W, 3 or 4)"
+        f"an array of shape {array.shape} is not a valid image: use (H, W) or (H, W, 3 or 4), and "
+        "at least one pixel"
     )
 
 

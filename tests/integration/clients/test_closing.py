@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
@@ -72,6 +73,41 @@ async def test_closing_ends_a_waiting_call_without_cancelling_its_task(
     await client.close()
     with pytest.raises(ServerFailureError):
         await waiting
+
+
+def test_calls_of_a_closed_client_fail_as_cancelled(
+    server: "FakeRecognizer", drawing: Drawing
+) -> None:
+    client = Client(server.address)
+    client.close()
+    calls: tuple[Callable[[], object], ...] = (
+        client.model,
+        lambda: client.recognize(b"1"),
+        lambda: client.recognize_batch([b"1"]),
+        lambda: next(client.recognize_stream(drawing)),
+    )
+    for call in calls:
+        with pytest.raises(ServerFailureError, match="the client was closed") as raised:
+            call()
+        assert raised.value.code is grpc.StatusCode.CANCELLED
+
+
+async def test_calls_of_a_closed_async_client_fail_as_cancelled(
+    server: "FakeRecognizer", drawing: Drawing, tmp_path: Path
+) -> None:
+    client = AsyncClient(server.address)
+    await client.close()
+    calls: tuple[Callable[[], Awaitable[object]], ...] = (
+        client.model,
+        lambda: client.recognize(b"1"),
+        lambda: client.recognize_batch([b"1"]),
+        lambda: anext(client.recognize_stream(drawing)),
+        lambda: anext(client.recognize_folder(tmp_path)),
+    )
+    for call in calls:
+        with pytest.raises(ServerFailureError, match="the client was closed") as raised:
+            await call()
+        assert raised.value.code is grpc.StatusCode.CANCELLED
 
 
 async def test_a_cancelled_task_stays_cancelled(server: "FakeRecognizer") -> None:

@@ -176,6 +176,11 @@ def test_a_folder_as_token_file_is_an_error(token_address: str, tmp_path: Path) 
         get_model_blocking(token_address, token_file=tmp_path)
 
 
+def test_a_path_of_a_token_that_no_file_can_have_is_an_error(token_address: str) -> None:
+    with pytest.raises(AccessError, match="cannot be read: embedded null byte"):
+        get_model_blocking(token_address, token_file=Path("a\0b"))
+
+
 async def test_every_method_works_with_tls_and_a_token(
     tls_token_address: str, ca_file: Path, token_file: Path
 ) -> None:

@@ -27,6 +27,13 @@ def test_without_the_server_the_extra_to_install_is_named(monkeypatch: pytest.Mo
         pass
 
 
+def test_a_process_that_cannot_be_started_is_unavailable(script: Path) -> None:
+    script.unlink()
+    reason = "a private server cannot start: No such file"
+    with pytest.raises(UnavailableError, match=reason), embedded_server():
+        pass
+
+
 def test_a_log_of_any_bytes_is_shown(script: Path) -> None:
     script.write_text("#!/bin/sh\nprintf 'no folder caf\\351\\n' >&2\n")
     with pytest.raises(UnavailableError, match="no folder caf\ufffd"), embedded_server():

@@ -48,6 +48,35 @@ def test_a_folder_is_an_invalid_image_with_the_reason(tmp_path: Path) -> None:
         to_message(tmp_path)
 
 
+def test_a_path_that_no_file_can_have_is_an_invalid_image_with_the_reason() -> None:
+    with pytest.raises(InvalidImageError, match=r"^a\0b cannot be read: embedded null byte"):
+        to_message("a\0b")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "F"])
+def test_a_pillow_image_that_cannot_be_decoded_is_an_invalid_image(
+    mode: str, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (50, 50), np.uint8)
+    whole = io.BytesIO()
+    Image.fromarray(noise).convert(mode).save(whole, "TIFF" if mode in "CMYKF" else "PNG")
+    (tmp_path / "half").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
+    with (
+        pytest.raises(InvalidImageError, match=r"^the Pillow image cannot be read: "),
+        Image.open(tmp_path / "half") as image,
+    ):
+        to_message(image)
+
+
+def test_an_empty_or_closed_pillow_image_is_an_invalid_image(tmp_path: Path) -> None:
+    Image.new("RGB", (3, 3)).save(tmp_path / "a.png")
+    closed = Image.open(tmp_path / "a.png")
+    closed.close()
+    for image in (Image.new("RGB", (0, 3)), closed):
+        with pytest.raises(InvalidImageError, match=r"^the Pillow image cannot be read: "):
+            to_message(image)
+
+
 def test_a_gray_pillow_image_is_sent_raw() -> None:
     image = Image.fromarray(ramp(2, 3))
     sent = to_message(image)
@@ -115,7 +144,13 @@ def test_an_array_of_another_dtype_is_an_invalid_image(dtype: type) -> None:
         to_message(np.zeros((28, 28), dtype))
 
 
-@pytest.mark.parametrize("shape", [(), (784,), (28, 28, 1), (28, 28, 2), (1, 28, 28, 3)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        *((), (784,), (28, 28, 1), (28, 28, 2), (1, 28, 28, 3)),
+        *((0, 28), (28, 0), (0, 28, 3), (28, 0, 4)),
+    ],
+)
 def test_an_array_of_another_shape_is_an_invalid_image(shape: tuple[int, ...]) -> None:
     with pytest.raises(InvalidImageError, match=r"is not a valid image: use \(H, W\)"):
         to_message(np.zeros(shape, np.uint8))
