@@ -53,24 +53,27 @@ class _Output:
         self._reading_log.start()
         self._reading_report.start()
 
-    def join(self) -> None:
-        """Wait for the end of the output, a few seconds at most, so that it can be closed."""
-        for reading in (self._reading_report, self._reading_log):
+    def join(self) -> bool:
+        """Wait for the end of the output, a few seconds at most; return whether it has ended."""
+        readings = (self._reading_report, self._reading_log)
+        for reading in readings:
             if reading.is_alive():  # not where an interrupt came before it was started
                 reading.join(_LOG_SECONDS)
+        return not any(reading.is_alive() for reading in readings)
 
     def _read_log(self, log: IO[str]) -> None:
-        # A process that outlives the server may keep the log open, until it is closed here.
-        with contextlib.suppress(ValueError):
+        with log:
             self.last_lines.extend(line.strip() for line in log)
 
     def _read_report(self, report: IO[str]) -> None:
-        # A server that fails may print anything else, or a part of the line.
-        with contextlib.suppress(ValueError, LookupError, TypeError):
-            self.address = json.loads(report.readline())["address"]
-        if self.address is None:
-            self._reading_log.join(_LOG_SECONDS)  # the reason is in its last lines
-        self.has_started_or_failed.set()
+        with report:
+            # A server that fails may print anything else, or a part of the line.
+            with contextlib.suppress(ValueError, LookupError, TypeError):
+                self.address = json.loads(report.readline())["address"]
+            if self.address is None:
+                self._reading_log.join(_LOG_SECONDS)  # the reason is in its last lines
+            self.has_started_or_failed.set()
+            deque(report, maxlen=0)
 
 
 def _environment() -> dict[str, str]:
@@ -133,7 +136,10 @@ def embedded_server(*options: str) -> Iterator[str]:
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
-            output.join()
+            if not output.join():
+                # A process that outlives the server holds its output open, and closing it here
+                # would wait for the thread that reads it.
+                process.stdout = process.stderr = None
 
 
 @contextlib.asynccontextmanager

@@ -27,9 +27,8 @@ def to_message(image: object) -> pb.Image:
     if isinstance(image, Image.Image):
         try:
             return _from_pillow(image)
-        except (
-            Exception
-        ) as error:  # its file may be decoded only here, where Pillow raises anything
+        except Exception as error:
+            # Its file may be decoded only here, and a damaged one can raise anything in a parser.
             raise InvalidImageError(f"the Pillow image cannot be read: {error}") from error
     if isinstance(image, np.ndarray):
         return _from_array(image)

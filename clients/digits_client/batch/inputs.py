@@ -82,7 +82,7 @@ def check_lists(options: Options) -> None:
     """
     for name in options.lists:
         try:
-            if not Path(name).is_fifo():  # which has only one reader
+            if not Path(name).is_fifo():  # a pipe can be opened only once
                 _open_list(name).close()
         except OSError as error:
             raise _unusable(name, error) from error

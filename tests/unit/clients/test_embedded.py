@@ -1,12 +1,14 @@
 """The private server of a command; here a script takes its place."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from digits_client import embedded
 from digits_client.embedded import embedded_server
 from digits_client.errors import UnavailableError
 
@@ -45,6 +47,20 @@ def test_a_server_that_prints_something_else_has_failed(script: Path, printed: s
     script.write_text(f"#!/bin/sh\nprintf '%s' '{printed}'\necho 'the disk is full' >&2\n")
     with pytest.raises(UnavailableError, match="the disk is full"), embedded_server():
         pass
+
+
+def test_a_process_that_outlives_the_server_is_not_waited_for(
+    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "_LOG_SECONDS", 0.1)
+    script.write_text(
+        "#!/bin/sh\n"
+        f"sleep 1000 < /dev/null &\necho $! > {tmp_path}/outliving\n"
+        'echo \'{"address": "127.0.0.1:1"}\'\ncat > /dev/null\n'
+    )
+    with embedded_server():
+        pass
+    os.kill(int((tmp_path / "outliving").read_text()), signal.SIGKILL)
 
 
 def test_the_server_is_stopped_without_signals(
