@@ -15,7 +15,7 @@ from . import images as image_messages
 from . import responses
 from .bulk.pipeline import recognize_items
 from .bulk.retry import GIVE_UP_SECONDS
-from .bulk.sender import BatchSender
+from .bulk.sender import BatchResult, BatchSender
 from .channel import (
     DEFAULT_ADDRESS,
     DEFAULT_STREAM_TIMEOUT_SECONDS,
@@ -248,8 +248,8 @@ class AsyncClient:
         encoder: RequestEncoder,
         images: Iterable[ImageLike],
         timeout_seconds: float | None,
-    ) -> list[pb.RecognizeResult]:
-        messages: list[pb.RecognizeResult] = []
+    ) -> list[BatchResult]:
+        messages: list[BatchResult] = []
         batches = image_messages.Batches(map(encoder.message, images))
         for batch in batches:
             request = encoder.batch_request(batch)
@@ -259,7 +259,7 @@ class AsyncClient:
                         request, **self._options(timeout_seconds)
                     )
             except DigitsError as error:
-                batches.halve(batch, error)
+                messages += batches.reject(batch, error)
             else:
                 messages.extend(response.results)
         return messages

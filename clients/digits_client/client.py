@@ -17,6 +17,7 @@ from . import images as image_messages
 from . import responses
 from .aio import AsyncClient
 from .bulk.retry import GIVE_UP_SECONDS
+from .bulk.sender import BatchResult
 from .channel import (
     DEFAULT_ADDRESS,
     DEFAULT_STREAM_TIMEOUT_SECONDS,
@@ -248,8 +249,8 @@ class Client:
         encoder: RequestEncoder,
         images: Iterable[ImageLike],
         timeout_seconds: float | None,
-    ) -> list[pb.RecognizeResult]:
-        messages: list[pb.RecognizeResult] = []
+    ) -> list[BatchResult]:
+        messages: list[BatchResult] = []
         batches = image_messages.Batches(map(encoder.message, images))
         for batch in batches:
             request = encoder.batch_request(batch)
@@ -257,7 +258,7 @@ class Client:
                 with call_errors(self._endpoint):
                     response = self._stub.RecognizeBatch(request, **self._options(timeout_seconds))
             except DigitsError as error:
-                batches.halve(batch, error)
+                messages += batches.reject(batch, error)
             else:
                 messages.extend(response.results)
         return messages

@@ -87,12 +87,16 @@ class Batches:
             while self._pending:
                 yield self._pending.pop()
 
-    def halve(self, batch: list[pb.Image], error: DigitsError) -> None:
+    def reject(self, batch: list[pb.Image], error: DigitsError) -> list[DigitsError]:
         """Yield the halves of a batch next, because the limits of the server may be lower.
 
         Args:
             batch: The latest batch, which the server rejected.
             error: The error of the call.
+
+        Returns:
+            The results of the batch, which there are only of an image that is too large for a
+            message.
 
         Raises:
             DigitsError: The error itself, if smaller batches would fail too.
@@ -100,7 +104,10 @@ class Batches:
         is_too_large = isinstance(error, InvalidImageError) or (
             isinstance(error, OverloadedError) and error.retry_after_seconds is None
         )
-        if len(batch) == 1 or not is_too_large:
-            raise error
-        middle = len(batch) // 2
-        self._pending += (batch[middle:], batch[:middle])
+        if is_too_large and len(batch) > 1:
+            middle = len(batch) // 2
+            self._pending += (batch[middle:], batch[:middle])
+            return []
+        if is_too_large and batch[0].ByteSize() > MAX_BATCH_BYTES:
+            return [error]
+        raise error

@@ -11,6 +11,7 @@ from typing import TypeVar
 from digits.v1 import recognizer_pb2 as pb
 
 from . import responses
+from .bulk.sender import BatchResult
 from .errors import DigitsError, InvalidImageError, ServerFailureError, with_name
 from .images import ImageLike, file_name, to_message
 from .results import Number, Prediction, StreamResult
@@ -90,7 +91,7 @@ class RequestEncoder:
         if self._failure is not None:
             raise self._failure
 
-    def results(self, messages: Iterable[pb.RecognizeResult]) -> list[Prediction | DigitsError]:
+    def results(self, messages: Iterable[BatchResult]) -> list[Prediction | DigitsError]:
         """Return the predictions or errors of all images, in the order in which they were sent.
 
         Raises:
@@ -98,7 +99,7 @@ class RequestEncoder:
         """
         return self._convert(messages, responses.to_result)
 
-    def numbers(self, messages: Iterable[pb.RecognizeResult]) -> list[Number | DigitsError]:
+    def numbers(self, messages: Iterable[BatchResult]) -> list[Number | DigitsError]:
         """Return the numbers or errors of all images, in the order in which they were sent.
 
         Raises:
@@ -108,8 +109,8 @@ class RequestEncoder:
 
     def _convert(
         self,
-        messages: Iterable[pb.RecognizeResult],
-        convert: Callable[[pb.RecognizeResult], Result | DigitsError],
+        messages: Iterable[BatchResult],
+        convert: Callable[[BatchResult], Result | DigitsError],
     ) -> list[Result | DigitsError]:
         messages = list(messages)
         if len(messages) != self._image_count:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from digits.v1 import recognizer_pb2 as pb
-from digits_client import AsyncClient, Box, Client, InvalidImageError, Number, Prediction
+from digits_client import (
+    AsyncClient,
+    Box,
+    Client,
+    InvalidImageError,
+    Number,
+    OverloadedError,
+    Prediction,
+)
 from digits_client.images import ImageLike
 from digits_client.results import Verdict
 
@@ -108,6 +116,17 @@ async def test_a_batch_that_exceeds_the_limits_of_the_server_is_sent_in_parts(
     results = await client.recognize_batch([b"7" * 1000] * 5)
     assert [getattr(result, "digit", result) for result in results] == [7] * 5
     assert [len(request.images) for request in server.requests] == [2, 1, 2]
+
+
+async def test_an_image_that_no_message_can_carry_is_an_error_in_its_place(
+    client: "AnyClient",
+) -> None:
+    images = [b"1", bytes(5 * 2**20), b"3"]
+    for found in (
+        await client.recognize_batch(images),
+        await client.recognize_number_batch(images),
+    ):
+        assert [isinstance(result, OverloadedError) for result in found] == [False, True, False]
 
 
 async def test_an_unreadable_file_of_a_batch_is_an_error_in_its_place(
