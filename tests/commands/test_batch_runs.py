@@ -412,6 +412,8 @@ def test_no_progress_bar_is_drawn_without_a_terminal(run: "Run", server: "Server
         (["samples", "--give-up-after", "x"], "argument --give-up-after: 'x' is not a number"),
         (["samples", "--no-labels", "--labels", "x"], "exclude each other"),
         (["samples", "--move-to", "x", "--link-to", "y"], "not allowed with"),
+        (["samples", "--report", "missing/r.html"], "--report: cannot write missing/r.html"),
+        (["samples", "--report", "."], "--report: cannot write ."),
         (["samples", "--top", "11"], "argument --top: invalid choice: 11"),
     ],
 )
@@ -438,6 +440,24 @@ def test_a_list_that_cannot_be_opened_exits_2_before_a_server_is_called(
         done = run(BATCH, *arguments, "--server", "127.0.0.1:1")
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == f"digits-batch: cannot read {name}: {reason}\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="this system has no such file")
+def test_a_list_that_cannot_be_read_to_its_end_exits_2_and_keeps_the_rows(
+    run: "Run", server: "ServerProcess", tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.csv"
+    unreadable = "/proc/self/mem"  # its first bytes are not mapped
+    done = run(
+        *(BATCH, "samples/3", "--files-from", unreadable),
+        *("--server", server.address, "--output", str(rows)),
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"digits-batch: cannot read {unreadable}: Input/output error; 5 rows are in {rows}.part: "
+        "rerun with --resume to continue\n"
+    )
+    assert len(rows.with_name("rows.csv.part").read_text().splitlines()) == 6
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

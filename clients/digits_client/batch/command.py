@@ -13,7 +13,7 @@ from digits_client.embedded import embedded_server
 from digits_client.errors import DigitsError
 
 from . import parquet
-from .errors import UsageError
+from .errors import UnusableFileError, UsageError
 from .inputs import check_lists, check_paths, find_items
 from .interrupts import (
     EXIT_SIGNALED,
@@ -96,6 +96,9 @@ def _recognize(options: Options) -> int:
         except DigitsError as error:
             run.finish(is_complete=False)
             return _fail(f"{error}{run.resume_hint()}", EXIT_SERVER_FAILED)
+        except UnusableFileError as error:
+            run.finish(is_complete=False)
+            return _fail(f"{error}{run.resume_hint()}", EXIT_USAGE)
         except InterruptedRunError as error:
             return _fail(f"interrupted{run.resume_hint()}", EXIT_SIGNALED + error.number)
         if received is None:

@@ -115,6 +115,12 @@ def _check(parser: argparse.ArgumentParser, parsed: argparse.Namespace, row_form
             parser.error(f"{wanted}: needs PyArrow: pip install 'digits[parquet]'")
     if parsed.resume and (parsed.output is None or row_format == "table"):
         parser.error("--resume: needs --output, and --format csv, jsonl or parquet")
+    # Fail before the run, not after it. Sorting may create the folder of the report.
+    sorts = parsed.move_to or parsed.link_to
+    if parsed.report and (
+        parsed.report.is_dir() or not (sorts or parsed.report.absolute().parent.is_dir())
+    ):
+        parser.error(f"--report: cannot write {parsed.report}")
     if parsed.numbers and (parsed.top or parsed.probabilities):
         parser.error("--numbers: has no columns for --top and --probabilities")
     if parsed.labels and not parsed.has_labels:

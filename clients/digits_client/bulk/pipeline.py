@@ -51,6 +51,8 @@ async def recognize_items(
     Raises:
         DigitsError: The server is unreachable, sent no response for ``give_up_seconds``, or
             denied access. The results until then have been yielded.
+        Exception: The iterator of the items raised it. The results of all items that came before
+            have been yielded.
     """
     recognizer = _GroupRecognizer(RetryingClient(sender, give_up_seconds), limits)
     groups = Prefetcher(items)
@@ -58,6 +60,7 @@ async def recognize_items(
     next_group: asyncio.Task[list[Item]] | None = None
     in_flight: deque[asyncio.Task[list[PathAndResult]]] = deque()
     has_more = True
+    failure: BaseException | None = None
     try:
         while has_more or in_flight:
             if has_more and next_group is None and len(in_flight) < GROUPS_AHEAD:
@@ -73,7 +76,8 @@ async def recognize_items(
                 groups.hurry()
                 await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             if has_more and next_group is not None and next_group.done():
-                group = next_group.result()
+                failure = next_group.exception()
+                group = [] if failure else next_group.result()
                 next_group = None
                 has_more = bool(group)
                 if group:
@@ -81,6 +85,8 @@ async def recognize_items(
             has_more = has_more and not stop.done()
             if in_flight and in_flight[0].done():
                 yield in_flight.popleft().result()
+        if failure:
+            raise failure
     finally:
         groups.close()
         tasks = [stop, *in_flight, *filter(None, (next_group,))]

@@ -203,13 +203,22 @@ async def test_if_no_file_can_be_read_nothing_is_sent(
     assert server.requests == []
 
 
-async def test_an_error_of_the_item_iterator_is_raised(async_client: AsyncClient) -> None:
+async def test_an_error_of_the_item_iterator_is_raised_after_the_results_of_the_items_before_it(
+    async_client: AsyncClient,
+) -> None:
     def broken() -> Iterable[Item]:
-        yield MemoryItem("x", b"1")
+        yield from numbered(100)
         raise OSError("the listing failed")
 
+    found: list[int | None] = []
+
+    async def run() -> None:
+        async for group in recognize_groups(async_client, broken()):
+            found.extend(digits(group))
+
     with pytest.raises(OSError, match="the listing failed"):
-        await recognize_all(async_client, broken())
+        await run()
+    assert found == [*range(10)] * 10
 
 
 async def test_a_rejected_message_is_retried(
