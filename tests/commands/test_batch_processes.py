@@ -261,6 +261,12 @@ def test_a_run_works_with_standard_input_and_standard_error_closed(
     assert done.stdout.count("digit") == 6  # the header and five rows
 
 
+def test_a_message_of_any_characters_can_go_to_a_closed_standard_error(
+    run_redirected: RunRedirected,
+) -> None:
+    assert run_redirected("2>&-", "missing-\udcff.png").returncode == 2
+
+
 def test_a_list_on_a_closed_standard_input_exits_2_with_one_line(
     run_redirected: RunRedirected,
 ) -> None:

@@ -72,9 +72,8 @@ class Prefetcher:
                     self._has_ended, self._error = True, error
                 else:
                     self._group.append(item)
-                is_complete = self._is_complete
-            if is_complete:
-                self._loop.call_soon_threadsafe(self._deliver)
+                if self._is_complete:  # in here, because the loop stays open until `close`
+                    self._loop.call_soon_threadsafe(self._deliver)
 
     def _wait_for_request(self) -> bool:
         """Wait until the group lacks an item; return False if no more is to be taken."""

@@ -19,7 +19,8 @@ def open_closed_streams() -> None:
         ("stderr", "w", os.O_WRONLY),
     ):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.open(os.devnull, flags), mode))  # noqa: PTH123, SIM115 - stays open
+            descriptor = os.open(os.devnull, flags)
+            setattr(sys, name, os.fdopen(descriptor, mode, errors="backslashreplace"))
 
 
 def allow_any_text() -> None:
