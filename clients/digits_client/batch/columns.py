@@ -109,4 +109,8 @@ def _to_json(value: Any) -> str | None:
     """Return the places of a number as JSON, given it as CSV or JSON lines have it."""
     if value in (None, ""):
         return None
-    return value if isinstance(value, str) else json.dumps(value)
+    places = json.loads(value) if isinstance(value, str) else value
+    for place in places:
+        if [type(number) for number in place["box"]] != [int] * 4:
+            raise ValueError("a box is not four whole numbers")
+    return json.dumps(places)

@@ -1,5 +1,6 @@
 """Resuming an interrupted run."""
 
+import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
@@ -171,6 +172,24 @@ def test_a_file_with_other_content_is_not_resumed(row_format: Format, tmp_path: 
     with pytest.raises(UnusableFileError, match=r"rows\.part "):
         write_partly(tmp_path / "rows", row_format, ROWS, resumes=True)
     assert part.read_bytes() == b"nonsense\n\x00\n"
+
+
+@pytest.mark.parametrize(
+    "digits", ["[", "7", "[7]", "[{}]", '[{"box": 7}]', '[{"box": [1, 2, 3]}]', '[{"box": "1234"}]']
+)
+def test_numbers_whose_places_are_not_valid_are_not_resumed(digits: str, tmp_path: Path) -> None:
+    part = tmp_path / "rows.part"
+    columns = Columns(are_of_numbers=True)
+    values = {"path": "a.png", "number": "7", "digits": digits}
+    with part.open("w", newline="") as file:
+        table = csv.DictWriter(file, columns.names, lineterminator="\n")
+        table.writeheader()
+        table.writerow(values)
+    with (
+        pytest.raises(UnusableFileError, match=r"rows\.part does not hold csv rows"),
+        Output("csv", columns, tmp_path / "rows") as output,
+    ):
+        output.open(resumes=True)
 
 
 PATHS = ["latin-\udce4.png", "a\\xe4.png", "=1.png", "-.png", "a;\t.png", "\r.png", "七.png"]
