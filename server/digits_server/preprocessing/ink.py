@@ -29,13 +29,13 @@ _LEVELS: Final = np.arange(256, dtype=np.float32)
 _SHORT_LABELS: Final = 2**16
 # So few components are labeled by filling their outlines.
 _FEW_COMPONENTS: Final = 24
-# A sheet has such a side in pixels, is no narrower than so much of its length, and fills so much of
-# its box: its outline, and what is not the digit on it.
-_MIN_SHEET_SIDE: Final = 12
+# A rectangle has such a side in pixels, is no narrower than so much of its length, and fills so
+# much of its box.
+_MIN_RECTANGLE_SIDE: Final = 12
 _BAR_SHARE: Final = 0.5
-_SHEET_FILL: Final = 0.95
-_LEAST_SHEET: Final = 0.6
+_RECTANGLE_FILL: Final = 0.95
 _SQUARE: Final = np.ones((3, 3), np.uint8)
+_AROUND_LINES: Final = np.ones((5, 5), np.uint8)
 
 
 class InkMask:
@@ -56,19 +56,23 @@ class InkMask:
         """The outlines of all of the ink."""
         return Outlines.find(self.mask)
 
-    def has_sheet(self) -> bool:
-        """Return whether the largest piece is a filled rectangle, as a sheet is, and not a bar."""
+    def has_rectangle(self, max_extent: int) -> bool:
+        """Return whether the largest outline is a rectangle, as a sheet's or a frame's is.
+
+        Args:
+            max_extent: Its longest side in pixels. That of the main piece leaves out the frame
+                around a digit.
+        """
         outline = max(self.outlines.components, key=cv2.contourArea, default=None)
         if outline is None:
             return False
-        left, top, width, height = cv2.boundingRect(outline)
-        if min(width, height) < max(_MIN_SHEET_SIDE, _BAR_SHARE * max(width, height)):
+        _, _, width, height = cv2.boundingRect(outline)
+        extent = max(width, height)
+        is_bar = min(width, height) < max(_MIN_RECTANGLE_SIDE, _BAR_SHARE * extent)
+        if is_bar or extent > max_extent:
             return False
         # The outline passes through the middle of the outermost pixels.
-        if cv2.contourArea(outline) < _SHEET_FILL * (width - 1) * (height - 1):
-            return False
-        piece = self.mask[top : top + height, left : left + width]
-        return cv2.countNonZero(piece) >= _LEAST_SHEET * width * height
+        return cv2.contourArea(outline) >= _RECTANGLE_FILL * (width - 1) * (height - 1)
 
     @functools.cached_property
     def labeled(self) -> tuple[MatLike, MatLike, Components]:
@@ -143,8 +147,12 @@ def find_ink(contrast: Contrast) -> InkMask | None:
     ruling = find_ruling(mask, contrast.shape)
     if ruling is not None:
         level = float(np.median(smooth[ruling.view(np.bool_)]))
+        if contrast.is_even:  # lines may be darker than the ink; elsewhere they leave traces
+            without_lines = smooth * (1 - cv2.dilate(ruling, _AROUND_LINES))
+            full_ink, threshold = _ink_levels(without_lines, contrast) or levels
         if level <= _DARKEST_RULING * full_ink:
-            mask = _pixels_above(level + _RULING_SHARE * (full_ink - level), smooth)
+            threshold = level + _RULING_SHARE * (full_ink - level)
+        mask = _pixels_above(threshold, smooth)
         mask = remove_ruling(mask, contrast.shape)
     return InkMask(contrast, smooth, mask, full_ink)
 

@@ -61,6 +61,9 @@ _FACTORS: Final = {Layout.NUMBER: 2**0.5, Layout.PAGE: 8**0.5}
 _FRAME_SHAPE: Final = (FRAME_SIZE, FRAME_SIZE)
 _WHOLE_FRAME: Final = (0, 0, FRAME_SIZE, FRAME_SIZE)
 
+# What remains of lines that were removed is smaller than so much of the longer side.
+_REMNANT_SHARE: Final = 0.025
+
 # The ink of a digit that is cut tight has at least such a share of the image's width and height.
 _TIGHT_SHARE: Final = 0.6
 
@@ -239,8 +242,8 @@ class _Search:
         if contrast is None:
             self._search_uneven(small)
         else:
-            ink = self._read_pieces(self._area(small), contrast, EVEN)
-            if contrast.has_large_areas() or (ink is not None and ink.has_sheet()):
+            may_hide = self._read_pieces(self._area(small), contrast, EVEN)
+            if may_hide or contrast.has_large_areas():
                 self._search_uneven(small)
             if self._lines and not self._readings:
                 failure = Reason.NO_DIGIT  # unless the line network reads them
@@ -305,12 +308,18 @@ class _Search:
         for contrast in local_contrasts(small, two_levels):
             self._read_pieces(area, contrast, kind + contrast.is_light)
 
-    def _read_pieces(self, area: _Area, contrast: Contrast, kind: int) -> InkMask | None:
-        """Read the lines of digits, and the pieces of ink that may be one digit; return the ink."""
+    def _read_pieces(self, area: _Area, contrast: Contrast, kind: int) -> bool:
+        """Read the lines of digits, and the pieces of ink that may be one digit.
+
+        Returns:
+            Whether other ink may be hidden: what differs most is a sheet, or a frame or lines
+            around fainter ink, or around ink on the other side of the ground's level.
+        """
         ink = find_ink(contrast)
         if ink is None or (self._read_lines(area, ink) and contrast.is_even):
-            return ink
-        for piece in find_pieces(ink):
+            return False
+        pieces = find_pieces(ink)
+        for piece in pieces:
             if kind != EVEN and area.has_edge(piece, is_light=contrast.is_light):
                 continue
             height, width = piece.ink.shape
@@ -319,7 +328,10 @@ class _Search:
             self._readings.append(
                 Reading(kind * len(PARTS) + piece.part, frame, tuple(box.tolist()))
             )
-        return ink
+        if not pieces:
+            return not self._lines
+        extent = pieces[0].extent
+        return extent < _REMNANT_SHARE * max(contrast.shape) or ink.has_rectangle(extent)
 
     def _read_lines(self, area: _Area, ink: InkMask) -> bool:
         """Read the lines of digits; return whether none of the ink can be one digit."""

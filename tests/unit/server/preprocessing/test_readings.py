@@ -81,6 +81,12 @@ def test_two_ruled_lines_across_the_ink_are_removed() -> None:
     assert_similar(normalize(page), PLAIN, 0.15)
 
 
+def test_lines_that_are_darker_than_the_ink_are_removed() -> None:
+    page = to_gray(195 + seven() * 0.2)
+    page[100:102] = page[150:152] = 0
+    assert_similar(normalize(page), PLAIN, 0.15)
+
+
 def test_specks_and_a_line_at_the_edge_are_ignored() -> None:
     page = seven()
     page[20:24, 30:34] = 0
@@ -161,6 +167,14 @@ def bordered(width: int, level: int) -> Gray:
     return np.pad(seven(), width, constant_values=level)
 
 
+def gray_on_gray_in_a_frame(level: int, thickness: int = 12) -> Gray:
+    """Draw ink on paper that differ less than the paper and a frame along its edge."""
+    page = to_gray(150 + seven() * 0.2)
+    inset = thickness // 2 + 2
+    cv2.rectangle(page, (inset, inset), (SIDE - 1 - inset, SIDE - 1 - inset), level, thickness)
+    return page
+
+
 def in_a_cell() -> Gray:
     page = seven()
     cv2.rectangle(page, (50, 30), (190, 225), 0, 2)
@@ -197,6 +211,9 @@ def in_half_a_shadow() -> Gray:
         (cv2.copyMakeBorder(seven(), 70, 90, 0, 0, cv2.BORDER_CONSTANT, value=0), 0.15),
         (cv2.copyMakeBorder(seven(), 0, 0, 60, 60, cv2.BORDER_CONSTANT, value=128), 0.15),
         (255 - bordered(5, 0), 0.1),
+        (gray_on_gray_in_a_frame(255), 0.15),
+        (gray_on_gray_in_a_frame(0), 0.15),
+        (gray_on_gray_in_a_frame(0, thickness=1), 0.15),
         (in_a_cell(), 0.05),
         (touching_a_cell(), 0.45),
         (on_a_desk(), 0.7),
@@ -210,6 +227,9 @@ def in_half_a_shadow() -> Gray:
         "letterbox",
         "pillarbox",
         "light border on dark",
+        "light frame around dark ink",
+        "dark frame around faint ink",
+        "thin dark frame around faint ink",
         "cell",
         "touching a cell",
         "sheet on a desk",
