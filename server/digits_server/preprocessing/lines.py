@@ -14,6 +14,8 @@ _MIN_SIDE: Final = 64
 MAX_RULE_SHARE: Final = 0.025
 # The share of the image's width or height that a line spans.
 RULE_SPAN: Final = 0.95
+# Cells are at least so many times as high as lines are wide.
+_MIN_CELL: Final = 3
 # The thickest line between two cells, and the least that is left of it, as shares of their height.
 _MAX_DIVIDER_SHARE: Final = 0.1
 _DIVIDER_SPAN: Final = 0.85
@@ -44,7 +46,27 @@ def find_ruling(mask: MatLike, shape: tuple[int, ...]) -> MatLike | None:
     """
     if max(shape) < _MIN_SIDE:
         return None
-    return _find_lines(mask, shape, _rule_thickness(shape), RULE_SPAN, 2)
+    thickness = _rule_thickness(shape)
+    ruling = _find_lines(mask, shape, thickness, RULE_SPAN, 2)
+    if ruling is not None:
+        _add_dividers(ruling, mask, shape, thickness)
+    return ruling
+
+
+def _add_dividers(ruling: MatLike, mask: MatLike, shape: tuple[int, ...], thickness: int) -> None:
+    """Add the upright lines of a row of cells: two or more, each from one line to the next."""
+    is_line = (
+        cv2.reduce(ruling, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() >= RULE_SPAN * shape[1]
+    )
+    bounds = np.flatnonzero(np.diff(is_line.view(np.int8)))
+    for top, bottom in zip(bounds[:-1] + 1, bounds[1:] + 1, strict=True):
+        height = bottom - top
+        if is_line[top] or height < _MIN_CELL * thickness:
+            continue
+        columns, count = _rules(mask[top:bottom], 0, RULE_SPAN * height, thickness)
+        if count >= 2:
+            columns = _with_neighbors(columns)
+            ruling[top:bottom, columns] = mask[top:bottom, columns]
 
 
 def remove_ruling(mask: MatLike, shape: tuple[int, ...]) -> MatLike:

@@ -87,6 +87,16 @@ def test_lines_that_are_darker_than_the_ink_are_removed() -> None:
     assert_similar(normalize(page), PLAIN, 0.15)
 
 
+def test_the_upright_lines_of_a_row_of_cells_are_no_ones() -> None:
+    row = np.full((SIDE, SIDE), 255, np.uint8)
+    row[60:63] = row[180:183] = 0
+    row[60:180, 40:43] = row[60:180, 200:203] = 0
+    assert kinds(row) == ["all that is light"]  # which is the page
+    with_one = row.copy()
+    cv2.line(with_one, (120, 75), (120, 165), 0, 8)
+    assert kinds(with_one) == ["ink on even ground"]
+
+
 def test_specks_and_a_line_at_the_edge_are_ignored() -> None:
     page = seven()
     page[20:24, 30:34] = 0
