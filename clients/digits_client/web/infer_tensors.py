@@ -29,12 +29,10 @@ def to_bytes(field: str, datatype: str, data: Any) -> bytes:
     dtype = _DTYPES.get(datatype)
     if dtype is None:
         return b""
-    try:
-        values = np.asarray(data)
-    except (ValueError, OverflowError, RecursionError):  # of different lengths, or too deep
-        values = np.asarray(None)
-    kinds = "iuf" if dtype.kind == "f" else "iu"
-    if not isinstance(data, list) or (values.size and values.dtype.kind not in kinds):
+    # As objects: of texts, numpy would make an array in which each takes as much as the longest.
+    values = np.asarray(data, object)
+    types = {int, float} if dtype.kind == "f" else {int}
+    if not isinstance(data, list) or not types.issuperset(map(type, values.ravel())):
         wanted = "numbers" if dtype.kind == "f" else "whole numbers"
         raise ProblemError(400, f"{field}.data is not a list of {wanted}, flat or of equal rows")
     if dtype.kind != "f" and values.size:
@@ -43,8 +41,11 @@ def to_bytes(field: str, datatype: str, data: Any) -> bytes:
             raise ProblemError(
                 400, f"{field}.data has values that are not {limits.min} to {limits.max}"
             )
-    with np.errstate(over="ignore"):  # the digits server rejects what is not finite
-        return values.astype(dtype).tobytes()
+    try:
+        with np.errstate(over="ignore"):  # the digits server rejects what is not finite
+            return values.astype(dtype).tobytes()
+    except OverflowError:  # a whole number above all that are finite
+        raise ProblemError(400, f"{field}.data has a value that is not finite") from None
 
 
 def from_bytes(datatype: str, content: bytes) -> list[Any]:

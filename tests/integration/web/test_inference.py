@@ -112,6 +112,27 @@ def test_each_output_chooses_its_form(web: Gateway) -> None:
             "inputs[0].data is not a list of numbers, flat or of equal rows",
         ),
         (
+            {"inputs": [tensor(data=["x" * 2**20, *[""] * 2**20])]},
+            "inputs[0].data is not a list of whole numbers, flat or of equal rows",
+        ),
+        (
+            {"inputs": [tensor(data=[True, 1])]},
+            "inputs[0].data is not a list of whole numbers, flat or of equal rows",
+        ),
+        (
+            {"inputs": [tensor(data=[2**70])]},
+            "inputs[0].data has values that are not 0 to 255",
+        ),
+        (
+            {"inputs": [tensor(datatype="FP32", data=[10**400])]},
+            "inputs[0].data has a value that is not finite",
+        ),
+        (
+            b'{"inputs": [{"name": "images", "datatype": "FP32", "shape": [], "data": %s}]}'
+            % (b"[" * 500 + b"]" * 500),
+            "inputs[0].data is not a list of numbers, flat or of equal rows",
+        ),
+        (
             {"inputs": [tensor(datatype="FP32", shape=[1, 784], data=[1e999] * 784)]},
             "raw_input_contents[0] has a value that is not finite",
         ),
