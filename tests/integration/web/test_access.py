@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import ssl
 from pathlib import Path
 
@@ -39,6 +40,12 @@ def closed_web(start_web: StartWeb, server: FakeRecognizer, tokens: Path) -> Gat
 
 def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
+
+
+def write_certificate(authority: trustme.CA, cert: Path, key: Path) -> None:
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(key)
+    cert.write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
 
 
 def test_without_a_token_only_the_page_and_health_are_served(closed_web: Gateway) -> None:
@@ -96,16 +103,11 @@ def test_the_certificate_is_used_and_replaced_when_its_files_change(
     ca, cert, key = (tmp_path / name for name in ("ca.pem", "cert.pem", "key.pem"))
     authority.cert_pem.write_to_path(ca)
 
-    def issue() -> None:
-        issued = authority.issue_cert("127.0.0.1")
-        issued.private_key_pem.write_to_path(key)
-        cert.write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
-
-    issue()
+    write_certificate(authority, cert, key)
     web = start_web(server.address, "--tls-cert", str(cert), "--tls-key", str(key), ca=ca)
     assert web.url.startswith("https://127.0.0.1:")
     assert web.client.get("/healthz").text == "ok\n"
-    issue()
+    write_certificate(authority, cert, key)
     assert "now using the certificate in" in web.log.readline()
     context = ssl.create_default_context(cafile=ca)
     assert httpx.get(f"{web.url}/healthz", verify=context).status_code == 200
@@ -117,9 +119,7 @@ def test_a_client_certificate_can_be_required(
     authority = trustme.CA()
     ca, cert, key = (tmp_path / name for name in ("ca.pem", "cert.pem", "key.pem"))
     authority.cert_pem.write_to_path(ca)
-    issued = authority.issue_cert("127.0.0.1")
-    issued.private_key_pem.write_to_path(key)
-    cert.write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
+    write_certificate(authority, cert, key)
     flags = ("--tls-cert", str(cert), "--tls-key", str(key), "--tls-client-ca", str(ca))
     web = start_web(server.address, *flags, ca=ca)
     with pytest.raises(httpx.TransportError):
@@ -128,6 +128,50 @@ def test_a_client_certificate_can_be_required(
     context.load_cert_chain(cert, key)
     with httpx.Client(verify=context) as client:
         assert client.get(f"{web.url}/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_clients_of_a_ca_that_is_removed_are_rejected_also_with_a_session(
+    start_web: StartWeb, server: FakeRecognizer, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    kept, removed = trustme.CA(), trustme.CA()
+    ca, bundle, cert, key = (tmp_path / name for name in ("ca.pem", "bundle.pem", "cert", "key"))
+    kept.cert_pem.write_to_path(ca)
+    bundle.write_bytes(kept.cert_pem.bytes() + removed.cert_pem.bytes())
+    write_certificate(kept, cert, key)
+    flags = ("--tls-cert", str(cert), "--tls-key", str(key), "--tls-client-ca", str(bundle))
+    web = start_web(server.address, *flags, ca=ca)
+
+    def client_of(authority: trustme.CA) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=ca)
+        context.minimum_version = context.maximum_version = version
+        authority.issue_cert("client").configure_cert(context)
+        return context
+
+    def exchange(context: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLSession | None:
+        """Send a request, and return the session of its connection."""
+        address = ("127.0.0.1", int(web.url.rpartition(":")[2]))
+        with (
+            socket.create_connection(address, PATIENCE_SECONDS) as connection,
+            context.wrap_socket(connection, server_hostname="127.0.0.1", session=session) as tls,
+        ):
+            tls.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            if not tls.recv(2**16):  # with TLS 1.3, the client is rejected after the handshake
+                raise ConnectionAbortedError
+            assert tls.session_reused == (session is not None)
+            return tls.session
+
+    first, second = client_of(kept), client_of(removed)
+    exchange(first, None)
+    session = exchange(second, None)
+    exchange(second, session)
+
+    bundle.write_bytes(kept.cert_pem.bytes())
+    assert "now using the certificate in" in web.log.readline()
+    exchange(first, None)
+    for earlier in (None, session):
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            exchange(second, earlier)
 
 
 def test_pages_of_other_sites_may_do_nothing_unless_asked_for(
