@@ -8,7 +8,7 @@ import pytest
 from digits_client.draw.corrections import Corrections
 from scripts.browser import Browser
 from scripts.pen_strokes import NUMBER, STAR, THREE
-from tests.processes import ServerProcess
+from tests.processes import ServerProcess, StartServer
 
 from .conftest import Gateway
 
@@ -94,6 +94,26 @@ def test_a_drawing_can_be_corrected_to_no_digit_at_all(page: Browser, folder: Pa
     page.find("#not-a-digit").click()
     page.wait_until_text("#notice", "Saved as a correction: the drawing is not a digit.")
     assert len(labels(folder)) == 1
+
+
+def test_a_drawing_is_not_corrected_by_the_result_of_an_earlier_state(
+    browser: Browser,
+    start_server: StartServer,
+    start_gateway: Callable[..., Gateway],
+    folder: Path,
+) -> None:
+    server = start_server()
+    gateway = start_gateway("--server", server.address, "--corrections", str(folder))
+    browser.open(gateway.url)
+    browser.draw([THREE])
+    browser.wait_until_read("3")
+    server.process.kill()
+    browser.draw([STAR])
+    browser.wait_until_text("#caption", "The server that recognizes digits is away.")
+    correct(browser, "3")
+    browser.wait_until_text("#notice", "Saved as a correction: the drawing shows a 3.")
+    [correction] = Corrections(folder)
+    assert (correction.label, correction.predicted) == (3, "")
 
 
 def test_a_correction_that_cannot_be_kept_is_named_in_words(page: Browser, folder: Path) -> None:

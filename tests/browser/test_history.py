@@ -60,6 +60,17 @@ def test_a_drawing_that_is_cleared_at_once_is_kept_all_the_same(page: Browser) -
     assert tiles(page) == ["3"]
 
 
+def test_a_drawing_that_comes_back_on_a_narrower_sheet_is_shown_whole(page: Browser) -> None:
+    keep(page, [[(x + 250, y) for x, y in stroke] for stroke in NUMBER], "2026")
+    page.resize(390, 800)
+    page.find("#undo-button").click()
+    page.wait_until_read("2026")
+    page.find("#clear-button").click()
+    page.wait_until_read("")
+    page.find("#history button").click()
+    page.wait_until_read("2026")
+
+
 def test_all_results_are_copied_as_csv(page: Browser) -> None:
     keep(page, [THREE], "3")
     keep(page, [STAR], "?")

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from scripts.browser import Browser
+from scripts.pen_strokes import THREE
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 NUMBER = SAMPLES / "numbers" / "2026" / "spaced.png"
@@ -119,3 +120,15 @@ def test_a_stroke_on_a_picture_replaces_it(page: Browser) -> None:
     page.wait_until_read("1")
     page.find("#undo-button").click()
     page.wait_until_read("2026")
+
+
+def test_a_file_that_changes_while_it_is_shown_stops_nothing(page: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "scan.png"
+    file.write_bytes(NUMBER.read_bytes())
+    page.find("#file").send_keys(str(file))
+    page.wait_until_read("2026")
+    file.write_bytes(b"")
+    page.find("#layout option[value=page]").click()  # for which the file is read again
+    page.wait_until_text("#notice", "The image could not be recognized: ")
+    page.draw([THREE])
+    page.wait_until_read("3")

@@ -85,8 +85,9 @@ export class Connection {
 		const [job, socket] = [this.#newest, this.#socket];
 		if (this.#inFlight || !job || socket?.readyState !== WebSocket.OPEN) return;
 		[this.#inFlight, this.#newest] = [job, null];
-		const image = await job.encode();
+		const image = await job.encode().catch((error) => ({ error }));
 		if (socket !== this.#socket) return; // lost meanwhile, and the job waits again
+		if (image.error) return this.#finish(job, image); // such as a file that has changed
 		const message = new Uint8Array(4 + image.length);
 		new DataView(message.buffer).setUint32(0, ++this.#sequence);
 		message.set(image, 4);
@@ -101,8 +102,12 @@ export class Connection {
 		const reason = REASONS[response.error?.code];
 		if (reason) return this.#lose(reason);
 		clearTimeout(this.#timeout);
-		this.#inFlight = null;
 		this.#attempts = 0;
+		this.#finish(job, response);
+	}
+
+	#finish(job, response) {
+		this.#inFlight = null;
 		this.#send();
 		if (!response.superseded) this.onResult(job, response, performance.now() - job.sentAt);
 	}

@@ -29,6 +29,8 @@ const connection = new Connection({
 let revision = 0; // counts the changes of the drawing
 /** What is shown, and the revision of the drawing that it is of. */
 let shown = { view: NO_RESULT, response: null, revision: 0 };
+/** Stands for what is shown while that is of an earlier drawing. */
+const NOT_YET = { view: NO_RESULT, response: null };
 let late = null; // a drawing that was replaced before its result came
 let model = {};
 let limitBytes = Infinity;
@@ -37,6 +39,11 @@ let limitBytes = Infinity;
 async function encode() {
 	const { picture } = drawing.content;
 	return picture ? new Uint8Array(await picture.blob.arrayBuffer()) : encodeSheet(drawing);
+}
+
+/** Return what is shown of the drawing as it is now: {view, response}. */
+function current() {
+	return shown.revision === revision ? shown : NOT_YET;
 }
 
 /** Show and recognize the drawing after a change. */
@@ -55,16 +62,16 @@ function recognize() {
 /** Change the drawing otherwise than by the pen. */
 function step(change) {
 	change();
-	sheet.show();
+	sheet.fit(); // to ink that came back, where the sheet may have become narrower
 	changed();
 }
 
 /** Replace what is on the sheet, and keep its result. */
 function replace(content) {
 	const { content: before } = drawing;
-	const isKnown = shown.revision === revision && shown.response;
-	late = drawing.isEmpty || isKnown ? null : { revision, content: before };
-	if (!drawing.isEmpty && isKnown) history.keep(before, shown.view);
+	const { view, response } = current();
+	late = drawing.isEmpty || response ? null : { revision, content: before };
+	if (!drawing.isEmpty && response) history.keep(before, view);
 	step(() => drawing.replace(content));
 	sheet.showBoxes([]);
 	find("canvas").scrollIntoView({ block: "nearest" });
@@ -81,7 +88,7 @@ function showDrawing() {
 }
 
 function showResult(job, response, time) {
-	find("model").textContent = text("modelTime", { ...model, time: milliseconds(time) });
+	if (!response.error) find("model").textContent = text("modelTime", { ...model, time: milliseconds(time) });
 	const view = response.error ? NO_RESULT : viewOf(response);
 	if (late?.revision === job.revision && view.verdict) history.keep(late.content, view);
 	if (drawing.isEmpty) return; // cleared meanwhile
@@ -131,7 +138,7 @@ function showState(state) {
 function showAway(reason) {
 	find("model").textContent = "";
 	announce(reason);
-	if (shown.response && shown.revision === revision) return;
+	if (current().response) return;
 	panel.show({ ...NO_RESULT, caption: reason, tone: "bad" });
 	sheet.showBoxes([]);
 }
@@ -146,7 +153,7 @@ async function applySettings() {
 	const reply = await fetch("/v1/settings");
 	const settings = await reply.json();
 	showHelp(settings);
-	if (settings.corrections) enableCorrections({ current: () => ({ drawing, ...shown, encode }), connection, onNotice: notify });
+	if (settings.corrections) enableCorrections({ current: () => ({ drawing, ...current(), encode }), connection, onNotice: notify });
 }
 
 const clear = () => drawing.isEmpty || replace();

@@ -27,7 +27,7 @@ export class Sheet {
 		on(canvas, "pointerleave", () => onPoint(null));
 		on(canvas, "contextmenu", (event) => event.preventDefault());
 		on(matchMedia("(prefers-color-scheme: dark)"), "change", () => this.show());
-		new ResizeObserver(() => this.#fit()).observe(canvas);
+		new ResizeObserver(() => this.fit()).observe(canvas);
 	}
 
 	/** Show the drawing with the next frame of the screen. */
@@ -55,7 +55,7 @@ export class Sheet {
 	}
 
 	/** Give the drawing the proportions of the sheet. */
-	#fit() {
+	fit() {
 		const { clientWidth, clientHeight } = this.canvas;
 		this.drawing.setWidth((SHEET_HEIGHT * clientWidth) / Math.max(1, clientHeight));
 		this.#scale = Math.min(clientHeight / SHEET_HEIGHT, clientWidth / this.drawing.width) || 1;
