@@ -79,8 +79,10 @@ def _read_image(value: Any) -> Image.Image:
         content = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
         image = Image.open(io.BytesIO(content), formats=("PNG",))
         if image.width * image.height > MAX_PIXELS:
-            raise ProblemError(413, f"the image has more than {MAX_PIXELS} pixels")
+            raise Image.DecompressionBombError
         image.load()
+    except Image.DecompressionBombError:  # Pillow has a limit too, which is higher
+        raise ProblemError(413, f"the image has more than {MAX_PIXELS} pixels") from None
     except (binascii.Error, OSError, ValueError, SyntaxError):  # as Pillow raises them
         raise ProblemError(400, "image is not a PNG file as base64") from None
     return image

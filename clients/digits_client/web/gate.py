@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .metrics import Metrics
@@ -58,6 +59,8 @@ class Gate:
         try:
             try:
                 await self._app(scope, receive, send_with_headers)
+                return
+            except ClientDisconnect:  # while its body arrived
                 return
             except ProblemError as error:
                 problem = error

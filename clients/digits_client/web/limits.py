@@ -137,15 +137,16 @@ def _announced_bytes(scope: Scope) -> int | None:
     Raises:
         ProblemError: The body is compressed, or its length is not a number.
     """
-    length: int | None = 0
+    length = 0
+    is_chunked = False
     for name, value in scope["headers"]:
         if name == b"transfer-encoding":
-            return None
-        if name == b"content-length":
+            is_chunked = True
+        elif name == b"content-length":
             # The HTTP server accepts no other, but has no limit for it.
             if not value.isdigit() or len(value) > 18:
                 raise ProblemError(400, "Content-Length is not a number of bytes")
             length = int(value)
         elif name == b"content-encoding" and value.lower() != b"identity":
             raise ProblemError(415, "the body must not be compressed (Content-Encoding)")
-    return length
+    return None if is_chunked else length

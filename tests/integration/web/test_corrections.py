@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,15 @@ def test_fields_that_are_not_valid_are_named(
     body = {"image": base64.b64encode(png()).decode(), "label": "3"} | fields
     response = keeping_web.client.post(PATH, json=body)
     assert check_problem(response, 400, "INVALID_ARGUMENT").startswith(detail)
+
+
+@pytest.mark.parametrize("side", [5_000, 20_000])  # above our limit, and above Pillow's
+def test_an_image_with_too_many_pixels_is_a_413(keeping_web: Gateway, side: int) -> None:
+    image = bytearray(png())
+    image[16:24] = side.to_bytes(4, "big") * 2  # its header announces them
+    image[29:33] = zlib.crc32(image[12:29]).to_bytes(4, "big")
+    detail = check_problem(correct(keeping_web, "3", bytes(image)), 413, "RESOURCE_EXHAUSTED")
+    assert detail == "the image has more than 16777216 pixels"
 
 
 def test_a_form_of_another_site_cannot_keep_anything(keeping_web: Gateway) -> None:

@@ -74,9 +74,16 @@ def test_a_form_that_is_not_valid_is_a_400(small_web: Gateway, body: bytes) -> N
     check_problem(response, 400, "INVALID_ARGUMENT")
 
 
-def test_a_compressed_body_is_rejected(small_web: Gateway) -> None:
-    headers = {"content-encoding": "gzip"}
-    response = small_web.client.post("/v1/recognize", content=b"x", headers=headers)
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("body", [b"x", [b"x"]])  # with its length, and in chunks
+def test_a_compressed_body_is_rejected(
+    small_web: Gateway, body: bytes | list[bytes], order: int
+) -> None:
+    framing = (
+        ("content-length", "1") if isinstance(body, bytes) else ("transfer-encoding", "chunked")
+    )
+    headers = [("content-encoding", "gzip"), framing][::order]
+    response = small_web.client.post("/v1/recognize", content=body, headers=headers)
     assert "Content-Encoding" in check_problem(response, 415, "INVALID_ARGUMENT")
 
 
@@ -128,7 +135,11 @@ def test_a_caller_that_vanishes_frees_what_it_held(small_web: Gateway) -> None:
         wait_until(lambda: gauge in small_web.client.get("/metrics").text)
     gauge = "digits_web_body_bytes 0.0"
     wait_until(lambda: gauge in small_web.client.get("/metrics").text)
-    assert "digits_web_requests_in_flight 1.0" in small_web.client.get("/metrics").text
+    metrics = small_web.client.get("/metrics").text
+    assert "digits_web_requests_in_flight 1.0" in metrics
+    assert 'digits_web_requests_total{method="POST",path="/v1/recognize",status="0"} 1.0' in metrics
+    small_web.process.terminate()
+    assert small_web.log.read() == ""
 
 
 @pytest.mark.parametrize(
