@@ -4,11 +4,47 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests import needs
 from tests.processes import PATIENCE_SECONDS
+
+# The command, and a signal that comes when it reads its token file.
+SIGNAL_WHILE_STARTING = """
+import os, signal, sys
+from digits_client.web import credentials
+from digits_client.web.cli import main
+
+number = getattr(signal, sys.argv.pop(1))
+
+class Tokens(credentials.Tokens):
+    def __init__(self, *arguments):
+        os.kill(os.getpid(), number)
+        super().__init__(*arguments)
+
+credentials.Tokens = Tokens
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_while_the_gateway_starts_ends_it(
+    name: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("0123456789abcdef")
+    flags = ["--server", "127.0.0.1:1", "--port", "0", "--no-open", "--tokens-file", str(tokens)]
+    gateway = subprocess.run(
+        [sys.executable, "-c", SIGNAL_WHILE_STARTING, name, *flags],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert (gateway.returncode, gateway.stderr) == (0, "")
 
 
 @needs.shared_ports

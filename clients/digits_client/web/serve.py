@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Final
 
@@ -33,6 +33,7 @@ class GatewayServer(uvicorn.Server):
         app: Application,
         drain_seconds: float,
         notify: Callable[[], None],
+        early_signals: Sequence[int],
         *,
         is_worker: bool,
     ) -> None:
@@ -40,12 +41,15 @@ class GatewayServer(uvicorn.Server):
         self._app = app
         self._drain_seconds = drain_seconds
         self._notify = notify
+        self._early_signals = early_signals
         self._is_worker = is_worker
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, and report it."""
+        """Start to listen, and report it; then obey the signals that have come before."""
         await super().startup(sockets)
         self._notify()
+        for number in self._early_signals:
+            self.handle_exit(number, None)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, and end at once at the second."""
@@ -96,9 +100,10 @@ def _serve(
     *,
     is_worker: bool,
 ) -> None:
-    # Uvicorn raises the signals that it handled again once it has stopped: they must end nothing.
+    # Signals before uvicorn handles them. Those after it has stopped have no effect.
+    early_signals: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda number, _: early_signals.append(number))
     credentials = Credentials.load(settings)
     tls = credentials.tls
     app = Application(settings, server, credentials.tokens)
@@ -119,6 +124,8 @@ def _serve(
         timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
         ssl_context_factory=None if tls is None else lambda *_: tls.context,
     )
-    gateway = GatewayServer(config, app, settings.drain_seconds, notify, is_worker=is_worker)
+    gateway = GatewayServer(
+        config, app, settings.drain_seconds, notify, early_signals, is_worker=is_worker
+    )
     with credentials.reloading():
         gateway.run([listener])
