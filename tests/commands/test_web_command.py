@@ -23,11 +23,11 @@ THREE = (ROOT / "server" / "digits_server" / "self_test_images" / "3.png").read_
 
 @contextlib.contextmanager
 def running(
-    environment: dict[str, str], *flags: str
+    environment: dict[str, str], *flags: str, command: tuple[str, ...] = ("-m", MODULE)
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the command, and yield its process and its URL."""
     with subprocess.Popen(
-        [sys.executable, "-m", MODULE, "--no-open", *flags],
+        [sys.executable, *command, "--no-open", *flags],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -72,27 +72,68 @@ def is_worker(process: psutil.Process) -> bool:
         return False
 
 
+def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return [each for each in psutil.Process(process.pid).children() if is_worker(each)]
+
+
 def test_several_processes_share_the_port_and_a_dead_one_is_replaced(
     environment: dict[str, str], shared_server: ServerProcess
 ) -> None:
     flags = ("--port", "0", "--server", shared_server.address, "--workers", "2")
     with running(environment, *flags) as (process, url):
-
-        def workers() -> list[psutil.Process]:
-            return [each for each in psutil.Process(process.pid).children() if is_worker(each)]
-
-        assert len(workers()) == 2
+        assert len(workers_of(process)) == 2
         with concurrent.futures.ThreadPoolExecutor(8) as threads:
             assert list(threads.map(lambda _: recognize(url), range(16))) == [3] * 16
         metrics = httpx.get(f"{url}metrics").text
         assert 'path="/v1/recognize",status="200"} 16.0' in metrics
-        killed = workers()[0]
+        killed = workers_of(process)[0]
         killed.kill()
-        wait_until(lambda: len(workers()) == 2 and killed not in workers())
+        wait_until(lambda: len(workers_of(process)) == 2 and killed not in workers_of(process))
         assert recognize(url) == 3
         log = stop(process)
         assert "ended with -9" in log
         assert not [line for line in log.splitlines() if "Traceback" in line]
+
+
+# The command, where the system allows no other process for one of the workers.
+NO_PROCESS = """
+import sys
+from multiprocessing.context import SpawnProcess
+from digits_client.web.cli import main
+
+failing, count, start = int(sys.argv.pop(1)), 0, SpawnProcess.start
+
+def start_unless_failing(process):
+    global count
+    count += 1
+    if count == failing:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    start(process)
+
+SpawnProcess.start = start_unless_failing
+sys.exit(main())
+"""
+
+
+def test_a_worker_that_cannot_be_replaced_at_once_is_replaced_later(
+    environment: dict[str, str], shared_server: ServerProcess
+) -> None:
+    flags = ("--port", "0", "--server", shared_server.address, "--workers", "2")
+    with running(environment, *flags, command=("-c", NO_PROCESS, "3")) as (process, url):
+        killed = workers_of(process)[0]
+        killed.kill()
+        wait_until(lambda: len(workers_of(process)) == 2 and killed not in workers_of(process))
+        assert recognize(url) == 3
+        assert "a worker cannot be started: Resource temporarily unavailable" in stop(process)
+
+
+def test_the_command_ends_if_a_worker_cannot_be_started(environment: dict[str, str]) -> None:
+    flags = ("--port", "0", "--server", "127.0.0.1:1", "--workers", "2")
+    with running(environment, *flags, command=("-c", NO_PROCESS, "2")) as (process, _):
+        output, log = process.communicate(timeout=PATIENCE_SECONDS)
+        assert (process.returncode, output) == (1, "")
+        reason = "a worker cannot be started: Resource temporarily unavailable"
+        assert log == f"digits-web: {reason}\n"
 
 
 def test_workers_end_with_their_supervisor(

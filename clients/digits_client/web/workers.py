@@ -30,7 +30,7 @@ _METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class WorkerError(Exception):
-    """A worker did not start; standard error has the reason."""
+    """A worker did not start; ``str(error)`` or standard error has the reason."""
 
 
 class _StopSignal:
@@ -61,20 +61,28 @@ class _Worker:
     def _start(self) -> tuple[Connection, SpawnProcess]:
         # Forking would copy the threads of gRPC, if there are any.
         context = multiprocessing.get_context("spawn")
-        ready, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_run_worker, args=(*self._arguments, sender))
-        process.start()
-        sender.close()
+        try:
+            ready, sender = context.Pipe(duplex=False)
+            process = context.Process(target=_run_worker, args=(*self._arguments, sender))
+            with sender:
+                process.start()
+        except OSError as error:  # such as too many processes
+            raise WorkerError(f"a worker cannot be started: {error.strerror}") from None
         return ready, process
 
     def restart(self) -> None:
-        """Start another process in place of one that has died."""
+        """Start another process in place of one that has died, if the system allows it."""
         from prometheus_client.multiprocess import mark_process_dead
 
         logger.error("worker %s ended with %s", self.process.pid, self.process.exitcode)
         mark_process_dead(self.process.pid)  # type: ignore[no-untyped-call]
+        try:
+            ready, process = self._start()
+        except WorkerError as error:
+            logger.error("%s", error)
+            return
         self.ready.close()
-        self.ready, self.process = self._start()
+        self.ready, self.process = ready, process
 
 
 def run_workers(
@@ -92,14 +100,15 @@ def run_workers(
         notify: Called once all processes are ready.
 
     Raises:
-        WorkerError: A process did not start within ``START_SECONDS``, or there is no folder for
-            temporary files.
+        WorkerError: A process cannot be started, or not within ``START_SECONDS``, or there is no
+            folder for temporary files.
     """
     with _metrics_folder() as folder:
         stop = _StopSignal()
         os.environ[_METRICS_FOLDER] = folder
-        workers = [_Worker(settings, server, listener) for listener in listeners]
+        workers: list[_Worker] = []
         try:
+            workers.extend(_Worker(settings, server, listener) for listener in listeners)
             _wait_until_ready(workers, stop)
             if not stop.has_arrived():
                 notify()
@@ -108,7 +117,7 @@ def run_workers(
                 for worker in workers:
                     if not stop.has_arrived() and worker.process.exitcode is not None:
                         wait([stop.arrival], _RESTART_SECONDS)  # not in a fast loop
-                        worker.restart()
+                        worker.restart()  # if that fails, it is due again
         finally:
             _stop_all(workers, settings.drain_seconds + settings.grace_seconds + _SPARE_SECONDS)
 
