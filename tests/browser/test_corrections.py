@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from digits_client.draw.corrections import Corrections
 from scripts.browser import Browser
 from scripts.pen_strokes import NUMBER, STAR, THREE
-from tests.processes import ServerProcess, StartServer
+from tests.processes import ROOT, SAMPLES, ServerProcess, StartServer
 
 from .conftest import Gateway
 
@@ -114,6 +115,20 @@ def test_a_drawing_is_not_corrected_by_the_result_of_an_earlier_state(
     browser.wait_until_text("#notice", "Saved as a correction: the drawing shows a 3.")
     [correction] = Corrections(folder)
     assert (correction.label, correction.predicted) == (3, "")
+
+
+def test_a_correction_of_a_large_photo_is_as_small_as_what_was_recognized(
+    page: Browser, folder: Path, tmp_path: Path
+) -> None:
+    with Image.open(ROOT / SAMPLES[7]) as image:
+        image.resize((4000, 4000)).save(tmp_path / "photo.png")
+    page.find("#file").send_keys(str(tmp_path / "photo.png"))
+    page.wait_until_read("7")
+    correct(page, "1")
+    page.wait_until_text("#notice", "Saved as a correction: the drawing shows a 1.")
+    [correction] = Corrections(folder)
+    with Image.open(correction.path) as image:
+        assert image.size == (1600, 1600)
 
 
 def test_a_correction_that_cannot_be_kept_is_named_in_words(page: Browser, folder: Path) -> None:

@@ -1,9 +1,13 @@
 """The strip of earlier results."""
 
+from collections.abc import Callable
 from typing import Any
 
 from scripts.browser import Browser
 from scripts.pen_strokes import NUMBER, STAR, THREE
+from tests.processes import StartServer
+
+from .conftest import Gateway
 
 
 def tiles(page: Browser) -> Any:
@@ -69,6 +73,21 @@ def test_a_drawing_that_comes_back_on_a_narrower_sheet_is_shown_whole(page: Brow
     page.wait_until_read("")
     page.find("#history button").click()
     page.wait_until_read("2026")
+
+
+def test_a_drawing_that_is_cleared_while_the_server_is_away_is_kept_later(
+    browser: Browser, start_server: StartServer, start_gateway: Callable[..., Gateway]
+) -> None:
+    server = start_server()
+    browser.open(start_gateway("--server", server.address).url)
+    server.process.kill()
+    server.process.wait()
+    browser.draw([THREE])
+    browser.wait_until_text("#caption", "The server that recognizes digits is away.")
+    browser.find("#clear-button").click()
+    start_server(port=server.port)
+    browser.wait_until("document.querySelectorAll('#history li').length === 1")
+    assert tiles(browser) == ["3"]
 
 
 def test_all_results_are_copied_as_csv(page: Browser) -> None:

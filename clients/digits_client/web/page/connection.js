@@ -32,7 +32,7 @@ export class Connection {
 	/** Headers for requests over HTTP. */
 	get headers() { return this.token ? { Authorization: `Bearer ${this.token}` } : {} }
 
-	/** Recognize an image, {revision, encode}, in place of the one that waits; null for none. */
+	/** Recognize an image, {revision, encode}, in place of the one that waits. */
 	offer(job) {
 		this.#newest = job;
 		this.#send();

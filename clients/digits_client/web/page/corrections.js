@@ -1,5 +1,7 @@
 import { find, on } from "./dom.js";
+import { attempt } from "./notices.js";
 import { toBlob } from "./pictures.js";
+import { request } from "./request.js";
 import { text, texts } from "./texts.js";
 
 const PATH = "/v1/corrections";
@@ -16,30 +18,26 @@ export function enableCorrections({ current, connection, onNotice }) {
 		(isOpen ? field : button).focus();
 	};
 
-	const send = async (method, path, body) => {
+	const send = (failure, method, path, body) => {
 		const headers = { ...connection.headers, "Content-Type": "application/json" };
-		const reply = await fetch(path, { method, headers, body });
-		if (reply.ok) return reply;
-		const { detail } = await reply.json();
-		onNotice(text("notSaved", { message: detail }));
-		return null;
+		return request(failure, path, { method, headers, body });
 	};
 
-	const undo = async (location) => {
-		if (await send("DELETE", location)) onNotice(text("undone"));
-	};
+	const undo = (location) => attempt(async () => {
+		await send("notRemoved", "DELETE", location);
+		onNotice(text("undone"));
+	});
 
-	const save = async (label) => {
+	const save = (label) => attempt(async () => {
 		const { drawing, view } = current();
 		if (drawing.isEmpty) return onNotice(text("correctionUsage"));
 		const isRight = label === NOT_A_DIGIT ? view.verdict === "not_a_digit" : view.text === label;
-		const reply = isRight || (await send("POST", PATH, await bodyOf(label, current())));
-		if (!reply) return;
+		const reply = isRight ? null : await send("notSaved", "POST", PATH, await bodyOf(label, current()));
 		open(false);
-		const location = reply.headers?.get("Location");
+		const location = reply?.headers.get("Location");
 		const notice = location ? (label === NOT_A_DIGIT ? "correctedNot" : "corrected") : "nothingToCorrect";
 		onNotice(text(notice, { text: named(label) }), location && { label: text("undoCorrection"), run: () => undo(location) });
-	};
+	});
 
 	button.hidden = false;
 	on(button, "click", () => open(form.hidden));
@@ -62,11 +60,10 @@ function named(label) {
 async function bodyOf(label, { drawing, view, response, encode }) {
 	const { picture, strokes } = drawing.content;
 	const bytes = picture?.bitmap ? new Uint8Array(await (await toBlob(picture.bitmap)).arrayBuffer()) : await encode();
-	const scaled = (box) => Object.fromEntries(Object.entries(box).map(([side, value]) => [side, Math.round(value * (picture?.factor ?? 1))]));
 	return JSON.stringify({
 		label, strokes,
 		image: btoa(bytes.reduce((binary, byte) => binary + String.fromCharCode(byte), "")),
-		boxes: view.places.filter((place) => place.box).map((place) => scaled(place.box)),
+		boxes: view.places.map((place) => place.box).filter(Boolean),
 		prediction: response && { ...response, predictions: response.predictions.map(({ frame, ...rest }) => rest) },
 	});
 }

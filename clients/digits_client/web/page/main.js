@@ -8,10 +8,11 @@ import { fillGallery } from "./gallery.js";
 import { showHelp } from "./help.js";
 import { History } from "./history.js";
 import { drawWithKeys, listenToShortcuts } from "./keyboard.js";
-import { announce, notify, showConnection } from "./notices.js";
+import { announce, attempt, notify, showConnection } from "./notices.js";
 import { Panel } from "./panel.js";
-import { listenToFiles, PictureError, readPicture, recognizeFiles } from "./pictures.js";
+import { listenToFiles, readPicture, recognizeFiles } from "./pictures.js";
 import { NO_RESULT, viewOf } from "./prediction.js";
+import { request } from "./request.js";
 import { Sheet } from "./sheet.js";
 import { encodeSheet } from "./sheet_image.js";
 import { fillDocument, milliseconds, text } from "./texts.js";
@@ -34,15 +35,16 @@ const NOT_YET = { view: NO_RESULT, response: null };
 let late = null; // a drawing that was replaced before its result came
 let model = {};
 let limitBytes = Infinity;
+let settings = null; // the request for them
 
-/** Return the file of the image to recognize, as bytes. */
-async function encode() {
-	const { picture } = drawing.content;
-	return picture ? new Uint8Array(await picture.blob.arrayBuffer()) : encodeSheet(drawing);
+/** Return the file of the image of a drawing, {content, current, width}, as bytes. */
+async function encode(state) {
+	const { picture } = state.content;
+	return picture ? new Uint8Array(await picture.blob.arrayBuffer()) : encodeSheet(state);
 }
 
-/** Return what is shown of the drawing as it is now: {view, response}. */
-function current() {
+/** Return what is known of the drawing as it is now: {view, response}. */
+function known() {
 	return shown.revision === revision ? shown : NOT_YET;
 }
 
@@ -55,8 +57,9 @@ function changed() {
 }
 
 function recognize() {
-	connection.offer(drawing.isEmpty ? null : { revision, encode });
-	if (drawing.isEmpty) showView(NO_RESULT, null, revision);
+	const { content, current, width } = drawing;
+	if (drawing.isEmpty) showView(NO_RESULT, null, revision); // and an earlier one may still be read, to be kept
+	else connection.offer({ revision, encode: () => encode({ content, current, width }) });
 }
 
 /** Change the drawing otherwise than by the pen. */
@@ -69,7 +72,7 @@ function step(change) {
 /** Replace what is on the sheet, and keep its result. */
 function replace(content) {
 	const { content: before } = drawing;
-	const { view, response } = current();
+	const { view, response } = known();
 	late = drawing.isEmpty || response ? null : { revision, content: before };
 	if (!drawing.isEmpty && response) history.keep(before, view);
 	step(() => drawing.replace(content));
@@ -100,33 +103,29 @@ function showResult(job, response, time) {
 function showView(view, response, ofRevision) {
 	shown = { view, response: view.verdict && response, revision: ofRevision };
 	panel.show(view);
-	sheet.showBoxes(view.places.map((place) => place.box).filter(Boolean), drawing.content.picture?.factor);
+	sheet.showBoxes(view.places.map((place) => place.box).filter(Boolean));
 	announce(view.spoken);
 	document.body.dataset.shown = ofRevision;
 	document.dispatchEvent(new CustomEvent("shown", { detail: ofRevision }));
 }
 
 async function openFiles(files) {
-	try {
-		if (files.length === 0) notify(text("noPicture"));
-		else if (files.length > 1) notify(await recognizeFiles(files, limitBytes, connection, (picture, result) => {
-			history.keep({ key: Symbol(picture.name), strokes: [], picture }, viewOf(result));
-		}));
-		else {
-			const picture = await readPicture(files[0], limitBytes);
-			replace({ strokes: [], picture });
-			if (!picture.bitmap) notify(text("notShown", picture));
-		}
-	} catch (error) {
-		if (!(error instanceof PictureError)) throw error;
-		notify(error.message);
+	if (files.length === 0) notify(text("noPicture"));
+	else if (files.length > 1) notify(await recognizeFiles(files, limitBytes, connection, (picture, result) => {
+		history.keep({ key: Symbol(picture.name), strokes: [], picture }, viewOf(result));
+	}));
+	else {
+		const picture = await readPicture(files[0], limitBytes);
+		replace({ strokes: [], picture });
+		if (!picture.bitmap) notify(text("notShown", picture));
 	}
 }
 
 function showState(state) {
 	showConnection(state);
 	if (state.name === "away") showAway(text(state.reason));
-	if (state.name === "connected" && drawing.isEmpty) panel.show(NO_RESULT);
+	if (state.name === "connected") applySettings();
+	if (["connected", "denied"].includes(state.name)) showAgain();
 	if (state.name !== "denied") return;
 	requestToken((token) => {
 		connection.token = token;
@@ -138,9 +137,16 @@ function showState(state) {
 function showAway(reason) {
 	find("model").textContent = "";
 	announce(reason);
-	if (current().response) return;
+	if (known().response) return;
 	panel.show({ ...NO_RESULT, caption: reason, tone: "bad" });
 	sheet.showBoxes([]);
+}
+
+/** Show what was known before the server was away. */
+function showAgain() {
+	const { view } = known();
+	panel.show(view);
+	announce(view.spoken);
 }
 
 function showModel({ model: served, limits }) {
@@ -149,11 +155,14 @@ function showModel({ model: served, limits }) {
 	find("model").textContent = text("model", model);
 }
 
-async function applySettings() {
-	const reply = await fetch("/v1/settings");
-	const settings = await reply.json();
-	showHelp(settings);
-	if (settings.corrections) enableCorrections({ current: () => ({ drawing, ...current(), encode }), connection, onNotice: notify });
+/** Apply the settings of the operator, unless that is done. */
+function applySettings() {
+	settings ??= request("failed", "/v1/settings", {}, (reply) => reply.json()).then(apply, () => { settings = null });
+}
+
+function apply(chosen) {
+	showHelp(chosen);
+	if (chosen.corrections) enableCorrections({ current: () => ({ drawing, ...known(), encode: () => encode(drawing) }), connection, onNotice: notify });
 }
 
 const clear = () => drawing.isEmpty || replace();
@@ -163,7 +172,7 @@ const redo = () => step(() => drawing.redo());
 on(find("undo-button"), "click", undo);
 on(find("redo-button"), "click", redo);
 on(find("clear-button"), "click", clear);
-on(find("retry"), "click", () => connection.retry());
+on(find("retry"), "click", () => connection.connect());
 on(find("pen"), "input", ({ target }) => { sheet.penWidth = Number(target.value) });
 on(find("eraser-button"), "click", ({ currentTarget }) => {
 	sheet.isErasing = !sheet.isErasing;
@@ -176,7 +185,7 @@ on(find("layout"), "change", ({ target }) => {
 });
 drawWithKeys(sheet, drawing, { onChange: changed, onClear: clear, onPen: (isDown) => announce(text(isDown ? "penDown" : "penUp")) });
 listenToShortcuts({ onUndo: undo, onRedo: redo, onOpen: () => find("file").click() });
-listenToFiles(openFiles);
+listenToFiles((files) => attempt(() => openFiles(files)));
 fillGallery((file) => openFiles([file]));
 document.body.dataset.drawn = revision;
 showDrawing();

@@ -21,8 +21,21 @@ export function notify(content = "", action = null) {
 	if (action) find("notice").append(createButton("link", action.label, action.run));
 }
 
+/** Something failed; the message is a sentence for the person. */
+export class NoticeError extends Error {}
+
+/** Do something, and show a notice if it fails. */
+export async function attempt(action) {
+	try {
+		await action();
+	} catch (error) {
+		if (!(error instanceof NoticeError)) throw error;
+		notify(error.message);
+	}
+}
+
 export function showConnection({ name, seconds }) {
 	Object.assign(find("connection").dataset, { tone: TONES[name], state: name });
-	find("retry").hidden = name !== "away";
+	find("retry").hidden = !["away", "denied"].includes(name);
 	find("connection-text").textContent = text(name, { seconds });
 }

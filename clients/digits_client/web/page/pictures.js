@@ -1,6 +1,8 @@
 // Pictures that are pasted, dropped, opened or taken by a camera.
 
 import { create, find, isTyping, on } from "./dom.js";
+import { NoticeError } from "./notices.js";
+import { request } from "./request.js";
 import { text } from "./texts.js";
 
 // Each digit is scaled to 28 pixels, so the millions of pixels of a photo are not needed.
@@ -8,22 +10,28 @@ const MAX_SIDE = 1600;
 const MAX_FILES = 32;
 const NAMES_OF_PICTURES = /\.(png|jpe?g|webp|bmp|gif|tiff?|hei[cf])$/i;
 
-/** A file is not a picture; the message is a sentence for the person. */
-export class PictureError extends Error {}
-
 /**
- * Return the picture in a file: {name, blob, bitmap, width, height, factor}. `blob` is sent, `factor` times
- * smaller than it is; `bitmap` is null if the browser cannot show the file, such as a TIFF.
+ * Return the picture in a file: {name, blob, bitmap, width, height}. `blob` is sent, and `bitmap` shown; that
+ * is null if the browser cannot show the file, such as a TIFF. A large picture is kept as a smaller one.
  */
 export async function readPicture(file, limitBytes) {
 	const { name } = file;
-	const bitmap = await createImageBitmap(file).catch(() => null);
-	if (!bitmap && !NAMES_OF_PICTURES.test(name)) throw new PictureError(text("notAPicture", { name }));
+	const whole = await createImageBitmap(file).catch(() => null);
+	if (!whole && !NAMES_OF_PICTURES.test(name)) throw new NoticeError(text("notAPicture", { name }));
+	const [blob, bitmap] = whole ? await scaled(file, whole) : [file, null];
+	if (blob.size > limitBytes) throw new NoticeError(text("tooLarge", { name, limit: Math.floor(limitBytes / 2 ** 20) }));
 	const { width, height } = bitmap ?? { width: 1, height: 1 };
-	const factor = Math.max(1, Math.max(width, height) / MAX_SIDE);
-	const blob = factor > 1 ? await toBlob(bitmap, width / factor, height / factor) : file;
-	if (blob.size > limitBytes) throw new PictureError(text("tooLarge", { name, limit: Math.floor(limitBytes / 2 ** 20) }));
-	return { name, blob, bitmap, width, height, factor };
+	return { name, blob, bitmap, width, height };
+}
+
+/** Return a file and its bitmap, scaled if they are large. */
+async function scaled(file, bitmap) {
+	const scale = MAX_SIDE / Math.max(bitmap.width, bitmap.height);
+	if (scale >= 1) return [file, bitmap];
+	const [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
+	const blob = await toBlob(bitmap, width, height);
+	bitmap.close();
+	return [blob, await createImageBitmap(blob)];
 }
 
 /** Return a bitmap as PNG. */
@@ -42,9 +50,8 @@ export async function recognizeFiles(files, limitBytes, { layout, headers }, onR
 		const pictures = await Promise.all(files.slice(start, start + MAX_FILES).map((file) => readPicture(file, limitBytes)));
 		const body = new FormData();
 		for (const { blob, name } of pictures) body.append("file", blob, name);
-		const reply = await fetch(`/v1/recognize:batch?layout=${layout}`, { method: "POST", headers, body });
-		const { results, detail } = await reply.json();
-		if (!reply.ok) throw new PictureError(text("failed", { message: detail }));
+		const path = `/v1/recognize:batch?layout=${layout}`;
+		const { results } = await request("failed", path, { method: "POST", headers, body }, (reply) => reply.json());
 		results.forEach(({ error, ...result }, index) => {
 			if (error) failures.push(text("severalFailed", { name: pictures[index].name, message: error.message }));
 			else onResult(pictures[index], result);

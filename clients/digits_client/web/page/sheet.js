@@ -14,7 +14,6 @@ export class Sheet {
 	#scale = 1;
 	#pointer = null;
 	#boxes = [];
-	#factor = 1;
 	#frame = 0;
 
 	constructor(canvas, boxLayer, drawing, { onChange, onPoint }) {
@@ -35,12 +34,12 @@ export class Sheet {
 		this.#frame ||= requestAnimationFrame(() => this.#paint());
 	}
 
-	/** Show boxes, in pixels of an image that is `factor` times smaller than what is on the sheet. */
-	showBoxes(boxes, factor = 1) {
-		[this.#boxes, this.#factor] = [boxes, factor];
+	/** Show boxes, in pixels of what is on the sheet. */
+	showBoxes(boxes) {
+		this.#boxes = boxes;
 		setCount(this.boxLayer, boxes.length, () => create("div"));
 		const { x, y, scale } = this.#place();
-		const pixels = (start, length, margin) => `${start + length * factor * scale + margin}px`;
+		const pixels = (start, length, margin) => `${start + length * scale + margin}px`;
 		boxes.forEach((box, index) => {
 			Object.assign(this.boxLayer.children[index].style, {
 				left: pixels(x, box.left, -BOX_MARGIN), top: pixels(y, box.top, -BOX_MARGIN),
@@ -147,6 +146,6 @@ export class Sheet {
 			context.arc(this.cursor.x, this.cursor.y, this.penWidth / 2 + 3, 0, 2 * Math.PI);
 			context.stroke();
 		}
-		this.showBoxes(this.#boxes, this.#factor);
+		this.showBoxes(this.#boxes);
 	}
 }
