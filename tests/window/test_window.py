@@ -234,6 +234,27 @@ def test_a_second_correction_of_the_same_drawing_replaces_the_first(
     assert "draw a digit first" in window.notices.text
 
 
+@pytest.mark.parametrize(
+    "remove",
+    [lambda w: w.undo(), lambda w: (w.set_pen(40), w.stroke(ONE, button=3))],
+    ids=["undo", "eraser"],
+)
+def test_a_sheet_that_became_blank_during_a_correction_is_not_kept(
+    window: Any, corrections: Corrections, remove: Callable[[Any], None]
+) -> None:
+    window.stroke(ONE)
+    window.correct("7")
+    remove(window)
+    window.wait_until_recognized()
+    window.save_correction("7")
+    assert list(corrections) == []
+    assert window.notices.text == "There is nothing to correct: draw a digit first."
+    window.root.update()
+    assert window.controls.winfo_ismapped()
+    window.clear()
+    assert window.history.results == []
+
+
 def test_a_number_is_read_while_it_is_drawn_and_boxes_are_around_its_digits(window: Any) -> None:
     window.number("310")
     window.wait_until_shown("310")

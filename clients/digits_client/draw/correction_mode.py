@@ -1,6 +1,7 @@
 """The mode in which the person says what the drawing shows."""
 
 from collections.abc import Callable
+from typing import Final
 
 from digits_client.results import Number
 
@@ -10,6 +11,8 @@ from .drawing import Drawing
 from .file_commands import errors_as_notices
 from .main_frame import MainFrame
 from .view_model import saved_notice
+
+_NOTHING: Final = "There is nothing to correct: draw a digit first."
 
 
 class CorrectionMode:
@@ -44,8 +47,8 @@ class CorrectionMode:
 
     def start(self, digit: str) -> None:
         """Show the bar for corrections, with a digit or empty."""
-        if self._drawing.is_empty:
-            self._notices.show("There is nothing to correct: draw a digit first.")
+        if self._drawing.is_blank:
+            self._notices.show(_NOTHING)
             return
         self._main.show_parts(corrects=True)
         self._main.correction_bar.start(digit)
@@ -59,11 +62,15 @@ class CorrectionMode:
         """Save the drawing with what the person meant, and leave the mode.
 
         Another correction of the same revision replaces the first; what was read right is not
-        kept.
+        kept, nor is a blank sheet.
 
         Args:
             text: The digit or the number, or NOT_A_DIGIT_TEXT.
         """
+        if self._drawing.is_blank:  # since an undo, or the eraser
+            self._notices.show(_NOTHING)
+            self.leave()
+            return
         if not text:
             self._notices.show("Type the digit or the number that it should be.")
             return

@@ -22,7 +22,6 @@ from .strokes import Stroke
 
 NOT_A_DIGIT: Final = 10
 """The label of a drawing that is not a digit."""
-"""The same in words."""
 _NAME: Final = re.compile(r"(\d{8}T\d{6}-\d{6}-(?:10|[0-9]))(?:-(\d+))?\.json", re.ASCII)
 
 

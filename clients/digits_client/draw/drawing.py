@@ -87,6 +87,11 @@ class Drawing:
         return not self._points and not self._visible_steps()
 
     @property
+    def is_blank(self) -> bool:
+        """True if the sheet is empty, or all of its ink was erased."""
+        return self.picture is None and self.image().getextrema() == (PAPER, PAPER)
+
+    @property
     def can_undo(self) -> bool:
         """True if there is a step to undo."""
         return bool(self._steps)

@@ -333,7 +333,7 @@ class DrawWindow:
     def _keep(self) -> None:
         """Keep the result that is shown among the earlier ones, if it is of this drawing."""
         _, number = self._current()
-        if number is not None and not self.drawing.is_empty:
+        if number is not None and not self.drawing.is_blank:
             self.history.keep(self.drawing.content, self.drawing.image(), number)
             self._show_history()
 

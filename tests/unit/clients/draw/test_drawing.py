@@ -124,6 +124,10 @@ def test_the_eraser_draws_paper() -> None:
     drawing.end_stroke()
     assert drawing.strokes[1].erases
     assert shows(drawing.image())
+    assert drawing.is_blank
+    assert not drawing.is_empty
+    drawing.undo()
+    assert not drawing.is_blank
 
 
 def test_a_picture_replaces_the_strokes_until_it_is_undone() -> None:
