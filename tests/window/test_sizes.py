@@ -1,6 +1,7 @@
 """The window at every size: nothing is cut off or out of reach, and the result grows."""
 
 import tkinter as tk
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -140,6 +141,32 @@ def test_the_result_grows_with_the_window(open_window: Any, server: Any) -> None
     resize(window, 1900, 1300)
     assert headline_height() > 1.7 * before
     assert_all_in_reach(window)
+
+
+@pytest.mark.parametrize(
+    "bring_back", [lambda w: w.undo(), lambda w: w.bring_back(w.history.results[0])]
+)
+def test_a_wide_drawing_that_comes_back_to_a_narrow_window_is_whole(
+    open_window: Any, server: Any, bring_back: Callable[[Any], None]
+) -> None:
+    window = open_window(server.address, scale=1.0)
+    window.wait_until_connected()
+    resize(window, 1700, 700)
+    window.number("1031")
+    window.wait_until_shown("1031")
+    wide = window.drawing.width
+    window.clear()
+    resize(window, 520, 560)
+    narrow = window.drawing.width
+    bring_back(window)
+    window.wait_until_shown("1031")
+    window.root.update()
+    assert narrow < window.drawing.width < wide
+    left, _, right, _ = window.sheet.bbox("all")
+    assert left >= 0
+    assert right <= window.sheet.winfo_width()
+    window.clear()
+    assert window.drawing.width == narrow
 
 
 def test_a_presentation_shows_the_sheet_and_the_result_alone(window: Any) -> None:

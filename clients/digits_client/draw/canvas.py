@@ -90,6 +90,8 @@ class SheetCanvas(tk.Canvas):
 
     def redraw(self) -> None:
         """Show the drawing again, after something other than the pen changed it."""
+        width, height = self.winfo_width(), self.winfo_height()
+        self._scale = min(height / SHEET_HEIGHT, width / self._drawing.width)
         self.delete("all")
         self._photo = None
         self._ink.clear()
@@ -210,8 +212,7 @@ class SheetCanvas(tk.Canvas):
             self.delete(_CURRENT_STROKE)
             self._show_stroke(self._drawing.strokes[-1])
 
-    def _resize(self, event: "tk.Event[tk.Misc]") -> None:
-        self._scale = min(event.height / SHEET_HEIGHT, event.width / self._drawing.width)
+    def _resize(self, _: "tk.Event[tk.Misc]") -> None:
         pen_position = self._pen_position
         self.redraw()
         self._pen_position = pen_position

@@ -13,6 +13,7 @@ SHEET_HEIGHT: Final = 400
 may show the sheet at any other."""
 MAX_SHEET_WIDTH: Final = 1600
 """Width of the widest sheet. None is narrower than it is high."""
+# To the right of ink that makes the sheet wider.
 _MARGIN: Final = 20
 
 
@@ -56,8 +57,17 @@ class Drawing:
 
     def set_width(self, width: float) -> None:
         """Make the sheet wider or narrower, within limits and not so narrow that ink is cut off."""
-        right = max((x for stroke in self.strokes for x, _ in stroke.points), default=0)
-        width = max(SHEET_HEIGHT, right + _MARGIN, width)
+        right = max(
+            (
+                max(x for x, _ in stroke.points) + stroke.width / 2
+                for stroke in self.strokes
+                if not stroke.erases
+            ),
+            default=0,
+        )
+        width = max(SHEET_HEIGHT, width)
+        if right > width:
+            width = right + _MARGIN
         self._width = round(min(width, MAX_SHEET_WIDTH))
         self._redraw()
 

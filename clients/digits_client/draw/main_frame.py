@@ -14,6 +14,7 @@ from .history_strip import HistoryStrip
 from .layout import Rect, arrange
 from .notices import Notices
 from .prediction_panel import PredictionPanel
+from .result_view import ResultView
 from .status_bar import StatusBar
 from .theme import Theme
 
@@ -47,7 +48,6 @@ class MainFrame(ttk.Frame):
         drawing: Drawing,
         actions: FrameActions,
         on_change: Callable[[], None],
-        on_point: Callable[[int | None], None],
     ) -> None:
         """Create the parts.
 
@@ -57,7 +57,6 @@ class MainFrame(ttk.Frame):
             drawing: The drawing that the sheet shows and changes.
             actions: Called when a control is used.
             on_change: Called after every movement that changes the drawing.
-            on_point: Called with the index of the digit that is pointed at, or None.
         """
         super().__init__(root)
         self._theme = theme
@@ -65,8 +64,9 @@ class MainFrame(ttk.Frame):
         self._area = Rect(0, 0, 1, 1)
         self._presents = self._corrects = False
         self._has_history = True
-        self.sheet = SheetCanvas(self, theme, drawing, on_change, on_point)
+        self.sheet = SheetCanvas(self, theme, drawing, on_change, self._point)
         self.panel = PredictionPanel(self, theme)
+        self.result = ResultView(drawing, self.sheet, self.panel)
         self.controls = Controls(self, theme, actions, (MIN_PEN_WIDTH, MAX_PEN_WIDTH))
         self.correction_bar = CorrectionBar(
             self, theme, actions.save_correction, actions.leave_mode
@@ -95,10 +95,23 @@ class MainFrame(ttk.Frame):
         self._has_history = self._has_history if has_history is None else has_history
         self._arrange(self.winfo_width(), self.winfo_height())
 
+    def fit_sheet(self) -> None:
+        """Give the sheet the proportions of its area, as far as no ink is cut off."""
+        area = self._area
+        self._drawing.set_width(SHEET_HEIGHT * area.width / area.height)
+        scale = min(area.width / self._drawing.width, area.height / SHEET_HEIGHT)
+        width = max(1, round(self._drawing.width * scale))
+        height = max(1, round(SHEET_HEIGHT * scale))
+        x, y = area.x + (area.width - width) // 2, area.y + (area.height - height) // 2
+        _place(self.sheet, Rect(x, y, width, height))
+
     def apply_theme(self) -> None:
         """Redraw the parts that do not follow the theme automatically."""
         for part in (self.sheet, self.panel, self.controls, self.history, self.status):
             part.apply_theme()
+
+    def _point(self, index: int | None) -> None:
+        self.result.point(index)
 
     def _arrange(self, width: int, height: int) -> None:
         toolbar_height = self.controls.fit(width - 2 * self._theme.gap)
@@ -117,16 +130,7 @@ class MainFrame(ttk.Frame):
         _place(self.status, layout.status)
         if layout.sheet != self._area:
             self._area = layout.sheet
-            self._fit_sheet(layout.sheet)
-
-    def _fit_sheet(self, area: Rect) -> None:
-        """Give the sheet the proportions of its area, as far as it can have them."""
-        self._drawing.set_width(SHEET_HEIGHT * area.width / area.height)
-        scale = min(area.width / self._drawing.width, area.height / SHEET_HEIGHT)
-        width = max(1, round(self._drawing.width * scale))
-        height = max(1, round(SHEET_HEIGHT * scale))
-        x, y = area.x + (area.width - width) // 2, area.y + (area.height - height) // 2
-        _place(self.sheet, Rect(x, y, width, height))
+            self.fit_sheet()
 
 
 def _place(widget: tk.Widget, place: Rect | None) -> None:

@@ -72,8 +72,6 @@ class DrawWindow:
         self.is_closed = False
         self.is_live = True
         """Whether drawings are recognized while they are drawn."""
-        self.reads_numbers = True
-        """Whether several digits are read as a number."""
         self.shows_history = True
         """Whether the earlier results are shown."""
         self.history = History()
@@ -81,15 +79,13 @@ class DrawWindow:
         self._corrections = corrections
         self._may_start_server = options is None
         self._models: Path | None = None
-        self._pointed: int | None = None
         self._revision = 0
         self._last_recognized: Recognized | None = None
         self._idle_send: str | None = None
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._main = MainFrame(
-            root, self.theme, self.drawing, self, self._on_change, self._on_point
-        )
+        self._main = MainFrame(root, self.theme, self.drawing, self, self._on_change)
         self.sheet, self.panel = self._main.sheet, self._main.panel
+        self._result = self._main.result
         self.controls, self.status = self._main.controls, self._main.status
         self.notices = self._main.notices
         self.files = FileCommands(root, self.drawing, self.notices, self._keep, self._redraw)
@@ -115,6 +111,11 @@ class DrawWindow:
     def last_recognized(self) -> Recognized | None:
         """What was read, as it is shown or was shown last."""
         return self._last_recognized
+
+    @property
+    def reads_numbers(self) -> bool:
+        """Whether several digits are read as a number."""
+        return self._result.reads_numbers
 
     @property
     def is_erasing(self) -> bool:
@@ -220,10 +221,11 @@ class DrawWindow:
 
     def toggle_numbers(self) -> None:
         """Switch between reading numbers and single digits."""
-        self.reads_numbers = not self.reads_numbers
+        self._result.reads_numbers = not self.reads_numbers
         self.controls.show_numbers(self.reads_numbers)
-        if self._last_recognized and self._last_recognized.revision == self._revision:
-            self._show_number(self._last_recognized)
+        _, number = self._current()
+        if number is not None:
+            self._result.show(number)
 
     def correct(self, digit: str = "") -> None:
         """Start a correction of the drawing, with a digit or empty."""
@@ -289,10 +291,10 @@ class DrawWindow:
             case Recognized(revision, number, seconds):
                 if self.is_live or revision == self._revision:
                     self._last_recognized = event
-                    self._show_number(event)
+                    self._result.show(number)
                     self.status.show_round_trip(number.digits[0].model_version, seconds)
             case Failed(_, reason):
-                self._show(view_model.NO_PREDICTION)
+                self._result.show_none(view_model.NO_PREDICTION)
                 self.notices.show(reason)
             case _:
                 self.connection.show(event)
@@ -301,34 +303,11 @@ class DrawWindow:
                     if self.is_live:
                         self._send()
                 elif isinstance(event, Disconnected):
-                    self._show(view_model.NO_SERVER)
-
-    def _show_number(self, recognized: Recognized) -> None:
-        """Show what was read, and where its digits are."""
-        number = recognized.number
-        if self.drawing.is_empty:
-            self._show(view_model.NO_PREDICTION)
-            return
-        boxes = [digit.box for digit in number.digits if digit.box] if self.reads_numbers else []
-        place = view_model.place_shown(number, self._pointed)
-        self.sheet.show_boxes(boxes, place if len(boxes) > 1 else None)
-        view = view_model.number_view(number, place, reads_numbers=self.reads_numbers)
-        self.panel.show(view, number.digits[place].frame)
+                    self._result.show_none(view_model.NO_SERVER)
 
     def _show_no_number(self) -> None:
         waits = self.is_live or self.drawing.is_empty
-        self._show(view_model.NO_PREDICTION if waits else view_model.NOT_REQUESTED)
-
-    def _show(self, view: view_model.PredictionView) -> None:
-        """Show that nothing has been read."""
-        self.sheet.show_boxes(())
-        self.panel.show(view, None)
-
-    def _on_point(self, index: int | None) -> None:
-        """Show the bars of the digit that is pointed at."""
-        self._pointed = index
-        if self._last_recognized is not None and self.sheet.boxes:
-            self._show_number(self._last_recognized)
+        self._result.show_none(view_model.NO_PREDICTION if waits else view_model.NOT_REQUESTED)
 
     def _keep(self) -> None:
         """Keep the result that is shown among the earlier ones, if it is of this drawing."""
@@ -362,7 +341,7 @@ class DrawWindow:
         accept_files(self.root, self.files.open)
         self.root.protocol("WM_DELETE_WINDOW", self.close)
         self.controls.show_pen(self.sheet.pen_width)
-        self._show(view_model.NO_PREDICTION)
+        self._result.show_none(view_model.NO_PREDICTION)
         pixels = self.theme.pixels
         self.root.minsize(pixels(MIN_SIZE[0]), pixels(MIN_SIZE[1]))
         screen = self.root.winfo_screenwidth(), self.root.winfo_screenheight()
@@ -374,6 +353,7 @@ class DrawWindow:
 
     def _redraw(self) -> None:
         """Show a drawing that something other than the pen changed."""
+        self._main.fit_sheet()
         self.sheet.redraw()
         self._on_change()
 

@@ -15,13 +15,17 @@ DOWN = ((200.0, 40.0), (200.0, 360.0))
 
 
 def draw_line(
-    drawing: Drawing, points: tuple[tuple[float, float], ...], width: float = 12
+    drawing: Drawing,
+    points: tuple[tuple[float, float], ...],
+    width: float = 12,
+    *,
+    erases: bool = False,
 ) -> Stroke:
-    drawing.begin_stroke(points[0], width)
+    drawing.begin_stroke(points[0], width, erases=erases)
     for point in points[1:]:
         drawing.extend_stroke(point)
     drawing.end_stroke()
-    return Stroke(points, width)
+    return Stroke(points, width, erases)
 
 
 def shows(image: Image.Image, *strokes: Stroke) -> bool:
@@ -323,10 +327,13 @@ def test_the_sheet_becomes_wider_and_keeps_its_ink() -> None:
 def test_the_sheet_is_never_so_narrow_that_ink_is_cut_off() -> None:
     drawing = Drawing()
     drawing.set_width(900)
-    drawing.begin_stroke((800.0, 200.0), 20)
+    drawing.begin_stroke((800.0, 200.0), 60)
     drawing.set_width(100)
-    assert 810 <= drawing.width < 900
+    assert 830 <= drawing.width < 900
     drawing.end_stroke()
+    draw_line(drawing, ((850.0, 200.0), (950.0, 200.0)), erases=True)
+    drawing.set_width(830)
+    assert drawing.width == 830  # neither for the eraser nor for a margin
     drawing.clear()
     drawing.set_width(100)
     assert drawing.width == SHEET_HEIGHT
