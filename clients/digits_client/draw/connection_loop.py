@@ -51,6 +51,7 @@ class ConnectionLoop:
         self._may_start_server = options is None
         self._is_private = False
         self._models: Path | None = None
+        self._served_models: Path | None = None
         self._mailbox = mailbox
         self._deliver = deliver
         self._wake = asyncio.Event()
@@ -134,8 +135,8 @@ class ConnectionLoop:
                 model = await client.model(timeout_seconds=CONNECT_TIMEOUT_SECONDS)
                 connected_at = loop.time()
                 self._may_start_server = False
-                # A server that was requested during the attempt is needed for another model only.
-                self._restart = self._restart and self._models is not None
+                # A server that was requested during the attempt is needed for other models only.
+                self._restart = self._restart and self._models != self._served_models
                 self._deliver(Connected(self._options.address, model, self._is_private))
                 await self._run_stream(client)
                 return None, None  # another server was requested
@@ -175,8 +176,9 @@ class ConnectionLoop:
         """
         self._restart = False
         await servers.aclose()
-        options = () if self._models is None else ("--models-dir", str(self._models))
+        models = self._models  # another request may come while the server starts
+        options = () if models is None else ("--models-dir", str(models))
         address = await servers.enter_async_context(async_embedded_server(*options))
-        self._is_private = True
+        self._is_private, self._served_models = True, models
         self._options = ServerOptions(address)
         self._deliver(Connecting(address))

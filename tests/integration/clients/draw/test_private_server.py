@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,12 +37,15 @@ class FakeEmbeddedServer:
         self.may_start = threading.Event()
         self.may_start.set()
         self.running_count = 0
+        self.options: list[tuple[str, ...]] = []
+        """The options of each server that was requested."""
         self.was_garbage_collected = False
         """True if the context was never left, but freed."""
         monkeypatch.setattr(embedded_module, "embedded_server", self._serve)
 
     @contextlib.contextmanager
-    def _serve(self) -> Iterator[str]:
+    def _serve(self, *options: str) -> Iterator[str]:
+        self.options.append(options)
         self.start_requested.set()
         self.may_start.wait()
         if self.error is not None:
@@ -150,6 +154,26 @@ def test_a_request_for_a_private_server_lapses_when_the_named_server_responds(
     proxy.restore()
     recorded.wait_for(Connected)
     assert not embedded.start_requested.is_set()
+
+
+def test_of_two_requests_the_second_decides_which_models_are_served(
+    open_session: Any, embedded: FakeEmbeddedServer
+) -> None:
+    embedded.may_start.clear()
+    recorded = open_session(UNUSED_ADDRESS)
+    recorded.session.start_server(Path("trained"))
+    assert embedded.start_requested.wait(TIMEOUT_SECONDS)
+    recorded.session.start_server(None)
+    recorded.session.start_server(None)
+    handled = threading.Event()
+    recorded.session._schedule(handled.set)
+    assert handled.wait(TIMEOUT_SECONDS)
+    embedded.may_start.set()
+    recorded.wait_for(Connected)
+    recorded.wait_for(Connected)
+    recorded.session.send(3, image(3))
+    recorded.wait_for(Recognized)
+    assert embedded.options == [("--models-dir", "trained"), ()]
 
 
 def test_a_real_private_server_recognizes_images_and_stops_with_the_session(
