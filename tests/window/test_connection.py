@@ -6,13 +6,13 @@ import subprocess
 import sys
 import threading
 import tkinter as tk
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from digits_client.draw import cli, connection_loop, stream_loop
+from digits_client.draw import cli, connection_loop, pictures, stream_loop
 from digits_client.draw.corrections import Corrections
 from digits_client.draw.diagnose import diagnose
 from digits_client.draw.events import Event, Recognized
@@ -190,8 +190,18 @@ def test_a_signal_ends_the_command_cleanly(server: Any, signal_number: signal.Si
         assert process.stderr.read() == ""
 
 
+@pytest.fixture
+def signal_handlers() -> Iterator[None]:
+    """Restores the signal handlers that the command sets."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("display", "signal_handlers")
 def test_the_command_opens_a_picture_and_starts_a_server_where_none_is_running(
-    display: str, default_address: str, monkeypatch: pytest.MonkeyPatch, corrections: Corrections
+    default_address: str, monkeypatch: pytest.MonkeyPatch, corrections: Corrections
 ) -> None:
     shown = []
 
@@ -205,13 +215,29 @@ def test_the_command_opens_a_picture_and_starts_a_server_where_none_is_running(
     monkeypatch.setattr("digits_client.draw.window.DrawWindow", Shown)
     monkeypatch.delenv("DIGITS_SERVER", raising=False)
     picture = Path(__file__).parents[2] / "samples" / "7" / "marker.png"
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        assert cli.main([str(picture), "--drawings", str(corrections.folder)]) == 0
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    assert cli.main([str(picture), "--drawings", str(corrections.folder)]) == 0
     assert shown == [("7", "Connected to a server of this window")]
+
+
+@pytest.mark.usefixtures("display", "signal_handlers")
+def test_an_unexpected_error_over_a_picture_does_not_keep_the_command_from_ending(
+    server: Any, monkeypatch: pytest.MonkeyPatch, corrections: Corrections, tmp_path: Path
+) -> None:
+    class Closed(DrawWindow):
+        def show_event(self, event: Event) -> None:
+            super().show_event(event)
+            if isinstance(event, Recognized):
+                self.close()
+
+    def fail(_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("digits_client.draw.window.DrawWindow", Closed)
+    monkeypatch.setattr(pictures, "from_file", fail)
+    (tmp_path / "a.png").touch()
+    options = ("--server", server.address, "--drawings", str(corrections.folder))
+    assert cli.main([str(tmp_path / "a.png"), *options]) == 0
+    assert "digits session" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_without_a_display_the_command_prints_one_line() -> None:

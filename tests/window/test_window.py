@@ -374,6 +374,20 @@ def test_corrections_are_listed_and_can_be_removed(window: Any, corrections: Cor
     assert [correction.label for correction in corrections] == [7]
 
 
+def test_a_correction_whose_image_is_damaged_is_listed(
+    window: Any, corrections: Corrections
+) -> None:
+    window.stroke(ONE)
+    window.save_correction("7")
+    (correction,) = corrections
+    content = bytearray(correction.path.read_bytes())
+    content[11] = 0  # the length of its header, for which Pillow raises a ValueError
+    correction.path.write_bytes(content)
+    window.show_corrections()
+    (dialog,) = dialogs(window, CorrectionsWindow)
+    assert list(dialog.rows.values()) == [correction]
+
+
 def test_a_folder_of_corrections_that_cannot_be_read_is_named(
     window: Any, corrections: Corrections, monkeypatch: pytest.MonkeyPatch
 ) -> None:

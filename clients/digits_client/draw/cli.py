@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scale = parsed.scale / 100 if parsed.scale else None
     window = DrawWindow(root, options, corrections, theme=theme, scale=scale, stop=stop)
     if parsed.picture:
-        window.files.open(parsed.picture)
+        root.after_idle(window.files.open, parsed.picture)  # in run, which closes the session
     window.run()
     return EXIT_OK
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from PIL import Image, ImageOps, ImageTk
 
+from . import pictures
 from .corrections import NOT_A_DIGIT, Correction, Corrections
 from .dialog import Dialog
 from .theme import Theme
@@ -117,9 +118,8 @@ class CorrectionsWindow(Dialog):
     def _create_thumbnail(self, correction: Correction) -> ImageTk.PhotoImage | None:
         side = self.theme.pixels(_THUMBNAIL_SIDE)
         try:
-            with Image.open(correction.path) as image:
-                small = _ink(image.convert("RGB"))
-        except OSError:
+            small = _ink(pictures.from_file(correction.path).image.convert("RGB"))
+        except pictures.PictureError:
             return None  # still listed, so that it can be removed
         small.thumbnail((side, side))
         thumbnail = ImageTk.PhotoImage(small, master=self)

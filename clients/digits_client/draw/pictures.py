@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -68,14 +67,16 @@ def _picture_errors(name: str) -> Iterator[None]:
     """Raise PictureError, with the name of the picture, for everything that Pillow raises."""
     try:
         yield
-    except Image.DecompressionBombError as error:
+    except PictureError:
+        raise
+    except (Image.DecompressionBombError, MemoryError) as error:
         raise PictureError(f"{name} has too many pixels.") from error
     except UnidentifiedImageError as error:
         raise PictureError(f"{name} is not a picture in a supported format.") from error
     except OSError as error:
         reason = error.strerror or "it is damaged"
         raise PictureError(f"{name} cannot be read: {reason}.") from error
-    except (SyntaxError, ValueError, struct.error) as error:  # raised for damaged content
+    except Exception as error:  # for damaged content, Pillow raises errors of any kind
         raise PictureError(f"{name} is damaged.") from error
 
 

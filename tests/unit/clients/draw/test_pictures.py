@@ -1,8 +1,10 @@
 """Pictures from files and from the clipboard."""
 
+import contextlib
 import io
 import struct
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +151,38 @@ def test_a_file_that_cannot_be_read_raises_an_error_with_a_sentence(tmp_path: Pa
     (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
     with pytest.raises(PictureError, match=r"^cut\.png (is damaged|cannot be read: it is damaged)"):
         pictures.from_file(tmp_path / "cut.png")
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.tif", "a.png"])
+def test_a_picture_that_is_damaged_anywhere_is_shown_or_reported(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    pages = [Image.new("L", (8, 6), shade) for shade in (200, 10)]
+    pages[0].save(file, save_all=True, append_images=pages[1:])
+    content = file.read_bytes()
+    # What Pillow raises for these has no common class, not even among its own errors.
+    damaged = [content[:length] for length in range(len(content))]
+    damaged += [
+        content[:place] + value + content[place + 1 :]
+        for place in range(min(len(content), 300))
+        for value in (b"\x00", b"\x02", b"\xff")
+    ]
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        for each in damaged:
+            file.write_bytes(each)
+            with contextlib.suppress(PictureError):
+                pictures.from_file(file)
+
+
+def test_a_picture_that_does_not_fit_into_memory_has_too_many_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image, "open", fail)
+    (tmp_path / "a.png").touch()
+    with pytest.raises(PictureError, match=r"^a\.png has too many pixels\.$"):
+        pictures.from_file(tmp_path / "a.png")
 
 
 def test_the_clipboard_gives_its_picture_or_its_first_file(
