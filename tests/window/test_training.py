@@ -3,8 +3,11 @@
 In place of ``digits-train`` runs a script that copies the shipped model under another version.
 """
 
+import queue
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +15,11 @@ import pytest
 from digits import extras
 from digits_client.draw import training_run
 from digits_client.draw.corrections import Corrections
-from digits_client.draw.training_run import models_folder
+from digits_client.draw.training_run import Progressed, TrainingEvent, TrainingRun, models_folder
 from digits_client.draw.training_window import TrainingWindow
 from digits_server import models
 from digits_server.settings import SHIPPED_MODELS
-from tests.window.fixtures import THREE
+from tests.window.fixtures import THREE, TIMEOUT_SECONDS
 from tests.window.test_window import dialogs, text_widgets
 
 SHIPPED = models.versions(SHIPPED_MODELS)[0]
@@ -64,6 +67,15 @@ def correct_a_drawing(corrections: Corrections) -> Callable[[Any], None]:
     return correct
 
 
+@pytest.fixture
+def run_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which each run has a folder while it lasts; empty."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
 def open_training(window: Any) -> Any:
     window.show_training()
     (dialog,) = dialogs(window, TrainingWindow)
@@ -84,6 +96,7 @@ def test_a_model_is_trained_used_and_taken_back(
     correct_a_drawing: Callable[[Any], None],
     use_script: Callable[..., None],
     corrections: Corrections,
+    run_folders: Path,
 ) -> None:
     window = own_server_window
     use_script()
@@ -94,7 +107,7 @@ def test_a_model_is_trained_used_and_taken_back(
     window.wait_until(lambda: dialog.text == f"The new model is in {models_folder(corrections)}.")
     texts = [widget.cget("text") for widget in text_widgets(dialog)]
     assert texts[texts.index("Corrected drawings read right") + 1] == "0 of 1"
-    assert not (corrections.folder / "training").exists()
+    assert list(run_folders.iterdir()) == []
     # The window has grown with the figures, so that the buttons below them are still there.
     window.wait_until(lambda: dialog.winfo_height() >= dialog.winfo_reqheight())
     dialog.switch()
@@ -136,6 +149,47 @@ def test_closing_the_window_ends_the_training(
     dialog.destroy()
     run.join()
     assert run._process.returncode is not None
+
+
+def test_opening_the_window_again_shows_the_training_that_is_running(
+    window: Any, correct_a_drawing: Callable[[Any], None], use_script: Callable[..., None]
+) -> None:
+    use_script(waits=True)
+    first = open_training(window)
+    correct_a_drawing(window)
+    dialog = open_training(window)
+    assert dialog is not first
+    assert dialog.text == "There is 1 corrected drawing."
+    dialog.train()
+    run = dialog._run
+    assert open_training(window) is dialog
+    assert dialog._run is run
+    dialog.destroy()
+    run.join()
+    assert open_training(window).text == "There is 1 corrected drawing."
+
+
+def test_two_runs_on_the_same_corrections_do_not_share_files(
+    window: Any,
+    correct_a_drawing: Callable[[Any], None],
+    use_script: Callable[..., None],
+    corrections: Corrections,
+    run_folders: Path,
+) -> None:
+    use_script(waits=True)
+    correct_a_drawing(window)
+    events: list[queue.SimpleQueue[TrainingEvent]] = [queue.SimpleQueue(), queue.SimpleQueue()]
+    runs = [TrainingRun(corrections, None, each.put) for each in events]
+    try:
+        for each in events:
+            while (event := each.get(timeout=TIMEOUT_SECONDS)) != Progressed(1, "a line about fit"):
+                assert isinstance(event, Progressed)
+        assert len(list(run_folders.iterdir())) == 2
+    finally:
+        for run in runs:
+            run.cancel()
+            run.join()
+    assert list(run_folders.iterdir()) == []
 
 
 def test_without_the_extra_the_window_names_what_to_install(

@@ -7,9 +7,15 @@ from .theme import Theme
 
 
 class Dialog(tk.Toplevel):
-    """A window with a frame for the content; Escape closes it."""
+    """A window with a frame for the content; Escape closes it.
+
+    It takes the place of another one of its kind.
+    """
 
     def __init__(self, parent: tk.Misc, theme: Theme, title: str) -> None:
+        for other in parent.winfo_children():
+            if type(other) is type(self):
+                other.destroy()
         super().__init__(parent)
         self.withdraw()
         self.theme = theme
@@ -23,7 +29,7 @@ class Dialog(tk.Toplevel):
         self.bind("<Escape>", lambda _: self.destroy())
 
     def open(self) -> None:
-        """Show the window, in the middle of the main window and on the screen."""
+        """Show the window, in the middle of the main window, on the screen and above others."""
         self.update_idletasks()
         over = self.master.winfo_toplevel()
         size = self.winfo_reqwidth(), self.winfo_reqheight()
@@ -37,6 +43,7 @@ class Dialog(tk.Toplevel):
         fixed = "" if (width, height) == size else f"{width}x{height}"
         self.geometry(f"{fixed}+{x}+{y}")
         self.deiconify()
+        self.lift()
         self.focus_set()
 
     def add_buttons(self, row: int, *buttons: tk.Widget) -> None:

@@ -2,9 +2,9 @@
 
 import contextlib
 import re
-import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -127,15 +127,15 @@ class TrainingRun:
         self._thread.join()
 
     def _run(self) -> None:
-        run = self._corrections.folder / "training"
-        shutil.rmtree(run, ignore_errors=True)  # of a run that was interrupted
         with contextlib.suppress(_CancelledError):
-            self._send(self._outcome(run))
-        shutil.rmtree(run, ignore_errors=True)
+            self._send(self._outcome())
 
-    def _outcome(self, run: Path) -> Trained | TrainingFailed:
+    def _outcome(self) -> Trained | TrainingFailed:
         try:
-            return self._train(run)
+            with tempfile.TemporaryDirectory(
+                prefix="digits-training-", ignore_cleanup_errors=True
+            ) as folder:
+                return self._train(Path(folder) / "run")
         except subprocess.CalledProcessError as error:
             return TrainingFailed(f"The training failed: {error.output}")
         except (DigitsError, OSError) as error:

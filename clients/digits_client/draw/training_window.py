@@ -79,6 +79,11 @@ class TrainingWindow(Dialog):
         self.open()
 
     @property
+    def is_training(self) -> bool:
+        """Whether a training is running."""
+        return self._run is not None
+
+    @property
     def text(self) -> str:
         """What the window says about the training."""
         return str(self._text.cget("text"))

@@ -79,6 +79,7 @@ class DrawWindow:
         self._corrections = corrections
         self._may_start_server = options is None
         self._models: Path | None = None
+        self._training: TrainingWindow | None = None
         self._revision = 0
         self._last_recognized: Recognized | None = None
         self._idle_send: str | None = None
@@ -241,8 +242,13 @@ class DrawWindow:
 
     def show_training(self) -> None:
         """Train the model further on the corrections."""
+        if self._training is not None and self._training.is_training:
+            self._training.open()  # another one would end the training
+            return
         on_use = self._use_models if self._may_start_server else None
-        TrainingWindow(self.root, self.theme, self._corrections, self._models, on_use)
+        self._training = TrainingWindow(
+            *(self.root, self.theme, self._corrections, self._models, on_use)
+        )
 
     def present(self) -> None:
         """Show the sheet and the result alone on the whole screen, or leave that."""
