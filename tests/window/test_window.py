@@ -207,6 +207,19 @@ def test_the_drawing_is_saved_as_the_image_that_is_sent(
     assert "Cannot write" in window.notices.text
 
 
+@pytest.mark.parametrize("command", ["open_picture", "save_drawing"])
+def test_the_window_can_be_closed_while_a_file_is_chosen(window: Any, command: str) -> None:
+    def close_once_the_dialog_is_open() -> None:
+        if window.root.tk.eval("winfo exists .__tk_filedialog") == "1":
+            window.close()
+        else:
+            window.root.after(20, close_once_the_dialog_is_open)
+
+    window.root.after(20, close_once_the_dialog_is_open)
+    getattr(window, command)()
+    assert window.is_closed
+
+
 def test_a_number_that_is_typed_saves_the_drawing_with_its_prediction(
     window: Any, corrections: Corrections
 ) -> None:

@@ -5,6 +5,7 @@ import tkinter as tk
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tkinter import filedialog
+from typing import Any
 
 from digits_client.atomic_file import atomic_write
 
@@ -42,8 +43,8 @@ class FileCommands:
 
     def choose_and_open(self) -> None:
         """Let the user choose a file, and show it in place of the drawing."""
-        path = filedialog.askopenfilename(
-            parent=self._root,
+        path = self._ask(
+            filedialog.askopenfilename,
             title="Open picture",
             filetypes=[
                 ("Pictures", "*.png *.jpg *.jpeg *.webp *.bmp *.gif *.tif *.tiff"),
@@ -65,8 +66,8 @@ class FileCommands:
 
     def choose_and_save(self) -> None:
         """Let the user choose a name, and write the content of the sheet as PNG."""
-        path = filedialog.asksaveasfilename(
-            parent=self._root,
+        path = self._ask(
+            filedialog.asksaveasfilename,
             title="Save drawing",
             defaultextension=".png",
             initialfile="digit.png",
@@ -81,6 +82,12 @@ class FileCommands:
             with atomic_write(Path(path)) as file:
                 self._drawing.image().save(file, "PNG")
             self._notices.show(f"Saved as {path}.")
+
+    def _ask(self, dialog: Callable[..., str], **options: Any) -> str:
+        """Return the path that is chosen in a dialog, or an empty text."""
+        with contextlib.suppress(tk.TclError):  # the window was closed while the dialog was open
+            return dialog(parent=self._root, **options)
+        return ""
 
     def _show(self, picture: pictures.Picture) -> None:
         self._before_picture()
