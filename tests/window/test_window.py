@@ -15,6 +15,7 @@ from PIL import Image, ImageGrab
 from digits_client.draw import curves, strokes
 from digits_client.draw.corrections import Corrections
 from digits_client.draw.corrections_window import CorrectionsWindow
+from digits_client.draw.dialog import Dialog
 from digits_client.draw.help_windows import AboutWindow, KeysWindow
 from digits_client.draw.view_model import Tone
 from digits_training.datasets import DatasetError
@@ -401,16 +402,17 @@ def test_a_correction_whose_image_is_damaged_is_listed(
     assert list(dialog.rows.values()) == [correction]
 
 
+@pytest.mark.parametrize("key", ["<Control-K>", "<Control-t>"])
 def test_a_folder_of_corrections_that_cannot_be_read_is_named(
-    window: Any, corrections: Corrections, monkeypatch: pytest.MonkeyPatch
+    window: Any, corrections: Corrections, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     def raise_denied(folder: Path) -> NoReturn:
         raise PermissionError(errno.EACCES, "Permission denied", str(folder))
 
     corrections.folder.mkdir(parents=True, exist_ok=True)
     monkeypatch.setattr(Path, "iterdir", raise_denied)
-    window.press("<Control-K>")
-    (dialog,) = [w for w in window.root.winfo_children() if isinstance(w, CorrectionsWindow)]
+    window.press(key)
+    (dialog,) = dialogs(window, Dialog)
     texts = [str(label.cget("text")) for label in text_widgets(dialog)]
     assert f"Cannot read {corrections.folder}: Permission denied." in texts
 

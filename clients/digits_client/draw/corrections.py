@@ -55,7 +55,11 @@ class Corrections:
         self.folder = folder
 
     def __iter__(self) -> Iterator[Correction]:
-        """Yield the corrections, the oldest first; skip incomplete ones and other files."""
+        """Yield the corrections, the oldest first; skip incomplete ones and other files.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
         if not self.folder.is_dir():
             return
         names = filter(None, (_NAME.fullmatch(file.name) for file in self.folder.iterdir()))

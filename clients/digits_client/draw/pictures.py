@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -64,9 +65,13 @@ def viewable(picture: Image.Image) -> Image.Image:
 
 @contextlib.contextmanager
 def _picture_errors(name: str) -> Iterator[None]:
-    """Raise PictureError, with the name of the picture, for everything that Pillow raises."""
+    """Raise PictureError, with the name of the picture, for everything that Pillow raises.
+
+    What it only warns of is ignored: the picture is shown, or an error follows.
+    """
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     except PictureError:
         raise
     except (Image.DecompressionBombError, MemoryError) as error:

@@ -143,7 +143,12 @@ class TrainingWindow(Dialog):
 
     def _show_state(self, text: str = "") -> None:
         """Show what can be done now, and a sentence on what has happened."""
-        count = sum(1 for _ in self._corrections)
+        try:
+            count = sum(1 for _ in self._corrections)
+            can_use = self._on_use is not None and has_models(self._corrections)
+        except OSError as error:
+            count, can_use = 0, False
+            text = f"Cannot read {error.filename}: {error.strerror}."
         drawings = "is 1 corrected drawing" if count == 1 else f"are {count} corrected drawings"
         reason = f"There {drawings}."
         can_train = count > 0
@@ -155,7 +160,6 @@ class TrainingWindow(Dialog):
         self._train.configure(text="Train")
         self._train.state(["!disabled" if can_train else "disabled"])
         self._use.configure(text="Use the installed model" if self._models else "Use the new model")
-        can_use = self._on_use is not None and has_models(self._corrections)
         self._use.state(["!disabled" if can_use else "disabled"])
         if not self._run and not text:
             self._bar.configure(value=0)

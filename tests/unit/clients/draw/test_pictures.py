@@ -4,7 +4,6 @@ import contextlib
 import io
 import struct
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +129,14 @@ def test_a_picture_with_too_many_pixels_is_not_opened(
         pictures.from_file(tmp_path / "a.png")
 
 
+def test_a_large_picture_is_shown_without_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("1", (10, 15)).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # the error comes at twice as many
+    assert pictures.from_file(tmp_path / "a.png").image.size == (10, 15)
+
+
 def test_a_picture_outlives_its_file(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     Image.new("L", (4, 4), 7).save(file)
@@ -166,11 +173,10 @@ def test_a_picture_that_is_damaged_anywhere_is_shown_or_reported(tmp_path: Path,
         for place in range(min(len(content), 300))
         for value in (b"\x00", b"\x02", b"\xff")
     ]
-    with warnings.catch_warnings(action="ignore", category=UserWarning):
-        for each in damaged:
-            file.write_bytes(each)
-            with contextlib.suppress(PictureError):
-                pictures.from_file(file)
+    for each in damaged:
+        file.write_bytes(each)
+        with contextlib.suppress(PictureError):
+            pictures.from_file(file)
 
 
 def test_a_picture_that_does_not_fit_into_memory_has_too_many_pixels(
