@@ -68,6 +68,7 @@ class ConnectionLoop:
         Args:
             models: The folder of the model folders; None for the model of the installation.
         """
+        self._deliver(StartingServer())
         self._models = models
         self._restart = True
         self._wake.set()

@@ -160,6 +160,7 @@ class Drawing:
         if content.picture is not None:
             self._add_step(content.picture)
         self._steps += content.strokes
+        self._undone.clear()
         self._redraw()
 
     def undo(self) -> None:

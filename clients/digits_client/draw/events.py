@@ -15,10 +15,10 @@ class Connecting:
 
 @dataclass(frozen=True)
 class StartingServer:
-    """No server is running at the default address, so the session starts a private one."""
+    """The session starts a private server."""
 
-    address: str
-    """The address without a server."""
+    address: str | None = None
+    """The default address, if none is running there; None if a private server was requested."""
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,8 @@ def status(event: Connecting | StartingServer | Connected | Disconnected) -> Sta
     match event:
         case Connecting(address):
             return Status(f"Connecting to {address} …", Tone.UNSURE)
+        case StartingServer(None):
+            return Status("Starting a server for this window …", Tone.UNSURE)
         case StartingServer(address):
             return Status(
                 f"No server is running at {address}: starting one for this window …", Tone.UNSURE

@@ -11,7 +11,13 @@ from PIL import Image
 
 from digits_client import embedded as embedded_module
 from digits_client.draw import connection_loop
-from digits_client.draw.events import Connected, Connecting, Disconnected, Recognized
+from digits_client.draw.events import (
+    Connected,
+    Connecting,
+    Disconnected,
+    Recognized,
+    StartingServer,
+)
 from digits_client.errors import UnavailableError
 from tests.integration.clients.conftest import serving
 
@@ -77,6 +83,7 @@ def test_a_private_server_starts_at_once_and_recognizes_the_waiting_image(
     recorded.session.send(3, image(3))
     recorded.wait_for(Disconnected)
     recorded.session.start_server()
+    assert recorded.next_event() == StartingServer()
     assert recorded.wait_for(Connecting).address == embedded.fake.address
     assert recorded.wait_for(Connected).address == embedded.fake.address
     assert recorded.wait_for(Recognized).revision == 3

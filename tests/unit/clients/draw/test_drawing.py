@@ -231,6 +231,16 @@ def test_clear_and_pictures_can_be_redone_and_discard_the_steps_to_redo() -> Non
         assert drawing.strokes == ()
 
 
+def test_restoring_a_drawing_discards_the_steps_to_redo() -> None:
+    drawing = Drawing()
+    first = draw_line(drawing, LINE)
+    content = drawing.content
+    drawing.undo()
+    drawing.restore(content)
+    assert not drawing.can_redo
+    assert shows(drawing.image(), first)
+
+
 def test_undoing_a_second_picture_shows_the_first() -> None:
     drawing, first, second = Drawing(), Image.new("L", (9, 9)), Image.new("L", (8, 8))
     drawing.show_picture(first)

@@ -71,6 +71,7 @@ def test_each_state_of_the_connection_has_a_status() -> None:
     assert view_model.status(StartingServer("a:1")).text == (
         "No server is running at a:1: starting one for this window …"
     )
+    assert view_model.status(StartingServer()).text == "Starting a server for this window …"
     assert view_model.status(Connecting("a:1")).tone is Tone.UNSURE
     lost = view_model.status(Disconnected("No server is listening at a:1.", 3.2))
     assert lost == view_model.Status("No server is listening at a:1. Retrying in 3 s.", Tone.BAD)
