@@ -15,7 +15,7 @@ import pytest
 from digits_client.draw import cli, connection_loop, pictures, stream_loop
 from digits_client.draw.corrections import Corrections
 from digits_client.draw.diagnose import diagnose
-from digits_client.draw.events import Event, Recognized
+from digits_client.draw.events import Event, Recognized, StartingServer
 from digits_client.draw.window import DrawWindow
 from digits_client.errors import DeadlineError
 from digits_server import models
@@ -121,11 +121,20 @@ def test_a_private_server_that_is_lost_is_replaced(
     window = open_window(None)
     window.stroke(ZERO)
     window.wait_until_shown("0")
+    events: list[Event] = []
+    show_event = window.show_event
+
+    def record_event(event: Event) -> None:
+        events.append(event)
+        show_event(event)
+
+    monkeypatch.setattr(window, "show_event", record_event)
     started[0].kill()
     window.wait_until(lambda: len(started) == 2)
     window.clear()
     window.stroke(ONE)
     window.wait_until_shown("1")
+    assert events[0] == StartingServer()
 
 
 def test_the_wait_for_the_next_attempt_is_counted_down(

@@ -145,7 +145,7 @@ class ConnectionLoop:
             if not (self._may_start_server or self._is_private):
                 return error, None if connected_at is None else loop.time() - connected_at
             self._restart = True
-            self._deliver(StartingServer(self._options.address))
+            self._deliver(StartingServer(None if self._is_private else self._options.address))
             return None, None
         except DigitsError as error:
             return error, None if connected_at is None else loop.time() - connected_at

@@ -57,14 +57,8 @@ class Drawing:
 
     def set_width(self, width: float) -> None:
         """Make the sheet wider or narrower, within limits and not so narrow that ink is cut off."""
-        right = max(
-            (
-                max(x for x, _ in stroke.points) + stroke.width / 2
-                for stroke in self.strokes
-                if not stroke.erases
-            ),
-            default=0,
-        )
+        ink = [stroke for stroke in self.strokes if not stroke.erases]
+        right = max((x + each.width / 2 for each in ink for x, _ in each.points), default=0)
         width = max(SHEET_HEIGHT, width)
         if right > width:
             width = right + _MARGIN

@@ -18,7 +18,8 @@ class StartingServer:
     """The session starts a private server."""
 
     address: str | None = None
-    """The default address, if none is running there; None if a private server was requested."""
+    """The default address, if that is because none is running there; None if a private server was
+    requested, or was lost."""
 
 
 @dataclass(frozen=True)
