@@ -34,7 +34,7 @@ def test_a_server_that_does_not_report_its_model_counts_as_unavailable(
     recognizer.go_on.clear()
     recorded = open_session(recognizer.address)
     assert recorded.wait_for(Disconnected).reason == timeout_reason(recognizer.address)
-    assert recognizer.seconds_left[0] <= 0.2
+    assert recognizer.seconds_left[0] < 1  # gRPC rounds up what it sends
     recognizer.go_on.set()
     assert recorded.wait_for(Connected).address == recognizer.address
 
