@@ -6,6 +6,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 import cv2
@@ -69,6 +70,7 @@ class Server:
         metrics: Metrics,
         recognizer: Recognizer,
         open_calls: OpenCalls,
+        reader: MessageReader,
     ) -> None:
         self.address = address
         """``host:port`` as bound: for ``--port 0``, the port that was free."""
@@ -79,8 +81,13 @@ class Server:
         self._metrics = metrics
         self._recognizer = recognizer
         self._open_calls = open_calls
+        self._reader = reader
         self._rejected: dict[str, str] = {}
         self.update_models(None, {})
+
+    def loading_model(self) -> AbstractContextManager[None]:
+        """Return a context in which a model is loaded, whose memory is not that of messages."""
+        return self._reader.rest_changing()
 
     def update_models(self, model: models.LoadedModel | None, rejected: dict[str, str]) -> None:
         """Replace the served model, and report which versions were rejected.
@@ -196,7 +203,7 @@ async def running(
     _add_services(methods, recognizer, admission, limits, health)
     grpc_server = make_server(settings, methods, shares_port=is_worker)
     address = bind(grpc_server, settings, credentials.certificate)
-    server = Server(grpc_server, address, health, metrics, recognizer, methods.open_calls)
+    server = Server(grpc_server, address, health, metrics, recognizer, methods.open_calls, reader)
     async with contextlib.AsyncExitStack() as stack:  # stops the parts in reverse order
         if settings.unix_path is not None:
             stack.callback(remove_own_socket, settings.unix_path, settings.unix_path.stat())
@@ -337,7 +344,7 @@ async def _serve(settings: Settings, parent: ParentProcess | None, *, is_worker:
 
         update_models(None)
         watching = asyncio.create_task(
-            watcher.watch(settings.poll_seconds, reloading, update_models)
+            watcher.watch(settings.poll_seconds, reloading, update_models, server.loading_model)
         )
         if not is_worker:
             log_ready(settings, server.address, server.admin_address)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
@@ -10,13 +11,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from digits.v1 import recognizer_pb2 as pb
+from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from digits_client import Client
 from digits_server import models
 from tests.processes import PATIENCE_SECONDS, ROOT, SAMPLES, add_model, running_server, wait_until
@@ -74,6 +77,32 @@ def test_a_server_starts_next_to_fifos_and_links_to_them_and_ends(
         assert client.recognize(SAMPLES[4]).digit == 4
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_a_drawing_goes_on_while_a_model_is_loaded_that_takes_more_memory_than_messages_may(
+    start_server: "StartServer", models_dir: Path
+) -> None:
+    server = start_server(
+        *("--models-dir", str(models_dir), "--poll-seconds", "0"),
+        *("--threads", "8", "--max-queue-bytes", str(2**24)),
+    )
+    request = pb.StreamingRecognizeRequest(image=pb.Image(encoded=Path(SAMPLES[4]).read_bytes()))
+    requests: queue.Queue[pb.StreamingRecognizeRequest | None] = queue.Queue()
+    with (
+        Client(server.address) as client,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub: Any = pb_grpc.RecognizerServiceStub(channel)
+        responses = stub.StreamingRecognize(iter(requests.get, None), timeout=PATIENCE_SECONDS)
+        requests.put(request)
+        assert next(responses).predictions[0].digit == 4
+        add_model(models_dir, 6)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: client.model().version == "6")
+        for sequence in range(1, 20):
+            requests.put(pb.StreamingRecognizeRequest(sequence=sequence, image=request.image))
+            assert next(responses).predictions[0].model_version == "6"
+        requests.put(None)
 
 
 def rejected_versions(admin_address: str | None) -> dict[str, str]:

@@ -96,7 +96,8 @@ def wrap(
             )
             async with contextlib.aclosing(behavior(requests, context)) as responses:
                 async for response in responses:
-                    yield response
+                    with reader.sending(context):
+                        yield response
         except BaseException as error:
             await call.fail(error)
             raise

@@ -11,7 +11,7 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any, Final
 
 import grpc
@@ -36,8 +36,11 @@ KEPT_COUNT: Final = 4
 _REASON: Final = "the messages in flight take more memory than the server has for them"
 _RETRY_SECONDS: Final = 1.0
 _TRIM_SECONDS: Final = 0.1
-# Memory that stays in use for so long, while nothing slow is read, is not that of messages.
-_REST_SECONDS: Final = 10.0
+# If that was no use, and the limit is not exceeded, it is not repeated before.
+_NEXT_TRIM_SECONDS: Final = 10.0
+# Memory that stays in use for so many checks, 10 s, while there is nothing to end, is not that of
+# messages.
+_REST_CHECKS: Final = 500
 _MEGABYTE: Final = 10**6
 
 
@@ -70,11 +73,14 @@ class MessageReader:
         # What is being read, oldest first.
         self._messages: dict[_Reading, None] = {}
         self._streams: dict[_Reading, None] = {}
+        self._sending: set[Context] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._has_work = asyncio.Event()  # an idle server does not look at its memory
-        self._rest_bytes = 0
+        self._rest_bytes: int | None = None  # None until it is measured
+        self._is_rest_changing = False
         self._trimmed_at = 0.0
-        self._within_limit_at = 0.0
+        self._was_trim_useful = True
+        self._excess_checks = 0
 
     async def read(self, context: Context) -> Any:
         """Return the message of a call, or EOF.
@@ -100,64 +106,111 @@ class MessageReader:
             yield content
             del content  # or it would stay until the next one
 
+    @contextlib.contextmanager
+    def sending(self, context: Context) -> Iterator[None]:
+        """Do not end a call in this context, in which a response of its stream is sent."""
+        self._sending.add(context)
+        try:
+            yield
+        finally:
+            self._sending.discard(context)
+
+    @contextlib.contextmanager
+    def rest_changing(self) -> Iterator[None]:
+        """End no call in this context, and measure the memory at rest after it."""
+        self._is_rest_changing = True
+        try:
+            yield
+        finally:
+            self._is_rest_changing = False
+            self._rest_bytes = None
+            self._has_work.set()
+
     async def watch(self) -> None:
         """Enforce the limit until cancelled."""
         self._rest_bytes = resident_bytes()
         while True:
             await self._has_work.wait()
             await asyncio.sleep(CHECK_SECONDS)
-            now = time.monotonic()
-            for reading in self._messages:
-                if not reading.is_slow and now - reading.start > SLOW_SECONDS:
-                    reading.is_slow = True
-                    self._fresh.release()
-            held_bytes = resident_bytes() - self._rest_bytes
-            if held_bytes > self._limit_bytes // 2 and now - self._trimmed_at > _TRIM_SECONDS:
-                self._trimmed_at = now
-                gc.collect()  # gRPC leaves ended calls, with what they have sent, in cycles
-                await asyncio.to_thread(return_free_memory)
-                held_bytes = resident_bytes() - self._rest_bytes
-            if not (self._messages or self._streams) and held_bytes <= self._limit_bytes // 2:
-                self._has_work.clear()
-            if held_bytes <= self._limit_bytes or self._end_slow():
-                self._within_limit_at = now
-            elif now - self._within_limit_at > _REST_SECONDS:
-                self._rest_bytes = resident_bytes()
-                megabytes = self._rest_bytes // _MEGABYTE
+            self._find_slow()
+            if self._is_rest_changing:
+                continue
+            held_bytes = await self._held_bytes()
+            is_idle = not (self._messages or self._streams)
+            accepted_bytes = self._limit_bytes // 2 if is_idle else self._limit_bytes
+            if held_bytes > accepted_bytes and not self._end_slow():
+                self._excess_checks += 1
+            else:
+                self._excess_checks = 0
+            if self._excess_checks > _REST_CHECKS:
+                self._rest_bytes = None
+                megabytes = resident_bytes() // _MEGABYTE
                 logger.warning("the memory without messages has grown to %d MB", megabytes)
+            elif is_idle and held_bytes <= accepted_bytes:
+                self._has_work.clear()
+
+    def _find_slow(self) -> None:
+        now = time.monotonic()
+        for reading in self._messages:
+            if not reading.is_slow and now - reading.start > SLOW_SECONDS:
+                reading.is_slow = True
+                self._fresh.release()
+
+    async def _held_bytes(self) -> int:
+        """Return the memory above that at rest; if it is much, after what is free was returned."""
+        if self._rest_bytes is None:
+            await self._trim()
+            self._rest_bytes = resident_bytes()
+        rest_bytes, half_bytes = self._rest_bytes, self._limit_bytes // 2
+        held_bytes = resident_bytes() - rest_bytes
+        is_urgent = self._was_trim_useful or held_bytes > self._limit_bytes
+        pause_seconds = _TRIM_SECONDS if is_urgent else _NEXT_TRIM_SECONDS
+        if held_bytes > half_bytes and time.monotonic() - self._trimmed_at > pause_seconds:
+            await self._trim()
+            held_bytes = resident_bytes() - rest_bytes
+            self._was_trim_useful = held_bytes <= half_bytes
+        return held_bytes
+
+    async def _trim(self) -> None:
+        """Return what is free to the system."""
+        gc.collect()  # gRPC leaves ended calls, with what they have sent, in cycles
+        await asyncio.to_thread(return_free_memory)
+        self._trimmed_at = time.monotonic()
 
     async def _read(self, reading: _Reading, readings: dict[_Reading, None]) -> Any:
         readings[reading] = None
         self._has_work.set()
         try:
-            content = await reading.context.read()
+            return await reading.context.read()
         finally:
             del readings[reading]
-        if reading.is_ended:
-            raise grpc.aio.AbortError
-        return content
 
     def _end_slow(self) -> bool:
         """End calls whose message is slow to arrive; return whether there are any.
 
-        Streams are ended if there are no others, since they are always being read.
+        Streams are ended if there are no others, since they are always being read. So they do not
+        show that it is messages that take the memory.
         """
-        slow = [reading for reading in self._messages if reading.is_slow]
-        ended = slow[KEPT_COUNT:] if slow else [*self._streams]
-        for reading in ended:
+        slow = [reading for reading in self._messages if reading.is_slow][KEPT_COUNT:]
+        for reading in slow or [*self._streams]:
             if not reading.is_ended:
-                reading.is_ended = True
-                self._ended.inc()
-                task = asyncio.create_task(_end(reading.context))
+                task = asyncio.create_task(self._end(reading))
                 self._ending.add(task)
                 task.add_done_callback(self._ending.discard)
-        return bool(slow or ended)
+        return bool(slow)
 
+    async def _end(self, reading: _Reading) -> None:
+        """End a call while its message is read, unless that has arrived.
 
-async def _end(context: Context) -> None:
-    """End a call while its message is read.
-
-    To cancel the reading instead would leak what has arrived, inside gRPC.
-    """
-    with contextlib.suppress(grpc.aio.AbortError, grpc.aio.UsageError):
-        await abort(context, OverloadedError(_REASON, _RETRY_SECONDS), request_id_of(context))
+        To cancel the reading instead would leak what has arrived, inside gRPC. Nor does gRPC send
+        the status while it sends the first response: the caller would wait for ever. Such a call
+        is ended after that, if there is still a need.
+        """
+        is_read = reading not in self._messages and reading not in self._streams
+        if is_read or reading.context in self._sending:
+            return
+        reading.is_ended = True
+        self._ended.inc()
+        with contextlib.suppress(grpc.aio.AbortError, grpc.aio.UsageError):
+            error = OverloadedError(_REASON, _RETRY_SECONDS)
+            await abort(reading.context, error, request_id_of(reading.context))

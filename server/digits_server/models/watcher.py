@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -73,6 +74,7 @@ class ModelWatcher:
         self._rejected: dict[int, tuple[_Signature | None, str]] = {}
         self._check_lock = asyncio.Lock()
         self._last_problem = ""
+        self._loading: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
 
     @property
     def rejected(self) -> dict[str, str]:
@@ -114,6 +116,7 @@ class ModelWatcher:
         poll_seconds: float,
         check_now: asyncio.Event,
         on_check: Callable[[LoadedModel | None], None],
+        loading: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         """Check the folder periodically until cancelled. Errors are logged.
 
@@ -122,7 +125,9 @@ class ModelWatcher:
             check_now: Set to check at once and to load rejected versions again.
             on_check: Called in the event loop after each check, with a model that is to replace
                 the served one, if any.
+            loading: Returns a context in which a version is loaded in this process.
         """
+        self._loading = loading
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(poll_seconds or None):
@@ -179,7 +184,8 @@ class ModelWatcher:
             candidate = await asyncio.to_thread(Candidate.read, folder, self._precision)
             if self._uses_sandbox:
                 await run_in_sandbox(candidate)
-            model = await asyncio.to_thread(candidate.load, self._cores)
+            with self._loading():
+                model = await asyncio.to_thread(candidate.load, self._cores)
         except Exception as error:  # noqa: BLE001 - lower versions may be good
             reason = str(error)[:_MAX_REASON_LENGTH]
             if isinstance(error, ModelError):

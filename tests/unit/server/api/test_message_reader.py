@@ -24,7 +24,10 @@ class Call:
 
     async def read(self) -> Any:
         self.is_read = True
-        return await self.arrived.get()
+        content = await self.arrived.get()
+        if self.status is not None:
+            raise grpc.aio.AbortError
+        return content
 
     async def abort(self, status: Any, details: str, trailers: Any) -> NoReturn:
         self.status = status
@@ -43,14 +46,22 @@ class Memory:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.held_bytes = 0
         self.look_count = 0
+        self.return_count = 0
         self.was_returned = asyncio.Event()
         monkeypatch.setattr(message_reader, "resident_bytes", self._resident_bytes)
         loop = asyncio.get_running_loop()
-        monkeypatch.setattr(
-            message_reader,
-            "return_free_memory",
-            lambda: loop.call_soon_threadsafe(self.was_returned.set),
-        )
+
+        def return_free_memory() -> None:
+            self.return_count += 1
+            loop.call_soon_threadsafe(self.was_returned.set)
+
+        monkeypatch.setattr(message_reader, "return_free_memory", return_free_memory)
+
+    async def until_looked(self, count: int = 10) -> None:
+        """Wait until the reader has looked at the memory so often."""
+        end_count = self.look_count + count
+        while self.look_count < end_count:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.001)
 
     def _resident_bytes(self) -> int:
         self.look_count += 1
@@ -165,6 +176,34 @@ async def test_streams_are_ended_if_no_message_is_slow(
     assert call.status == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+async def test_a_stream_is_not_ended_while_a_response_is_sent(
+    reader: MessageReader, memory: Memory
+) -> None:
+    call: Any = Call()
+    reading = asyncio.ensure_future(anext(reader.messages(call)))
+    await until_read(call)
+    memory.held_bytes = LIMIT_BYTES + 1
+    with reader.sending(call):
+        await memory.until_looked()
+        assert call.status is None
+    with pytest.raises(grpc.aio.AbortError):
+        await reading
+    assert call.status == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_a_message_that_arrives_just_before_its_call_would_be_ended_is_returned(
+    memory: Memory, metrics: Metrics
+) -> None:
+    call: Any = Call()
+    reader = MessageReader(LIMIT_BYTES, metrics)
+    reading = asyncio.ensure_future(anext(reader.messages(call)))
+    await until_read(call)
+    call.arrived.put_nowait(b"message")
+    reader._end_slow()
+    assert await reading == b"message"
+    assert call.status is None
+
+
 async def test_a_stream_ends_with_its_messages(reader: MessageReader) -> None:
     call = Call()
     for message in (b"one", b"two", grpc.aio.EOF):
@@ -180,14 +219,48 @@ async def test_free_memory_is_returned_before_the_limit_is_reached(
     await memory.was_returned.wait()
 
 
+async def test_memory_that_cannot_be_freed_is_not_freed_again_while_a_stream_is_open(
+    reader: MessageReader, memory: Memory
+) -> None:
+    call: Any = Call()
+    idle = asyncio.ensure_future(anext(reader.messages(call)))
+    memory.held_bytes = LIMIT_BYTES // 2 + 1
+    await memory.was_returned.wait()
+    await memory.until_looked(20)
+    assert memory.return_count == 1
+    idle.cancel()
+
+
+async def test_memory_that_a_new_model_takes_ends_no_call(
+    reader: MessageReader, memory: Memory
+) -> None:
+    call: Any = Call()
+    idle = asyncio.ensure_future(anext(reader.messages(call)))
+    await memory.until_looked()
+    with reader.rest_changing():
+        memory.held_bytes = 10 * LIMIT_BYTES
+        calls, reading = start(reader, FRESH_COUNT + KEPT_COUNT + 1)
+        await until_read(*calls)  # so the first have been found slow
+    await memory.until_looked()
+    assert not any(task.done() for task in (idle, *reading))
+    memory.held_bytes += LIMIT_BYTES + 1
+    with pytest.raises(grpc.aio.AbortError):
+        await reading[-1]
+    for each in (call, *calls):
+        each.arrived.put_nowait(b"")
+    await asyncio.gather(idle, *reading, return_exceptions=True)
+
+
+@pytest.mark.parametrize("held_bytes", [LIMIT_BYTES // 2 + 1, 10 * LIMIT_BYTES])
 async def test_memory_that_stays_in_use_without_messages_counts_as_rest(
     reader: MessageReader,
     memory: Memory,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    held_bytes: int,
 ) -> None:
-    monkeypatch.setattr(message_reader, "_REST_SECONDS", 0)
-    memory.held_bytes = 10 * LIMIT_BYTES
+    monkeypatch.setattr(message_reader, "_REST_CHECKS", 0)
+    memory.held_bytes = held_bytes
     await read_one(reader)
     while not caplog.records:  # noqa: ASYNC110 - no event tells
         await asyncio.sleep(0.01)
@@ -199,3 +272,22 @@ async def test_memory_that_stays_in_use_without_messages_counts_as_rest(
     for call in calls:
         call.arrived.put_nowait(b"")
     await asyncio.gather(*reading)
+
+
+async def test_memory_that_stays_in_use_while_all_streams_are_ended_counts_as_rest(
+    reader: MessageReader,
+    memory: Memory,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(message_reader, "_REST_CHECKS", 2)
+    memory.held_bytes = 10 * LIMIT_BYTES
+    while not caplog.records:
+        call: Any = Call()
+        with pytest.raises(grpc.aio.AbortError):
+            await anext(reader.messages(call))
+    last: Any = Call()
+    idle = asyncio.ensure_future(anext(reader.messages(last)))
+    await memory.until_looked()
+    assert not idle.done()
+    idle.cancel()
