@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from digits.address import join_address
 from digits_client import Client
 from tests.processes import PATIENCE_SECONDS, SAMPLES, running_server
 
@@ -65,6 +66,21 @@ def test_the_addresses_of_a_server_on_ipv6_are_addresses_for_clients(
         assert run("digits_server", "healthcheck", address).returncode == 0
     with Client(server.address) as client:
         assert client.recognize(SAMPLES[3]).digit == 3
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("host", ["::", "0.0.0.0"])
+@BOTH_WAYS
+def test_both_ports_of_a_server_on_all_addresses_are_reached_by_ipv4_and_ipv6(
+    host: str, workers: str, start_server: "StartServer", run: "Run"
+) -> None:
+    server = start_server("--host", host, "--admin-port", "0", "--workers", workers)
+    assert server.admin_address is not None
+    for address in (server.address, server.admin_address):
+        bound_host, _, port = address.rpartition(":")
+        assert bound_host == join_address(host, 0).removesuffix(":0")
+        for loopback in ("127.0.0.1", "[::1]"):
+            assert run("digits_server", "healthcheck", f"{loopback}:{port}").returncode == 0
 
 
 def test_a_server_on_a_unix_socket_serves_and_removes_it(

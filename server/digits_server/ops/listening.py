@@ -1,9 +1,11 @@
 """Addresses to listen on, and the reason why one cannot be had, which gRPC does not give."""
 
+import contextlib
 import errno
 import os
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +51,39 @@ def bound_socket(family: socket.AddressFamily, address: str, port: int) -> socke
     except OSError:
         bound.close()
         raise
+    return bound
+
+
+def bound_sockets(
+    host: str,
+    port: int,
+    stack: contextlib.ExitStack,
+    bind: Callable[[socket.AddressFamily, str, int], socket.socket] = bound_socket,
+) -> list[socket.socket]:
+    """Return a socket for each address of a host name, all bound to one port.
+
+    Args:
+        host: A host name or address. Of its addresses, those that are not local are left out.
+        port: The port; 0 for a free one.
+        stack: Closes the sockets.
+        bind: Returns the socket for an address, as ``bound_socket`` does.
+
+    Raises:
+        OSError: The name is unknown, the port is in use at an address, or no address is local.
+    """
+    bound: list[socket.socket] = []
+    errors: list[OSError] = []
+    for family, address in local_addresses(host):
+        try:
+            bound.append(stack.enter_context(bind(family, address, port)))
+        except OSError as error:
+            if error.errno not in NOT_LOCAL:
+                raise
+            errors.append(error)
+        else:
+            port = bound[0].getsockname()[1]
+    if not bound:
+        raise errors[0]
     return bound
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from digits.address import join_address
 
-from .listening import find_bind_error
+from .listening import bind_error, bound_sockets
 
 LOOPBACK: Final = "127.0.0.1"
 REQUEST_SECONDS: Final = 10.0
@@ -57,17 +57,18 @@ async def multiplexed_port(
         BindError: The address is in use or not an address of this machine.
     """
     mux = _PortMux(get_grpc_port, http_port)
-    try:
-        server = await asyncio.start_server(
-            mux.accept, host, port, limit=_MAX_HTTP_BYTES, backlog=_BACKLOG
-        )
-    except OSError as error:
-        raise find_bind_error(host, port, join_address(host, port)) from error
-    try:
-        yield join_address(*server.sockets[0].getsockname()[:2])
-    finally:
-        server.close()
-        mux.close()
+    with contextlib.ExitStack() as stack:
+        stack.callback(mux.close)
+        try:
+            listeners = bound_sockets(host, port, stack)
+            for listener in listeners:
+                server = await asyncio.start_server(
+                    mux.accept, sock=listener, limit=_MAX_HTTP_BYTES, backlog=_BACKLOG
+                )
+                stack.callback(server.close)
+        except OSError as error:
+            raise bind_error(join_address(host, port), error) from error
+        yield join_address(host, listeners[0].getsockname()[1])
 
 
 class _PortMux:

@@ -4,7 +4,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
-from digits_server.ops.listening import NOT_LOCAL, bind_error, bound_socket, local_addresses
+from digits_server.ops.listening import bind_error, bound_socket, bound_sockets, local_addresses
 from digits_server.settings import Settings
 
 
@@ -31,21 +31,11 @@ def claimed_port(settings: Settings) -> Iterator[int]:
 
 def _claim_all(host: str, port: int, claims: contextlib.ExitStack) -> int:
     """Claim a port on all local addresses of a host name."""
-    addresses = local_addresses(host)
     if not port:
         # Stays bound until it is claimed, so that no other program is given this port meanwhile.
-        with bound_socket(*addresses[0], 0) as free:
+        with bound_socket(*local_addresses(host)[0], 0) as free:
             return _claim_all(host, free.getsockname()[1], claims)
-    errors = []
-    for family, address in addresses:
-        try:
-            claims.enter_context(_claim(family, address, port))
-        except OSError as error:
-            if error.errno not in NOT_LOCAL:
-                raise
-            errors.append(error)
-    if len(errors) == len(addresses):
-        raise errors[0]
+    bound_sockets(host, port, claims, _claim)
     return port
 
 
