@@ -35,3 +35,12 @@ def log_level(text: str) -> str:
     if text.lower() not in ("debug", "info", "warning", "error"):
         raise argparse.ArgumentTypeError(f"{text!r} is not one of debug, info, warning, error")
     return text.upper()
+
+
+def host_name(text: str) -> str:
+    """Return the name or the address of a host, which need not exist."""
+    try:
+        text.encode("idna")  # as the socket module does; fails on 127..0.0.1
+    except UnicodeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a host name or address") from None
+    return text

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from digits.address import join_address
-from digits.arguments import log_level, whole_number
+from digits.arguments import host_name, log_level, whole_number
 from digits.settings import (
     CommandSettings,
     SettingsError,
@@ -68,7 +68,7 @@ def _host(text: str) -> str:
             raise argparse.ArgumentTypeError(
                 f"{text!r} is not a host name or address without a port"
             ) from None
-    return host
+    return host_name(host)
 
 
 def _core_count() -> int:

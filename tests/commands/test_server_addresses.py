@@ -54,6 +54,19 @@ def test_an_unknown_host_name_is_a_sentence(run: "Run") -> None:
     )
 
 
+@BOTH_WAYS
+@pytest.mark.parametrize("host", ["127..0.0.1", "x" * 64])
+def test_a_host_that_cannot_be_looked_up_is_a_usage_error(
+    run: "Run", host: str, workers: str
+) -> None:
+    done = run("digits_server", "--host", host, "--workers", workers)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"digits-server: error: --host: '{host}' is not a host name or address; "
+        "see digits-server --help\n"
+    )
+
+
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
 @pytest.mark.parametrize("host", ["::1", "[::1]"])
 def test_the_addresses_of_a_server_on_ipv6_are_addresses_for_clients(

@@ -208,6 +208,7 @@ def test_a_port_in_use_is_one_line(run: Run, shared_server: ServerProcess, worke
         ),
         (["--tls-cert", "x", "--tls-key", "y"], 1, "digits-web: x cannot be read: No such file"),
         (["--tls-ca", "none"], 1, "digits-web: none cannot be read: No such file or directory"),
+        (["--host", "127..0.0.1"], 2, "digits-web: error: argument --host: '127..0.0.1' is not"),
         (["--host", "192.0.2.1"], 1, "digits-web: cannot listen on 192.0.2.1:"),
     ],
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from digits.arguments import log_level, number, whole_number
+from digits.arguments import host_name, log_level, number, whole_number
 
 
 def test_a_value_within_the_limits_is_accepted() -> None:
@@ -37,3 +37,14 @@ def test_a_wrong_value_is_rejected_with_the_limits(
 ) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=f"^{re.escape(message)}$"):
         parse(text)
+
+
+@pytest.mark.parametrize("host", ["localhost", "::1", "ziffern.example", "zählen.example", "a."])
+def test_a_host_that_may_exist_is_accepted(host: str) -> None:
+    assert host_name(host) == host
+
+
+@pytest.mark.parametrize("host", ["127..0.0.1", ".example", "x" * 64, "\udcff"])
+def test_a_host_that_cannot_be_looked_up_is_rejected(host: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a host name or address"):
+        host_name(host)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digits.address import join_address
-from digits.arguments import log_level, whole_number
+from digits.arguments import host_name, log_level, whole_number
 from digits.settings import CommandSettings, SettingsError, check_tls, check_workers, setting
 from digits_client.cli.arguments import non_negative_number, positive_number
 
@@ -14,7 +14,7 @@ from digits_client.cli.arguments import non_negative_number, positive_number
 def _host(text: str) -> str:
     if not text or any(character in text for character in " /"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a host name or address")
-    return text.removeprefix("[").removesuffix("]")
+    return host_name(text.removeprefix("[").removesuffix("]"))
 
 
 def _origins(text: str) -> tuple[str, ...]:

@@ -109,6 +109,7 @@ def test_a_unix_socket_has_a_path_and_only_one_process(monkeypatch: pytest.Monke
         ("--log-level", "loud"),
         ("--host", ""),
         ("--host", "127.0.0.1:8500"),
+        ("--host", "127..0.0.1"),
         ("--host", "http://digits.example"),
         ("--host", "[::1"),
         ("--host", "[localhost]"),

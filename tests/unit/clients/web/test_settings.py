@@ -28,6 +28,7 @@ def test_a_flag_overrides_its_variable_and_that_the_default() -> None:
     [
         (["--port", "x"], "argument --port: 'x' is not a whole number from 0 to 65535"),
         (["--host", ""], "argument --host: '' is not a host name or address"),
+        (["--host", "a..b"], "argument --host: 'a..b' is not a host name or address"),
         (["--cors-origins", "example.org"], "argument --cors-origins: 'example.org' is not an"),
         (["--tls-cert", "c"], "--tls-cert and --tls-key must be set together"),
         (["--tls-client-ca", "c"], "--tls-client-ca requires --tls-cert and --tls-key"),
