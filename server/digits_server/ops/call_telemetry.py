@@ -20,9 +20,8 @@ from typing import Any, Final, TypeAlias
 import grpc
 from opentelemetry.metrics import Histogram, Meter
 from opentelemetry.propagate import extract
-from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, get_current_span
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
-from digits.v1 import recognizer_pb2 as pb
 from digits_server.api.arity import Behavior, MethodHandler, behavior_of, with_behavior
 
 # The buckets that the conventions recommend, and finer ones below: most calls take a few
@@ -43,11 +42,6 @@ _SERVER_FAULTS: Final = frozenset(
         grpc.StatusCode.DATA_LOSS,
     }
 )
-
-_LAYOUTS: Final = {
-    value: name.removeprefix("LAYOUT_").lower().replace("unspecified", "digit")
-    for name, value in pb.Layout.items()
-}
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _MeasureCall = Callable[[Context], AbstractContextManager[None]]
@@ -117,10 +111,6 @@ class CallTelemetry:
 def _unary(behavior: Behavior, measure_call: _MeasureCall) -> Behavior:
     async def respond(request: Any, context: Context) -> Any:
         with measure_call(context):
-            layout = getattr(request, "layout", None)
-            if layout is not None:
-                name = _LAYOUTS.get(layout, "unknown")
-                get_current_span().set_attribute("digits.layout", name)
             return await behavior(request, context)
 
     return respond
