@@ -175,6 +175,7 @@ async def running(
 
     Raises:
         BindError: An address is in use or not local.
+        ServerError: A decoding process cannot be started.
         CredentialsError: The TLS files or the token file are invalid.
     """
     # OpenCV's own threads would double the CPU time of a small image, make none faster, and

@@ -3,6 +3,8 @@
 import dataclasses
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,6 +92,28 @@ def test_a_folder_without_models_exits_1_with_one_line(run: "Run") -> None:
     assert done.stderr == (
         "digits-server: samples/odd contains no models: "
         "none of its folders is named by a version number\n"
+    )
+
+
+def test_a_server_that_cannot_start_a_process_exits_1_with_one_line(
+    environment: dict[str, str],
+) -> None:
+    program = (
+        "import sys; from digits_server.cli import main; "
+        "sys.executable = '/does-not-exist'; "
+        "sys.exit(main(['--port', '0', '--log-level', 'error']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "digits-server: a decoding process cannot be started: No such file or directory\n"
     )
 
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple, get_args
 
-from digits_server.errors import InvalidArgumentError
+from digits_server.errors import InvalidArgumentError, OverloadedError, ServerError
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.decode import ImageLimits
 from digits_server.preprocessing.framing import Frames, SourceImage
@@ -26,6 +26,8 @@ _GROUP_IMAGES: Final = 16
 _GROUP_BYTES: Final = 2**18
 # An image with which processes end, other than for its time, is tried so often.
 _ATTEMPTS: Final = 2
+_NOT_STARTED: Final = "a decoding process cannot be started"
+_RETRY_SECONDS: Final = 1.0
 
 
 class _Group(NamedTuple):
@@ -67,8 +69,15 @@ class DecoderPool:
         self._decoding: set[asyncio.Task[Frames]] = set()
 
     async def start(self) -> None:
-        """Start one process, so that the first image need not wait for it."""
-        self._idle.append(await DecoderProcess.start(self._settings))
+        """Start one process, so that the first image need not wait for it.
+
+        Raises:
+            ServerError: The system is out of memory, or has too many processes.
+        """
+        try:
+            self._idle.append(await DecoderProcess.start(self._settings))
+        except OSError as error:
+            raise ServerError(f"{_NOT_STARTED}: {error.strerror}") from error
 
     async def stop(self) -> None:
         """End all processes."""
@@ -82,12 +91,19 @@ class DecoderPool:
     async def to_frames(
         self, images: Sequence[SourceImage], layout: Layout = Layout.DIGIT
     ) -> Frames:
-        """Return the frames of a request's images. An invalid image has an error instead."""
+        """Return the frames of a request's images. An invalid image has an error instead.
+
+        Raises:
+            OverloadedError: A process is needed, and the system is out of memory, or has too many.
+        """
         done: dict[int, Frames] = {}
         groups = deque(_groups(images))
-        async with asyncio.TaskGroup() as lanes:
-            for _ in range(min(self._count, len(groups))):
-                lanes.create_task(self._work_off(images, layout, groups, done))
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                for _ in range(min(self._count, len(groups))):
+                    lanes.create_task(self._work_off(images, layout, groups, done))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
         return Frames.concatenate([done[index] for index in range(len(images))])
 
     async def _work_off(
@@ -121,7 +137,7 @@ class DecoderPool:
     async def _decode_in_process(self, images: Sequence[SourceImage], layout: Layout) -> Frames:
         try:
             start = time.perf_counter()
-            process = self._idle.pop() if self._idle else await DecoderProcess.start(self._settings)
+            process = self._idle.pop() if self._idle else await self._start_process()
             try:
                 frames = await process.decode(images, layout)
             except DecoderEndedError as error:
@@ -136,6 +152,13 @@ class DecoderPool:
             return frames
         finally:
             self._free.release()
+
+    async def _start_process(self) -> DecoderProcess:
+        try:
+            return await DecoderProcess.start(self._settings)
+        except OSError as error:
+            logger.warning("%s: %s", _NOT_STARTED, error.strerror)
+            raise OverloadedError(_NOT_STARTED, _RETRY_SECONDS) from error
 
 
 def _groups(images: Sequence[SourceImage]) -> list[_Group]:

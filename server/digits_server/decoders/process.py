@@ -58,7 +58,11 @@ class DecoderProcess:
 
     @classmethod
     async def start(cls, settings: DecoderSettings) -> Self:
-        """Start a process."""
+        """Start a process.
+
+        Raises:
+            OSError: The system is out of memory, or has too many processes.
+        """
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "digits_server.decoders"),
             json.dumps(dataclasses.asdict(settings)),

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,7 @@ from digits_server.decoders import pool as pool_module
 from digits_server.decoders import process as process_module
 from digits_server.decoders.messages import pack_frames
 from digits_server.decoders.process import DecoderEndedError
+from digits_server.errors import OverloadedError, ServerError
 from digits_server.ops.metrics import Metrics
 from digits_server.preprocessing.decode import ImageLimits
 from digits_server.preprocessing.framing import (
@@ -207,6 +209,22 @@ async def test_a_process_that_dies_between_requests_is_replaced(name: str) -> No
 
 
 @needs.signals
+async def test_an_image_for_which_no_process_can_be_started_is_rejected_and_others_are_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = [encoded("JPEG")]
+    executable = sys.executable
+    async with running(Pool()) as pool:
+        monkeypatch.setattr(sys, "executable", "/does-not-exist")
+        with pytest.raises(OverloadedError, match=r"cannot be started; retry in 1 s"):
+            await pool.to_frames(images)
+        with pytest.raises(ServerError, match="cannot be started: No such file or directory"):
+            await pool.start()
+        monkeypatch.setattr(sys, "executable", executable)
+        assert_equal(await pool.to_frames(images), to_frames(images, LIMITS))
+    assert caplog.messages == ["a decoding process cannot be started: No such file or directory"]
+
+
 async def test_a_process_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(Pool()) as pool:
         await pool.to_frames([encoded("JPEG")])
