@@ -13,7 +13,7 @@ import pytest
 from digits_client import Client
 from digits_server import models
 from digits_server.settings import SHIPPED_MODELS
-from tests.processes import PATIENCE_SECONDS, SAMPLES, running_server
+from tests.processes import PATIENCE_SECONDS, SAMPLES, free_port, running_server, wait_until
 
 if TYPE_CHECKING:
     from tests.processes import Run, ServerProcess
@@ -115,6 +115,43 @@ def test_a_server_that_cannot_start_a_process_exits_1_with_one_line(
     assert done.stderr == (
         "digits-server: a decoding process cannot be started: No such file or directory\n"
     )
+
+
+def closing(streams: str, *flags: str) -> list[str]:
+    """Return the command of a server that is started with closed standard streams."""
+    command = (sys.executable, "-m", "digits_server", "--until-stdin-ends", *flags)
+    return ["/bin/sh", "-c", f'exec "$@" {streams}', "sh", *command]
+
+
+@pytest.mark.parametrize(("workers", "streams"), [("1", ">&-"), ("1", "2>&-"), ("2", ">&- 2>&-")])
+def test_a_server_whose_output_is_closed_serves_until_its_input_ends(
+    workers: str, streams: str, environment: dict[str, str], models_dir: Path, run: "Run"
+) -> None:
+    port = str(free_port())
+    flags = ("--port", port, "--workers", workers, "--models-dir", str(models_dir))
+    with subprocess.Popen(
+        closing(streams, *flags), env=environment, stdin=subprocess.PIPE
+    ) as process:
+        try:
+            wait_until(
+                lambda: (
+                    process.poll() is not None
+                    or run("digits_server", "healthcheck", f"127.0.0.1:{port}").returncode == 0
+                )
+            )
+            process.communicate(timeout=PATIENCE_SECONDS)  # closes the input
+        finally:
+            process.kill()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_whose_input_is_closed_ends_at_once(
+    workers: str, environment: dict[str, str]
+) -> None:
+    command = closing("<&- >&- 2>&-", "--port", "0", "--workers", workers)
+    done = subprocess.run(command, env=environment, timeout=PATIENCE_SECONDS, check=False)
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize(
