@@ -137,8 +137,8 @@ class Manifest:
 
 
 def _is_file_name(name: str) -> bool:
-    """Return whether a name stands for a file directly in a folder, and can be printed."""
-    return name.isprintable() and "/" not in name and name not in ("", ".", "..")
+    """Return whether a name is that of a file directly in a folder on any system, and printable."""
+    return name.isprintable() and not set(name) & set("/\\:") and name not in ("", ".", "..")
 
 
 def sha256(path: Path) -> str:

@@ -46,7 +46,7 @@ def fast_png_size(encoded: bytes) -> tuple[int, int] | None:
         return None
     position = _HEADER_BYTES
     for _ in range(_MAX_CHUNKS):
-        if encoded[position:] == _END:
+        if encoded[position : position + len(_END) + 1] == _END:  # nothing follows it
             return width, height
         if encoded[position + 4 : position + 8] != b"IDAT":
             return None

@@ -206,7 +206,20 @@ def test_a_manifest_with_an_invalid_value_is_rejected(
 
 
 @pytest.mark.parametrize(
-    "name", ["../4/model.tflite", "/etc/hostname", "..", ".", "", "a\0b", "a/b", "a\nb", "\ud800"]
+    "name",
+    [
+        "../4/model.tflite",
+        "/etc/hostname",
+        "..",
+        ".",
+        "",
+        "a\0b",
+        "a/b",
+        "a\nb",
+        "\ud800",
+        "..\\a",
+        "C:a",
+    ],
 )
 def test_a_name_that_leads_out_of_the_folder_is_rejected(folder: Path, name: str) -> None:
     rewrite_manifest_text(folder, lambda values: values["files"].update({name: "0" * 64}))

@@ -3,6 +3,7 @@
 import io
 import random
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
@@ -110,6 +111,17 @@ def test_damage_to_any_byte_is_detected(mode: str) -> None:
         damaged = bytearray(encoded)
         damaged[position] ^= 0x10
         assert fast_png_size(bytes(damaged)) is None
+
+
+def test_a_file_of_many_chunks_is_checked_without_copies_of_it() -> None:
+    data = zlib.compress(random.Random(0).randbytes(401 * 400), 0)
+    parts = [data[start : start + 1000] for start in range(0, len(data), 1000)]
+    encoded = png(400, 400, *parts)
+    tracemalloc.start()
+    assert fast_png_size(encoded) == (400, 400)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < len(encoded) / 10
 
 
 def test_an_image_above_the_pixel_limit_is_rejected_before_it_is_decoded() -> None:
