@@ -55,11 +55,11 @@ def _host(text: str) -> str:
     if text.startswith(UNIX_SCHEME):
         if not hasattr(socket, "AF_UNIX"):
             raise argparse.ArgumentTypeError("this system has no Unix sockets for Python programs")
-        path = text.removeprefix(UNIX_SCHEME)
-        if not path.removeprefix("//").startswith("/"):
-            raise argparse.ArgumentTypeError(f"{text!r} is not unix: and an absolute path")
         # Like a client's address, which is a URI.
-        return UNIX_SCHEME + urllib.parse.quote(urllib.parse.unquote(path.removeprefix("//")))
+        path = urllib.parse.unquote(text.removeprefix(UNIX_SCHEME).removeprefix("//"))
+        if not path.startswith("/") or "\0" in path:
+            raise argparse.ArgumentTypeError(f"{text!r} is not unix: and an absolute path")
+        return UNIX_SCHEME + urllib.parse.quote(path)
     host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if ":" in host or host != text:
         try:

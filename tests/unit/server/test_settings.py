@@ -114,6 +114,7 @@ def test_a_unix_socket_has_a_path_and_only_one_process(monkeypatch: pytest.Monke
         ("--host", "[::1"),
         ("--host", "[localhost]"),
         ("--host", "unix:relative"),
+        ("--host", "unix:/run/a%00b"),
     ],
 )
 def test_an_invalid_value_is_an_error_that_names_its_flag_or_variable(
