@@ -36,10 +36,10 @@ KEPT_COUNT: Final = 4
 _REASON: Final = "the messages in flight take more memory than the server has for them"
 _RETRY_SECONDS: Final = 1.0
 _TRIM_SECONDS: Final = 0.1
-# If that was no use, and the limit is not exceeded, it is not repeated before.
+# After an attempt that freed too little, unless the limit is exceeded.
 _NEXT_TRIM_SECONDS: Final = 10.0
-# Memory that stays in use for so many checks, 10 s, while there is nothing to end, is not that of
-# messages.
+# So many checks, 10 s, in which the memory is in use without a slow message to end: it is not that
+# of messages.
 _REST_CHECKS: Final = 500
 _MEGABYTE: Final = 10**6
 
@@ -108,7 +108,7 @@ class MessageReader:
 
     @contextlib.contextmanager
     def sending(self, context: Context) -> Iterator[None]:
-        """Do not end a call in this context, in which a response of its stream is sent."""
+        """Do not end a call in this context, in which a response of its stream is being sent."""
         self._sending.add(context)
         try:
             yield
@@ -117,7 +117,7 @@ class MessageReader:
 
     @contextlib.contextmanager
     def rest_changing(self) -> Iterator[None]:
-        """End no call in this context, and measure the memory at rest after it."""
+        """End no call in this context, which changes the memory at rest; then measure that."""
         self._is_rest_changing = True
         try:
             yield
@@ -202,9 +202,9 @@ class MessageReader:
     async def _end(self, reading: _Reading) -> None:
         """End a call while its message is read, unless that has arrived.
 
-        To cancel the reading instead would leak what has arrived, inside gRPC. Nor does gRPC send
-        the status while it sends the first response: the caller would wait for ever. Such a call
-        is ended after that, if there is still a need.
+        To cancel the reading instead would leak what has arrived, inside gRPC. While gRPC sends the
+        first response it cannot send a status, and the caller would wait for ever. Such a call is
+        left to a later check.
         """
         is_read = reading not in self._messages and reading not in self._streams
         if is_read or reading.context in self._sending:
