@@ -36,7 +36,7 @@ KEPT_COUNT: Final = 4
 _REASON: Final = "the messages in flight take more memory than the server has for them"
 _RETRY_SECONDS: Final = 1.0
 _TRIM_SECONDS: Final = 0.1
-# After an attempt that freed too little, unless the limit is exceeded.
+# After an attempt that freed too little, unless the limit is exceeded or a call has been ended.
 _NEXT_TRIM_SECONDS: Final = 10.0
 # So many checks, 10 s, in which the memory is in use without a slow message to end: it is not that
 # of messages.
@@ -79,7 +79,7 @@ class MessageReader:
         self._rest_bytes: int | None = None  # None until it is measured
         self._is_rest_changing = False
         self._trimmed_at = 0.0
-        self._was_trim_useful = True
+        self._may_trim_help = True
         self._excess_checks = 0
 
     async def read(self, context: Context) -> Any:
@@ -163,19 +163,19 @@ class MessageReader:
             self._rest_bytes = resident_bytes()
         rest_bytes, half_bytes = self._rest_bytes, self._limit_bytes // 2
         held_bytes = resident_bytes() - rest_bytes
-        is_urgent = self._was_trim_useful or held_bytes > self._limit_bytes
+        is_urgent = self._may_trim_help or held_bytes > self._limit_bytes
         pause_seconds = _TRIM_SECONDS if is_urgent else _NEXT_TRIM_SECONDS
         if held_bytes > half_bytes and time.monotonic() - self._trimmed_at > pause_seconds:
             await self._trim()
             held_bytes = resident_bytes() - rest_bytes
-            self._was_trim_useful = held_bytes <= half_bytes
+            self._may_trim_help = held_bytes <= half_bytes
         return held_bytes
 
     async def _trim(self) -> None:
         """Return what is free to the system."""
+        self._trimmed_at = time.monotonic()
         gc.collect()  # gRPC leaves ended calls, with what they have sent, in cycles
         await asyncio.to_thread(return_free_memory)
-        self._trimmed_at = time.monotonic()
 
     async def _read(self, reading: _Reading, readings: dict[_Reading, None]) -> Any:
         readings[reading] = None
@@ -210,6 +210,7 @@ class MessageReader:
         if is_read or reading.context in self._sending:
             return
         reading.is_ended = True
+        self._may_trim_help = True
         self._ended.inc()
         with contextlib.suppress(grpc.aio.AbortError, grpc.aio.UsageError):
             error = OverloadedError(_REASON, _RETRY_SECONDS)
