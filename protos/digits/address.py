@@ -18,6 +18,10 @@ def check_address(address: str) -> None:
     Raises:
         ValueError: gRPC would find no host in it, or take a port that nobody named.
     """
+    try:
+        address.encode()  # fails on bytes of a command line that are not UTF-8
+    except UnicodeEncodeError:
+        raise ValueError(f"{address!r} is not a valid address: use host:port") from None
     if address.startswith(_OTHER_SCHEMES):
         return
     if web := _WEB_SCHEME.fullmatch(address):

@@ -37,6 +37,15 @@ def log_level(text: str) -> str:
     return text.upper()
 
 
+def utf8(text: str) -> str:
+    """Return a text that can be sent; bytes of a command line need not be one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not UTF-8") from None
+    return text
+
+
 def host_name(text: str) -> str:
     """Return the name or the address of a host, which need not exist."""
     try:

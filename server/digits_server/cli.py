@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from digits.address import check_address
+from digits.arguments import utf8
 from digits.command_parser import CommandParser
 from digits.extras import MissingExtraError, require
 from digits.loopback import is_loopback_address
@@ -173,6 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument(
         "--service",
+        type=utf8,
         metavar="NAME",
         default="",
         help="liveness, readiness or the full name of a service; default: the whole server",
@@ -184,7 +186,10 @@ def _parser() -> argparse.ArgumentParser:
     ):
         check.add_argument(flag, metavar="FILE", help=text)
     check.add_argument(
-        "--tls-server-name", metavar="NAME", help="name in the server's certificate, if another"
+        "--tls-server-name",
+        type=utf8,
+        metavar="NAME",
+        help="name in the server's certificate, if another",
     )
     return parser
 

@@ -56,10 +56,10 @@ def _host(text: str) -> str:
         if not hasattr(socket, "AF_UNIX"):
             raise argparse.ArgumentTypeError("this system has no Unix sockets for Python programs")
         # Like a client's address, which is a URI.
-        path = urllib.parse.unquote(text.removeprefix(UNIX_SCHEME).removeprefix("//"))
+        path = _unquote(text.removeprefix(UNIX_SCHEME).removeprefix("//"))
         if not path.startswith("/") or "\0" in path:
             raise argparse.ArgumentTypeError(f"{text!r} is not unix: and an absolute path")
-        return UNIX_SCHEME + urllib.parse.quote(path)
+        return UNIX_SCHEME + urllib.parse.quote(path, errors="surrogateescape")
     host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if ":" in host or host != text:
         try:
@@ -69,6 +69,11 @@ def _host(text: str) -> str:
                 f"{text!r} is not a host name or address without a port"
             ) from None
     return host_name(host)
+
+
+def _unquote(path: str) -> str:
+    """Return the path of a URI, which may hold bytes that are not UTF-8."""
+    return urllib.parse.unquote(path, errors="surrogateescape")
 
 
 def _core_count() -> int:
@@ -218,7 +223,7 @@ class Settings(CommandSettings):
         """Path of the Unix socket to listen on instead of a port, if the host names one."""
         if not self.host.startswith(UNIX_SCHEME):
             return None
-        return Path(urllib.parse.unquote(self.host.removeprefix(UNIX_SCHEME)))
+        return Path(_unquote(self.host.removeprefix(UNIX_SCHEME)))
 
     def as_flags(self) -> list[str]:
         """Return the flags that resolve to these settings in the same environment."""

@@ -155,6 +155,26 @@ def test_a_server_whose_input_is_closed_ends_at_once(
 
 
 @pytest.mark.parametrize(
+    ("argument", "reason"),
+    [
+        ("ADDRESS", r"'\udcff' is not a valid address: use host:port"),
+        ("--service", r"'\udcff' is not UTF-8"),
+        ("--tls-server-name", r"'\udcff' is not UTF-8"),
+    ],
+)
+def test_an_argument_of_healthcheck_that_is_not_utf8_is_a_usage_error(
+    argument: str, reason: str, run: "Run"
+) -> None:
+    flags = [argument] if argument.startswith("-") else []
+    done = run("digits_server", "healthcheck", *flags, "\udcff")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"digits-server healthcheck: error: argument {argument}: {reason}; "
+        "see digits-server healthcheck --help\n"
+    )
+
+
+@pytest.mark.parametrize(
     ("flag", "value"),
     [("--port", "abc"), ("--port", "65536"), ("--threads", "0"), ("--log-level", "loud")],
 )

@@ -48,6 +48,7 @@ def test_the_address_of_one_server_is_passed_on_unchanged(address: str, *, has_t
         ("::1:50051", "'::1:50051' is not a valid address: write IPv6 as in [::1]:50051"),
         ("", "'' is not a valid address: use host:port"),
         (":50051", "':50051' is not a valid address: use host:port"),
+        ("\udcff:1", r"'\udcff:1' is not a valid address: use host:port"),
         ("my host:50051", "'my host:50051' is not a valid address: use host:port"),
     ],
 )

@@ -86,6 +86,9 @@ def test_the_address_of_a_host_is_one_that_clients_accept(host: str, address: st
 @needs.unix_sockets
 def test_a_unix_socket_has_a_path_and_only_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve("--host", "unix:/run/a%20b").unix_path == Path("/run/a b")
+    not_utf8 = resolve("--host", "unix:/run/\udcff")
+    assert not_utf8.address == "unix:/run/%FF"
+    assert not_utf8.unix_path == Path("/run/\udcff")
     assert resolve().unix_path is None
     with pytest.raises(SettingsError, match=r"^--workers: .* Unix socket"):
         resolve("--host", "unix:/run/digits.sock", "--workers", "2")
