@@ -15,6 +15,7 @@ from digits.command_parser import CommandParser
 from digits.extras import MissingExtraError, require
 from digits.loopback import is_loopback_address
 from digits.settings import SettingsError, flag_name
+from digits.standard_streams import open_closed_streams
 
 from .settings import DEFAULT_HOST, DEFAULT_PORT, Settings
 
@@ -41,7 +42,7 @@ HEALTHCHECK_TIMEOUT_SECONDS: Final = 3.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    _open_closed_streams()
+    open_closed_streams(can_be_used=True)
     parser = _parser()
     parsed = parser.parse_args(arguments)
     # gRPC reads it when it is imported. Its own lines on standard error are not ours, and not JSON.
@@ -120,18 +121,6 @@ def healthcheck(parsed: argparse.Namespace) -> int:
     status = health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
     print(f"{address}: {status}")
     return 0 if response.status == health_pb2.HealthCheckResponse.SERVING else 1
-
-
-def _open_closed_streams() -> None:
-    """Open the null device in place of each standard stream that is closed.
-
-    Otherwise files and sockets would get their descriptors, and child processes would have none.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            descriptor = os.open(os.devnull, os.O_RDWR)
-            os.set_inheritable(descriptor, True)
-            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
 
 
 def _address(text: str) -> str:

@@ -48,9 +48,40 @@ def stop(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM
     return log
 
 
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def recognize(url: str) -> int:
     response = httpx.post(f"{url}v1/recognize", content=THREE, timeout=PATIENCE_SECONDS)
     return int(response.json()["predictions"][0]["digit"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_it_serves_though_its_address_cannot_be_printed(
+    environment: dict[str, str], shared_server: ServerProcess
+) -> None:
+    port = free_port()
+    flags = ("--port", str(port), "--server", shared_server.address, "--no-open")
+    with (
+        Path("/dev/full").open("w") as full,
+        subprocess.Popen(
+            [sys.executable, "-m", MODULE, *flags],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        try:
+            wait_until(lambda: is_listening(port))
+            assert recognize(f"http://127.0.0.1:{port}/") == 3
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate(timeout=PATIENCE_SECONDS)
+            assert (process.returncode, "Traceback" in log) == (0, False)
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from digits.extras import MissingExtraError, require
+from digits.standard_streams import open_closed_streams
 
 from .arguments import build_parser
 from .datasets import DatasetError, Mnist, load_mnist
@@ -24,6 +25,7 @@ logger = logging.getLogger(__package__)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0 done, 1 failed, 2 usage error."""
+    open_closed_streams(can_be_used=True)
     parsed = build_parser().parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logger.setLevel(logging.INFO)

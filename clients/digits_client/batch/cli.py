@@ -7,7 +7,7 @@ a person needs to press Ctrl-C.
 import sys
 from collections.abc import Sequence
 
-from digits_client.cli.console import open_closed_streams, tell
+from digits.standard_streams import open_closed_streams, tell
 
 from .interrupts import EXIT_SIGNALED, InterruptedRunError, exit_on_signal
 

@@ -7,7 +7,7 @@ import io
 import sys
 from collections.abc import Sequence
 
-from digits_client.cli.console import discard, tell
+from digits.standard_streams import discard, tell
 from digits_client.cli.server_options import ServerOptions
 from digits_client.embedded import embedded_server
 from digits_client.errors import DigitsError

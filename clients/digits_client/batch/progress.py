@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from digits_client.cli.console import tell
+from digits.standard_streams import tell
 from digits_client.sources import Item
 
 from .counters import Counters

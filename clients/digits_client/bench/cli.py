@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from signal import SIGINT
 
+from digits.standard_streams import allow_any_text, discard, open_closed_streams, tell
 from digits_client.atomic_file import atomic_write
-from digits_client.cli.console import allow_any_text, discard, open_closed_streams, tell
 from digits_client.cli.server_options import ServerOptions
 from digits_client.embedded import embedded_server
 from digits_client.errors import DigitsError, InvalidImageError

@@ -4,11 +4,10 @@ What they need is imported when they are used, because it would slow down the st
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, cast
 
-from .console import discard
+from digits.command_parser import CommandParser
 
 
 class PrintVersion(argparse.Action):
@@ -24,7 +23,9 @@ class PrintVersion(argparse.Action):
         """Print the version and exit with 0."""
         import importlib.metadata
 
-        _print(parser, f"{parser.prog} {importlib.metadata.version('digits')}\n")
+        version = importlib.metadata.version("digits")
+        cast("CommandParser", parser).print_output(f"{parser.prog} {version}\n")
+        parser.exit()
 
 
 class PrintCompletion(argparse.Action):
@@ -46,7 +47,8 @@ class PrintCompletion(argparse.Action):
                 f"argument {option_string}: invalid choice: {values!r} "
                 f"(choose from {', '.join(self.choices)})"
             )
-        _print(parser, shtab.complete(parser, values) + "\n")
+        cast("CommandParser", parser).print_output(shtab.complete(parser, values) + "\n")
+        parser.exit()
 
 
 def add_exit_options(parser: argparse.ArgumentParser) -> None:
@@ -58,17 +60,6 @@ def add_exit_options(parser: argparse.ArgumentParser) -> None:
         metavar="SHELL",
         help="print a completion script for a shell",
     )
-
-
-def _print(parser: argparse.ArgumentParser, text: str) -> NoReturn:
-    """Print a text and exit with 0, or with 1 if it cannot be written."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
-        discard(sys.stdout)
-        parser.exit(1, f"{parser.prog}: cannot write standard output: {error.strerror}\n")
-    parser.exit()
 
 
 def complete_files(action: argparse.Action, *, folders_only: bool = False) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from digits.arguments import whole_number
 from digits.command_parser import CommandParser
-from digits_client.cli.console import allow_any_text
+from digits.standard_streams import allow_any_text, open_closed_streams
 from digits_client.cli.server_options import ServerOptions, add_options
 
 from .commands import key_table
@@ -25,6 +25,7 @@ DESCRIPTION = "Draw a digit or a number; the server recognizes it while you draw
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    open_closed_streams(can_be_used=True)
     allow_any_text()
     parser = _parser()
     parsed = parser.parse_args(arguments)

@@ -14,7 +14,7 @@ from digits.address import join_address
 from digits.command_parser import CommandParser
 from digits.extras import MissingExtraError, require
 from digits.settings import SettingsError
-from digits_client.cli.console import allow_any_text
+from digits.standard_streams import allow_any_text, discard, open_closed_streams
 from digits_client.cli.exit_options import add_exit_options
 from digits_client.cli.server_options import ServerOptions, add_options
 from digits_client.embedded import embedded_server
@@ -51,6 +51,7 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    open_closed_streams(can_be_used=True)
     allow_any_text()
     parser = _parser()
     parsed = parser.parse_args(arguments)
@@ -88,7 +89,10 @@ def _serve(settings: Settings, server: ServerOptions, *, opens_browser: bool) ->
         url = settings.url(listeners[0].getsockname()[1])
 
         def notify() -> None:
-            print(url, flush=True)
+            try:
+                print(url, flush=True)
+            except OSError:  # such as a full disk: the page is served all the same
+                discard(sys.stdout)
             if opens_browser:
                 # In a thread, because a browser in the terminal would not return.
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

@@ -41,7 +41,15 @@ _AROUND_LINES: Final = np.ones((5, 5), np.uint8)
 class InkMask:
     """The ink of an image, without the lines of ruled paper."""
 
-    def __init__(self, contrast: Contrast, smooth: MatLike, mask: MatLike, full_ink: float) -> None:
+    def __init__(
+        self,
+        contrast: Contrast,
+        smooth: MatLike,
+        mask: MatLike,
+        full_ink: float,
+        *,
+        is_ruled: bool,
+    ) -> None:
         self.contrast = contrast
         """The contrast that it was found in."""
         self.smooth = smooth
@@ -50,6 +58,8 @@ class InkMask:
         """(h, w) uint8, 1 at ink."""
         self.full_ink = full_ink
         """The contrast of full ink."""
+        self.is_ruled = is_ruled
+        """Whether the paper has lines, or a border, from edge to edge."""
 
     @functools.cached_property
     def outlines(self) -> Outlines:
@@ -154,7 +164,7 @@ def find_ink(contrast: Contrast) -> InkMask | None:
             threshold = level + _RULING_SHARE * (full_ink - level)
         mask = _pixels_above(threshold, smooth)
         mask = remove_ruling(mask, contrast.shape)
-    return InkMask(contrast, smooth, mask, full_ink)
+    return InkMask(contrast, smooth, mask, full_ink, is_ruled=ruling is not None)
 
 
 def _pixels_above(threshold: float, smooth: MatLike) -> MatLike:

@@ -331,7 +331,8 @@ class _Search:
         if not pieces:
             return not self._lines
         extent = pieces[0].extent
-        return extent < _REMNANT_SHARE * max(contrast.shape) or ink.has_rectangle(extent)
+        is_remnant = ink.is_ruled and extent < _REMNANT_SHARE * max(contrast.shape)
+        return is_remnant or ink.has_rectangle(extent)
 
     def _read_lines(self, area: _Area, ink: InkMask) -> bool:
         """Read the lines of digits; return whether none of the ink can be one digit."""

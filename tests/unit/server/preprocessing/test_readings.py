@@ -87,6 +87,12 @@ def test_lines_that_are_darker_than_the_ink_are_removed() -> None:
     assert_similar(normalize(page), PLAIN, 0.15)
 
 
+def test_a_speck_on_plain_paper_is_looked_at_in_one_way() -> None:
+    page = np.full((SIDE, SIDE), 255, np.uint8)
+    page[90:94, 120:124] = 0
+    assert kinds(page) == ["ink on even ground"]
+
+
 def test_the_upright_lines_of_a_row_of_cells_are_no_ones() -> None:
     row = np.full((SIDE, SIDE), 255, np.uint8)
     row[60:63] = row[180:183] = 0

@@ -6,21 +6,26 @@ import sys
 from typing import TextIO
 
 
-def open_closed_streams() -> None:
+def open_closed_streams(*, can_be_used: bool = False) -> None:
     """Open the null device in place of each standard stream that is closed.
 
-    Otherwise, the next file that is opened would take its place. Reading standard input and
-    writing standard output then fail as on any closed stream; messages go nowhere.
+    Otherwise, the next file that is opened would take its place, also in child processes.
+
+    Args:
+        can_be_used: Whether standard input is then empty and standard output goes nowhere, where
+            using them would otherwise fail as on any closed stream. Messages go nowhere.
     """
     # In the order of the descriptors, because each gets the lowest one that is free.
     for name, mode, flags in (
-        ("stdin", "r", os.O_WRONLY),
-        ("stdout", "w", os.O_RDONLY),
+        ("stdin", "r", os.O_RDONLY if can_be_used else os.O_WRONLY),
+        ("stdout", "w", os.O_WRONLY if can_be_used else os.O_RDONLY),
         ("stderr", "w", os.O_WRONLY),
     ):
         if getattr(sys, name) is None:
             descriptor = os.open(os.devnull, flags)
-            setattr(sys, name, os.fdopen(descriptor, mode, errors="backslashreplace"))
+            os.set_inheritable(descriptor, True)
+            stream = os.fdopen(descriptor, mode, encoding="utf-8", errors="backslashreplace")
+            setattr(sys, name, stream)
 
 
 def allow_any_text() -> None:

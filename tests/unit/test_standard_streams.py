@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from digits.standard_streams import allow_any_text
 from digits_client.batch.command import run_command
-from digits_client.cli.console import allow_any_text
 
 
 @contextlib.contextmanager
