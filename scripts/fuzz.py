@@ -38,7 +38,8 @@ from digits.v1 import recognizer_pb2 as pb
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.decode import ImageLimits, decode
 from digits_server.preprocessing.layout import Layout
-from digits_server.preprocessing.readings import MAX_READINGS, Reading, find_readings
+from digits_server.preprocessing.readings import MAX_READINGS, Reading
+from digits_server.preprocessing.search import find_readings
 from digits_server.preprocessing.strips import MAX_COLUMNS
 from scripts.server_process import server_process
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits_server.preprocessing.normalize import normalize
-from digits_server.preprocessing.readings import find_readings
+from digits_server.preprocessing.search import find_readings
 
 from . import canvases, stroke_templates
 from .canvases import Points

@@ -18,7 +18,8 @@ from digits_server.models.predictions import (
 )
 from digits_server.preprocessing.framing import Frames
 from digits_server.preprocessing.normalize import FRAME_SIZE
-from digits_server.preprocessing.readings import AS_IT_IS, READINGS, find_all_readings
+from digits_server.preprocessing.readings import AS_IT_IS, READINGS
+from digits_server.preprocessing.search import find_all_readings
 
 from .calibration import (
     Calibration,

@@ -11,8 +11,9 @@ from digits_server.models.numbers import Number, main_number
 from digits_server.models.predictions import NO_DIGIT, Predictions, to_predictions
 from digits_server.preprocessing.framing import Frames
 from digits_server.preprocessing.layout import Layout
-from digits_server.preprocessing.readings import find_readings, join_readings
+from digits_server.preprocessing.readings import join_readings
 from digits_server.preprocessing.reason import Reason
+from digits_server.preprocessing.search import find_readings
 
 from .calibration import Calibration, Probs, calibration_error, chance_error
 from .eval_results import EvalResults, Predict

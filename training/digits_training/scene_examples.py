@@ -11,7 +11,7 @@ from PIL import Image
 
 from digits_server.preprocessing.gray import to_gray
 from digits_server.preprocessing.normalize import normalize
-from digits_server.preprocessing.readings import find_readings
+from digits_server.preprocessing.search import find_readings
 
 from .examples import Examples, Frames, concatenate, stack, to_bytes
 from .frame_jobs import run_jobs

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.layout import Layout
-from digits_server.preprocessing.readings import find_readings
+from digits_server.preprocessing.search import find_readings
 from digits_server.preprocessing.strips import Line
 
 from .canvases import Points

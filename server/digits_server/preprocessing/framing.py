@@ -12,8 +12,9 @@ from digits_server.errors import InvalidArgumentError
 from .decode import Decoded, ImageLimits, decode, from_raw
 from .fast_png import fast_png_size
 from .layout import Layout
-from .readings import NOTHING, Found, Readings, find_all_readings, find_readings, join_readings
+from .readings import NOTHING, Found, Readings, join_readings
 from .recipe import FRAME_SIZE
+from .search import find_all_readings, find_readings
 from .strips import Line
 
 # Decoding and normalizing so much takes as long as a network's call for one image, about a tenth

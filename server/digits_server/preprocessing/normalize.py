@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .readings import find_all_readings
 from .recipe import FRAME_RECIPE, FRAME_SIZE
+from .search import find_all_readings
 
 __all__ = ["FRAME_RECIPE", "FRAME_SIZE", "normalize", "normalize_batch"]
 

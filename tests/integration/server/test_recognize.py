@@ -13,7 +13,8 @@ from PIL import Image
 
 from digits.v1 import recognizer_pb2 as pb
 from digits_server.inference.request_queue import CHUNK_COST
-from digits_server.preprocessing.readings import READINGS, Reading, find_readings
+from digits_server.preprocessing.readings import READINGS, Reading
+from digits_server.preprocessing.search import find_readings
 
 ImageOf = Callable[[int], pb.Image]
 

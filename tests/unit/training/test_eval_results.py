@@ -12,8 +12,9 @@ from digits_server import models
 from digits_server.models.predictions import NO_DIGIT, NO_READING, Verdict
 from digits_server.preprocessing.decode import ImageLimits
 from digits_server.preprocessing.framing import EncodedImage, to_frames
-from digits_server.preprocessing.readings import READINGS, find_all_readings
+from digits_server.preprocessing.readings import READINGS
 from digits_server.preprocessing.reason import Reason
+from digits_server.preprocessing.search import find_all_readings
 from digits_server.settings import SHIPPED_MODELS
 from digits_training import drawn_sets, pendigits, scenes
 from digits_training.calibration import Calibration

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from digits_server.preprocessing.normalize import normalize
-from digits_server.preprocessing.readings import find_readings
+from digits_server.preprocessing.search import find_readings
 from digits_training import canvases, fragments, frame_jobs, pendigits, scene_examples
 from digits_training.drawn_examples import from_recordings
 from digits_training.examples import Examples, concatenate, from_images

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from digits_server.preprocessing.edges import is_edge
-from digits_server.preprocessing.readings import find_readings
+from digits_server.preprocessing.search import find_readings
 
 Gray = NDArray[np.uint8]
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.decode import ImageLimits, decode, from_raw
-from digits_server.preprocessing.readings import MAX_READINGS, find_readings
+from digits_server.preprocessing.readings import MAX_READINGS
+from digits_server.preprocessing.search import find_readings
 from scripts import fuzz
 
 LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2**16)

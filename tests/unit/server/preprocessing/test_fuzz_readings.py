@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digits_server.preprocessing.readings import MAX_READINGS, READINGS, find_readings
+from digits_server.preprocessing.readings import MAX_READINGS, READINGS
 from digits_server.preprocessing.reason import Reason
+from digits_server.preprocessing.search import find_readings
 from scripts import fuzz
 
 Gray = NDArray[np.uint8]

@@ -4,8 +4,9 @@ import pytest
 from numpy.typing import NDArray
 
 from digits_server.preprocessing.normalize import normalize
-from digits_server.preprocessing.readings import READINGS, find_all_readings, find_readings
+from digits_server.preprocessing.readings import READINGS
 from digits_server.preprocessing.reason import Reason
+from digits_server.preprocessing.search import find_all_readings, find_readings
 from digits_server.preprocessing.stroke_width import MAX_STROKE_PIXELS, MIN_STROKE_PIXELS
 
 Gray = NDArray[np.uint8]

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from digits_server.errors import InvalidArgumentError
 from digits_server.preprocessing.layout import MAX_PAGE_LINES, Layout
-from digits_server.preprocessing.readings import find_readings
 from digits_server.preprocessing.reason import Reason
+from digits_server.preprocessing.search import find_readings
 from digits_server.preprocessing.strips import _FEW_PIECES, MAX_COLUMNS, STRIP_HEIGHT, Line
 
 Gray = NDArray[np.uint8]
