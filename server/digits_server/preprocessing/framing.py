@@ -12,7 +12,7 @@ from digits_server.errors import InvalidArgumentError
 from .decode import Decoded, ImageLimits, decode, from_raw
 from .fast_png import fast_png_size
 from .layout import Layout
-from .readings import NOTHING, Found, Readings, join_readings
+from .readings import FRAME_SHAPE, NOTHING, Readings, join_readings
 from .recipe import FRAME_SIZE
 from .search import find_all_readings, find_readings
 from .strips import Line
@@ -177,16 +177,23 @@ def to_frames(images: Images, limits: ImageLimits, layout: Layout = Layout.DIGIT
     is_several = len(images) > 1 and layout == Layout.DIGIT
     if is_several and is_frame_accepted and all(map(_is_frame_sized, images)):
         return to_frames(_to_tensor(images), limits)
-    found: list[Found] = []
+    found = [NOTHING] * len(images)
     errors = {}
     unread_pages = np.zeros(len(images), np.uint32)
+    frame_sized: dict[int, NDArray[np.uint8]] = {}
     for index, image in enumerate(images):
         try:
             gray, unread_pages[index] = _decode(image, limits)
-            found.append(find_readings(gray, layout))
+            if is_several and gray.shape == FRAME_SHAPE:
+                frame_sized[index] = gray
+            else:
+                found[index] = find_readings(gray, layout)
         except InvalidArgumentError as error:
             errors[index] = error
-            found.append(NOTHING)
+    if is_several and len(frame_sized) == len(images):
+        return Frames.of_readings(find_all_readings([*frame_sized.values()]), unread_pages)
+    for index, gray in frame_sized.items():
+        found[index] = find_readings(gray, layout)
     return Frames.of_readings(join_readings(found), unread_pages, errors)
 
 

@@ -31,6 +31,8 @@ _MAX_LINE_SHARE: Final = 0.2
 _LINE_SPAN: Final = 0.35
 # It is longer than the rest by so much of its length on both sides.
 _LINE_MARGIN: Final = 0.04
+# What remains without it has so much of its largest part's area, or is left out.
+_LARGEST_SHARE: Final = 0.2
 # So much of the ink's width is in one row of it, if it has a line.
 _LINE_ROW: Final = 0.5
 
@@ -213,10 +215,13 @@ def without_underline(mask: MatLike) -> MatLike | None:
 
 def _largest(mask: MatLike) -> MatLike:
     """Return the largest component, and those that are not far smaller."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    if count <= 2:
-        return mask
-    areas = stats[:, cv2.CC_STAT_AREA]
-    is_kept = areas >= 0.2 * areas[1:].max()
-    is_kept[0] = False
-    return np.asarray(is_kept[labels], np.uint8)
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    areas = [cv2.contourArea(outline) for outline in outlines]
+    kept = [
+        outline
+        for outline, area in zip(outlines, areas, strict=True)
+        if area >= _LARGEST_SHARE * max(areas)
+    ]
+    filled = np.zeros_like(mask)
+    cv2.drawContours(filled, kept, -1, 1, cv2.FILLED)
+    return cv2.multiply(mask, filled)

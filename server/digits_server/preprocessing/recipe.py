@@ -59,6 +59,16 @@ def are_frames(grays: NDArray[np.uint8]) -> NDArray[np.bool_]:
     )
 
 
+def has_gap(gray: NDArray[np.uint8]) -> bool:
+    """Return whether there are columns without ink between others, for a single image faster.
+
+    Args:
+        gray: (28, 28) uint8.
+    """
+    _, _, width, _ = cv2.boundingRect(gray)
+    return cv2.countNonZero(cv2.reduce(gray, 0, cv2.REDUCE_MAX)) < width
+
+
 def have_gaps(grays: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return whether there are columns without ink between others: there may be several digits.
 

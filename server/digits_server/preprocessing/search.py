@@ -37,7 +37,7 @@ from .readings import (
     join_readings,
 )
 from .reason import Reason
-from .recipe import FRAME_SIZE, are_frames, have_gaps, is_frame
+from .recipe import FRAME_SIZE, are_frames, has_gap, have_gaps, is_frame
 from .resize import shrink_to
 from .sheets import find_sheets
 from .strips import MAX_COLUMNS, CrowdedError, Line, are_several, find_views
@@ -80,7 +80,7 @@ def find_readings(gray: NDArray[np.uint8], layout: Layout = Layout.DIGIT) -> Fou
     if not is_frame(gray):
         return _Search(gray, layout).run()
     reading = Reading(AS_IT_IS, _to_float(gray), _WHOLE_FRAME)
-    may_hold_several = layout != Layout.DIGIT or bool(have_gaps(gray[None])[0])
+    may_hold_several = layout != Layout.DIGIT or has_gap(gray)
     lines = _Search(gray, layout).run().lines if may_hold_several else []
     return Found([reading], lines, Reason.UNSPECIFIED)
 
@@ -256,11 +256,9 @@ class _Search:
             if kind != EVEN and area.has_edge(piece, is_light=contrast.is_light):
                 continue
             height, width = piece.ink.shape
-            [box] = self._places(area, np.array([(piece.left, piece.top, width, height)]))
+            box = self._place(area, (piece.left, piece.top, width, height))
             frame = to_frame(_look_closer(area.gray, contrast, piece))
-            self._readings.append(
-                Reading(kind * len(PARTS) + piece.part, frame, tuple(box.tolist()))
-            )
+            self._readings.append(Reading(kind * len(PARTS) + piece.part, frame, box))
         if not pieces:
             return not self._lines
         extent = pieces[0].extent
@@ -295,16 +293,13 @@ class _Search:
 
     def _place(self, area: _Area, box: Box) -> Box:
         """Return a box of an area in pixels of the image."""
-        [placed] = self._places(area, np.array([box])).tolist()
-        return (placed[0], placed[1], placed[2], placed[3])
-
-    def _places(self, area: _Area, boxes: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return boxes of an area, (N, 4), in pixels of the image."""
-        start = np.array((area.left, area.top))
-        low = np.floor(boxes[:, :2] * area.scale + start)
-        high = np.ceil((boxes[:, :2] + boxes[:, 2:]) * area.scale + start)
-        low, high = np.maximum(low, 0), np.minimum(high, self._gray.shape[::-1])
-        return np.concatenate((low, np.maximum(high - low, 1)), axis=1).astype(np.intp)
+        left, top, width, height = box
+        scale, (rows, columns) = area.scale, self._gray.shape
+        x = max(0, math.floor(left * scale + area.left))
+        y = max(0, math.floor(top * scale + area.top))
+        right = min(columns, math.ceil((left + width) * scale + area.left))
+        bottom = min(rows, math.ceil((top + height) * scale + area.top))
+        return (x, y, max(1, right - x), max(1, bottom - y))
 
     def _read_all(self, gray: NDArray[np.uint8], two_levels: TwoLevels) -> None:
         """Read a digit that touches the image's edges: all that is dark or all that is light."""

@@ -82,6 +82,32 @@ def test_an_image_without_ink_has_no_frame() -> None:
     assert len(frames.pixels) == 2
 
 
+def framed_files() -> list[EncodedImage]:
+    """Return files of a frame's size: a frame, two digits side by side, and a blank image."""
+    frame, two = np.zeros((28, 28), np.uint8), np.zeros((28, 28), np.uint8)
+    frame[4:24, 12:16] = 255
+    two[8:20, 4:8] = two[8:20, 20:24] = 255
+    files = []
+    for pixels in (frame, two, np.zeros((28, 28), np.uint8)):
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG")
+        files.append(EncodedImage(buffer.getvalue()))
+    return files
+
+
+def test_files_of_a_frames_size_have_the_same_frames_together_and_one_by_one() -> None:
+    files = framed_files()
+    one_by_one = Frames.concatenate([to_frames([file], LIMITS) for file in files])
+    assert one_by_one.owners.tolist()[0] == 0
+    assert one_by_one.lines
+    for together in (to_frames(files, LIMITS), to_frames([*files, None], LIMITS)[:3]):
+        np.testing.assert_array_equal(together.pixels, one_by_one.pixels)
+        assert together.owners.tolist() == one_by_one.owners.tolist()
+        assert together.readings.tolist() == one_by_one.readings.tolist()
+        assert together.boxes.tolist() == one_by_one.boxes.tolist()
+        assert [line.image for line in together.lines] == [line.image for line in one_by_one.lines]
+
+
 def test_a_tensor_without_ink_has_no_frames() -> None:
     frames = to_frames(np.zeros((3, 28, 28), np.uint8), LIMITS)
     assert len(frames.pixels) == 0
