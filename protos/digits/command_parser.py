@@ -24,7 +24,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Exit with a message to standard error."""
-        self.print_output("")  # argparse may have printed the version
+        self.print_output()  # argparse may have printed the version
         if message:
             tell(message.rstrip("\n"))
         sys.exit(status)
@@ -36,10 +36,11 @@ class CommandParser(argparse.ArgumentParser):
         else:
             super().print_help(file)
 
-    def print_output(self, text: str) -> None:
+    def print_output(self, text: str = "") -> None:
         """Print a text to standard output, or exit with 1 if it cannot be written."""
         try:
-            sys.stdout.write(text)
+            if text:
+                sys.stdout.write(text)
             sys.stdout.flush()
         except OSError as error:
             discard(sys.stdout)

@@ -50,5 +50,5 @@ def test_help_is_printed_while_the_other_streams_are_closed(name: str) -> None:
 
 
 def test_wrong_usage_exits_2_though_the_reason_cannot_be_written(name: str) -> None:
-    for redirection in ("2>/dev/full", "2>&-"):
+    for redirection in ("2>/dev/full", "2>&-", ">/dev/full"):
         assert run(name, f"--no-such-option {redirection}").returncode == 2

@@ -1,6 +1,7 @@
 """The command line of ``digits-train``."""
 
 import argparse
+import importlib.metadata
 import math
 from pathlib import Path
 from typing import Any, Final
@@ -65,6 +66,8 @@ examples:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser; ``command`` of its result is the name of the command to run."""
     parser = CommandParser(prog="digits-train", description=DESCRIPTION)
+    version = importlib.metadata.version("digits")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument(

@@ -92,9 +92,10 @@ def test_while_the_server_is_away_each_drawing_has_an_error_and_the_next_tries_a
                 return bool(response["predictions"])
 
             wait_until(is_recognized)
-        # The server has ended the call, and with it the next drawing.
+        # The server has ended the call, and with it the next drawing. gRPC says that it is
+        # unavailable, or if the end of the call arrives first, that it has an internal error.
         send(socket, sequence + 1)
-        assert receive(socket)["error"]["code"] == 14
+        assert receive(socket)["error"]["code"] in (13, 14)
 
 
 def test_a_server_without_a_free_stream_is_an_error_in_place(

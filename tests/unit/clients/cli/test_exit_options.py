@@ -1,26 +1,24 @@
 """Options that print something and end the command."""
 
-import argparse
 import importlib.metadata
 
 import pytest
 
+from digits.command_parser import CommandParser
 from digits_client.cli.exit_options import add_exit_options, complete_files
 
 
 @pytest.fixture
-def parser() -> argparse.ArgumentParser:
+def parser() -> CommandParser:
     """A parser with a file and a folder."""
-    parser = argparse.ArgumentParser(prog="digits-example")
+    parser = CommandParser(prog="digits-example")
     add_exit_options(parser)
     complete_files(parser.add_argument("--file"))
     complete_files(parser.add_argument("--folder"), folders_only=True)
     return parser
 
 
-def printed(
-    parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str], *arguments: str
-) -> str:
+def printed(parser: CommandParser, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     with pytest.raises(SystemExit) as caught:
         parser.parse_args(arguments)
     assert caught.value.code == 0
@@ -30,14 +28,14 @@ def printed(
 
 
 def test_the_version_is_that_of_the_distribution(
-    parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
+    parser: CommandParser, capsys: pytest.CaptureFixture[str]
 ) -> None:
     version = importlib.metadata.version("digits")
     assert printed(parser, capsys, "--version") == f"digits-example {version}\n"
 
 
 def test_the_completion_script_completes_files_folders_and_shells(
-    parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
+    parser: CommandParser, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = printed(parser, capsys, "--print-completion", "bash")
     assert "___file_COMPGEN=_shtab_compgen_files" in script
@@ -46,7 +44,7 @@ def test_the_completion_script_completes_files_folders_and_shells(
 
 
 def test_an_unknown_shell_is_wrong_usage(
-    parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
+    parser: CommandParser, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         parser.parse_args(["--print-completion", "nonsense"])
