@@ -1,5 +1,6 @@
 """Recorded strokes of writers that the model was not trained on, for the window and the page."""
 
+import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from digits_client.draw.drawing import SHEET_HEIGHT
 from digits_client.draw.strokes import Point
+from digits_training.datasets import DatasetError
 from digits_training.pendigits import load_pendigits
 from digits_training.recordings import Recording
 
@@ -16,9 +18,16 @@ _SEED: Final = 5
 
 
 def sample_recordings(count: int) -> tuple[list[Recording], list[float]]:
-    """Return recordings, and the width of the pen for each, in pixels of the sheet."""
+    """Return recordings, and the width of the pen for each, in pixels of the sheet.
+
+    Raises:
+        SystemExit: The recordings cannot be read.
+    """
     random = np.random.default_rng(_SEED)
-    unseen = load_pendigits(part="test")
+    try:
+        unseen = load_pendigits(part="test")
+    except DatasetError as error:
+        sys.exit(f"{error}; DIGITS_DATA_DIR names the folder that has it")
     recordings = [unseen[index] for index in random.permutation(len(unseen))[:count]]
     # The pen's width relative to the sheet is that of 8 to 24 pixels on a sheet of 300.
     return recordings, (random.uniform(8, 24, count) * SHEET_HEIGHT / 300).tolist()
