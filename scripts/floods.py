@@ -31,7 +31,7 @@ from scripts.bombs import SmallImages, drawing, save
 from scripts.server_process import PeakMemory, server_process
 
 CALLS: Final = 40
-MAX_MEGABYTES: Final = 512
+MAX_MEGABYTES: Final = 550
 MESSAGE_BYTES: Final = 21 * 2**18 - 2**12
 CALL_SECONDS: Final = 10.0
 _SERVICE: Final = "digits.v1.RecognizerService"
