@@ -86,11 +86,9 @@ def test_the_embedded_server_ends_when_its_client_is_interrupted(
     assert not server.is_running()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_while_the_list_is_open_completes_the_rows_and_exits_with_the_signal(
-    number: signal.Signals, server: "ServerProcess", environment: dict[str, str]
-) -> None:
-    with subprocess.Popen(
+def start_with_list(server: "ServerProcess", environment: dict[str, str]) -> subprocess.Popen[str]:
+    """Start a run whose list of paths is on standard input."""
+    return subprocess.Popen(
         [*COMMAND, "-", "--format", "jsonl", "--server", server.address],
         env=environment,
         cwd=ROOT,
@@ -98,7 +96,14 @@ def test_an_interrupt_while_the_list_is_open_completes_the_rows_and_exits_with_t
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as process:
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_the_list_is_open_completes_the_rows_and_exits_with_the_signal(
+    number: signal.Signals, server: "ServerProcess", environment: dict[str, str]
+) -> None:
+    with start_with_list(server, environment) as process:
         try:
             assert process.stdin and process.stdout and process.stderr  # noqa: PT018 - pipes
             process.stdin.write("samples/3/thin.png\n" * IMAGE_COUNT)
@@ -182,15 +187,7 @@ def test_an_interrupt_while_the_report_is_written_keeps_the_rows_and_explains_ho
 def test_a_second_signal_cancels_the_images_in_flight(
     server: "ServerProcess", environment: dict[str, str]
 ) -> None:
-    with subprocess.Popen(
-        [*COMMAND, "-", "--format", "jsonl", "--server", server.address],
-        env=environment,
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with start_with_list(server, environment) as process:
         try:
             assert process.stdin is not None and process.stdout is not None  # noqa: PT018 - pipes
             process.stdin.write("samples/3/thin.png\n" * IMAGE_COUNT)

@@ -63,7 +63,6 @@ _TIGHT_SHARE: Final = 0.6
 # The least difference between all that is dark and all that is light, in levels.
 _MIN_GLOBAL_CONTRAST: Final = 20.0
 
-
 _WHOLE_FRAME: Final = (0, 0, FRAME_SIZE, FRAME_SIZE)
 
 
