@@ -24,23 +24,21 @@ class CommandParser(argparse.ArgumentParser):
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Exit with a message to standard error."""
-        self.print_output()  # argparse may have printed the version
         if message:
             tell(message.rstrip("\n"))
         sys.exit(status)
 
-    def print_help(self, file: "SupportsWrite[str] | None" = None) -> None:
-        """Print the help."""
-        if file is None:
-            self.print_output(self.format_help())
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        # For help and version, argparse would ignore that standard output cannot be written.
+        if file is sys.stdout:
+            self.print_output(message)
         else:
-            super().print_help(file)
+            super()._print_message(message, file)
 
-    def print_output(self, text: str = "") -> None:
+    def print_output(self, text: str) -> None:
         """Print a text to standard output, or exit with 1 if it cannot be written."""
         try:
-            if text:
-                sys.stdout.write(text)
+            sys.stdout.write(text)
             sys.stdout.flush()
         except OSError as error:
             discard(sys.stdout)
