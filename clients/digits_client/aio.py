@@ -32,6 +32,7 @@ from .images import ImageLike
 from .request_encoder import RequestEncoder
 from .results import FileResult, Model, Number, Prediction, StreamResult
 from .sources import Selection, find
+from .stream_status import read_responses
 
 
 class AsyncClient:
@@ -315,7 +316,7 @@ class AsyncClient:
                 encoder.async_stream_requests(images), **self._options(timeout_seconds)
             )
             try:
-                async for response in call:
+                async for response in read_responses(call):
                     yield encoder.stream_result(response)
             finally:
                 call.cancel()

@@ -1,12 +1,14 @@
 """The load of people who draw: streams of drawings that do not wait for responses."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
 import grpc
 
 from digits.v1 import recognizer_pb2 as pb
+from digits_client.stream_status import read_responses
 
 from .calls import StreamCall, error_outcome, image_error_outcome
 from .recording import OK, SUPERSEDED, Meter, Outcome
@@ -72,19 +74,16 @@ class Stream:
         self._sequence += 1
         pending[self._sequence] = due
         sequence = pb.StreamingRecognizeRequest(sequence=self._sequence)
-        try:
+        # Where the call has ended, the task that reads it counts its drawings.
+        with contextlib.suppress(grpc.RpcError, asyncio.InvalidStateError, TimeoutError):
             async with asyncio.timeout(self._timeout_seconds):  # cancels the call
                 # Concatenated serialized messages parse as one merged message.
                 await call.write(sequence.SerializeToString() + next(self._requests))
-        except (grpc.RpcError, asyncio.InvalidStateError, TimeoutError):
-            code = await call.code()
-            if pending.pop(self._sequence, None) is not None:
-                self._meter.call_ended(due, _outcome_of_status(code.name))
 
     async def _read(self, call: StreamCall, pending: dict[int, float]) -> None:
         end = _outcome_of_status(UNANSWERED)
         try:
-            async for response in call:
+            async for response in read_responses(call):
                 due = pending.pop(response.sequence, None)
                 if due is not None:
                     self._meter.call_ended(due, _outcome(response))

@@ -15,6 +15,7 @@ import grpc
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from digits.v1 import recognizer_pb2 as pb
+from digits_client.stream_status import read_responses
 
 from .problems import ProblemError
 from .proto_json import to_json
@@ -120,7 +121,7 @@ class DrawingSocket:
     async def _forward_responses(self, call: StreamCall) -> None:
         problem = None
         try:
-            async for response in call:
+            async for response in read_responses(call):
                 if self._in_flight and self._in_flight[0] == response.sequence:
                     self._in_flight.popleft()
                 await self._respond(response)

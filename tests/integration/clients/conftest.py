@@ -89,9 +89,7 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
     def StreamingRecognize(  # noqa: N802
         self, request_iterator: Iterator[pb.StreamingRecognizeRequest], context: Context
     ) -> Iterator[pb.StreamingRecognizeResponse]:
-        # A call fails only after all its requests have arrived: if it ends while grpc.aio is
-        # still sending, INTERNAL may be reported in place of the status (grpc/grpc issue 36066).
-        self._begin(context, before_failing=lambda: list(request_iterator))
+        self._begin(context)
         for request in request_iterator:
             self.requests.append(request)
             response = pb.StreamingRecognizeResponse(sequence=request.sequence)
@@ -132,13 +130,12 @@ class FakeRecognizer(pb_grpc.RecognizerServiceServicer):
             ),
         )
 
-    def _begin(self, context: Context, before_failing: Callable[[], object] = lambda: None) -> None:
+    def _begin(self, context: Context) -> None:
         self.attempt_count += 1
         self.seconds_left.append(context.time_remaining())
         self.arrived.set()
         failure = next(self.failures, None)
         if failure is not None:
-            before_failing()
             context.set_trailing_metadata(((DETAILS_KEY, failure.SerializeToString()),))
             code = next(code for code in grpc.StatusCode if code.value[0] == failure.code)
             context.abort(code, failure.message)

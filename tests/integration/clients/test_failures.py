@@ -102,6 +102,15 @@ async def test_the_error_of_a_rejected_call_has_the_retry_delay(
     assert raised.value.retry_after_seconds == 0.1
 
 
+async def test_a_stream_that_is_rejected_while_images_are_sent_has_the_status_of_the_server(
+    client: "AnyClient", server: "FakeRecognizer"
+) -> None:
+    server.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, count=None)
+    for _ in range(50):
+        with pytest.raises(OverloadedError, match=r"configured failure$"):
+            await client.recognize_stream([b"1"] * 20)
+
+
 async def test_a_server_that_does_not_respond_in_time_is_a_deadline_error(
     client: "AnyClient", server: "FakeRecognizer", call: Call
 ) -> None:
