@@ -155,8 +155,8 @@ def choose(
     best = np.repeat(np.maximum.reduceat(highest, starts), np.diff(starts, append=len(owners)))
     # The first of several that are as convincing.
     rows = np.flatnonzero(highest == best)
-    _, first = np.unique(owners[rows], return_index=True)
-    return rows[first][np.logical_or.reduceat(has_writing, starts)]
+    rows = rows[np.diff(owners[rows], prepend=-1) > 0]
+    return rows[np.logical_or.reduceat(has_writing, starts)]
 
 
 def to_predictions(

@@ -111,10 +111,16 @@ class Components(NamedTuple):
         side, extent = max(contrast.shape), self.extent
         is_thin = np.minimum(self.width, self.height) <= max(2.0, _LINE_WIDTH * side)
         is_long = (edges >= 1) & (extent >= _LINE_LENGTH * side)
-        for index in np.flatnonzero(is_long & ~is_thin):
-            points = cv2.findNonZero((labels == index + 1).view(np.uint8))
-            _, size, _ = cv2.minAreaRect(points)
-            is_thin[index] = min(size) <= _SLANTED_WIDTH * side
+        widest = _SLANTED_WIDTH * side
+        may_slant = self.pixels <= (widest + 2) * (np.hypot(self.width, self.height) + 2)
+        for index in np.flatnonzero(is_long & ~is_thin & may_slant):
+            left, top = int(self.left[index]) - contrast.left, int(self.top[index]) - contrast.top
+            rows = slice(top, top + int(self.height[index]))
+            columns = slice(left, left + int(self.width[index]))
+            piece = (labels[rows, columns] == index + 1).view(np.uint8)
+            outlines, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+            _, size, _ = cv2.minAreaRect(outlines[0])
+            is_thin[index] = min(size) <= widest
         spans_height = self.height >= _LINE_SPAN * contrast.shape[0]
         spans_width = self.width >= _LINE_SPAN * contrast.shape[1]
         is_line = is_thin & (is_long | spans_height | spans_width)
@@ -189,3 +195,15 @@ class Components(NamedTuple):
             self.top >= self.bottom[main] - 0.1 * height[main]
         )
         return np.asarray(is_faint | (is_flat & is_low))
+
+
+def mask_of(belongs: Flags, labels: MatLike) -> NDArray[np.uint8]:
+    """Return the mask of some components.
+
+    Args:
+        belongs: (N,) which of the components.
+        labels: (h, w) the number of each pixel's component, from 1; 0 is the ground.
+    """
+    table = np.concatenate(([False], belongs)).view(np.uint8)
+    # In a third of the time that an index takes. OpenCV's type does not name the element type.
+    return np.take(table, labels)  # type: ignore[arg-type]

@@ -31,16 +31,16 @@ def is_edge(gray: MatLike, mask: MatLike, left: int, top: int, *, is_light: bool
         top: First row of the mask in the image.
         is_light: Whether the ink is lighter than its ground.
     """
-    if mask.shape[1] > mask.shape[0]:
-        gray, mask, left, top = gray.T, mask.T, top, left
     height, width = mask.shape
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    _, size, _ = cv2.minAreaRect(np.concatenate(outlines))
+    if min(size) + 1 > _MAX_WIDTH * (max(size) + 1):
+        return False
+    if width > height:
+        gray, mask, left, top, width, height = gray.T, mask.T, top, left, height, width
     rows = np.flatnonzero(mask.any(axis=1))
     first = mask[rows].argmax(axis=1)
     last = width - 1 - mask[rows, ::-1].argmax(axis=1)
-    ends = np.concatenate((np.stack((first, rows), axis=1), np.stack((last, rows), axis=1)))
-    _, size, _ = cv2.minAreaRect(ends.astype(np.int32))
-    if min(size) + 1 > _MAX_WIDTH * (max(size) + 1):
-        return False
     is_middle = (rows >= _MIDDLE[0] * height) & (rows <= _MIDDLE[1] * height)
     rows, first, last = rows[is_middle], first[is_middle], last[is_middle]
     if len(rows) < _LEAST_ROWS:

@@ -103,9 +103,9 @@ class InkMask:
         else:
             labels, boxes = _find_components(mask)
         inked = np.flatnonzero(mask.view(np.bool_))
-        owners, count = labels.ravel()[inked], len(boxes) + 1
+        owners, count = labels.take(inked), len(boxes) + 1
         pixels = np.bincount(owners, minlength=count)[1:].astype(np.float64)
-        ink = np.bincount(owners, self.smooth.ravel()[inked], count)[1:].astype(np.float64)
+        ink = np.bincount(owners, self.smooth.take(inked), count)[1:].astype(np.float64)
         components = Components.measure(labels, boxes, pixels, ink, self.contrast)
         return labels, boxes, components
 

@@ -193,35 +193,41 @@ def without_underline(mask: MatLike) -> MatLike | None:
         _, end_top, _, end_height = cv2.boundingRect(end)
         if end_top < height // 2 or end_height > max_height:
             return None
-    low = mask[height // 2 :]
-    if cv2.reduce(low, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() < _LINE_ROW * width:
+    inked = cv2.reduce(mask[height // 2 :], 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+    if inked.max() < _LINE_ROW * width:
         return None
     length = max(5, round(_LINE_SPAN * width))
+    rows = height // 2 + np.flatnonzero(inked >= length)
+    if not rows.size:
+        return None
+    area = slice(max(height // 2, rows[0] - 1), rows[-1] + 2)  # with room for a wider line
+    low = mask[area]
     line = cv2.morphologyEx(low, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     _, _, line_width, line_height = cv2.boundingRect(line)
     if line_width < 0.9 * width or line_height > max_height:
         return None
     rest = mask.copy()
     wide_line = cv2.dilate(line, np.ones((3, 1), np.uint8))
-    rest[height // 2 :] = cv2.subtract(low, wide_line)
+    rest[area] = cv2.subtract(low, wide_line)
+    # Strokes that cross the line are closed, which needs no more than is as near as they are high.
     bridge = np.ones((line_height + 4, 3), np.uint8)
-    closed = cv2.bitwise_and(cv2.morphologyEx(rest, cv2.MORPH_CLOSE, bridge), mask)
-    rest = _largest(cv2.bitwise_or(rest, closed))
-    rest_left, _, rest_width, rest_height = cv2.boundingRect(rest)
+    near = slice(max(0, area.start - len(bridge)), area.stop + len(bridge))
+    closed = cv2.morphologyEx(rest[near], cv2.MORPH_CLOSE, bridge)
+    rest[near] = cv2.bitwise_or(rest[near], cv2.bitwise_and(closed, mask[near]))
+    outlines = _outlines_of_largest(rest)
+    if not outlines:
+        return None
+    rest_left, _, rest_width, rest_height = cv2.boundingRect(np.concatenate(outlines))
     if rest_height < 0.4 * height or rest_left < margin or rest_left + rest_width > width - margin:
         return None
-    return rest
+    filled = np.zeros_like(rest)
+    cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
+    return cv2.multiply(rest, filled)
 
 
-def _largest(mask: MatLike) -> MatLike:
-    """Return the largest component, and those that are not far smaller."""
+def _outlines_of_largest(mask: MatLike) -> list[MatLike]:
+    """Return the outlines of the largest component, and of those that are not far smaller."""
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     areas = [cv2.contourArea(outline) for outline in outlines]
-    kept = [
-        outline
-        for outline, area in zip(outlines, areas, strict=True)
-        if area >= _LARGEST_SHARE * max(areas)
-    ]
-    filled = np.zeros_like(mask)
-    cv2.drawContours(filled, kept, -1, 1, cv2.FILLED)
-    return cv2.multiply(mask, filled)
+    least = _LARGEST_SHARE * max(areas, default=0)
+    return [outline for outline, area in zip(outlines, areas, strict=True) if area >= least]

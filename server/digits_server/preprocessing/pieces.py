@@ -10,7 +10,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from .components import FRAME, MAIN, SPECK_COUNT
+from .components import FRAME, MAIN, SPECK_COUNT, mask_of
 from .ground import Contrast, histogram, quantile
 from .ink import LEAST_INK, MIN_EVEN_CONTRAST, InkMask
 from .lines import Outlines, inside_frame, without_underline
@@ -117,7 +117,7 @@ def _select(ink: InkMask) -> list[_Selected]:
         left, top = boxes[belongs, :2].min(axis=0).tolist()
         right, bottom = (boxes[:, :2] + boxes[:, 2:])[belongs].max(axis=0).tolist()
         area = np.s_[top:bottom, left:right]
-        piece = np.concatenate(([False], belongs)).view(np.uint8)[labels[area]]
+        piece = mask_of(belongs, labels[area])
         # A piece may be fainter than another.
         counts = histogram(np.ascontiguousarray(ink.smooth[area]), piece)
         level = min(full_ink, float(quantile(counts, 0.9)))

@@ -13,7 +13,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from .components import Components, Flags
+from .components import Components, Flags, mask_of
 from .ink import LEAST_INK, InkMask
 from .layout import MAX_NUMBER_DIGITS, MAX_PAGE_LINES, Layout
 from .lines import Outlines, inside_frame, remove_dividers, without_underline
@@ -188,9 +188,9 @@ def _read(
 def _read_line(ink: InkMask, labels: MatLike, boxes: MatLike, group: list[int]) -> Line | None:
     left, top = boxes[group, :2].min(axis=0).tolist()
     right, bottom = (boxes[group, :2] + boxes[group, 2:]).max(axis=0).tolist()
-    is_own = np.zeros(len(boxes) + 1, np.uint8)
-    is_own[np.add(group, 1)] = 1
-    mask = is_own[labels[top:bottom, left:right]]
+    is_own = np.zeros(len(boxes), bool)
+    is_own[group] = True
+    mask = mask_of(is_own, labels[top:bottom, left:right])
     cut_out = ink.cut_out(mask, left, top, ink.full_ink)
     if float(cut_out.max()) <= LEAST_INK:
         return None  # what closed the gaps that ruling left
@@ -238,7 +238,7 @@ def _group(components: Components) -> list[list[int]]:
     line_of[tall] = numbers
     for index in np.flatnonzero(is_part).tolist():
         line_of[index] = numbers[np.argmin(components.gap_to(index)[tall])]
-    groups = [np.flatnonzero(line_of == number) for number in np.unique(numbers)]
+    groups = [np.flatnonzero(line_of == number) for number in range(numbers.max() + 1)]
     groups.sort(key=lambda group: float((components.top + components.bottom)[group].mean()))
     return [group[np.argsort(components.left[group])].tolist() for group in groups]
 
@@ -277,7 +277,8 @@ def _number_groups(is_linked: NDArray[np.bool_]) -> NDArray[np.intp]:
     while True:  # the lowest number spreads from one to the next
         lowest = np.where(is_linked, numbers, len(numbers)).min(axis=1)
         if (lowest == numbers).all():
-            return np.asarray(np.unique(numbers, return_inverse=True)[1], np.intp)
+            first = np.flatnonzero(numbers == np.arange(len(numbers)))
+            return np.asarray(first.searchsorted(numbers), np.intp)
         numbers = lowest
 
 
