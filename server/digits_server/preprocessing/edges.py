@@ -1,28 +1,28 @@
-"""Telling the edge between a dark and a light area from a stroke: both look like a one."""
+"""Telling strokes from the edges between dark and light areas, which may look like strokes."""
 
 from typing import Final
 
 import cv2
 import numpy as np
 from cv2.typing import MatLike
-from numpy.typing import NDArray
 
-# Only what is so narrow, as a share of its length, may be an edge.
-_MAX_WIDTH: Final = 0.3
-# The level is compared at so much of the width beyond each side, and two pixels at least, in the
-# middle of the length: the ends are left out.
-_DISTANCE_SHARE: Final = 0.5
-_LEAST_DISTANCE: Final = 2
-_MIDDLE: Final = (0.1, 0.9)
-_LEAST_ROWS: Final = 3
-# An edge differs so little from one side, as a share of how far it differs from the other.
-_MAX_SHARE: Final = 0.3
+# The ground is looked at so many pixels outside the ink.
+_DISTANCE: Final = 2
+# Around a stroke, the ground differs from the ink nearly everywhere. It does not where it differs
+# by less than a share of the difference that is exceeded along a fifth of the outline.
+_USUAL: Final = 0.8
+_LEAST_SHARE: Final = 0.3
+# An edge differs from what is next to it along less than so much of its outline.
+_LEAST_CLOSED: Final = 0.75
+
+_SQUARE: Final = np.ones((3, 3), np.uint8)
+_NEAR: Final = np.ones((2 * _DISTANCE + 3, 2 * _DISTANCE + 3), np.uint8)
 
 
 def is_edge(gray: MatLike, mask: MatLike, left: int, top: int, *, is_light: bool) -> bool:
-    """Return whether ink that is long and narrow is an edge: its level is that of one side.
+    """Return whether ink is an edge: along much of its outline, what lies next to it has its level.
 
-    What lies along the edge of the image has nothing on one side, and is an edge too.
+    Beyond the edge of the image nothing differs from it.
 
     Args:
         gray: (H, W) uint8 the image.
@@ -31,35 +31,26 @@ def is_edge(gray: MatLike, mask: MatLike, left: int, top: int, *, is_light: bool
         top: First row of the mask in the image.
         is_light: Whether the ink is lighter than its ground.
     """
-    height, width = mask.shape
-    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    _, size, _ = cv2.minAreaRect(np.concatenate(outlines))
-    if min(size) + 1 > _MAX_WIDTH * (max(size) + 1):
-        return False
-    if width > height:
-        gray, mask, left, top, width, height = gray.T, mask.T, top, left, height, width
-    rows = np.flatnonzero(mask.any(axis=1))
-    first = mask[rows].argmax(axis=1)
-    last = width - 1 - mask[rows, ::-1].argmax(axis=1)
-    is_middle = (rows >= _MIDDLE[0] * height) & (rows <= _MIDDLE[1] * height)
-    rows, first, last = rows[is_middle], first[is_middle], last[is_middle]
-    if len(rows) < _LEAST_ROWS:
-        return False
-    stroke = float(np.median(last - first + 1))
-    distance = max(_LEAST_DISTANCE, round(_DISTANCE_SHARE * stroke) + 1)
-    level = 255 - gray if is_light else gray
-    ink = np.where(mask[rows] > 0, level[top + rows, left : left + width], 255).min(axis=1)
-    differences = []
-    end = gray.shape[1] - 1
-    for nearest, beyond in ((left + first - 1, -distance + 1), (left + last + 1, distance - 1)):
-        is_inside = (nearest >= 0) & (nearest <= end)
-        if 2 * is_inside.sum() < len(rows):
-            return True
-        columns = np.clip(nearest + beyond, 0, end)[is_inside]
-        ground = level[top + rows[is_inside], columns].astype(np.int16)
-        differences.append(_median(ground - ink[is_inside]))
-    return min(differences) < _MAX_SHARE * max(differences)
+    mask = _add_margins(mask, *[_DISTANCE] * 4)
+    level = _cut_out(
+        255 - gray if is_light else gray, left - _DISTANCE, top - _DISTANCE, *mask.shape
+    )
+    around = cv2.dilate(mask, _SQUARE, iterations=_DISTANCE - 1)
+    outline = np.flatnonzero(cv2.dilate(around, _SQUARE) - around)
+    darkest = cv2.erode(np.where(mask > 0, level, np.uint8(255)), _NEAR)
+    differences = level.take(outline).astype(np.int16) - darkest.take(outline)
+    rank = int(_USUAL * len(differences))
+    usual = np.partition(differences, rank)[rank]
+    differing = np.count_nonzero(differences >= _LEAST_SHARE * max(1, usual))
+    return bool(differing < _LEAST_CLOSED * len(differences))
 
 
-def _median(values: NDArray[np.int16]) -> int:
-    return int(np.partition(values, values.size // 2)[values.size // 2])
+def _cut_out(gray: MatLike, left: int, top: int, height: int, width: int) -> MatLike:
+    """Return a part of an image, with 0 wherever it exceeds the image."""
+    part = gray[max(0, top) : top + height, max(0, left) : left + width]
+    below, right = top + height - gray.shape[0], left + width - gray.shape[1]
+    return _add_margins(part, max(0, -top), max(0, below), max(0, -left), max(0, right))
+
+
+def _add_margins(image: MatLike, top: int, bottom: int, left: int, right: int) -> MatLike:
+    return cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_CONSTANT)

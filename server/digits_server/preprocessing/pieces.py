@@ -20,6 +20,9 @@ from .reason import Reason
 MIN_EXTENT_SHARE: Final = 0.012
 MIN_EXTENT_PIXELS: Final = 3
 
+# The smallest digits of screens are so many pixels high.
+_SMALLEST_DIGIT: Final = 5
+
 # In levels, what a screen shows of ink too faint to read; and what stands out of grain.
 _LEAST_VISIBLE: Final = 2.0
 GRAIN_SIGMAS: Final = 6.0
@@ -86,8 +89,8 @@ def why_unread(contrast: Contrast, scale: float = 1.0) -> Reason:
     if highest < MIN_EVEN_CONTRAST:
         is_ink = is_large and count <= SPECK_COUNT
         return Reason.TOO_FAINT if is_ink else Reason.UNSPECIFIED
-    # One speck may be a digit; several are dust, and so is one of a pixel or two.
-    is_digit = count == 2 and not is_large and extent * scale >= MIN_EXTENT_PIXELS
+    # One speck may be a digit, unless it is smaller than any; several are dust.
+    is_digit = count == 2 and not is_large and extent * scale >= _SMALLEST_DIGIT
     return Reason.TOO_SMALL if is_digit else Reason.UNSPECIFIED
 
 

@@ -58,12 +58,12 @@ class TestBar:
         gray[10:50, -4:] = 40
         assert check(gray, left=56)
 
-    def test_a_pixel_away_from_the_edge_of_the_image_it_is_a_stroke(
+    def test_two_pixels_away_from_the_edge_of_the_image_it_is_a_stroke(
         self, check: Callable[..., bool]
     ) -> None:
         gray = image(200, 200)
-        gray[10:50, 1:5] = 40
-        assert not check(gray, left=1)
+        gray[10:50, 2:6] = 40
+        assert not check(gray, left=2)
 
 
 def test_a_slanted_stroke_is_none_and_a_slanted_edge_is_one() -> None:
@@ -77,9 +77,18 @@ def test_a_slanted_stroke_is_none_and_a_slanted_edge_is_one() -> None:
     assert is_edge(edge, bar, 17, 20, is_light=False)
 
 
-def test_what_is_wide_is_never_an_edge() -> None:
-    gray = image(40, 200, ink=40)
-    assert not is_edge(gray, np.ones((12, 8), np.uint8), 26, 20, is_light=False)
+@pytest.mark.parametrize("quarter_turns", range(4))
+def test_the_corner_of_an_area_is_an_edge_and_a_stroke_with_a_corner_is_none(
+    quarter_turns: int,
+) -> None:
+    stroke = np.full((80, 80), 200, np.uint8)
+    stroke[20:24, 20:60] = stroke[20:60, 56:60] = 40  # like a 7
+    area = stroke.copy()
+    area[20:, :60] = 40
+    corner = np.ascontiguousarray(np.rot90(stroke[20:60, 20:60] == 40, quarter_turns))
+    for gray, is_area in ((stroke, False), (area, True)):
+        turned = np.ascontiguousarray(np.rot90(gray, quarter_turns))
+        assert is_edge(turned, corner.view(np.uint8), 20, 20, is_light=False) == is_area
 
 
 def test_the_edge_of_a_shadow_is_no_reading_and_a_stroke_in_it_is() -> None:

@@ -177,8 +177,8 @@ def test_ink_that_is_too_small_or_too_faint_is_no_piece_and_the_reason_says_whic
     small = page()
     small[100, 100] = 0
     for gray, scale, reason in (
-        (small, 4.0, Reason.TOO_SMALL),
-        (small, 1.0, Reason.UNSPECIFIED),  # a pixel of the image as it came is dust
+        (small, 5.0, Reason.TOO_SMALL),
+        (small, 4.0, Reason.UNSPECIFIED),  # four pixels of the image as it came are dust
         (seven(ink=253), 1.0, Reason.TOO_FAINT),
         (page(), 1.0, Reason.UNSPECIFIED),
     ):
