@@ -54,7 +54,9 @@ class Contrast(NamedTuple):
     """Whether the ground is even."""
 
     def has_large_areas(self) -> bool:
-        """Return whether there is more contrast than ink has."""
+        """Return whether more differs from the ground than ink does, or some on its other side."""
+        if self.grain > EVEN_LEVELS:  # more than an even ground can have
+            return True
         most_ink = MAX_INK_SHARE * math.prod(self.shape)
         if self.pixels.size <= most_ink:
             return False

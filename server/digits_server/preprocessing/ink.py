@@ -157,9 +157,9 @@ def find_ink(contrast: Contrast) -> InkMask | None:
     ruling = find_ruling(mask, contrast.shape)
     if ruling is not None:
         level = float(np.median(smooth[ruling.view(np.bool_)]))
-        if contrast.is_even:  # lines may be darker than the ink; elsewhere they leave traces
-            without_lines = smooth * (1 - cv2.dilate(ruling, _AROUND_LINES))
-            full_ink, threshold = _ink_levels(without_lines, contrast) or levels
+        # Lines may be darker than the ink.
+        without_lines = smooth * (1 - cv2.dilate(ruling, _AROUND_LINES))
+        full_ink, threshold = _ink_levels(without_lines, contrast) or levels
         if level <= _DARKEST_RULING * full_ink:
             threshold = level + _RULING_SHARE * (full_ink - level)
         mask = _pixels_above(threshold, smooth)

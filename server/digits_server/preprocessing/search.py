@@ -57,6 +57,9 @@ _FACTORS: Final = {Layout.NUMBER: 2**0.5, Layout.PAGE: 8**0.5}
 # What remains of lines that were removed is smaller than so much of the longer side.
 _REMNANT_SHARE: Final = 0.025
 
+# Ink with such a share of the image's width and height may be bars around fainter ink.
+_AROUND_SHARE: Final = 0.9
+
 # The ink of a digit that is cut tight has at least such a share of the image's width and height.
 _TIGHT_SHARE: Final = 0.6
 
@@ -262,7 +265,9 @@ class _Search:
             return not self._lines
         extent = pieces[0].extent
         is_remnant = ink.is_ruled and extent < _REMNANT_SHARE * max(contrast.shape)
-        return is_remnant or ink.has_rectangle(extent)
+        height, width = pieces[0].ink.shape
+        is_around = min(height / contrast.shape[0], width / contrast.shape[1]) >= _AROUND_SHARE
+        return is_remnant or is_around or ink.has_rectangle(extent)
 
     def _read_lines(self, area: _Area, ink: InkMask) -> bool:
         """Read the lines of digits; return whether none of the ink can be one digit."""

@@ -82,6 +82,17 @@ def test_a_ground_whose_edge_differs_is_not_even() -> None:
     assert even_contrast(page) is None
 
 
+@pytest.mark.parametrize("paper", [100, 130])
+def test_what_lies_on_both_sides_of_the_ground_is_more_than_ink(paper: int) -> None:
+    page = np.full((100, 100), 100, np.uint8)
+    page[5:-5, 5:-5] = paper
+    page[20:80, 46:54] = 0
+    contrast = even_contrast(page)
+    assert contrast is not None
+    assert not contrast.is_light
+    assert contrast.has_large_areas() == (paper != 100)
+
+
 def dark_contrast(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     dark, _ = local_contrasts(gray, TwoLevels.measure(gray))
     return np.asarray(dark.pixels, np.uint8)

@@ -192,6 +192,20 @@ def gray_on_gray_in_a_frame(level: int, thickness: int = 12) -> Gray:
     return page
 
 
+def between_bars() -> Gray:
+    """Draw ink on gray paper, with light bars near three of its edges."""
+    page = to_gray(60 + seven() * 0.4)
+    page[5:-5, 5:17] = page[5:-5, -17:-5] = page[5:17, 5:-5] = 255
+    return page
+
+
+def with_lines_darker_than_the_ink() -> Gray:
+    """Draw ink on paper with lines along three of its edges."""
+    page = to_gray(110 + seven() * 0.37)
+    page[:2], page[-2:], page[:, -3:] = 43, 55, 0
+    return page
+
+
 def in_a_cell() -> Gray:
     page = seven()
     cv2.rectangle(page, (50, 30), (190, 225), 0, 2)
@@ -231,6 +245,8 @@ def in_half_a_shadow() -> Gray:
         (gray_on_gray_in_a_frame(255), 0.15),
         (gray_on_gray_in_a_frame(0), 0.15),
         (gray_on_gray_in_a_frame(0, thickness=1), 0.15),
+        (between_bars(), 0.15),
+        (with_lines_darker_than_the_ink(), 0.15),
         (in_a_cell(), 0.05),
         (touching_a_cell(), 0.45),
         (on_a_desk(), 0.7),
@@ -247,6 +263,8 @@ def in_half_a_shadow() -> Gray:
         "light frame around dark ink",
         "dark frame around faint ink",
         "thin dark frame around faint ink",
+        "light bars around dark ink",
+        "lines darker than the ink",
         "cell",
         "touching a cell",
         "sheet on a desk",
