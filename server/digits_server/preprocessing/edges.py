@@ -9,8 +9,12 @@ from cv2.typing import MatLike
 # The ground is looked at so many pixels outside the ink.
 _DISTANCE: Final = 2
 # Around a stroke, the ground differs from the ink nearly everywhere. It does not where it differs
-# by less than a share of the difference that is exceeded along a fifth of the outline.
+# by less than a share of the difference that is exceeded along a fifth of the outline. Differences
+# are shares of the ground's level, which is taken for so dark at most, so that a shadow hardly
+# changes them.
+_DARKEST_GROUND: Final = 32
 _USUAL: Final = 0.8
+_LEAST_USUAL: Final = 0.01
 _LEAST_SHARE: Final = 0.3
 # An edge differs from what is next to it along less than so much of its outline.
 _LEAST_CLOSED: Final = 0.75
@@ -38,10 +42,11 @@ def is_edge(gray: MatLike, mask: MatLike, left: int, top: int, *, is_light: bool
     around = cv2.dilate(mask, _SQUARE, iterations=_DISTANCE - 1)
     outline = np.flatnonzero(cv2.dilate(around, _SQUARE) - around)
     darkest = cv2.erode(np.where(mask > 0, level, np.uint8(255)), _NEAR)
-    differences = level.take(outline).astype(np.int16) - darkest.take(outline)
+    ground = level.take(outline).astype(np.float32)
+    differences = (ground - darkest.take(outline)) / np.maximum(ground, _DARKEST_GROUND)
     rank = int(_USUAL * len(differences))
     usual = np.partition(differences, rank)[rank]
-    differing = np.count_nonzero(differences >= _LEAST_SHARE * max(1, usual))
+    differing = np.count_nonzero(differences >= _LEAST_SHARE * max(_LEAST_USUAL, usual))
     return bool(differing < _LEAST_CLOSED * len(differences))
 
 
