@@ -13,7 +13,10 @@ from digits.v1 import recognizer_pb2_grpc as pb_grpc
 from scripts import bombs, floods
 from scripts.server_process import PeakMemory, server_process
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's"),
+    pytest.mark.timeout(600),  # half a minute of work for the server, on idle cores
+]
 
 # Besides the image itself, its message is in memory several times while it is passed on.
 MAX_MEGABYTES = bombs.MAX_MEGABYTES + 60
