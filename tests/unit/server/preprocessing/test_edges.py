@@ -77,6 +77,13 @@ def test_a_slanted_stroke_is_none_and_a_slanted_edge_is_one() -> None:
     assert is_edge(edge, bar, 17, 20, is_light=False)
 
 
+def test_a_stroke_across_the_edge_of_a_shadow_is_none() -> None:
+    gray = image(200, 50)
+    gray[20:24, 10:50] = 40
+    gray[20:24, 30:50] = 10
+    assert not is_edge(gray, np.ones((4, 40), np.uint8), 10, 20, is_light=False)
+
+
 @pytest.mark.parametrize("quarter_turns", range(4))
 def test_the_corner_of_an_area_is_an_edge_and_a_stroke_with_a_corner_is_none(
     quarter_turns: int,
