@@ -316,8 +316,9 @@ class AsyncClient:
                 encoder.async_stream_requests(images), **self._options(timeout_seconds)
             )
             try:
-                async for response in read_responses(call):
-                    yield encoder.stream_result(response)
+                async with contextlib.aclosing(read_responses(call)) as received:
+                    async for response in received:
+                        yield encoder.stream_result(response)
             finally:
                 call.cancel()
         encoder.raise_failure()

@@ -2,7 +2,7 @@
 
 If a server ends a call while grpc.aio is still sending a message, that write fails, and grpc.aio
 replaces the status it has received with INTERNAL, "Internal error from Core" (grpcio 1.85,
-grpc/grpc issue 36066). Of streams that a busy server rejects at once, most failed like that.
+grpc/grpc issue 36066).
 """
 
 from collections.abc import AsyncGenerator, Coroutine

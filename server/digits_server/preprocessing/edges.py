@@ -6,27 +6,26 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 
+from .ground import DARKEST_PAPER
+
 # The ground is looked at so many pixels outside the ink.
 _DISTANCE: Final = 2
-# Around a stroke, the ground differs from the ink nearly everywhere. It does not where it differs
-# by less than a share of the difference that is exceeded along a fifth of the outline. Differences
-# are shares of the ground's level, which is taken for so dark at most, so that a shadow hardly
-# changes them.
-_DARKEST_GROUND: Final = 32
-_USUAL: Final = 0.8
-_LEAST_USUAL: Final = 0.01
+# Contrast with the ground counts if it is at least this share of the piece's usual contrast, which
+# is this quantile along its outline.
 _LEAST_SHARE: Final = 0.3
-# An edge differs from what is next to it along less than so much of its outline.
-_LEAST_CLOSED: Final = 0.75
+_USUAL: Final = 0.8
+# A stroke has contrast along at least this share of its outline.
+_LEAST_OUTLINE: Final = 0.75
 
 _SQUARE: Final = np.ones((3, 3), np.uint8)
 _NEAR: Final = np.ones((2 * _DISTANCE + 3, 2 * _DISTANCE + 3), np.uint8)
 
 
 def is_edge(gray: MatLike, mask: MatLike, left: int, top: int, *, is_light: bool) -> bool:
-    """Return whether ink is an edge: along much of its outline, what lies next to it has its level.
+    """Return whether a piece of ink is an edge: much of its outline has no contrast.
 
-    Beyond the edge of the image nothing differs from it.
+    Contrast is a share of the ground's level, so that a shadow hardly changes it. There is none
+    beyond the edge of the image.
 
     Args:
         gray: (H, W) uint8 the image.
@@ -43,11 +42,11 @@ def is_edge(gray: MatLike, mask: MatLike, left: int, top: int, *, is_light: bool
     outline = np.flatnonzero(cv2.dilate(around, _SQUARE) - around)
     darkest = cv2.erode(np.where(mask > 0, level, np.uint8(255)), _NEAR)
     ground = level.take(outline).astype(np.float32)
-    differences = (ground - darkest.take(outline)) / np.maximum(ground, _DARKEST_GROUND)
-    rank = int(_USUAL * len(differences))
-    usual = np.partition(differences, rank)[rank]
-    differing = np.count_nonzero(differences >= _LEAST_SHARE * max(_LEAST_USUAL, usual))
-    return bool(differing < _LEAST_CLOSED * len(differences))
+    contrast = (ground - darkest.take(outline)) / np.maximum(ground, DARKEST_PAPER)
+    rank = int(_USUAL * len(contrast))
+    usual = max(0, np.partition(contrast, rank)[rank])
+    count = np.count_nonzero(contrast > _LEAST_SHARE * usual)
+    return bool(count < _LEAST_OUTLINE * len(contrast))
 
 
 def _cut_out(gray: MatLike, left: int, top: int, height: int, width: int) -> MatLike:

@@ -20,7 +20,7 @@ REACH_SHARE: Final = 0.3
 # Smaller images have strokes of a pixel or two, which a blur would wash out.
 MIN_BLUR_SIDE: Final = 48
 # Darker paper than that is taken for so dark, since its grain would look like ink.
-_DARKEST_PAPER: Final = 32
+DARKEST_PAPER: Final = 32
 # In grain, the lightest level around a pixel is lighter than the paper: by so many levels and
 # standard deviations of the grain at most. More is ink.
 _MAX_OFFSET: Final = 8
@@ -132,9 +132,9 @@ def _share_of_paper(
     difference: MatLike, paper: MatLike, grain: float, *, is_light: bool
 ) -> Contrast:
     """Return a contrast, given how far pixels differ from the paper, and the paper's level."""
-    divisor = np.maximum(paper, np.uint8(_DARKEST_PAPER))
+    divisor = np.maximum(paper, np.uint8(DARKEST_PAPER))
     share = cv2.divide(difference, divisor, scale=255)
-    grain *= 255 / max(_DARKEST_PAPER, cv2.mean(paper)[0])
+    grain *= 255 / max(DARKEST_PAPER, cv2.mean(paper)[0])
     median = quantile(histogram(sample(share)), 0.5)
     offset = min(median, _MAX_OFFSET + _MAX_OFFSET_SIGMAS * grain)
     # OpenCV would take an image of four pixels for a scalar, and a scalar for an image.

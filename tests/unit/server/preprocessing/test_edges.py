@@ -77,7 +77,7 @@ def test_a_slanted_stroke_is_none_and_a_slanted_edge_is_one() -> None:
     assert is_edge(edge, bar, 17, 20, is_light=False)
 
 
-def test_a_stroke_across_the_edge_of_a_shadow_is_none() -> None:
+def test_a_stroke_across_the_edge_of_a_shadow_is_not_an_edge() -> None:
     gray = image(200, 50)
     gray[20:24, 10:50] = 40
     gray[20:24, 30:50] = 10
@@ -85,7 +85,7 @@ def test_a_stroke_across_the_edge_of_a_shadow_is_none() -> None:
 
 
 @pytest.mark.parametrize("quarter_turns", range(4))
-def test_the_corner_of_an_area_is_an_edge_and_a_stroke_with_a_corner_is_none(
+def test_the_corner_of_an_area_is_an_edge_and_a_stroke_with_a_corner_is_not(
     quarter_turns: int,
 ) -> None:
     stroke = np.full((80, 80), 200, np.uint8)
